@@ -1,0 +1,1 @@
+"""Recurrent neural networks for text."""

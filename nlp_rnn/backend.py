@@ -1,0 +1,88 @@
+"""The seam between Keras and its backends: choosing one and what only one of them can do.
+
+Everything else is written in ``keras.layers`` and ``keras.ops``. :func:`select` must run
+before anything imports Keras.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from typing import Any
+
+from nlp_rnn.errors import UserError
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def select(configured: str | None = None) -> str:
+    """Make Keras use ``KERAS_BACKEND``, else the ``configured`` backend, else TensorFlow.
+
+    Returns:
+        The backend in use.
+
+    Raises:
+        UserError: the backend is unknown or not installed.
+    """
+    name = os.environ.get("KERAS_BACKEND") or configured or "tensorflow"
+    if name not in BACKENDS:
+        raise UserError(f"backend '{name}': expected one of {', '.join(BACKENDS)}")
+    if importlib.util.find_spec(name) is None:
+        extra = "" if name == "tensorflow" else f"[{name}]"
+        raise UserError(
+            f"backend '{name}' is not installed; install it with: pip install 'nlp_rnn{extra}'"
+        )
+    os.environ["KERAS_BACKEND"] = name
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # its rounding varies with the shape
+    if "keras" in sys.modules:
+        import keras
+
+        if keras.backend.backend() != name:
+            raise UserError(
+                f"Keras already runs on {keras.backend.backend()}, so it cannot change to {name}; "
+                "start a new process"
+            )
+    return name
+
+
+def installed(preferred: str | None) -> str | None:
+    """The ``preferred`` backend if it is installed, else the first that is."""
+    names = [name for name in (preferred, *BACKENDS) if name in BACKENDS]
+    return next((name for name in names if importlib.util.find_spec(name)), None)
+
+
+def deterministic(seed: int) -> None:
+    """Seed every generator and ask the backend for the same sums in the same order.
+
+    On a CPU the same seed, data, backend and number of threads then give the same numbers
+    bit for bit. On a GPU, PyTorch's and JAX's fused kernels may still differ in the last bits.
+    """
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def devices() -> list[str]:
+    """The devices Keras computes on, e.g. ``["cpu:0"]``."""
+    import keras
+
+    return list(keras.distribution.list_devices()) or ["cpu:0"]
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the numbers depend on, for the record of a run."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found: dict[str, Any] = {"python": sys.version.split()[0]}
+    for package in ("nlp_rnn", "keras", "tensorflow", "jax", "torch", "numpy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

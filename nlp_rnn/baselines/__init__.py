@@ -1,0 +1,1 @@
+"""What a model must beat: the simplest predictors, estimated on the training split."""

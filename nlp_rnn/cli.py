@@ -1,0 +1,167 @@
+"""The command ``nlp-rnn``, and the frame in which every pipeline script runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from nlp_rnn.errors import UserError
+
+
+def run(action: Callable[[], None]) -> int:
+    """Run a command; returns its exit status: 0, or 2 after a user's mistake in one line.
+
+    Anything unexpected keeps its traceback and ends the process with status 1.
+    """
+    try:
+        action()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; run the same command to go on", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output is gone, as in `nlp-rnn ... | head`
+        return 0
+    return 0
+
+
+def stage(function: Callable[..., None], argument: str | None = None) -> int:
+    """Run one stage of the pipeline as a script.
+
+    Args:
+        function: of :mod:`nlp_rnn.stages`; its docstring is the help.
+        argument: what its one argument names in ``params.yaml``, if it has one.
+    """
+    parser = argparse.ArgumentParser(
+        description=function.__doc__,
+        epilog="Run from the folder that holds params.yaml; `dvc repro` runs every stage.",
+    )
+    if argument is not None:
+        parser.add_argument("name", metavar=argument, help=f"as named in params.yaml: {argument}s")
+    options = parser.parse_args()
+    return run(lambda: function(options.name) if argument else function())
+
+
+def _bundle(model: str) -> Path:
+    """The bundle folder that MODEL names, fetched from MLflow where it lies there."""
+    if model.startswith(("runs:/", "models:/")):
+        from nlp_rnn.tracking import fetch_bundle
+
+        return fetch_bundle(model)
+    return Path(model)
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from nlp_rnn.inference.batch import predict_file
+
+    predict_file(_bundle(options.model), options.input, options.output, options.text_column)
+
+
+def _generate(options: argparse.Namespace) -> None:
+    from nlp_rnn.inference.generation import generate
+
+    generate(
+        _bundle(options.model),
+        prompt=options.prompt,
+        length=options.length,
+        temperature=options.temperature,
+        samples=options.samples,
+        seed=options.seed,
+    )
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"expected a number of 0 or more, found {text}")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, found {text}")
+    return value
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of ``nlp-rnn``."""
+    raw = argparse.RawDescriptionHelpFormatter
+    top = argparse.ArgumentParser(
+        prog="nlp-rnn",
+        description="Recurrent neural networks for text: use a trained model.",
+        epilog="Train models with `dvc repro` in a folder with params.yaml and dvc.yaml.",
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    model_help = "a bundle folder (models/NAME), runs:/RUN_ID or models:/NAME@current"
+
+    predict = commands.add_parser(
+        "predict",
+        formatter_class=raw,
+        help="predict for every text of a file",
+        description=(
+            "Predict for every text of INPUT and write OUTPUT, in the same order.\n\n"
+            "Classifiers write label and probabilities; taggers tags, and entity spans with\n"
+            "character offsets; language models log-probability (nats) and perplexity.\n"
+            "Memory does not grow with the input. OUTPUT is written whole or not at all."
+        ),
+        epilog=(
+            "examples:\n"
+            "  nlp-rnn predict models/sentiment-bilstm reviews.csv predictions.csv\n"
+            "  nlp-rnn predict models/ner-bilstm-crf articles.txt entities.jsonl\n"
+            "  nlp-rnn predict models/pos-bilstm sentences.conllu tagged.conllu\n"
+            "  echo 'not bad at all' | nlp-rnn predict models:/sentiment-bilstm@current - -"
+        ),
+    )
+    predict.add_argument("model", metavar="MODEL", help=model_help)
+    predict.add_argument(
+        "input",
+        metavar="INPUT",
+        help=".txt (a text a line), .csv, .tsv, .jsonl, .parquet, .conll, .conllu, "
+        "or - for lines on standard input",
+    )
+    predict.add_argument(
+        "output", metavar="OUTPUT", help="the same formats, or - for JSON lines on standard output"
+    )
+    predict.add_argument(
+        "--text-column", default="text", metavar="NAME", help="column of the text (default: text)"
+    )
+    predict.set_defaults(action=_predict)
+
+    generate = commands.add_parser(
+        "generate",
+        formatter_class=raw,
+        help="sample text from a language model",
+        description="Sample from a language model, token by token.",
+        epilog=(
+            "examples:\n"
+            "  nlp-rnn generate models/lm-lstm --prompt 'the old' --samples 3\n"
+            "  nlp-rnn generate models/lm-char-gru --length 500 --temperature 0.7 --seed 1"
+        ),
+    )
+    generate.add_argument("model", metavar="MODEL", help=model_help)
+    generate.add_argument("--prompt", default="", help="text to continue (default: none)")
+    generate.add_argument(
+        "--length", type=_count, default=100, help="tokens to sample (default: 100)"
+    )
+    generate.add_argument(
+        "--temperature",
+        type=_positive,
+        default=1.0,
+        help="divides the logits: below 1 safer, above 1 bolder, 0 always the likeliest token "
+        "(default: 1)",
+    )
+    generate.add_argument("--samples", type=_count, default=1, help="texts (default: 1)")
+    generate.add_argument("--seed", type=int, default=None, help="for the same text every time")
+    generate.set_defaults(action=_generate)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of ``nlp-rnn``; returns the exit status."""
+    options = parser().parse_args(arguments)
+    return run(lambda: options.action(options))

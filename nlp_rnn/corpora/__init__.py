@@ -1,0 +1,47 @@
+"""Sources of examples: the built-in grammar, the user's files, TensorFlow Datasets."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nlp_rnn.config import FilesDataset, GrammarDataset, TfdsDataset
+    from nlp_rnn.corpora.corpus import Corpus
+
+
+def data_folder() -> Path:
+    """The folder of raw data: the environment variable ``NLP_RNN_DATA``, or ``data/raw``."""
+    return Path(os.environ.get("NLP_RNN_DATA") or "data/raw")
+
+
+def open_corpus(
+    name: str,
+    dataset: GrammarDataset | FilesDataset | TfdsDataset,
+    folder: Path | None = None,
+) -> Corpus:
+    """The corpus that a data set of ``params.yaml`` describes.
+
+    Args:
+        name: what the data set is called there.
+        dataset: its parameters.
+        folder: where its files lie; default :func:`data_folder`.
+
+    Raises:
+        UserError: a file of it is missing or wrong, TFDS does not know or cannot get it, or two
+            splits are the same data.
+    """
+    # The configuration imports this package, and each source its own heavy modules.
+    folder = data_folder() if folder is None else folder
+    if dataset.source == "grammar":
+        from nlp_rnn.corpora.built_in import GrammarCorpus
+
+        return GrammarCorpus(name, dataset)
+    if dataset.source == "files":
+        from nlp_rnn.corpora.files import FilesCorpus
+
+        return FilesCorpus(name, dataset, folder)
+    from nlp_rnn.corpora.tfds import TfdsCorpus
+
+    return TfdsCorpus(name, dataset, folder)

@@ -1,0 +1,61 @@
+"""What every source of examples can do: name its splits, stream one, say where it is from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from nlp_rnn.corpora.example import Example, Kind
+from nlp_rnn.errors import UserError
+
+
+class Corpus(ABC):
+    """A source of examples in up to three splits.
+
+    Attributes:
+        name: what the data set is called in ``params.yaml``, for messages.
+        kind: which fields its examples have.
+    """
+
+    name: str
+    kind: Kind
+
+    @abstractmethod
+    def splits(self) -> tuple[str, ...]:
+        """Which of ``train``, ``validation`` and ``test`` the source itself has, in that order."""
+
+    @abstractmethod
+    def read(self, split: str) -> Iterator[Example]:
+        """Stream the examples of one split, in an order that never changes.
+
+        Each call starts at the first example again. Memory holds one example (of Parquet: one
+        batch of rows) at a time, however long the source.
+
+        Raises:
+            UserError: while iterating, at the first fault of the source, or at its end where
+                it held no example at all.
+        """
+
+    @abstractmethod
+    def origin(self, split: str) -> str:
+        """Where the examples of ``split`` come from, as a message names it: a file, mostly."""
+
+    @abstractmethod
+    def provenance(self) -> dict[str, Any]:
+        """For the data card: ``source``, ``files``, ``licence`` and ``citation``.
+
+        ``files`` maps each path to its ``sha256`` and ``bytes``.
+        """
+
+    def _not_empty(self, examples: Iterable[Example], split: str) -> Iterator[Example]:
+        """``examples``, and an error at their end where there were none."""
+        empty = True
+        for example in examples:
+            empty = False
+            yield example
+        if empty:
+            raise UserError(
+                f"{self.origin(split)}: no example in it; split {split} of data set "
+                f"'{self.name}' needs at least one"
+            )

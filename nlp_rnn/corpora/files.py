@@ -1,0 +1,161 @@
+"""Corpora in the user's own files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from nlp_rnn.config import FilesDataset
+from nlp_rnn.corpora.conll import read_conll, read_conllu
+from nlp_rnn.corpora.corpus import Corpus
+from nlp_rnn.corpora.example import SPLITS, Example
+from nlp_rnn.corpora.folders import ARCHIVES, is_archive, read_archive, read_folder
+from nlp_rnn.corpora.lines import fingerprint, open_binary, read_lines
+from nlp_rnn.corpora.tables import read_csv, read_jsonl, read_parquet
+from nlp_rnn.errors import UserError
+from nlp_rnn.files import sha256
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a split lies: a file or folder, or a folder inside an archive."""
+
+    path: Path
+    inside: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}!{self.inside}" if self.inside else str(self.path)
+
+
+class FilesCorpus(Corpus):
+    """The splits of a data set of ``source: files``.
+
+    Args:
+        name: what the data set is called in ``params.yaml``.
+        dataset: its parameters.
+        folder: what its paths are relative to.
+
+    Raises:
+        UserError: a file is missing, empty or of the wrong sort, or serves two splits.
+    """
+
+    def __init__(self, name: str, dataset: FilesDataset, folder: Path) -> None:
+        self.name = name
+        self.kind = dataset.kind
+        self._dataset = dataset
+        self._places: dict[str, _Place] = {}
+        for split in SPLITS:
+            given: str | None = getattr(dataset, split)
+            if given is not None:
+                self._places[split] = self._locate(split, given, folder)
+        self._check_distinct()
+
+    def splits(self) -> tuple[str, ...]:
+        return tuple(self._places)
+
+    def origin(self, split: str) -> str:
+        return str(self._places[split])
+
+    def read(self, split: str) -> Iterator[Example]:
+        return self._not_empty(self._examples(self._places[split]), split)
+
+    def provenance(self) -> dict[str, Any]:
+        given = {split: str(getattr(self._dataset, split)) for split in self._places}
+        if self._dataset.format == "folders":
+            given = {
+                split: path.partition("!")[0] if is_archive(self._places[split].path) else path
+                for split, path in given.items()
+            }
+        paths = {given[split]: self._places[split].path for split in self._places}
+        return {
+            "source": f"files ({self._dataset.format})",
+            "files": {name: fingerprint(path) for name, path in paths.items()},
+            "licence": self._dataset.licence,
+            "citation": self._dataset.citation,
+        }
+
+    def _examples(self, place: _Place) -> Iterator[Example]:
+        data = self._dataset
+        bad_bytes = data.tokenizer.bad_bytes
+        path = place.path
+        match data.format:
+            case "csv" | "tsv":
+                delimiter = "," if data.format == "csv" else "\t"
+                return read_csv(path, data.text_column, data.label_column, delimiter, bad_bytes)
+            case "jsonl":
+                return read_jsonl(path, data.text_column, data.label_column, bad_bytes)
+            case "parquet":
+                return read_parquet(path, data.text_column, data.label_column, bad_bytes)
+            case "folders":
+                if place.inside is None:
+                    return read_folder(path, bad_bytes)
+                return read_archive(path, place.inside, bad_bytes)
+            case "conll":
+                tag_column = data.tag_column if isinstance(data.tag_column, int) else -1
+                return read_conll(path, data.word_column, tag_column, data.scheme, bad_bytes)
+            case "conllu":
+                return read_conllu(path, "xpos" if data.tag_column == "xpos" else "upos", bad_bytes)
+            case "text":
+                return (Example(text=line) for line in read_lines(path, bad_bytes))
+
+    def _locate(self, split: str, given: str, folder: Path) -> _Place:
+        place = _Place(folder / given)
+        wants_folder = self._dataset.format == "folders"
+        if wants_folder:
+            archive, bang, inside = given.partition("!")
+            if bang or is_archive(Path(archive)):
+                place = _Place(folder / archive, inside)
+        path = place.path
+        parameter = f"parameter {split} of data set '{self.name}'"
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise UserError(
+                f"{path}: no such file or folder ({parameter}); put it there, or set the "
+                f"environment variable NLP_RNN_DATA to the folder that holds {given} "
+                f"(now {folder})"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path}: cannot be read ({parameter}): {error}") from None
+        if wants_folder and place.inside is None:
+            if not path.is_dir():
+                raise UserError(
+                    f"{path}: is a file ({parameter}); format folders needs a folder or an "
+                    f"archive ({', '.join(ARCHIVES)})"
+                )
+            return place
+        if path.is_dir():
+            raise UserError(
+                f"{path}: is a folder ({parameter}); "
+                f"{'an archive' if wants_folder else f'format {self._dataset.format}'} is one file"
+            )
+        with open_binary(path) as stream:
+            if not stream.read(1):
+                raise UserError(f"{path}: is empty ({parameter})")
+        return place
+
+    def _check_distinct(self) -> None:
+        for first, second in combinations(self._places, 2):
+            one, other = self._places[first], self._places[second]
+            if _same(one, other):
+                raise UserError(
+                    f"{one}: serves both {first} and {second} of data set '{self.name}'; give "
+                    f"{second} data of its own, or leave {second} out to take a share of train"
+                )
+
+
+def _same(one: _Place, other: _Place) -> bool:
+    """Whether two places hold the same data: one file by two names, or a copy of it."""
+    if one.inside is not None or other.inside is not None or one.path.is_dir():
+        return one.path.resolve() == other.path.resolve() and _parts(one) == _parts(other)
+    if one.path.samefile(other.path):
+        return True
+    same_size = one.path.stat().st_size == other.path.stat().st_size
+    return same_size and sha256(one.path) == sha256(other.path)
+
+
+def _parts(place: _Place) -> list[str]:
+    return [part for part in (place.inside or "").split("/") if part not in ("", ".")]

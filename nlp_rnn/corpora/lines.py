@@ -1,0 +1,116 @@
+"""Files as bytes, hashes and numbered lines, with every fault of theirs as a UserError."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+from typing import Literal
+
+from nlp_rnn.errors import UserError
+from nlp_rnn.files import sha256
+
+BadBytes = Literal["error", "replace"]
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+@contextmanager
+def open_binary(path: Path) -> Iterator[BufferedReader]:
+    """Open a file for reading.
+
+    Raises:
+        UserError: it is missing, a folder, or may not be read, now or within the ``with`` block.
+    """
+    try:
+        with path.open("rb") as stream:
+            yield stream
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise UserError(f"{path}: is a folder, expected a file") from None
+    except PermissionError:
+        raise UserError(f"{path}: permission denied; make it readable (chmod u+r)") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def fingerprint(path: Path) -> dict[str, str | int]:
+    """Hash and size of a file, or of a folder with everything in it.
+
+    The hash of a folder is taken over the sorted relative names and hashes of its files, so
+    it is the same wherever the folder lies.
+
+    Returns:
+        ``sha256`` in hexadecimal and ``bytes``.
+    """
+    if not path.is_dir():
+        return {"sha256": sha256(path), "bytes": path.stat().st_size}
+    digest = hashlib.sha256()
+    size = 0
+    for file in sorted(file for file in path.rglob("*") if file.is_file()):
+        name = file.relative_to(path).as_posix()
+        digest.update(os.fsencode(f"{name}\0{sha256(file)}\n"))
+        size += file.stat().st_size
+    return {"sha256": digest.hexdigest(), "bytes": size}
+
+
+def decode(raw: bytes, bad_bytes: BadBytes, path: Path | str, line: int = 1) -> str:
+    """UTF-8 bytes as text.
+
+    A NUL counts as undecodable: no text holds one, but UTF-16 and binary files do.
+
+    Args:
+        raw: the bytes of one or several lines.
+        bad_bytes: ``error``, or ``replace`` to read U+FFFD for what is undecodable.
+        path: the file at fault, for the message.
+        line: the line that ``raw`` begins at, counted from 1.
+
+    Raises:
+        UserError: ``bad_bytes`` is ``error`` and there is such a byte; names file, line, byte.
+    """
+    try:
+        text = raw.decode("utf-8")
+        if "\0" not in text:
+            return text
+        start = raw.index(b"\0")
+    except UnicodeDecodeError as error:
+        start = error.start
+    if bad_bytes == "replace":
+        return raw.decode("utf-8", errors="replace").replace("\0", REPLACEMENT)
+    line += raw.count(b"\n", 0, start)
+    raise UserError(
+        f"{path}, line {line}: byte 0x{raw[start]:02x} is no UTF-8 text; save the file as UTF-8, "
+        "or set tokenizer.bad_bytes: replace"
+    )
+
+
+def without_bom(raw: bytes) -> bytes:
+    """The beginning of a file without the byte order mark that some editors write."""
+    return raw.removeprefix(codecs.BOM_UTF8)
+
+
+def numbered_lines(path: Path, bad_bytes: BadBytes) -> Iterator[tuple[int, str]]:
+    r"""Stream a text file as ``(number, line)``, counted from 1, without the ``\n``.
+
+    Lines end at ``\n`` only: text from the web holds other characters that Unicode calls line
+    ends (U+2028, U+0085) within a line. A ``\r`` before the ``\n`` stays.
+
+    Raises:
+        UserError: the file cannot be read, or holds bytes that are no UTF-8.
+    """
+    with open_binary(path) as stream:
+        for number, raw in enumerate(stream, 1):
+            if number == 1:
+                raw = without_bom(raw)
+            yield number, decode(raw, bad_bytes, path, number).removesuffix("\n")
+
+
+def read_lines(path: Path, bad_bytes: BadBytes) -> Iterator[str]:
+    r"""Stream the lines of running text, blank ones too, without their ``\n`` or ``\r\n``."""
+    for _, line in numbered_lines(path, bad_bytes):
+        yield line.removesuffix("\r")

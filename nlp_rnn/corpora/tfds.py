@@ -1,0 +1,558 @@
+"""Text data sets of TensorFlow Datasets, downloaded or placed by hand.
+
+The builders of TFDS do the work, and verify the checksums that it has registered. What it
+prepares is kept in ``<data folder>/tfds``. Where there is no network, the original files may
+be put into ``<data folder>/tfds/manual/<data set>`` by hand: an error names them.
+
+TFDS itself tries ten times, 204 s without a word, before it finds that there is no network;
+so hosts are looked up first, within :data:`SECONDS` of time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from nlp_rnn.config import TfdsDataset, nearest
+from nlp_rnn.corpora.conll import to_bio
+from nlp_rnn.corpora.corpus import Corpus
+from nlp_rnn.corpora.example import SPLITS, Example
+from nlp_rnn.corpora.lines import decode, fingerprint
+from nlp_rnn.errors import UserError
+from nlp_rnn.files import sha256
+
+SECONDS = 2.0
+"""Longest wait for a host to be found and to answer."""
+
+LICENCES: dict[str, tuple[str, str]] = {
+    "imdb_reviews": (
+        "not stated (its authors ask to be cited; the reviews are IMDb users' text)",
+        "Maas et al. 2011, Learning Word Vectors for Sentiment Analysis, ACL",
+    ),
+    "universal_dependencies/en_ewt": (
+        "CC BY-SA 4.0",
+        "Silveira et al. 2014, A Gold Standard Dependency Corpus for English, LREC",
+    ),
+    "conll2003": (
+        "research use only (the text: Reuters Corpus agreement with NIST)",
+        "Tjong Kim Sang and De Meulder 2003, Introduction to the CoNLL-2003 Shared Task, CoNLL",
+    ),
+    "wikiann": (
+        "not stated (text of Wikipedia, CC BY-SA)",
+        "Pan et al. 2017, Cross-lingual Name Tagging and Linking for 282 Languages, ACL",
+    ),
+    "tiny_shakespeare": (
+        "public domain (the text); its compilation: not stated",
+        "Karpathy 2015, The Unreasonable Effectiveness of Recurrent Neural Networks",
+    ),
+    "glue/sst2": (
+        "not stated",
+        "Socher et al. 2013 (EMNLP), Stanford Sentiment Treebank; Wang et al. 2019 (ICLR), GLUE",
+    ),
+}
+"""Licence and citation of data sets, which TFDS leaves empty; by name, with or without
+configuration."""
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A file that a builder downloads.
+
+    Attributes:
+        url: where from.
+        name: what it is called where it is placed by hand.
+        sha256: what TFDS registered for it, if anything.
+    """
+
+    url: str
+    name: str
+    sha256: str | None
+
+
+class TfdsCorpus(Corpus):
+    """The splits of a data set of ``source: tfds``, downloaded and prepared where need be.
+
+    Args:
+        name: what the data set is called in ``params.yaml``.
+        dataset: its parameters.
+        folder: the data folder; TFDS keeps everything in its ``tfds``.
+
+    Raises:
+        UserError: TFDS does not know the name, configuration, feature or split; its files can
+            neither be found in the folder nor downloaded; one differs from its checksum; or two
+            splits share examples.
+    """
+
+    def __init__(self, name: str, dataset: TfdsDataset, folder: Path) -> None:
+        self.name = name
+        self.kind = dataset.kind
+        self._dataset = dataset
+        self._root = folder / "tfds"
+        self._expressions: dict[str, str] = {
+            split: expression
+            for split in SPLITS
+            if (expression := getattr(dataset, split)) is not None
+        }
+        self._check_written_once()
+        self._builder = _builder(name, dataset.name, self._root)
+        self._features = self._needed_features()
+        _prepare(self._builder, self._root, name)
+        self._check_splits()
+
+    def splits(self) -> tuple[str, ...]:
+        return tuple(self._expressions)
+
+    def origin(self, split: str) -> str:
+        return f"TFDS {self._builder.info.full_name}, split {self._expressions[split]}"
+
+    def read(self, split: str) -> Iterator[Example]:
+        convert = {
+            "labelled": self._labelled,
+            "tagged": self._tagged,
+            "text": self._lines,
+        }[self.kind]
+        examples = (
+            example
+            for number, record in enumerate(self._records(split), 1)
+            for example in convert(record, f"{self.origin(split)}, example {number}")
+        )
+        return self._not_empty(examples, split)
+
+    def provenance(self) -> dict[str, Any]:
+        builder = self._builder
+        config = builder.builder_config.name if builder.builder_config else ""
+        unknown = ("not stated", "not stated")
+        licence, citation = LICENCES.get(
+            f"{builder.name}/{config}", LICENCES.get(builder.name, unknown)
+        )
+        prepared = Path(builder.data_dir)
+        return {
+            "source": f"TFDS {builder.info.full_name}",
+            "splits": dict(self._expressions),
+            "files": {
+                file.relative_to(self._root.parent).as_posix(): fingerprint(file)
+                for file in sorted(prepared.iterdir())
+                if ".tfrecord" in file.name
+            },
+            "licence": _given(self._dataset.licence, licence),
+            "citation": _given(self._dataset.citation, citation),
+        }
+
+    def _records(self, split: str) -> Iterator[Mapping[str, Any]]:
+        """The examples as NumPy values, in the order in which TFDS stored them."""
+        with _quiet():
+            import tensorflow_datasets as tfds
+
+            data = self._builder.as_dataset(
+                split=self._expressions[split],
+                shuffle_files=False,
+                # One shard after the other: interleaved, the order would change with their number.
+                read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+                decoders=tfds.decode.PartialDecoding(dict.fromkeys(self._features, True)),
+            )
+        yield from tfds.as_numpy(data)
+
+    def _decode(self, raw: Any, where: str) -> str:
+        return decode(bytes(raw), self._dataset.tokenizer.bad_bytes, where)
+
+    def _name(self, feature: Any, value: Any, where: str) -> str:
+        """A label or tag by its name."""
+        if isinstance(value, bytes):
+            return self._decode(value, where)
+        number = int(value)
+        names = getattr(feature, "names", None)
+        if names is None:
+            return str(number)
+        if number < 0:
+            raise UserError(
+                f"{where}: has no label (-1); choose a labelled split for data set '{self.name}'"
+            )
+        return str(names[number])
+
+    def _labelled(self, record: Mapping[str, Any], where: str) -> Iterator[Example]:
+        text, label = self._features
+        feature = self._builder.info.features[label]
+        yield Example(
+            text=self._decode(record[text], where), label=self._name(feature, record[label], where)
+        )
+
+    def _tagged(self, record: Mapping[str, Any], where: str) -> Iterator[Example]:
+        """One sentence, or none where TFDS stored an empty one, as its CoNLL builder does."""
+        tokens_name, tags_name, mask_name = self._features[0], self._features[1], self._features[-1]
+        features = self._builder.info.features
+        words = [self._decode(token, where) for token in record[tokens_name]]
+        tags = [self._name(features[tags_name].feature, tag, where) for tag in record[tags_name]]
+        mask = [self._name(features[mask_name].feature, tag, where) for tag in record[mask_name]]
+        if len(words) != len(tags):
+            raise UserError(f"{where}: has {len(words)} {tokens_name} and {len(tags)} {tags_name}")
+        # The CoNLL-U builder keeps multiword tokens beside their words, with the UPOS '_'.
+        kept = [position for position, tag in enumerate(mask) if tag != "_"]
+        words = [words[position] for position in kept]
+        tags = [tags[position] for position in kept]
+        if self._dataset.scheme is not None:
+            try:
+                tags = list(to_bio(tags, self._dataset.scheme))
+            except ValueError as error:
+                raise UserError(f"{where}: {error}") from None
+        if words:
+            yield Example(tokens=tuple(words), tags=tuple(tags))
+
+    def _lines(self, record: Mapping[str, Any], where: str) -> Iterator[Example]:
+        """The lines of a text; tiny_shakespeare holds a whole split in one example."""
+        text = self._decode(record[self._features[0]], where)
+        for line in text.removesuffix("\n").split("\n"):
+            yield Example(text=line)
+
+    def _needed_features(self) -> tuple[str, ...]:
+        """The features to read: text, text and label, or tokens and tags (and UPOS)."""
+        data = self._dataset
+        available = self._builder.info.features
+        parameters = {
+            "labelled": ("text_feature", "label_feature"),
+            "tagged": ("tokens_feature", "tags_feature"),
+            "text": ("text_feature",),
+        }[data.kind]
+        names: list[str] = []
+        for parameter in parameters:
+            feature = getattr(data, parameter)
+            if feature not in available:
+                raise UserError(
+                    f"data set '{self.name}': TFDS {data.name} has no feature '{feature}' "
+                    f"({parameter}); {nearest(feature, available)}"
+                )
+            is_sequence = hasattr(available[feature], "feature")
+            if is_sequence != (data.kind == "tagged"):
+                found = "a sequence" if is_sequence else "a single value"
+                raise UserError(
+                    f"data set '{self.name}': feature '{feature}' of TFDS {data.name} is {found}, "
+                    f"which {parameter} of kind {data.kind} cannot be"
+                )
+            names.append(feature)
+        if data.kind == "tagged" and "upos" in available and "upos" not in names:
+            names.append("upos")
+        return tuple(names)
+
+    def _check_written_once(self) -> None:
+        for first, second in combinations(self._expressions, 2):
+            if self._expressions[first] == self._expressions[second]:
+                raise self._shared(first, second)
+
+    def _check_splits(self) -> None:
+        """All split expressions are known, and no example is in two of them."""
+        available = self._builder.info.splits
+        ranges: dict[str, list[tuple[str, int, int]]] = {}
+        for split, expression in self._expressions.items():
+            try:
+                instructions = available[expression].file_instructions
+            except (KeyError, ValueError, AssertionError):
+                hint = nearest(expression, available)
+                raise UserError(
+                    f"data set '{self.name}': TFDS {self._dataset.name} has no split "
+                    f"'{expression}' ({split}); {hint}"
+                ) from None
+            if not instructions:
+                raise UserError(
+                    f"{self.origin(split)}: no example in it; split {split} of data "
+                    f"set '{self.name}' needs at least one"
+                )
+            ranges[split] = [
+                (str(each.filename), each.skip, each.skip + each.examples_in_shard)
+                if each.take < 0
+                else (str(each.filename), each.skip, each.skip + each.take)
+                for each in instructions
+            ]
+        for first, second in combinations(ranges, 2):
+            for file, start, end in ranges[first]:
+                for other, other_start, other_end in ranges[second]:
+                    if file == other and start < other_end and other_start < end:
+                        raise self._shared(first, second)
+
+    def _shared(self, first: str, second: str) -> UserError:
+        return UserError(
+            f"data set '{self.name}': {first} '{self._expressions[first]}' and {second} "
+            f"'{self._expressions[second]}' of TFDS {self._dataset.name} share examples; give "
+            f"{second} examples of its own, or leave {second} out to take a share of train"
+        )
+
+
+def _given(written: str, known: str) -> str:
+    """What the user wrote about a data set, else what we know of it."""
+    return known if written == "not stated" else written
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """TFDS without its logs, what it prints, and bars where no one watches.
+
+    Standard output belongs to the command; the bars of TFDS go to standard error.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import tensorflow_datasets as tfds
+
+    if not sys.stderr.isatty():
+        tfds.disable_progress_bar()
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _builder(name: str, tfds_name: str, root: Path) -> Any:
+    """The TFDS builder of ``name``, ``name/config`` or either with ``:version``.
+
+    Raises:
+        UserError: TFDS has no such data set, configuration or version.
+    """
+    with _quiet():
+        import tensorflow_datasets as tfds
+
+        base, _, config = tfds_name.partition(":")[0].partition("/")
+        names = tfds.list_builders(with_community_datasets=False)
+        if base not in names:
+            raise UserError(f"data set '{name}': TFDS has no '{base}'; {_hint(base, names)}")
+        configs = list(tfds.builder_cls(base).builder_configs)
+        if config and config not in configs:
+            hint = _hint(config, configs)
+            raise UserError(
+                f"data set '{name}': TFDS {base} has no configuration '{config}'; {hint}"
+            )
+        if not config and len(configs) > 1:
+            raise UserError(
+                f"data set '{name}': TFDS {base} has {len(configs)} configurations; name one, "
+                f"e.g. {base}/{configs[0]}"
+            )
+        try:
+            return tfds.builder(tfds_name, data_dir=str(root))
+        except (AssertionError, ValueError, ImportError) as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise UserError(f"data set '{name}': TFDS cannot build {tfds_name}: {reason}") from None
+
+
+def _hint(name: str, valid: Sequence[str]) -> str:
+    """The nearest of many names; all of them only where they fit on a line."""
+    hint = nearest(name, valid)
+    few = 20
+    if hint.startswith("did you mean") or len(valid) <= few:
+        return hint
+    return "see https://www.tensorflow.org/datasets/catalog/overview"
+
+
+def _prepare(builder: Any, root: Path, name: str) -> None:
+    """Let the builder download and prepare its data, unless it already has."""
+    if builder.data_path.exists():
+        return
+    manual = root / "manual" / builder.name
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        from filelock import FileLock
+
+        # Two stages that prepare one data set at once would write the same folder.
+        with FileLock(root / f".{builder.name}.lock"), _quiet():
+            _place(builder, manual, root / "downloads", name)
+            _download_and_prepare(builder, manual, root / "downloads", name)
+    except OSError as error:
+        raise UserError(
+            f"{error.filename or root}: cannot be written ({error.strerror or error}); TFDS "
+            f"prepares data set '{name}' in {root}: make that a folder you may write to, or set "
+            "NLP_RNN_DATA to one"
+        ) from None
+
+
+def _place(builder: Any, manual: Path, downloads: Path, name: str) -> None:
+    """Find the files that were placed by hand, and make sure the others can be downloaded.
+
+    Raises:
+        UserError: a file is neither there nor to be had, or differs from its checksum.
+    """
+    if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and not (manual.is_dir() and any(manual.iterdir())):
+        instructions = " ".join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
+        raise UserError(
+            f"data set '{name}': TFDS cannot download {builder.name}; put its files into {manual} "
+            f"({instructions})"
+        )
+    # A builder that goes on after its first request may import TensorFlow to read what it
+    # got, for seconds: so the answer to what is absent need not wait for that.
+    for first_request_only in (True, False):
+        absent = [
+            file
+            for file in _wanted_files(builder, manual, first_request_only)
+            if not _at_hand(file, manual, downloads, name)
+        ]
+        unreachable = _unreachable({file.url for file in absent})
+        if unreachable:
+            files = "; ".join(f"{file.name} from {file.url}" for file in absent)
+            raise UserError(
+                f"data set '{name}': TFDS {builder.info.full_name} is not on this machine and "
+                f"{', '.join(sorted(unreachable))} cannot be reached; connect to the network, or "
+                f"put into {manual}: {files}"
+            )
+
+
+def _at_hand(file: _Wanted, manual: Path, downloads: Path, name: str) -> bool:
+    """Whether a file was placed by hand or downloaded; the builder will find it, then."""
+    from tensorflow_datasets.core.download import checksums, resource
+
+    path = manual / file.name
+    if not path.is_file():
+        names = (resource.get_dl_fname(file.url, checksum) for checksum in (file.sha256, None))
+        return any((downloads / cached).exists() for cached in names)
+    if file.sha256 is not None:
+        _verify(path, file, name)
+        return True
+    # The builder only looks into the manual folder where a checksum is registered, but always
+    # among the downloads of earlier runs.
+    cached = downloads / resource.get_dl_fname(file.url)
+    downloads.mkdir(parents=True, exist_ok=True)
+    cached.unlink(missing_ok=True)
+    cached.symlink_to(path.resolve())
+    resource.get_info_path(cached).unlink(missing_ok=True)
+    resource.write_info_file(
+        url=file.url,
+        path=cached,
+        dataset_name=name,
+        original_fname=file.name,
+        url_info=checksums.compute_url_info(path),
+    )
+    return True
+
+
+def _verify(path: Path, file: _Wanted, name: str) -> None:
+    found = sha256(path)
+    if found != file.sha256:
+        raise UserError(
+            f"{path}: is not the file that TFDS knows for data set '{name}': expected SHA-256 "
+            f"{file.sha256}, found {found}; fetch {file.url} again, or read your file with "
+            "source: files"
+        )
+
+
+def _download_and_prepare(builder: Any, manual: Path, downloads: Path, name: str) -> None:
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
+    from tensorflow_datasets.core.download.util import DownloadError
+
+    config = tfds.download.DownloadConfig(manual_dir=str(manual), try_download_gcs=False)
+    try:
+        builder.download_and_prepare(download_dir=str(downloads), download_config=config)
+    except NonMatchingChecksumError as error:
+        reason = " ".join(str(error).split("To debug")[0].split())
+        raise UserError(
+            f"data set '{name}': {reason}; the file at its source has changed: put the one that "
+            f"TFDS knows into {manual}, or read yours with source: files"
+        ) from None
+    except PermissionError:
+        raise
+    except (OSError, DownloadError, tfds.core.DatasetBlockedError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"data set '{name}': TFDS could not download or prepare {builder.info.full_name}: "
+            f"{reason}; mend that, or put its files into {manual}"
+        ) from None
+
+
+class _Enough(Exception):
+    """Ends a builder once it has asked for its first files."""
+
+
+class _Recorder:
+    """Stands in for a download manager, and notes the URLs that a builder asks it for."""
+
+    def __init__(self, manual: Path, first_request_only: bool) -> None:
+        from etils import epath
+
+        self.urls: list[str] = []
+        self.manual_dir = epath.Path(manual)
+        self.download_dir = self.manual_dir
+        self._first_request_only = first_request_only
+
+    def download(self, tree: Any) -> Any:
+        paths = self._note(tree)
+        if self._first_request_only:
+            raise _Enough
+        return paths
+
+    def _note(self, tree: Any) -> Any:
+        if isinstance(tree, Mapping):
+            return {key: self._note(value) for key, value in tree.items()}
+        if isinstance(tree, (list, tuple)):
+            return [self._note(value) for value in tree]
+        url = getattr(tree, "url", tree)
+        self.urls.append(str(url))
+        return self.manual_dir / "absent"
+
+    download_and_extract = download
+
+    def extract(self, tree: Any) -> Any:
+        return tree
+
+    def iter_archive(self, _archive: Any) -> Iterator[Any]:
+        return iter(())
+
+
+def _wanted_files(builder: Any, manual: Path, first_request_only: bool) -> list[_Wanted]:
+    """The files that the builder would download, found by letting it ask for them."""
+    recorder = _Recorder(manual, first_request_only)
+    # A builder may go on to read what it asked for, and fail in any way as nothing is there.
+    with contextlib.suppress(Exception):
+        builder._split_generators(recorder)
+    registered = builder.url_infos or {}
+    wanted = []
+    for url in dict.fromkeys(recorder.urls):
+        info = registered.get(url)
+        name = (info and info.filename) or Path(urllib.parse.urlparse(url).path).name
+        wanted.append(_Wanted(url, name, info.checksum if info else None))
+    return wanted
+
+
+def _unreachable(urls: set[str]) -> set[str]:
+    """The hosts of ``urls`` (or the proxies before them) that do not answer.
+
+    All are tried at once, so that the answer is there after :data:`SECONDS` at most.
+    """
+    proxies = urllib.request.getproxies()
+    addresses: set[tuple[str, int]] = set()
+    for url in urls:
+        parsed = urllib.parse.urlparse(url)
+        proxy = proxies.get(parsed.scheme)
+        if proxy and not urllib.request.proxy_bypass(parsed.hostname or ""):
+            parsed = urllib.parse.urlparse(proxy if "//" in proxy else f"//{proxy}")
+        addresses.add((parsed.hostname or url, parsed.port or _port(parsed.scheme)))
+    answered: set[tuple[str, int]] = set()
+    threads = [
+        threading.Thread(target=partial(_connect, address, answered), daemon=True)
+        for address in addresses
+    ]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + SECONDS
+    for thread in threads:
+        # Looking a name up has no time limit of its own; the thread is left behind.
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return {host for host, port in addresses - answered}
+
+
+def _port(scheme: str) -> int:
+    return 443 if scheme == "https" else 80
+
+
+def _connect(address: tuple[str, int], answered: set[tuple[str, int]]) -> None:
+    with contextlib.suppress(OSError), socket.create_connection(address, timeout=SECONDS):
+        answered.add(address)

@@ -1,0 +1,1 @@
+"""Word vectors: read pretrained ones, draw learned ones, report coverage."""

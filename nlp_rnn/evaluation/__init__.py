@@ -1,0 +1,1 @@
+"""Judging: exact metrics from sums, tables of errors, plots."""

@@ -1,0 +1,133 @@
+"""Metrics from exact sums over tokens or examples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Metrics = dict[str, Any]
+
+
+def is_entity_scheme(tags: Sequence[str]) -> bool:
+    """Whether tags mark entity spans (BIO) rather than classes of words."""
+    return any(tag.startswith("B-") for tag in tags)
+
+
+def classification_metrics(gold: NDArray[Any], predicted: NDArray[Any], labels: Sequence[str]) -> Metrics:
+    """Accuracy, macro-F1 and each class's precision, recall and F1.
+
+    Args:
+        gold: class indices ``(examples,)``.
+        predicted: class indices ``(examples,)``.
+        labels: names of the classes.
+
+    Macro-F1 is the mean over the classes that occur in ``gold`` or ``predicted``; a quotient
+    by zero counts as 0, as in scikit-learn.
+    """
+    from sklearn.metrics import precision_recall_fscore_support
+
+    present = np.union1d(gold, predicted)
+    scores = precision_recall_fscore_support(
+        gold, predicted, labels=present, average=None, zero_division=0
+    )
+    per_class = {
+        labels[index]: {
+            "precision": float(precision),
+            "recall": float(recall),
+            "f1": float(f1),
+            "support": int(support),
+        }
+        for index, precision, recall, f1, support in zip(present, *scores, strict=True)
+    }
+    return {
+        "accuracy": float(np.mean(gold == predicted)),
+        "f1": float(np.mean(scores[2])),
+        "per_class": per_class,
+    }
+
+
+def entity_metrics(gold: list[list[str]], predicted: list[list[str]]) -> Metrics:
+    """Entity micro-F1 over BIO tags, by seqeval.
+
+    ``f1`` follows the CoNLL convention (conlleval): an ``I-`` that continues nothing begins
+    an entity. ``strict`` follows IOB2 to the letter: such an entity does not count. An
+    entity is right when its type and both ends are.
+    """
+    from seqeval.metrics import classification_report, f1_score, precision_score, recall_score
+    from seqeval.scheme import IOB2
+
+    report = classification_report(gold, predicted, output_dict=True, zero_division=0)
+    per_type = {
+        name: {
+            "precision": float(row["precision"]),
+            "recall": float(row["recall"]),
+            "f1": float(row["f1-score"]),
+            "support": int(row["support"]),
+        }
+        for name, row in report.items()
+        if not name.endswith(" avg")
+    }
+    return {
+        "f1": float(f1_score(gold, predicted, zero_division=0)),
+        "precision": float(precision_score(gold, predicted, zero_division=0)),
+        "recall": float(recall_score(gold, predicted, zero_division=0)),
+        "strict": {
+            "f1": float(f1_score(gold, predicted, mode="strict", scheme=IOB2, zero_division=0))
+        },
+        "per_class": per_type,
+    }
+
+
+def tagging_metrics(
+    gold: Sequence[NDArray[Any]],
+    predicted: Sequence[NDArray[Any]],
+    known: Sequence[NDArray[np.bool_]],
+    tags: Sequence[str],
+) -> Metrics:
+    """Token accuracy overall, on known and on unseen words, and F1.
+
+    Args:
+        gold: tag indices of each sentence.
+        predicted: likewise.
+        known: whether each word has a vocabulary entry of its own.
+        tags: names of the tags.
+
+    ``f1`` is entity micro-F1 for BIO tags, else macro-F1 over the tags.
+    """
+    flat_gold, flat_predicted = np.concatenate(gold), np.concatenate(predicted)
+    right, seen = flat_gold == flat_predicted, np.concatenate(known)
+    metrics = classification_metrics(flat_gold, flat_predicted, tags)
+    metrics["accuracy_known"] = float(right[seen].mean()) if seen.any() else None
+    metrics["accuracy_unseen"] = float(right[~seen].mean()) if not seen.all() else None
+    if is_entity_scheme(tags):
+        named_gold = [[tags[i] for i in sentence] for sentence in gold]
+        named_predicted = [[tags[i] for i in sentence] for sentence in predicted]
+        metrics |= entity_metrics(named_gold, named_predicted)
+    return metrics
+
+
+def language_model_metrics(loss_sum: float, tokens: int, characters: int) -> Metrics:
+    """Perplexity ``exp(L / tokens)`` and bits per character ``L / (characters ln 2)``.
+
+    Args:
+        loss_sum: ``L``, the sum of ``-ln P`` over every token, nats.
+        tokens: how many, end symbols included.
+        characters: of the raw text, newlines included.
+    """
+    return {
+        "loss": loss_sum / tokens,
+        "perplexity": math.exp(min(loss_sum / tokens, 700)),
+        "bits_per_character": loss_sum / (characters * math.log(2)),
+        "tokens": tokens,
+    }
+
+
+def confusion(gold: NDArray[Any], predicted: NDArray[Any], classes: int) -> NDArray[np.int64]:
+    """The confusion matrix ``(gold, predicted)``."""
+    matrix = np.zeros((classes, classes), np.int64)
+    np.add.at(matrix, (gold, predicted), 1)
+    return matrix

@@ -1,0 +1,92 @@
+"""The table of results: each experiment beside its baseline and its optimum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nlp_rnn.files import read_json
+
+Row = dict[str, Any]
+
+HIGHER_IS_BETTER = {"accuracy": True, "f1": True, "perplexity": False}
+
+
+def result_row(experiment: str, figures: dict[str, Any], metric: str) -> Row:
+    """One line of the table: the figure, the best baseline, the optimum, how far it got."""
+    better = max if HIGHER_IS_BETTER[metric] else min
+    baselines = [b[metric] for b in figures["baselines"].values() if metric in b]
+    baseline, test = better(baselines), figures["test"][metric]
+    optimum = figures.get("optimum", {}).get(metric)
+    way = None
+    if optimum is not None:
+        way = (
+            (test - baseline) / (optimum - baseline)
+            if HIGHER_IS_BETTER[metric]
+            else test / optimum
+        )
+    return {
+        "experiment": experiment,
+        "metric": metric,
+        "baseline": baseline,
+        "test": test,
+        "optimum": optimum,
+        "way": way,
+        "epochs": figures["training"]["epochs"],
+        "minutes": figures["training"]["seconds"] / 60,
+        "parameters": figures["model"]["parameters"],
+        "tokens_per_second": figures["training"]["tokens_per_second"],
+    }
+
+
+def result_rows(folder: Path) -> list[Row]:
+    """The rows of every ``metrics/<experiment>.json`` in ``folder``, by name."""
+    rows = []
+    for file in sorted(folder.glob("*.json")):
+        figures = read_json(file, f"evaluate again: dvc repro -f evaluate@{file.stem}")
+        metrics = ["perplexity"] if "perplexity" in figures["test"] else ["accuracy"]
+        if figures["model"]["entities"]:
+            metrics.append("f1")
+        rows += [result_row(file.stem, figures, metric) for metric in metrics]
+    return rows
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The table in Markdown, which reads well on a terminal too."""
+
+    def way(row: Row) -> str:
+        if row["way"] is None:
+            return ""
+        if HIGHER_IS_BETTER[row["metric"]]:
+            return f"{row['way']:.0%} of the way"
+        return f"{row['way'] - 1:+.1%} of the bound"
+
+    def number(value: float | None) -> str:
+        return "" if value is None else f"{value:.4f}" if value < 1 else f"{value:.2f}"
+
+    header = [
+        "experiment", "metric", "baseline", "test", "optimum", "from baseline to optimum",
+        "epochs", "minutes", "parameters", "tokens/s",
+    ]  # fmt: skip
+    cells = [
+        [
+            row["experiment"],
+            row["metric"],
+            number(row["baseline"]),
+            number(row["test"]),
+            number(row["optimum"]),
+            way(row),
+            str(row["epochs"]),
+            f"{row['minutes']:.1f}",
+            f"{row['parameters']:,}",
+            f"{row['tokens_per_second']:,.0f}",
+        ]
+        for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+    lines = [header, ["-" * width for width in widths], *cells]
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
+        for line in lines
+    )

@@ -1,0 +1,90 @@
+"""Files that are whole or not there: write to a temporary name, then rename."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from nlp_rnn.errors import UserError
+
+
+@contextmanager
+def _explained(target: Path) -> Iterator[None]:
+    """Turn an operating-system refusal to write ``target`` into a UserError."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(
+            f"{target}: cannot be written ({reason}); free space or choose a folder you may write to"
+        ) from None
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``target``; it becomes ``target`` if the block succeeds.
+
+    Raises:
+        UserError: the folder cannot be written, or the disk is full.
+    """
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        with _explained(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield partial
+            os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Yield a new temporary folder; it replaces the folder ``target`` if the block succeeds.
+
+    Raises:
+        UserError: the folder cannot be written, or the disk is full.
+    """
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        with _explained(target):
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            yield partial
+            if target.exists():
+                shutil.rmtree(target)
+            os.replace(partial, target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_json(target: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON, whole or not at all."""
+    with whole_file(target) as partial:
+        partial.write_text(
+            json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n",
+            encoding="utf-8",
+        )
+
+
+def read_json(source: Path, mend: str) -> Any:
+    """Read a JSON file; UserError names it and says how to ``mend`` what is missing or broken."""
+    try:
+        return json.loads(source.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{source}: no such file; {mend}") from None
+    except OSError as error:
+        raise UserError(f"{source}: {error.strerror}; {mend}") from None
+    except ValueError as error:
+        raise UserError(f"{source}: not valid JSON ({error}); {mend}") from None
+
+
+def sha256(file: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal; read in blocks."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

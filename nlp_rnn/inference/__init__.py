@@ -1,0 +1,1 @@
+"""Putting a model to use: bundles, batch prediction, generation."""

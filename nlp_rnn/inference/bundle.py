@@ -1,0 +1,145 @@
+"""A model bundle: one folder that predicts on any machine, without the training data.
+
+=====================  ==========================================================
+``bundle.json``        format, name, experiment, provenance, validation figures, checksum
+``tokenizer.json``     the tokenizer's parameters (``subwords.json`` too for subword units)
+``vocabulary.json``    types and counts
+``labels.json``        labels or tags (not for language models)
+``data_card.json``     what the model was trained on
+``model.weights.h5``   the weights, in Keras's own format, no pickle
+=====================  ==========================================================
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from nlp_rnn.config import Experiment, TokenizerParameters
+from nlp_rnn.errors import UserError
+from nlp_rnn.files import read_json, sha256, whole_folder, write_json
+from nlp_rnn.text.prepared import PreparedDataset
+from nlp_rnn.text.tokenizers import SubwordTokenizer, Tokenizer, tokenizer
+from nlp_rnn.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import keras
+
+    from nlp_rnn.models.network import AnyExperiment
+
+FORMAT = 1
+WEIGHTS = "model.weights.h5"
+MEND = "copy the whole bundle again, or train the model again"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An opened bundle; the weights stay on disk until a network is built."""
+
+    folder: Path
+    name: str
+    experiment: AnyExperiment
+    tokenizer: Tokenizer
+    vocabulary: Vocabulary
+    labels: list[str]
+    provenance: dict[str, Any]
+    figures: dict[str, Any]
+
+    @classmethod
+    def open(cls, folder: Path) -> Bundle:
+        """Read a bundle.
+
+        Raises:
+            UserError: it is no bundle, of a newer format, or damaged; the file is named.
+        """
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such model folder; give a folder written by training")
+        file = folder / "bundle.json"
+        data = read_json(file, f"{folder} is no complete model bundle; {MEND}")
+        try:
+            found = data["format"]
+            if found != FORMAT:
+                raise UserError(
+                    f"{file}: bundle format {found}, but this nlp_rnn reads format {FORMAT}; "
+                    "install the version that wrote it"
+                )
+            experiment: AnyExperiment = TypeAdapter(Experiment).validate_python(data["experiment"])
+            tokenizer_parameters = TokenizerParameters(**read_json(folder / "tokenizer.json", MEND))
+            name, provenance, figures = data["name"], data["provenance"], data["figures"]
+            checksum = data["weights_sha256"]
+        except (KeyError, TypeError, ValidationError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{file}: not a model bundle ({reason}); {MEND}") from None
+        weights = folder / WEIGHTS
+        if not weights.is_file():
+            raise UserError(f"{weights}: no such file; {MEND}")
+        if sha256(weights) != checksum:
+            raise UserError(f"{weights}: damaged, its checksum differs; {MEND}")
+        units = tokenizer(tokenizer_parameters)
+        units.load(folder)
+        labels = (
+            []
+            if experiment.task == "language_modelling"
+            else list(read_json(folder / "labels.json", MEND))
+        )
+        return cls(
+            folder,
+            name,
+            experiment,
+            units,
+            Vocabulary.load(folder / "vocabulary.json"),
+            labels,
+            provenance,
+            figures,
+        )
+
+    def network(self) -> keras.Model:
+        """Build the network and load its weights."""
+        from nlp_rnn.models.network import network
+
+        model = network(self.experiment, len(self.vocabulary), len(self.labels))
+        file = self.folder / WEIGHTS
+        try:
+            model.load_weights(file)
+        except (ValueError, OSError, KeyError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{file}: does not fit bundle.json ({reason}); {MEND}") from None
+        return model
+
+
+def write_bundle(
+    target: Path,
+    name: str,
+    experiment: AnyExperiment,
+    model: keras.Model,
+    dataset: PreparedDataset,
+    provenance: dict[str, Any],
+    figures: dict[str, Any],
+) -> None:
+    """Write a bundle, whole or not at all.
+
+    Args:
+        provenance: where the model comes from: commit, backend, versions, seed, hashes.
+        figures: validation figures and training history.
+    """
+    with whole_folder(target) as folder:
+        for file in ("tokenizer.json", "vocabulary.json", "labels.json", SubwordTokenizer.FILE):
+            if (dataset.folder / file).exists():
+                shutil.copyfile(dataset.folder / file, folder / file)
+        write_json(folder / "data_card.json", dataset.card)
+        model.save_weights(folder / WEIGHTS)
+        write_json(
+            folder / "bundle.json",
+            {
+                "format": FORMAT,
+                "name": name,
+                "experiment": experiment.model_dump(),
+                "provenance": provenance,
+                "figures": figures,
+                "weights_sha256": sha256(folder / WEIGHTS),
+            },
+        )

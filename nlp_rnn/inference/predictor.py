@@ -1,0 +1,189 @@
+"""Predictions from a bundle: texts in, one JSON-able record each out, in order.
+
+The model sees exactly what training showed it: the bundle's own tokenizer and vocabulary.
+Texts are taken in chunks, sorted by length within a chunk and predicted in batches, so memory
+does not grow with the number of texts.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nlp_rnn import backend
+from nlp_rnn.errors import UserError
+from nlp_rnn.inference.bundle import Bundle
+from nlp_rnn.text.entities import entity_spans
+from nlp_rnn.text.vocabulary import UNK
+
+Item = str | Sequence[str]
+"""A raw text, or words that are segmented already."""
+
+Prediction = dict[str, Any]
+
+CHUNK = 2048
+"""Texts taken at a time."""
+
+BATCH = 64
+"""Texts in one forward pass."""
+
+
+class Predictor(ABC):
+    """A loaded model.
+
+    Args:
+        bundle: opened.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self.network = bundle.network()
+
+    @staticmethod
+    def load(folder: Path) -> Predictor:
+        """Load the bundle in ``folder``, on ``KERAS_BACKEND`` or the backend that trained it.
+
+        Raises:
+            UserError: the bundle is missing or broken, or no backend is installed.
+        """
+        bundle = Bundle.open(folder)
+        backend.select(backend.installed(bundle.provenance.get("backend")))
+        return PREDICTORS[bundle.experiment.task](bundle)
+
+    def predict(self, items: Iterable[Item]) -> Iterator[Prediction]:
+        """One record for each text or segmented sentence, in order."""
+        stream = iter(items)
+        while chunk := list(itertools.islice(stream, CHUNK)):
+            yield from self.predict_chunk(chunk)
+
+    @abstractmethod
+    def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
+        """Predict a list of items."""
+
+
+def _text(item: Item) -> str:
+    return item if isinstance(item, str) else " ".join(item)
+
+
+class ClassificationPredictor(Predictor):
+    """``label``, its ``probability``, and the ``probabilities`` of all labels."""
+
+    def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
+        from nlp_rnn.inference.forward import probabilities
+
+        longest = self.bundle.experiment.training.max_length  # type: ignore[union-attr]
+        encode, tokens = self.bundle.vocabulary.encode, self.bundle.tokenizer.tokens
+        sequences = [np.array(encode(tokens(_text(i)) or [UNK])[:longest]) for i in items]
+        labels = self.bundle.labels
+        for row in probabilities(self.network, sequences, BATCH):
+            best = int(row.argmax())
+            yield {
+                "label": labels[best],
+                "probability": float(row[best]),
+                "probabilities": dict(zip(labels, map(float, row), strict=True)),
+            }
+
+
+class TaggingPredictor(Predictor):
+    """``tokens``, their ``tags`` and the ``probabilities`` of these.
+
+    Where tags are BIO, ``entities`` too, each with ``type``, ``text``, and the offsets
+    ``start`` and ``end`` of its characters in the raw text (of segmented sentences: in the
+    words joined by spaces).
+    """
+
+    def _spans(self, item: Item) -> list[tuple[str, int, int]]:
+        if isinstance(item, str):
+            return self.bundle.tokenizer.spans(item)
+        ends = list(itertools.accumulate(len(word) + 1 for word in item))
+        words = self.bundle.tokenizer.words(item)
+        return [
+            (word, end - 1 - len(raw), end - 1)
+            for word, raw, end in zip(words, item, ends, strict=True)
+        ]
+
+    def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
+        from nlp_rnn.evaluation.metrics import is_entity_scheme
+        from nlp_rnn.inference.forward import probabilities
+
+        spans = [self._spans(item) for item in items]
+        encode = self.bundle.vocabulary.encode
+        filled = [i for i, span in enumerate(spans) if span]
+        sequences = [np.array(encode(word for word, _, _ in spans[i])) for i in filled]
+        outputs = dict(zip(filled, probabilities(self.network, sequences, BATCH), strict=True))
+        entities = is_entity_scheme(self.bundle.labels)
+        for i, item in enumerate(items):
+            text = _text(item)
+            best = outputs[i].argmax(axis=1) if i in outputs else np.empty(0, int)
+            tags = [self.bundle.labels[j] for j in best]
+            prediction: Prediction = {
+                "tokens": [text[start:end] for _, start, end in spans[i]],
+                "tags": tags,
+                "probabilities": [float(outputs[i][t, j]) for t, j in enumerate(best)],
+            }
+            if entities:
+                prediction["entities"] = [
+                    {
+                        "type": kind,
+                        "start": spans[i][first][1],
+                        "end": spans[i][last - 1][2],
+                        "text": text[spans[i][first][1] : spans[i][last - 1][2]],
+                    }
+                    for kind, first, last in entity_spans(tags)
+                ]
+            yield prediction
+
+
+class LanguageModelPredictor(Predictor):
+    """``log_probability`` of each line with its end (nats), ``tokens``, ``perplexity``.
+
+    Each line is scored by itself, as the first of a text.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        super().__init__(bundle)
+        from nlp_rnn.models.language_model import scorer
+
+        self.scorer = scorer(self.network)
+
+    def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
+        from nlp_rnn.inference.forward import losses_of_lines
+
+        vocabulary, tokenizer = self.bundle.vocabulary, self.bundle.tokenizer
+        lines = [
+            np.array([*vocabulary.encode(tokenizer.tokens(_text(item))), vocabulary.end_index])
+            for item in items
+        ]
+        losses = losses_of_lines(
+            self.scorer, lines, vocabulary.end_index, len(vocabulary), BATCH
+        )
+        for line, loss in zip(lines, losses, strict=True):
+            yield {
+                "log_probability": -loss,
+                "tokens": len(line),
+                "perplexity": math.exp(min(loss / len(line), 700)),
+            }
+
+
+PREDICTORS: dict[str, type[Predictor]] = {
+    "classification": ClassificationPredictor,
+    "tagging": TaggingPredictor,
+    "language_modelling": LanguageModelPredictor,
+}
+
+
+def language_model(folder: Path) -> LanguageModelPredictor:
+    """Load a bundle that must be a language model; UserError where it is not."""
+    predictor = Predictor.load(folder)
+    if not isinstance(predictor, LanguageModelPredictor):
+        raise UserError(
+            f"{folder}: a model for {predictor.bundle.experiment.task}; only language models "
+            "generate text"
+        )
+    return predictor

@@ -1,0 +1,1 @@
+"""Keras layers that the textbooks name and Keras lacks."""

@@ -1,0 +1,59 @@
+"""Pooling a sequence of hidden states into one vector, over real tokens only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("nlp_rnn")
+class MeanPooling(keras.layers.Layer):
+    """The mean of the states of real tokens.
+
+    Call arguments:
+        states: ``(batch, timesteps, units)``.
+        mask: bool ``(batch, timesteps)``, true at real tokens; each row has at least one.
+
+    Returns:
+        ``(batch, units)``.
+    """
+
+    def call(self, states: Any, mask: Any) -> Any:
+        weights = ops.expand_dims(ops.cast(mask, states.dtype), -1)
+        return ops.sum(states * weights, axis=1) / ops.sum(weights, axis=1)
+
+
+@keras.saving.register_keras_serializable("nlp_rnn")
+class MaxPooling(keras.layers.Layer):
+    """The largest value of each unit over real tokens; arguments as :class:`MeanPooling`."""
+
+    def call(self, states: Any, mask: Any) -> Any:
+        lowest = ops.cast(-1e4, states.dtype)  # states lie in (-1, 1); fits float16 too
+        return ops.max(ops.where(ops.expand_dims(mask, -1), states, lowest), axis=1)
+
+
+@keras.saving.register_keras_serializable("nlp_rnn")
+class AttentionPooling(keras.layers.Layer):
+    """A mean weighted by learned attention (Yang et al. 2016, eqs. 5 to 7).
+
+    ``u_t = tanh(W h_t + b)``, ``a = softmax(u_t . v)``, pooled ``= sum_t a_t h_t``.
+    Arguments as :class:`MeanPooling`.
+    """
+
+    def build(self, states_shape: tuple[int | None, ...]) -> None:
+        units = states_shape[-1]
+        self.kernel = self.add_weight(shape=(units, units), name="kernel")
+        self.bias = self.add_weight(shape=(units,), initializer="zeros", name="bias")
+        self.context = self.add_weight(shape=(units,), initializer="glorot_uniform", name="context")
+
+    def call(self, states: Any, mask: Any) -> Any:
+        u = ops.tanh(ops.matmul(states, self.kernel) + self.bias)
+        scores = ops.sum(u * self.context, axis=-1)
+        scores = ops.where(mask, scores, ops.cast(-1e4, scores.dtype))
+        attention = ops.softmax(scores, axis=-1)
+        return ops.sum(ops.expand_dims(attention, -1) * states, axis=1)
+
+
+POOLING = {"mean": MeanPooling, "max": MaxPooling, "attention": AttentionPooling}

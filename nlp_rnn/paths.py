@@ -1,0 +1,38 @@
+"""Where everything lies in a project, relative to the folder of ``params.yaml``."""
+
+from pathlib import Path
+
+
+def prepared(dataset: str) -> Path:
+    """A prepared data set: integers, vocabulary, data card."""
+    return Path("data/prepared") / dataset
+
+
+def embeddings(experiment: str) -> Path:
+    """Initial word vectors of an experiment and their coverage."""
+    return Path("embeddings") / experiment
+
+
+def checkpoints(experiment: str) -> Path:
+    """Where an interrupted training goes on; no DVC output, so that DVC leaves it alone."""
+    return Path("checkpoints") / experiment
+
+
+def bundle(experiment: str) -> Path:
+    """The trained model with all it needs to predict."""
+    return Path("models") / experiment
+
+
+def run_record(experiment: str) -> Path:
+    """The MLflow run that trained the model."""
+    return Path("runs") / f"{experiment}.json"
+
+
+def metrics(experiment: str) -> Path:
+    """Test figures, baselines and optimum."""
+    return Path("metrics") / f"{experiment}.json"
+
+
+def plots(experiment: str) -> Path:
+    """Loss curves, confusion matrix and error tables, as data and as pictures."""
+    return Path("plots") / experiment

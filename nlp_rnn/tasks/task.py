@@ -1,0 +1,85 @@
+"""What every task offers to the stages of the pipeline."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_rnn.config import TrainingParameters
+from nlp_rnn.models.network import AnyExperiment, network
+from nlp_rnn.text.batches import Batch
+from nlp_rnn.text.prepared import PreparedDataset
+from nlp_rnn.training.fit import Row
+from nlp_rnn.training.objective import Objective
+
+ERRORS_SHOWN = 200
+"""Sample predictions kept for looking at, the worst first."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The figures of a model on the test split.
+
+    Attributes:
+        test: metrics of the model.
+        baselines: metrics of each baseline.
+        samples: predictions, the worst errors first.
+        confusion: counts ``(gold, predicted)`` of :attr:`labels`, None for language models.
+        labels: names of the classes.
+    """
+
+    test: dict[str, Any]
+    baselines: dict[str, dict[str, Any]]
+    samples: list[dict[str, Any]]
+    confusion: NDArray[np.int64] | None = None
+    labels: list[str] = field(default_factory=list)
+
+
+class Task(ABC):
+    """One experiment on its prepared data.
+
+    Args:
+        experiment: its parameters.
+        dataset: prepared.
+        seed: of batches, initial weights and dropout.
+    """
+
+    def __init__(self, experiment: AnyExperiment, dataset: PreparedDataset, seed: int) -> None:
+        self.experiment = experiment
+        self.dataset = dataset
+        self.seed = seed
+
+    @property
+    def training(self) -> TrainingParameters:
+        return self.experiment.training
+
+    def network(self, vectors: NDArray[Any]) -> keras.Model:
+        """A fresh network that starts from the embeddings ``vectors``."""
+        dataset = self.dataset
+        return network(self.experiment, len(dataset.vocabulary), len(dataset.labels), vectors)
+
+    def rng(self, epoch: int) -> np.random.Generator:
+        """The generator that shuffles one epoch, whatever came before."""
+        return np.random.default_rng([self.seed, epoch])
+
+    @abstractmethod
+    def objective(self, network: keras.Model) -> Objective:
+        """The loss that trains ``network``."""
+
+    @abstractmethod
+    def batches(self, epoch: int) -> tuple[Iterable[Batch], int]:
+        """The training batches of an epoch and their number."""
+
+    @abstractmethod
+    def validate(self, objective: Objective) -> Row:
+        """``validation.loss`` and more, from exact sums."""
+
+    @abstractmethod
+    def evaluate(self, network: keras.Model) -> Evaluation:
+        """Judge a trained network on the test split, beside its baselines."""

@@ -1,0 +1,1 @@
+"""Text becomes numbers: tokenizers, vocabularies, prepared data sets and batches."""

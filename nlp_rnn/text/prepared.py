@@ -1,0 +1,332 @@
+"""A prepared data set: one folder of integers, with what turns text into them.
+
+=====================  ==========================================================
+``card.json``          the data card: source, licence, checksums, counts
+``tokenizer.json``     the tokenizer's parameters
+``vocabulary.json``    types and their counts
+``labels.json``        labels or tags, most frequent first (not for running text)
+``<split>.jsonl``      the examples as text, one JSON object a line
+``<split>.ids.npy``    int32 ``(tokens,)``: the token indices of all examples
+``<split>.offsets.npy``  int64 ``(examples + 1,)``: where each example begins
+``<split>.labels.npy``  int32 ``(examples,)``, or ``(tokens,)`` for tags
+``optimum.json``       what no model can beat, where the corpus knows it
+=====================  ==========================================================
+
+Everything is written in one pass over each split (two over the training split, whose types
+are counted first), so memory does not grow with the corpus.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_rnn.config import TokenizerParameters, VocabularyParameters
+from nlp_rnn.corpora.corpus import Corpus
+from nlp_rnn.corpora.example import SPLITS, Example, Kind
+from nlp_rnn.errors import UserError
+from nlp_rnn.files import read_json, whole_folder, write_json
+from nlp_rnn.text.tokenizers import Tokenizer, tokenizer
+from nlp_rnn.text.vocabulary import EOS, UNK, UNK_INDEX, Vocabulary, count
+
+Ints = NDArray[np.integer[Any]]
+
+BLOCK = 1 << 16
+"""Integers gathered before they are written."""
+
+
+class ArrayWriter:
+    """Writes a one-dimensional ``.npy`` file of unknown length, block by block."""
+
+    def __init__(self, file: Path, dtype: type[np.integer[Any]]) -> None:
+        self._stream: BinaryIO = file.open("wb")
+        self._dtype = np.dtype(dtype)
+        self._pending: list[int] = []
+        self._written = 0
+        self.hash = hashlib.sha256()
+        self._write_header()
+
+    def _write_header(self) -> None:
+        # NumPy pads the header so that a longer length still fits in the same bytes.
+        header = {"descr": self._dtype.str, "fortran_order": False, "shape": (self._written,)}
+        self._stream.seek(0)
+        np.lib.format.write_array_header_1_0(self._stream, header)
+
+    def extend(self, values: Iterable[int]) -> None:
+        """Append ``values``."""
+        self._pending.extend(values)
+        if len(self._pending) >= BLOCK:
+            self._flush()
+
+    def _flush(self) -> None:
+        block = np.asarray(self._pending, self._dtype).tobytes()
+        self.hash.update(block)
+        self._stream.write(block)
+        self._written += len(self._pending)
+        self._pending.clear()
+
+    def close(self) -> None:
+        """Write what is pending and the true length."""
+        self._flush()
+        self._write_header()
+        self._stream.close()
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of a prepared data set; arrays are memory-mapped.
+
+    Attributes:
+        ids: int32 ``(tokens,)``.
+        offsets: int64 ``(examples + 1,)``; example ``i`` is ``ids[offsets[i]:offsets[i + 1]]``.
+        labels: int32 ``(examples,)`` for labelled, ``(tokens,)`` for tagged examples, else None.
+    """
+
+    kind: Kind
+    ids: Ints
+    offsets: Ints
+    labels: Ints | None
+    records_file: Path
+
+    @property
+    def lengths(self) -> Ints:
+        """int64 ``(examples,)``: tokens of each example."""
+        return np.diff(self.offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def sequence(self, array: Ints, i: int) -> Ints:
+        """The part of a token-level ``array`` that belongs to example ``i``."""
+        return array[self.offsets[i] : self.offsets[i + 1]]
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The examples as text, in order."""
+        with self.records_file.open(encoding="utf-8") as lines:
+            for line in lines:
+                yield json.loads(line)
+
+
+class PreparedDataset:
+    """What :func:`prepare` wrote, opened for reading."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.card: dict[str, Any] = self._json("card.json")
+        self.kind: Kind = self.card["kind"]
+
+    def _json(self, file: str) -> Any:
+        return read_json(
+            self.folder / file, f"prepare the data set: dvc repro prepare@{self.folder.name}"
+        )
+
+    @cached_property
+    def tokenizer_parameters(self) -> TokenizerParameters:
+        return TokenizerParameters(**self._json("tokenizer.json"))
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        return Vocabulary.load(self.folder / "vocabulary.json")
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """Labels or tags, most frequent first; none for running text."""
+        return [] if self.kind == "text" else self._json("labels.json")
+
+    @cached_property
+    def optimum(self) -> dict[str, float]:
+        """The exact optimum of the test split; empty where it is not known."""
+        return self._json("optimum.json") if (self.folder / "optimum.json").exists() else {}
+
+    def split(self, name: str) -> Split:
+        """The split ``name``: train, validation or test."""
+
+        def array(kind: str) -> Ints:
+            file = self.folder / f"{name}.{kind}.npy"
+            try:
+                return np.load(file, mmap_mode="r", allow_pickle=False)
+            except (OSError, ValueError):
+                raise UserError(
+                    f"{file}: missing or broken; prepare the data set again: "
+                    f"dvc repro -f prepare@{self.folder.name}"
+                ) from None
+
+        return Split(
+            self.kind,
+            array("ids"),
+            array("offsets"),
+            None if self.kind == "text" else array("labels"),
+            self.folder / f"{name}.jsonl",
+        )
+
+
+class _Encoder:
+    """Examples of one kind to tokens and indices."""
+
+    def __init__(self, kind: Kind, tokenizer: Tokenizer, end: str | None) -> None:
+        self.kind = kind
+        self.tokenizer = tokenizer
+        self.end = end
+
+    def tokens(self, example: Example) -> list[str]:
+        if self.kind == "tagged":
+            return self.tokenizer.words(example.tokens)
+        tokens = self.tokenizer.tokens(example.text)
+        if self.end is not None:
+            return [*tokens, self.end]
+        return tokens or [UNK]  # a text without tokens still has a label
+
+    def labels(self, example: Example) -> tuple[str, ...]:
+        if self.kind == "labelled":
+            return (example.label,)
+        return example.tags
+
+
+def end_symbol(kind: Kind, unit: str) -> str | None:
+    """What ends a line of running text: ``<eos>``, for characters the newline itself."""
+    if kind != "text":
+        return None
+    return "\n" if unit == "character" else EOS
+
+
+def _ranked(counts: Counter[str]) -> list[str]:
+    return [label for label, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+
+
+def prepare(
+    name: str,
+    corpus: Corpus,
+    tokenizer_parameters: TokenizerParameters,
+    vocabulary_parameters: VocabularyParameters,
+    target: Path,
+    progress: Any = iter,
+) -> dict[str, Any]:
+    """Tokenise ``corpus``, build its vocabulary and write everything into ``target``.
+
+    Args:
+        name: the data set's name, for messages and the card.
+        corpus: has all three splits.
+        progress: wraps an iterator of examples, to show how far it is.
+
+    Returns:
+        The data card.
+
+    Raises:
+        UserError: a label of validation or test that training lacks; an empty split.
+    """
+    units = tokenizer(tokenizer_parameters)
+    with whole_folder(target) as folder:
+        if tokenizer_parameters.unit == "subword":
+            if corpus.kind == "tagged":
+                raise UserError(
+                    f"datasets.{name}.tokenizer.unit: 'subword' would cut tagged words; use 'word'"
+                )
+            size = vocabulary_parameters.size or 8000
+            units.fit((example.text for example in corpus.read("train")), size)
+            units.save(folder)
+        encoder = _Encoder(
+            corpus.kind, units, end_symbol(corpus.kind, tokenizer_parameters.unit)
+        )
+        label_counts: Counter[str] = Counter()
+
+        def counted_tokens() -> Iterator[list[str]]:
+            for example in progress(corpus.read("train")):
+                label_counts.update(encoder.labels(example))
+                yield encoder.tokens(example)
+
+        counts = count(counted_tokens())
+        vocabulary = Vocabulary.build(counts, vocabulary_parameters, encoder.end)
+        labels = _ranked(label_counts)
+        vocabulary.save(folder / "vocabulary.json")
+        write_json(folder / "tokenizer.json", tokenizer_parameters.model_dump())
+        if corpus.kind != "text":
+            write_json(folder / "labels.json", labels)
+        writer = _SplitWriter(name, folder, encoder, vocabulary, labels)
+        card = {
+            "name": name,
+            "kind": corpus.kind,
+            **corpus.provenance(),
+            "tokenizer": tokenizer_parameters.model_dump(),
+            "vocabulary": {"size": len(vocabulary), "types_in_training": len(counts)},
+            "labels": {label: label_counts[label] for label in labels},
+            "splits": {
+                split: writer.write(split, progress(corpus.read(split))) for split in SPLITS
+            },
+        }
+        card["data_sha256"] = writer.hash.hexdigest()
+        write_json(folder / "card.json", card)
+    return card
+
+
+class _SplitWriter:
+    """Writes the splits of one data set and counts what is in them."""
+
+    def __init__(
+        self, name: str, folder: Path, encoder: _Encoder, vocabulary: Vocabulary, labels: list[str]
+    ) -> None:
+        self.name = name
+        self.folder = folder
+        self.encoder = encoder
+        self.vocabulary = vocabulary
+        self.label_index = {label: i for i, label in enumerate(labels)}
+        self.hash = hashlib.sha256(json.dumps([vocabulary.types, labels]).encode())
+
+    def _label_indices(self, split: str, number: int, example: Example) -> list[int]:
+        try:
+            return [self.label_index[label] for label in self.encoder.labels(example)]
+        except KeyError as error:
+            raise UserError(
+                f"data set {self.name}, {split}, example {number}: label {error} never occurs in "
+                "the training split; correct it there or add training examples for it"
+            ) from None
+
+    def write(self, split: str, examples: Iterable[Example]) -> dict[str, Any]:
+        """Write one split; returns its counts for the data card."""
+        kind = self.encoder.kind
+        ids = ArrayWriter(self.folder / f"{split}.ids.npy", np.int32)
+        offsets = ArrayWriter(self.folder / f"{split}.offsets.npy", np.int64)
+        labels = (
+            None if kind == "text" else ArrayWriter(self.folder / f"{split}.labels.npy", np.int32)
+        )
+        sentences = tokens = unknown = longest = characters = 0
+        offsets.extend([0])
+        with (self.folder / f"{split}.jsonl").open("w", encoding="utf-8") as records:
+            for example in examples:
+                sequence = self.vocabulary.encode(self.encoder.tokens(example))
+                sentences += 1
+                tokens += len(sequence)
+                unknown += sequence.count(UNK_INDEX)
+                longest = max(longest, len(sequence))
+                characters += len(example.text) + 1
+                ids.extend(sequence)
+                offsets.extend([tokens])
+                if labels is not None:
+                    labels.extend(self._label_indices(split, sentences, example))
+                records.write(json.dumps(example.record(kind), ensure_ascii=False) + "\n")
+        if not tokens:
+            raise UserError(
+                f"data set {self.name}: the {split} split has no tokens; check its file"
+            )
+        for writer in (ids, offsets, labels):
+            if writer is not None:
+                writer.close()
+                self.hash.update(writer.hash.digest())
+        counts = {
+            "sentences": sentences,
+            "tokens": tokens,
+            "longest": longest,
+            "unknown_tokens": unknown,
+            "unknown_rate": unknown / tokens,
+        }
+        if kind == "text":
+            counts["characters"] = characters
+        return counts

@@ -1,0 +1,124 @@
+"""Vocabularies: the map between types and integers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from nlp_rnn.config import VocabularyParameters
+from nlp_rnn.errors import UserError
+from nlp_rnn.files import read_json, write_json
+
+PAD, UNK, EOS = "<pad>", "<unk>", "<eos>"
+PAD_INDEX, UNK_INDEX = 0, 1
+
+MOST_COUNTED = 2_000_000
+"""Types counted exactly; beyond it the rarest are forgotten, so that memory stays bounded."""
+
+
+def count(tokens: Iterable[Sequence[str]], most: int = MOST_COUNTED) -> Counter[str]:
+    """How often each type occurs in the sequences ``tokens``.
+
+    When more than ``most`` types are held, those seen once, then twice, and so on, are
+    forgotten (as in word2vec's ``ReduceVocab``): counts of frequent types are then exact or
+    slightly low.
+    """
+    counts: Counter[str] = Counter()
+    floor = 0
+    for sequence in tokens:
+        counts.update(sequence)
+        while len(counts) > most:
+            floor += 1
+            counts = Counter({t: n for t, n in counts.items() if n > floor})
+    return counts
+
+
+class Vocabulary:
+    """Types by descending frequency; index 0 is ``<pad>``, index 1 ``<unk>``.
+
+    Args:
+        types: every type, the special ones first.
+        counts: occurrences of each in the training split; ``<unk>`` counts all rare types.
+        end: the type that ends a line of running text (``<eos>``, or a newline for
+            characters), ``None`` where sequences have no end symbol.
+    """
+
+    def __init__(
+        self, types: Sequence[str], counts: Sequence[int], end: str | None = None
+    ) -> None:
+        self.types = list(types)
+        self.counts = list(counts)
+        self.end = end
+        self._index = {token: i for i, token in enumerate(self.types)}
+        # A text that holds the very string "<pad>" must not become padding.
+        del self._index[PAD]
+
+    @classmethod
+    def build(
+        cls, counts: Counter[str], parameters: VocabularyParameters, end: str | None = None
+    ) -> Vocabulary:
+        """The most frequent types of ``counts``; ties in alphabetical order.
+
+        Args:
+            counts: occurrences in training, of ``end`` too.
+            parameters: ``size`` and ``min_count``.
+            end: the end symbol of running text, always kept.
+        """
+        special = [PAD, UNK] + ([end] if end is not None else [])
+        known = [
+            (token, n)
+            for token, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+            if n >= parameters.min_count and token not in special
+        ]
+        if parameters.size is not None:
+            known = known[: parameters.size - len(special)]
+        kept = sum(n for _, n in known) + (counts[end] if end is not None else 0)
+        special_counts = [0, counts.total() - kept] + ([counts[end]] if end is not None else [])
+        return cls(
+            special + [token for token, _ in known], special_counts + [n for _, n in known], end
+        )
+
+    def __len__(self) -> int:
+        return len(self.types)
+
+    def __contains__(self, token: object) -> bool:
+        return token in self._index
+
+    @property
+    def end_index(self) -> int:
+        """The index of the end symbol."""
+        if self.end is None:
+            raise ValueError("this vocabulary has no end symbol")
+        return self._index[self.end]
+
+    def encode(self, tokens: Iterable[str]) -> list[int]:
+        """Tokens to indices; unknown ones to ``<unk>``."""
+        get = self._index.get
+        return [get(token, UNK_INDEX) for token in tokens]
+
+    def decode(self, indices: Iterable[int]) -> list[str]:
+        """Indices to types."""
+        return [self.types[i] for i in indices]
+
+    def to_json(self) -> dict[str, Any]:
+        """What :meth:`save` writes."""
+        return {"types": self.types, "counts": self.counts, "end": self.end}
+
+    def save(self, file: Path) -> None:
+        """Write as JSON."""
+        write_json(file, self.to_json())
+
+    @classmethod
+    def load(cls, file: Path) -> Vocabulary:
+        """Read what :meth:`save` wrote; UserError when the file is missing or broken."""
+        mend = "prepare the data set again, or copy the whole bundle again"
+        data = read_json(file, mend)
+        try:
+            vocabulary = cls(data["types"], data["counts"], data["end"])
+            if len(vocabulary.types) != len(vocabulary.counts) or vocabulary.types[1] != UNK:
+                raise ValueError
+        except (KeyError, TypeError, ValueError, IndexError):
+            raise UserError(f"{file}: not a vocabulary; {mend}") from None
+        return vocabulary

@@ -1,0 +1,86 @@
+"""Checkpoints: everything that decides how training goes on, in one file without pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_rnn.files import whole_file
+
+
+def fingerprint(*values: Any) -> str:
+    """A hash of JSON-able values: which configuration and data a checkpoint belongs to."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@dataclass
+class Progress:
+    """Where training stands, beside the variables.
+
+    Attributes:
+        epoch: epochs done.
+        best_epoch: the epoch (counted from 1) with the lowest validation loss; 0 before any.
+        best_loss: that loss, nats.
+        plateaus: epochs without a new minimum, over all of training.
+        waited: epochs since the last new minimum.
+        history: one row of figures an epoch.
+    """
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_loss: float = float("inf")
+    plateaus: int = 0
+    waited: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+class Checkpoint:
+    """The state of one training in ``folder``, replaced as a whole at the end of each epoch.
+
+    Args:
+        folder: holds ``state.npz``.
+        fingerprint: of configuration and data; a checkpoint of another one is not resumed.
+    """
+
+    def __init__(self, folder: Path, fingerprint: str) -> None:
+        self.file = folder / "state.npz"
+        self.fingerprint = fingerprint
+
+    def save(
+        self,
+        variables: list[NDArray[Any]],
+        best: list[NDArray[Any]],
+        progress: Progress,
+    ) -> None:
+        """Write all variables (weights, optimiser, random state), the best weights, progress."""
+        arrays = {f"variable_{i}": value for i, value in enumerate(variables)}
+        arrays |= {f"best_{i}": value for i, value in enumerate(best)}
+        header = json.dumps({"fingerprint": self.fingerprint, "progress": asdict(progress)})
+        with whole_file(self.file) as partial, partial.open("wb") as stream:
+            np.savez(stream, allow_pickle=False, header=np.array(header), **arrays)
+
+    def load(self) -> tuple[list[NDArray[Any]], list[NDArray[Any]], Progress] | None:
+        """What :meth:`save` wrote for the same configuration and data, else None."""
+        try:
+            with np.load(self.file, allow_pickle=False) as state:
+                header = json.loads(str(state["header"]))
+                if header["fingerprint"] != self.fingerprint:
+                    return None
+                groups: dict[str, list[NDArray[Any]]] = {"variable": [], "best": []}
+                for group, values in groups.items():
+                    while f"{group}_{len(values)}" in state:
+                        values.append(state[f"{group}_{len(values)}"])
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            return None  # none yet, or broken: training starts anew
+        return groups["variable"], groups["best"], Progress(**header["progress"])
+
+    def clear(self) -> None:
+        """Forget the checkpoint, because training is complete."""
+        self.file.unlink(missing_ok=True)

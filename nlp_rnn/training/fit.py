@@ -1,0 +1,146 @@
+"""The epoch loop: batches in, the best weights out, resumable after each epoch."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_rnn.config import TrainingParameters
+from nlp_rnn.errors import UserError
+from nlp_rnn.text.batches import Batch
+from nlp_rnn.training.checkpoint import Checkpoint, Progress
+from nlp_rnn.training.objective import Objective, Totals, TruncatedBPTT
+from nlp_rnn.training.schedules import learning_rate
+
+Row = dict[str, float]
+
+
+def report(message: str) -> None:
+    """A line of the log, on standard error so that standard output stays data."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def _variables(objective: Objective) -> list[Any]:
+    """Weights, seed generators and optimiser state, in a fixed order."""
+    return [*objective.variables, *objective.optimizer.variables]
+
+
+def _values(variables: Iterable[Any]) -> list[NDArray[Any]]:
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def _assign(variables: Iterable[Any], values: Iterable[NDArray[Any]]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def train_epoch(
+    objective: Objective,
+    batches: Iterable[Batch],
+    steps: int,
+    epoch: int,
+    parameters: TrainingParameters,
+    plateaus: int,
+) -> Row:
+    """One pass over the training data; returns its figures."""
+    from tqdm import tqdm
+
+    if isinstance(objective, TruncatedBPTT):
+        objective.reset_states()
+    started, tokens, totals, rate = time.perf_counter(), 0, Totals(), math.nan
+    bar = tqdm(
+        batches,
+        total=steps,
+        desc=f"epoch {epoch + 1}/{parameters.epochs}",
+        unit="batch",
+        leave=False,
+        disable=not sys.stderr.isatty(),
+    )
+    for step, batch in enumerate(bar):
+        new_rate = learning_rate(parameters, epoch + step / steps, plateaus)
+        if new_rate != rate:
+            rate = new_rate
+            objective.optimizer.learning_rate = rate
+        figures = objective.train_on_batch(
+            batch.ids, batch.targets, sample_weight=batch.weights, return_dict=True
+        )
+        totals.add(figures, batch.weights)
+        tokens += batch.tokens
+    seconds = time.perf_counter() - started
+    return {
+        **totals.means("train"),
+        "learning_rate": rate,
+        "seconds": seconds,
+        "tokens_per_second": tokens / seconds,
+    }
+
+
+def fit(
+    objective: Objective,
+    batches: Callable[[int], tuple[Iterable[Batch], int]],
+    validate: Callable[[], Row],
+    parameters: TrainingParameters,
+    checkpoint: Checkpoint,
+    on_epoch: Callable[[int, Row], None] = lambda epoch, row: None,
+) -> Progress:
+    """Train until the epochs or the patience are spent; leave the best weights in the network.
+
+    Args:
+        objective: compiled.
+        batches: from the epoch to its batches and their number; depends on nothing but the
+            epoch, so that a resumed training sees the same ones.
+        validate: figures of the validation split, with ``validation.loss`` among them.
+        checkpoint: resumed where it matches, replaced after each epoch.
+        on_epoch: told the figures of each epoch, counted from 1, as it ends.
+
+    Raises:
+        UserError: the loss is no longer a number.
+    """
+    network = objective.network
+    progress = Progress()
+    best: list[NDArray[Any]] = []
+    first_batches, _ = batches(0)
+    first = next(iter(first_batches))
+    objective.build(first.ids.shape)
+    objective.optimizer.build(objective.trainable_variables)
+    saved = checkpoint.load()
+    if saved is not None:
+        variables, best, progress = saved
+        _assign(_variables(objective), variables)
+        report(f"resuming after epoch {progress.epoch} of {parameters.epochs}")
+    while progress.epoch < parameters.epochs:
+        if parameters.patience is not None and progress.waited >= parameters.patience:
+            report(f"no lower validation loss for {progress.waited} epochs: stopping early")
+            break
+        epoch_batches, steps = batches(progress.epoch)
+        row = train_epoch(
+            objective, epoch_batches, steps, progress.epoch, parameters, progress.plateaus
+        )
+        row |= validate()
+        loss = row["validation.loss"]
+        if not (math.isfinite(row["train.loss"]) and math.isfinite(loss)):
+            raise UserError(
+                f"the loss became {row['train.loss']} in epoch {progress.epoch + 1}: lower "
+                "training.learning_rate or set training.clip_norm"
+            )
+        progress.epoch += 1
+        progress.history.append(row)
+        if loss < progress.best_loss:
+            progress.best_loss, progress.best_epoch, progress.waited = loss, progress.epoch, 0
+            best = _values(network.variables)
+        else:
+            progress.plateaus += 1
+            progress.waited += 1
+        checkpoint.save(_values(_variables(objective)), best, progress)
+        on_epoch(progress.epoch, row)
+        figures = "  ".join(f"{name} {value:.4g}" for name, value in row.items())
+        report(f"epoch {progress.epoch}/{parameters.epochs}  {figures}")
+    _assign(network.variables, best)
+    return progress
