@@ -3,6 +3,11 @@
 from pathlib import Path
 
 
+def checksums(dataset: str) -> Path:
+    """Names and checksums of the raw files of a real data set."""
+    return Path("data/checksums") / f"{dataset}.json"
+
+
 def prepared(dataset: str) -> Path:
     """A prepared data set: integers, vocabulary, data card."""
     return Path("data/prepared") / dataset

@@ -24,6 +24,18 @@ def _log(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+def download(name: str) -> None:
+    """Get or find the files of a real data set and write their checksums.
+
+    Where the checksums are as before, nothing after this stage runs again.
+    """
+    dataset = load().dataset(name)
+
+    from nlp_rnn.corpora import open_corpus
+
+    write_json(paths.checksums(name), open_corpus(name, dataset).provenance())
+
+
 def prepare(name: str) -> None:
     """Download or generate a data set, tokenise it, build its vocabulary, write its data card."""
     dataset = load().dataset(name)
@@ -176,7 +188,9 @@ def _training_figures(progress: Progress, parameters: int) -> dict[str, Any]:
 def _write_history(file: Path, history: Sequence[dict[str, float]]) -> None:
     """One line an epoch, for ``dvc plots``."""
     with whole_file(file) as partial:
-        lines = [",".join(["epoch", *history[0]])]
+        # Vega, which draws DVC's plots, gives dots and slashes in names a meaning of its own.
+        names = [name.replace("/", "_") for name in history[0]]
+        lines = [",".join(["epoch", *names])]
         for epoch, row in enumerate(history, start=1):
             lines.append(",".join([str(epoch), *(f"{value:.6g}" for value in row.values())]))
         partial.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -280,7 +280,9 @@ class Run:
         self.url = f"{_shown(host).rstrip('/')}/#/{page}?workflowType=machine_learning"
         self.new = new
         self._non_finite = {
-            tag.removeprefix("non_finite.") for tag in run.data.tags if tag.startswith("non_finite.")
+            tag.removeprefix("non_finite.")
+            for tag in run.data.tags
+            if tag.startswith("non_finite.")
         }
 
     def log_parameters(self, parameters: Mapping[str, Any]) -> None:

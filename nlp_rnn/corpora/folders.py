@@ -146,7 +146,7 @@ def _tar_members(
             yield member.name, label, content.read()
         # tarfile takes a file cut between two members for its end: a whole archive ends with a
         # block of zeros, which it has then read, and a compressed one with a checksum.
-        if plain.tell() < members.offset + tarfile.BLOCKSIZE:  # type: ignore[attr-defined]
+        if plain.tell() < members.offset + tarfile.BLOCKSIZE:
             raise tarfile.ReadError("unexpected end of data")
         while plain.read(1 << 16):
             pass

@@ -162,7 +162,7 @@ def apportion(counts: Integers, share: float, room: Integers) -> Integers:
         ``[labels]``, summing to the share of all counts, rounded, where there is room.
     """
     quotas = counts * share
-    taken = np.minimum(np.floor(quotas).astype(np.int64), room)
+    taken: Integers = np.minimum(np.floor(quotas).astype(np.int64), room)
     rest = round(float(counts.sum()) * share) - int(taken.sum())
     for label in np.argsort(taken - quotas, kind="stable"):
         if rest <= 0:

@@ -20,10 +20,10 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations
+from itertools import combinations, compress
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,10 @@ LICENCES: dict[str, tuple[str, str]] = {
 configuration."""
 
 
+_ABSENT = frozenset({"_", "None"})
+"""How the CoNLL-U builder writes an empty column."""
+
+
 @dataclass(frozen=True)
 class _Wanted:
     """A file that a builder downloads.
@@ -110,6 +114,7 @@ class TfdsCorpus(Corpus):
         self._check_written_once()
         self._builder = _builder(name, dataset.name, self._root)
         self._features = self._needed_features()
+        self._classes = self._class_names()
         _prepare(self._builder, self._root, name)
         self._check_splits()
 
@@ -125,10 +130,11 @@ class TfdsCorpus(Corpus):
             "tagged": self._tagged,
             "text": self._lines,
         }[self.kind]
+        origin = self.origin(split)
         examples = (
             example
             for number, record in enumerate(self._records(split), 1)
-            for example in convert(record, f"{self.origin(split)}, example {number}")
+            for example in convert(record, f"{origin}, example {number}")
         )
         return self._not_empty(examples, split)
 
@@ -169,40 +175,43 @@ class TfdsCorpus(Corpus):
     def _decode(self, raw: Any, where: str) -> str:
         return decode(bytes(raw), self._dataset.tokenizer.bad_bytes, where)
 
-    def _name(self, feature: Any, value: Any, where: str) -> str:
-        """A label or tag by its name."""
-        if isinstance(value, bytes):
-            return self._decode(value, where)
-        number = int(value)
-        names = getattr(feature, "names", None)
-        if names is None:
-            return str(number)
-        if number < 0:
+    def _names(self, feature: str, values: Iterable[Any], where: str) -> list[str]:
+        """Labels or tags as text: class numbers by their names, others as they are written."""
+        classes = self._classes.get(feature)
+        if classes is None:
+            return [
+                self._decode(value, where) if isinstance(value, bytes) else str(value)
+                for value in values
+            ]
+        numbers = [int(value) for value in values]
+        if any(number < 0 for number in numbers):
             raise UserError(
                 f"{where}: has no label (-1); choose a labelled split for data set '{self.name}'"
             )
-        return str(names[number])
+        return [classes[number] for number in numbers]
 
     def _labelled(self, record: Mapping[str, Any], where: str) -> Iterator[Example]:
         text, label = self._features
-        feature = self._builder.info.features[label]
-        yield Example(
-            text=self._decode(record[text], where), label=self._name(feature, record[label], where)
-        )
+        [name] = self._names(label, [record[label]], where)
+        yield Example(text=self._decode(record[text], where), label=name)
 
     def _tagged(self, record: Mapping[str, Any], where: str) -> Iterator[Example]:
         """One sentence, or none where TFDS stored an empty one, as its CoNLL builder does."""
-        tokens_name, tags_name, mask_name = self._features[0], self._features[1], self._features[-1]
-        features = self._builder.info.features
-        words = [self._decode(token, where) for token in record[tokens_name]]
-        tags = [self._name(features[tags_name].feature, tag, where) for tag in record[tags_name]]
-        mask = [self._name(features[mask_name].feature, tag, where) for tag in record[mask_name]]
+        tokens, tag_feature, *heads = self._features
+        words = [self._decode(token, where) for token in record[tokens]]
+        tags = self._names(tag_feature, record[tag_feature], where)
         if len(words) != len(tags):
-            raise UserError(f"{where}: has {len(words)} {tokens_name} and {len(tags)} {tags_name}")
-        # The CoNLL-U builder keeps multiword tokens beside their words, with the UPOS '_'.
-        kept = [position for position, tag in enumerate(mask) if tag != "_"]
-        words = [words[position] for position in kept]
-        tags = [tags[position] for position in kept]
+            raise UserError(f"{where}: has {len(words)} {tokens} and {len(tags)} {tag_feature}")
+        for feature in heads:
+            # The CoNLL-U builder keeps multiword tokens (1-2) and empty nodes (1.1) beside the
+            # words of the sentence, which alone have a head.
+            is_word = [head not in _ABSENT for head in self._names(feature, record[feature], where)]
+            words, tags = list(compress(words, is_word)), list(compress(tags, is_word))
+            if not _ABSENT.isdisjoint(tags):
+                raise UserError(
+                    f"{where}: has a word without {tag_feature}; choose another tags_feature for "
+                    f"data set '{self.name}'"
+                )
         if self._dataset.scheme is not None:
             try:
                 tags = list(to_bio(tags, self._dataset.scheme))
@@ -215,10 +224,10 @@ class TfdsCorpus(Corpus):
         """The lines of a text; tiny_shakespeare holds a whole split in one example."""
         text = self._decode(record[self._features[0]], where)
         for line in text.removesuffix("\n").split("\n"):
-            yield Example(text=line)
+            yield Example(text=line.removesuffix("\r"))
 
     def _needed_features(self) -> tuple[str, ...]:
-        """The features to read: text, text and label, or tokens and tags (and UPOS)."""
+        """The features to read: text, text and label, or tokens and tags (and heads)."""
         data = self._dataset
         available = self._builder.info.features
         parameters = {
@@ -242,9 +251,27 @@ class TfdsCorpus(Corpus):
                     f"which {parameter} of kind {data.kind} cannot be"
                 )
             names.append(feature)
-        if data.kind == "tagged" and "upos" in available and "upos" not in names:
-            names.append("upos")
+        if data.kind == "tagged" and "head" in available:
+            names.append("head")
         return tuple(names)
+
+    def _class_names(self) -> dict[str, list[str]]:
+        """The names of the classes of each feature to read that has classes."""
+        available = self._builder.info.features
+        elements = {
+            name: getattr(available[name], "feature", available[name]) for name in self._features
+        }
+        label = self._features[-1] if self.kind == "labelled" else None
+        if label is not None and "float" in str(elements[label].dtype):
+            raise UserError(
+                f"data set '{self.name}': feature '{label}' of TFDS {self._dataset.name} is a real "
+                "number (label_feature), expected classes; choose another data set"
+            )
+        return {
+            name: list(element.names)
+            for name, element in elements.items()
+            if hasattr(element, "names")
+        }
 
     def _check_written_once(self) -> None:
         for first, second in combinations(self._expressions, 2):
@@ -447,7 +474,6 @@ def _verify(path: Path, file: _Wanted, name: str) -> None:
 def _download_and_prepare(builder: Any, manual: Path, downloads: Path, name: str) -> None:
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
-    from tensorflow_datasets.core.download.util import DownloadError
 
     config = tfds.download.DownloadConfig(manual_dir=str(manual), try_download_gcs=False)
     try:
@@ -458,14 +484,14 @@ def _download_and_prepare(builder: Any, manual: Path, downloads: Path, name: str
             f"data set '{name}': {reason}; the file at its source has changed: put the one that "
             f"TFDS knows into {manual}, or read yours with source: files"
         ) from None
-    except PermissionError:
-        raise
-    except (OSError, DownloadError, tfds.core.DatasetBlockedError) as error:
-        reason = " ".join(str(error).split())
+    # A builder that meets no network, a full disk or a file of another layout fails in a way of
+    # its own: each builder is other code.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
             f"data set '{name}': TFDS could not download or prepare {builder.info.full_name}: "
-            f"{reason}; mend that, or put its files into {manual}"
-        ) from None
+            f"{reason}; mend that, or put its original files into {manual}"
+        ) from error
 
 
 class _Enough(Exception):

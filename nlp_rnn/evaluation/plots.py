@@ -36,7 +36,7 @@ def loss_curves(history: Sequence[dict[str, float]], best_epoch: int, title: str
     figure = _figure(6, 4)
     axes = figure.subplots()
     epochs = range(1, len(history) + 1)
-    for key in ("train.loss", "validation.loss"):
+    for key in ("train/loss", "validation/loss"):
         axes.plot(epochs, [row[key] for row in history], marker="o", label=key)
     axes.axvline(best_epoch, color="gray", linestyle=":", label=f"kept: epoch {best_epoch}")
     axes.set(title=title, xlabel="epoch", ylabel="cross-entropy (nats a target)")

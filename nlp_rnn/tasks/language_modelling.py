@@ -72,8 +72,8 @@ class LanguageModelling(Task):
     def validate(self, objective: Objective) -> Row:
         losses = self.losses(objective.network, "validation", self.training.batch_size)
         return {
-            "validation.loss": float(losses.mean()),
-            "validation.perplexity": float(np.exp(min(losses.mean(), 700))),
+            "validation/loss": float(losses.mean()),
+            "validation/perplexity": float(np.exp(min(losses.mean(), 700))),
         }
 
     def evaluate(self, network: keras.Model) -> Evaluation:

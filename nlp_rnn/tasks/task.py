@@ -78,7 +78,7 @@ class Task(ABC):
 
     @abstractmethod
     def validate(self, objective: Objective) -> Row:
-        """``validation.loss`` and more, from exact sums."""
+        """``validation/loss`` and more, from exact sums."""
 
     @abstractmethod
     def evaluate(self, network: keras.Model) -> Evaluation:

@@ -96,7 +96,7 @@ def fit(
         objective: compiled.
         batches: from the epoch to its batches and their number; depends on nothing but the
             epoch, so that a resumed training sees the same ones.
-        validate: figures of the validation split, with ``validation.loss`` among them.
+        validate: figures of the validation split, with ``validation/loss`` among them.
         checkpoint: resumed where it matches, replaced after each epoch.
         on_epoch: told the figures of each epoch, counted from 1, as it ends.
 
@@ -124,8 +124,8 @@ def fit(
             objective, epoch_batches, steps, progress.epoch, parameters, progress.plateaus
         )
         row |= validate()
-        loss = row["validation.loss"]
-        if not (math.isfinite(row["train.loss"]) and math.isfinite(loss)):
+        loss = row["validation/loss"]
+        if not (math.isfinite(row["train/loss"]) and math.isfinite(loss)):
             raise UserError(
                 f"the loss became {row['train.loss']} in epoch {progress.epoch + 1}: lower "
                 "training.learning_rate or set training.clip_norm"

@@ -115,9 +115,9 @@ class Totals:
                 self._sums[name] = self._sums.get(name, 0.0) + float(figures[name]) * targets
 
     def means(self, prefix: str) -> dict[str, float]:
-        """``<prefix>.loss`` in nats, and ``<prefix>.accuracy`` where it is tracked."""
+        """``<prefix>/loss`` in nats, and ``<prefix>/accuracy`` where it is tracked."""
         names = {"cross_entropy": "loss", "accuracy": "accuracy"}
-        return {f"{prefix}.{names[k]}": v / self._targets for k, v in self._sums.items()}
+        return {f"{prefix}/{names[k]}": v / self._targets for k, v in self._sums.items()}
 
 
 def compiled(objective: Objective, training: TrainingParameters) -> Objective:

@@ -140,7 +140,7 @@ def test_wrong_columns(
 
 
 def row(identifier: str, form: str, upos: str, xpos: str = "_") -> str:
-    return "\t".join([identifier, form, "_", upos, xpos, "_", "_", "_", "_", "_"]) + "\n"
+    return f"{identifier}\t{form}\t_\t{upos}\t{xpos}\t_\t_\t_\t_\t_\n"
 
 
 DU = (

@@ -504,6 +504,24 @@ def test_transitions_and_emissions_are_stochastic(corpus: str) -> None:
         assert word_class.probabilities.sum() == pytest.approx(1.0)
 
 
+def test_determiners_agree_with_nouns() -> None:
+    classes = word_classes()
+    plurals = classes["thing.pl"] | classes["both.s"]
+    after = {
+        example.tokens[i + 1]
+        for example in generate("parts_of_speech", 4000, 1)
+        for i, word in enumerate(example.tokens)
+        if word in ("every", "another")
+    }
+    assert len(after) > 50 and not after & plurals
+    lines = [line.text.split() for line in generate("text", 4000, 1)]
+    names = ("noun", *(f"noun.{topic}" for topic in automaton("text").starts))
+    singular = {word for name in names for word in classes[f"{name}.sg"]}
+    nouns = singular | {word for name in names for word in classes[f"{name}.pl"]}
+    after = {b for line in lines for a, b in pairwise(line) if a == "every" and b in nouns}
+    assert len(after) > 50 and after <= singular
+
+
 def test_word_classes_hold_one_to_two_thousand_types() -> None:
     classes = word_classes()
     assert 1000 < len(set().union(*classes.values())) < 2000

@@ -194,20 +194,24 @@ def test_tags_that_do_not_fit_the_scheme(entities_folder: Path) -> None:
         list(corpus.read("train"))
 
 
-WORDS = [("1-2", "im", "_"), ("1", "in", "ADP"), ("2", "dem", "DET"), ("3", "Haus", "NOUN")]
+WORDS = [
+    ("1-2", "im", "_", "_"),
+    ("1", "in", "ADP", "3"),
+    ("2", "dem", "DET", "3"),
+    ("2.1", "leer", "VERB", "_"),
+    ("3", "Haus", "NOUN", "0"),
+]
 
 
-def test_multiword_tokens_of_conllu_are_dropped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_words_of_conllu_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import tensorflow_datasets
 
     builder = tensorflow_datasets.builder_cls("universal_dependencies")
     manual = tmp_path / "tfds/manual/universal_dependencies"
     manual.mkdir(parents=True)
     rows = (
-        "\t".join([identifier, form, "_", upos, upos, "_", "_", "_", "_", "_"])
-        for identifier, form, upos in WORDS
+        f"{identifier}\t{form}\t_\t{upos}\t{upos}\t_\t{head}\t_\t_\t_"
+        for identifier, form, upos, head in WORDS
     )
     content = "# sent_id = 1\n# text = im Haus\n" + "\n".join(rows) + "\n\n"
     for split in ("train", "dev", "test"):
@@ -238,13 +242,23 @@ def test_tiny_shakespeare_from_a_local_file(tmp_path: Path) -> None:
     assert "public domain" in corpus.provenance()["licence"]
 
 
-class _Names:
-    names = ("neg", "pos")
-
-
-def test_unlabelled_examples_are_refused(entities_folder: Path) -> None:
+def test_classes_are_named_and_unlabelled_examples_refused(entities_folder: Path) -> None:
     corpus = entities(entities_folder)
     assert isinstance(corpus, tfds.TfdsCorpus)
-    assert corpus._name(_Names, 1, "here") == "pos"
+    assert corpus._names("ner", [0, 1], "here") == ["O", "B-PER"]
     with pytest.raises(UserError, match=r"here: has no label \(-1\); choose a labelled split"):
-        corpus._name(_Names, -1, "here")
+        corpus._names("ner", [0, -1], "here")
+
+
+def test_real_numbers_are_no_labels(tmp_path: Path) -> None:
+    message = fault(tmp_path, "glue/stsb", "labelled", text_feature="sentence1")
+    assert "'label'" in message and "a real number" in message
+
+
+def test_a_file_of_another_layout(tmp_path: Path) -> None:
+    manual = tmp_path / "tfds/manual/conll2003"
+    manual.mkdir(parents=True)
+    with zipfile.ZipFile(manual / "conll2003.zip", "w") as archive:
+        archive.writestr("README", "no data")
+    message = fault(tmp_path, "conll2003", "tagged", tags_feature="ner")
+    assert "could not download or prepare conll2003" in message and str(manual) in message
