@@ -27,6 +27,8 @@ from itertools import combinations, compress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nlp_rnn.config import TfdsDataset, nearest
 from nlp_rnn.corpora.conll import to_bio
 from nlp_rnn.corpora.corpus import Corpus
@@ -262,7 +264,7 @@ class TfdsCorpus(Corpus):
             name: getattr(available[name], "feature", available[name]) for name in self._features
         }
         label = self._features[-1] if self.kind == "labelled" else None
-        if label is not None and "float" in str(elements[label].dtype):
+        if label is not None and np.issubdtype(elements[label].np_dtype, np.floating):
             raise UserError(
                 f"data set '{self.name}': feature '{label}' of TFDS {self._dataset.name} is a real "
                 "number (label_feature), expected classes; choose another data set"

@@ -12,10 +12,10 @@ from typing import Any
 
 import pandas as pd
 from mlflow.models import set_model
-from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 
-class BundleModel(PythonModel):  # type: ignore[misc]  # MLflow's class is untyped
+class BundleModel(PythonModel):
     """Predicts with a model bundle: a column ``text`` in, one row a text out, in order.
 
     A value that is a list or a mapping, such as the tags of a sentence, is a JSON string: tables
@@ -52,7 +52,9 @@ class BundleModel(PythonModel):  # type: ignore[misc]  # MLflow's class is untyp
 def _plain(prediction: dict[str, Any]) -> dict[str, Any]:
     """``prediction`` with its lists and mappings as JSON strings."""
     return {
-        key: json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
+        key: json.dumps(value, ensure_ascii=False)
+        if isinstance(value, (dict, list))
+        else value
         for key, value in prediction.items()
     }
 

@@ -40,7 +40,7 @@ from nlp_rnn.text.vocabulary import EOS, UNK, UNK_INDEX, Vocabulary, count
 
 Ints = NDArray[np.integer[Any]]
 
-BLOCK = 1 << 16
+BLOCK = 1 << 13
 """Integers gathered before they are written."""
 
 

@@ -30,6 +30,9 @@ from nlp_rnn.errors import UserError
 Span = tuple[str, int, int]
 """A token with the start and end of its characters in the raw text."""
 
+BREAK = r"(?i:<br\s*/?>)"
+ENTITY = r"&\#?\w+;"
+
 NORMALISER_CACHE = 1_000_000
 """Most pieces remembered, about 150 bytes each, so that memory stays bounded."""
 
@@ -121,15 +124,16 @@ class PatternTokenizer(Tokenizer):
         else:
             pattern = r"\S+"
         if parameters.html_breaks:
-            end = r"(?:(?!<br\b|&#?\w+;)\S)+" if parameters.unit == "whitespace" else pattern
-            pattern = rf"<br\s*/?>|&#?\w+;|{end}"
+            if parameters.unit == "whitespace":
+                pattern = rf"(?:(?!{BREAK}|{ENTITY})\S)+"
+            pattern = f"{BREAK}|{ENTITY}|{pattern}"
         self._pattern = re.compile(pattern)
         self._normalised = _Normaliser(parameters)
 
     def tokens(self, text: str) -> list[str]:
         pieces = self._pattern.findall(text)
         if self.parameters.html_breaks:
-            pieces = [piece for piece in pieces if not piece.startswith("<br")]
+            pieces = [piece for piece in pieces if not self._is_break(piece)]
         normalised = self._normalised
         return [normalised[piece] for piece in pieces]
 
@@ -141,8 +145,11 @@ class PatternTokenizer(Tokenizer):
         return [
             (self._normalised[match[0]], match.start(), match.end())
             for match in self._pattern.finditer(text)
-            if not (self.parameters.html_breaks and match[0].startswith("<br"))
+            if not self._is_break(match[0])
         ]
+
+    def _is_break(self, piece: str) -> bool:
+        return self.parameters.html_breaks and re.fullmatch(BREAK, piece) is not None
 
 
 class CharacterTokenizer(Tokenizer):
@@ -185,7 +192,7 @@ class SubwordTokenizer(Tokenizer):
         steps = self._library.normalizers
         chain = []
         if self.parameters.html_breaks:
-            chain.append(steps.Replace(self._library.Regex(r"<br\s*/?>"), " "))
+            chain.append(steps.Replace(self._library.Regex(BREAK), " "))
         if self.parameters.unicode != "none":
             chain.append(getattr(steps, self.parameters.unicode)())
         if self.parameters.lowercase:

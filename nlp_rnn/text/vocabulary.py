@@ -21,17 +21,14 @@ MOST_COUNTED = 2_000_000
 def count(tokens: Iterable[Sequence[str]], most: int = MOST_COUNTED) -> Counter[str]:
     """How often each type occurs in the sequences ``tokens``.
 
-    When more than ``most`` types are held, those seen once, then twice, and so on, are
-    forgotten (as in word2vec's ``ReduceVocab``): counts of frequent types are then exact or
-    slightly low.
+    When more than ``most`` types are held, the rarest are forgotten until half as many are left
+    (after word2vec's ``ReduceVocab``): counts of frequent types are then exact or slightly low.
     """
     counts: Counter[str] = Counter()
-    floor = 0
     for sequence in tokens:
         counts.update(sequence)
-        while len(counts) > most:
-            floor += 1
-            counts = Counter({t: n for t, n in counts.items() if n > floor})
+        if len(counts) > most:
+            counts = Counter(dict(counts.most_common(most // 2)))
     return counts
 
 

@@ -54,6 +54,9 @@ def fault(folder: Path, name: str, kind: str, **parameters: object) -> str:
 def test_offline_the_files_and_their_folder_are_named_at_once(
     tmp_path: Path, name: str, kind: str, folder: str, files: list[str]
 ) -> None:
+    # Imported beforehand, as on a busy machine this alone may take seconds.
+    import tensorflow_datasets  # noqa: F401
+
     start = time.monotonic()
     tags = {"tags_feature": "upos"} if "universal" in name else {}
     message = fault(tmp_path, name, kind, **tags)

@@ -1,0 +1,86 @@
+"""What tests share: quiet backends, tiny data sets, real data where it is present."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+from nlp_rnn.config import TokenizerParameters, VocabularyParameters
+from nlp_rnn.corpora.corpus import Corpus
+from nlp_rnn.corpora.example import SPLITS, Example, Kind
+from nlp_rnn.text.prepared import PreparedDataset, prepare
+
+
+class ListCorpus(Corpus):
+    """A corpus held in memory: the same examples in every split, or its own for each."""
+
+    def __init__(self, kind: Kind, **splits: list[Example]) -> None:
+        self.name = "list"
+        self.kind = kind
+        self.examples = splits
+
+    def splits(self) -> tuple[str, ...]:
+        return tuple(split for split in SPLITS if split in self.examples)
+
+    def read(self, split: str) -> Iterator[Example]:
+        return iter(self.examples[split])
+
+    def origin(self, split: str) -> str:
+        return f"memory:{split}"
+
+    def provenance(self) -> dict[str, Any]:
+        return {"source": "memory", "files": {}, "licence": "none", "citation": "none"}
+
+
+def prepared(folder: Path, corpus: Corpus, unit: str = "whitespace", **vocabulary: Any) -> PreparedDataset:
+    """Prepare ``corpus`` in ``folder`` and open it."""
+    tokenizer = TokenizerParameters(unit=unit, lowercase=False)  # type: ignore[arg-type]
+    prepare("list", corpus, tokenizer, VocabularyParameters(**vocabulary), folder)
+    return PreparedDataset(folder)
+
+
+def same_everywhere(kind: Kind, examples: list[Example]) -> ListCorpus:
+    """A corpus whose splits are all ``examples``: enough where nothing is judged."""
+    return ListCorpus(kind, train=examples, validation=examples, test=examples)
+
+
+@pytest.fixture
+def reviews() -> list[Example]:
+    return [
+        Example(text="good , not bad at all", label="positive"),
+        Example(text="bad , not good at all", label="negative"),
+        Example(text="good", label="positive"),
+        Example(text="a bad film", label="negative"),
+    ] * 4
+
+
+@pytest.fixture
+def sentences() -> list[Example]:
+    return [
+        Example(tokens=("Ann", "lives", "in", "Rome"), tags=("B-PER", "O", "O", "B-LOC")),
+        Example(tokens=("Rome", "sleeps"), tags=("B-LOC", "O")),
+        Example(tokens=("New", "York", "and", "Ann", "Lee"), tags=("B-LOC", "I-LOC", "O", "B-PER", "I-PER")),
+    ] * 4
+
+
+@pytest.fixture
+def lines() -> list[Example]:
+    return [Example(text="the cat sleeps"), Example(text="the dog barks at the cat")] * 20
+
+
+def real_data(relative: str) -> Path:
+    """A file under ``NLP_RNN_DATA``; the test is skipped where it is absent."""
+    folder = os.environ.get("NLP_RNN_DATA")
+    if not folder:
+        pytest.skip("NLP_RNN_DATA is not set, so there is no real data to test on")
+    file = Path(folder) / relative
+    if not file.exists():
+        pytest.skip(f"no {relative} under NLP_RNN_DATA")
+    return file

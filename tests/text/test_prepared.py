@@ -1,0 +1,135 @@
+"""Prepared data sets: what is written is what was read."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ListCorpus, prepared, same_everywhere
+
+from nlp_rnn.config import TokenizerParameters, VocabularyParameters
+from nlp_rnn.corpora.example import Example
+from nlp_rnn.errors import UserError
+from nlp_rnn.text.prepared import PreparedDataset, prepare
+
+
+def test_tagged_round_trip(tmp_path: Path, sentences: list[Example]) -> None:
+    dataset = prepared(tmp_path / "d", same_everywhere("tagged", sentences))
+    split = dataset.split("train")
+    assert len(split) == len(sentences)
+    for i, (example, record) in enumerate(zip(sentences, split.records(), strict=True)):
+        assert dataset.vocabulary.decode(split.sequence(split.ids, i)) == list(example.tokens)
+        assert [dataset.labels[j] for j in split.sequence(split.labels, i)] == list(example.tags)
+        assert record == {"tokens": list(example.tokens), "tags": list(example.tags)}
+
+
+def test_labelled_round_trip(tmp_path: Path, reviews: list[Example]) -> None:
+    dataset = prepared(tmp_path / "d", same_everywhere("labelled", reviews))
+    split = dataset.split("test")
+    assert [dataset.labels[i] for i in split.labels] == [example.label for example in reviews]
+    assert dataset.card["labels"] == {"negative": 8, "positive": 8}
+    assert dataset.card["splits"]["test"]["sentences"] == len(reviews)
+
+
+@pytest.mark.parametrize("unit", ["whitespace", "character"])
+def test_running_text_holds_every_character_or_word_and_line_end(
+    tmp_path: Path, lines: list[Example], unit: str
+) -> None:
+    with_blank = [*lines, Example(text="")]
+    dataset = prepared(tmp_path / "d", same_everywhere("text", with_blank), unit)
+    split = dataset.split("train")
+    decoded = dataset.vocabulary.decode(split.ids)
+    if unit == "character":
+        assert "".join(decoded) == "".join(example.text + "\n" for example in with_blank)
+    else:
+        assert " ".join(decoded) == " ".join(f"{e.text} <eos>".strip() for e in with_blank)
+    assert dataset.card["splits"]["train"]["characters"] == sum(
+        len(example.text) + 1 for example in with_blank
+    )
+
+
+def test_unknown_rate_counts_what_training_lacks(tmp_path: Path) -> None:
+    corpus = ListCorpus(
+        "text",
+        train=[Example(text="a b")],
+        validation=[Example(text="a")],
+        test=[Example(text="a c c")],
+    )
+    dataset = prepared(tmp_path / "d", corpus)
+    assert dataset.card["splits"]["test"]["unknown_tokens"] == 2
+    assert dataset.card["splits"]["test"]["unknown_rate"] == 2 / 4
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_label_that_training_lacks_is_an_error_and_leaves_nothing(
+    tmp_path: Path, reviews: list[Example], split: str
+) -> None:
+    corpus = same_everywhere("labelled", reviews)
+    corpus.examples[split] = [*reviews, Example(text="odd", label="neutral")]
+    with pytest.raises(UserError, match=rf"{split}, example 17: label 'neutral' never occurs"):
+        prepared(tmp_path / "d", corpus)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_text_without_tokens_keeps_its_label(tmp_path: Path, reviews: list[Example]) -> None:
+    corpus = same_everywhere("labelled", [*reviews, Example(text="  ", label="negative")])
+    split = prepared(tmp_path / "d", corpus).split("train")
+    assert split.lengths.min() == 1
+
+
+def test_a_missing_or_broken_file_says_how_to_mend(tmp_path: Path, lines: list[Example]) -> None:
+    dataset = prepared(tmp_path / "d", same_everywhere("text", lines))
+    (dataset.folder / "train.ids.npy").write_bytes(b"not numpy")
+    with pytest.raises(UserError, match=r"train\.ids\.npy.*dvc repro -f prepare@d"):
+        dataset.split("train")
+    with pytest.raises(UserError, match="dvc repro prepare@elsewhere"):
+        PreparedDataset(tmp_path / "elsewhere")
+
+
+def test_a_full_disk_is_one_clear_error(
+    tmp_path: Path, lines: list[Example], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nlp_rnn.text.prepared.ArrayWriter.extend", full)
+    with pytest.raises(UserError, match="No space left on device"):
+        prepared(tmp_path / "d", same_everywhere("text", lines))
+    assert list(tmp_path.iterdir()) == []
+
+
+class EndlessCorpus(ListCorpus):
+    """``size`` lines of training text, made on the way."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__("text")
+        self.size = size
+
+    def splits(self) -> tuple[str, ...]:
+        return ("train", "validation", "test")
+
+    def read(self, split: str) -> Iterator[Example]:
+        rng = np.random.default_rng(0)
+        for _ in range(self.size if split == "train" else 10):
+            yield Example(text=" ".join(map(str, rng.integers(0, 1000, 20))))
+
+
+def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
+    def peak(size: int) -> int:
+        tracemalloc.start()
+        prepare(
+            "endless",
+            EndlessCorpus(size),
+            TokenizerParameters(unit="whitespace"),
+            VocabularyParameters(),
+            tmp_path / "d",
+        )
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    peak(1_000)  # what is imported or cached once
+    assert peak(20_000) < 1.2 * peak(10_000)

@@ -1,0 +1,63 @@
+"""Tokenizers: the stated policy for Unicode, case, digits, HTML; offsets into the raw text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nlp_rnn.config import TokenizerParameters
+from nlp_rnn.text.tokenizers import tokenizer
+
+
+def tokens(text: str, **parameters: Any) -> list[str]:
+    return tokenizer(TokenizerParameters(**parameters)).tokens(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "parameters", "expected"),
+    [
+        ("It wasn't BAD!", {}, ["it", "wasn't", "bad", "!"]),
+        ("ÄRGER İstanbul ΣΑΣ", {}, ["ärger", "i̇stanbul", "σας"]),
+        ("cafe\u0301 noir", {}, ["caf\u00e9", "noir"]),
+        ("हिन्दी में", {}, ["हिन्दी", "में"]),
+        ("ﬁne", {"unicode": "NFKC"}, ["fine"]),
+        ("in 1984 or ٣", {"digits": "zero"}, ["in", "0000", "or", "0"]),
+        ("Good<br /><BR>fun &amp; more", {"html_breaks": True}, ["good", "fun", "&", "more"]),
+        ("a<b", {}, ["a", "<", "b"]),
+        ("New  York,\tNY", {"unit": "whitespace", "lowercase": False}, ["New", "York,", "NY"]),
+        ("ab c", {"unit": "character"}, ["a", "b", " ", "c"]),
+        ("", {}, []),
+    ],
+)
+def test_policy(text: str, parameters: dict[str, Any], expected: list[str]) -> None:
+    assert tokens(text, **parameters) == expected
+
+
+@pytest.mark.parametrize("unit", ["word", "whitespace", "character"])
+@pytest.mark.parametrize("html_breaks", [False, True])
+def test_spans_point_into_the_raw_text_and_agree_with_tokens(unit: str, html_breaks: bool) -> None:
+    units = tokenizer(TokenizerParameters(unit=unit, html_breaks=html_breaks))  # type: ignore[arg-type]
+    text = "Don't PANIC,<br />cafe\u0301 at 42&nbsp;Rue."
+    spans = units.spans(text)
+    if unit != "character":  # a character's normal form depends on its neighbours
+        assert [token for token, _, _ in spans] == units.tokens(text)
+    plain = [(t, text[a:b]) for t, a, b in spans if t.isascii() and "&" not in text[a:b]]
+    assert plain and all(token == raw.lower() for token, raw in plain)
+    assert all(a < b for _, a, b in spans)
+    assert all(first[2] <= second[1] for first, second in zip(spans, spans[1:], strict=False))
+
+
+def test_subwords_are_learned_saved_and_cover_unseen_words(tmp_path: Path) -> None:
+    pytest.importorskip("tokenizers", reason="the extra 'subword' is not installed")
+    parameters = TokenizerParameters(unit="subword")
+    units = tokenizer(parameters)
+    units.fit(["low lower lowest new newer newest wide wider widest"] * 20, 60)
+    units.save(tmp_path)
+    again = tokenizer(parameters)
+    again.load(tmp_path)
+    text = "the newest lowest wider"
+    assert again.tokens(text) == units.tokens(text)
+    assert "".join(units.tokens("Lowest")).replace("▁", "") == "lowest"
+    assert len(units.tokens("lower")) < len("lower")
