@@ -9,6 +9,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from nlp_rnn.errors import UserError
@@ -36,15 +39,40 @@ def select(configured: str | None = None) -> str:
     os.environ["KERAS_BACKEND"] = name
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # its rounding varies with the shape
-    if "keras" in sys.modules:
+    with _quiet():
         import keras
 
+        if name == "tensorflow":
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
         if keras.backend.backend() != name:
             raise UserError(
                 f"Keras already runs on {keras.backend.backend()}, so it cannot change to {name}; "
                 "start a new process"
             )
     return name
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what TensorFlow's C++ code prints on standard error while it starts.
+
+    It says, whatever its log level, that there is no GPU. After a failure it is shown.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(saved, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
 
 
 def installed(preferred: str | None) -> str | None:

@@ -22,7 +22,7 @@ def _explained(target: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UserError(
-            f"{target}: cannot be written ({reason}); free space or choose a folder you may write to"
+            f"{target}: cannot be written ({reason}); free space, or choose another folder"
         ) from None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from nlp_rnn import backend, paths
 from nlp_rnn.config import GrammarDataset, load
@@ -51,13 +51,12 @@ def prepare(name: str) -> None:
 
     corpus = with_all_splits(open_corpus(name, dataset), dataset.split, dataset.seed)
     folder = paths.prepared(name)
-    card = prepare_dataset(
-        name, corpus, dataset.tokenizer, dataset.vocabulary, folder, progress
-    )
+    card = prepare_dataset(name, corpus, dataset.tokenizer, dataset.vocabulary, folder, progress)
     if isinstance(dataset, GrammarDataset):
         from nlp_rnn.corpora import grammar
         from nlp_rnn.text.vocabulary import Vocabulary
 
+        unit: Literal["word", "character"]
         unit = "character" if dataset.tokenizer.unit == "character" else "word"
         vocabulary = frozenset(Vocabulary.load(folder / "vocabulary.json").types)
         write_json(
@@ -127,7 +126,7 @@ def train(name: str) -> None:
     previous = checkpoint.load()
     notes = paths.checkpoints(name) / "run.json"
     run_id = read_json(notes, "start anew")["run_id"] if previous and notes.exists() else None
-    with tracking.run(parameters.tracking.experiment, name, run_id) as run:
+    with tracking.run(parameters.tracking.experiment, name, run_id, missing="new") as run:
         write_json(notes, {"run_id": run.id})
         run.log_parameters(
             {
@@ -154,12 +153,10 @@ def train(name: str) -> None:
             "devices": backend.devices(),
             "versions": backend.versions(),
             "data_sha256": dataset.card["data_sha256"],
-            **tracking._provenance(),
+            **tracking.provenance(),
             "trained": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
         }
-        write_bundle(
-            paths.bundle(name), name, experiment, network, dataset, provenance, figures
-        )
+        write_bundle(paths.bundle(name), name, experiment, network, dataset, provenance, figures)
         _write_history(paths.plots(name) / "history.csv", progress.history)
         picture = paths.plots(name) / "history.png"
         save(loss_curves(progress.history, progress.best_epoch, name), picture)
@@ -205,6 +202,7 @@ def evaluate(name: str) -> None:
     from nlp_rnn import tracking
     from nlp_rnn.evaluation.metrics import is_entity_scheme
     from nlp_rnn.evaluation.plots import confusion_picture, save
+    from nlp_rnn.evaluation.report import markdown, rows_of
     from nlp_rnn.inference.bundle import Bundle
     from nlp_rnn.tasks.registry import task
     from nlp_rnn.text.prepared import PreparedDataset
@@ -230,6 +228,7 @@ def evaluate(name: str) -> None:
     }
     folder = paths.plots(name)
     with tracking.run(parameters.tracking.experiment, name, record["run_id"]) as run:
+        run.describe(f"{markdown(rows_of(name, figures))}\n\n`{experiment.model!r}`")
         run.log_metrics({k: figures[k] for k in ("test", "baselines", "optimum", "evaluation")})
         if result.confusion is not None:
             _write_confusion(folder / "confusion.csv", result.confusion, result.labels)

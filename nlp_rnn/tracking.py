@@ -168,9 +168,7 @@ def _open(uri: str) -> mlflow.MlflowClient:
             client.search_experiments(max_results=1)
     except UserError:
         raise
-    except (
-        Exception
-    ) as error:  # MLflow, SQLAlchemy, requests and alembic each raise their own
+    except Exception as error:  # MLflow, SQLAlchemy, requests and alembic each raise their own
         reason = str(error).partition("\n")[0][:300]
         raise UserError(
             f"the MLflow store {_shown(uri)} cannot be used: {_shown(reason)}; "
@@ -281,19 +279,13 @@ class Run:
         new: whether the run was created now, rather than reopened.
     """
 
-    def __init__(
-        self, client: mlflow.MlflowClient, run: MlflowRun, *, new: bool
-    ) -> None:
+    def __init__(self, client: mlflow.MlflowClient, run: MlflowRun, *, new: bool) -> None:
         self._client = client
         self.id = str(run.info.run_id)
         self.name = str(run.info.run_name)
         self.experiment = str(client.get_experiment(run.info.experiment_id).name)
         uri = tracking_uri()
-        host = (
-            uri
-            if urlsplit(uri).scheme in ("http", "https")
-            else "http://127.0.0.1:5000"
-        )
+        host = uri if urlsplit(uri).scheme in ("http", "https") else "http://127.0.0.1:5000"
         page = f"experiments/{run.info.experiment_id}/runs/{self.id}"
         # Without the query, MLflow shows its pages for language-model applications.
         self.url = f"{_shown(host).rstrip('/')}/#/{page}?workflowType=machine_learning"
@@ -452,9 +444,7 @@ class Run:
 
         frame = pd.DataFrame({"text": list(examples)})
         expected = pyfunc.BundleModel.of(bundle).predict(None, frame)
-        with (
-            warnings.catch_warnings()
-        ):  # advice on integer columns, which never are missing here
+        with warnings.catch_warnings():  # advice on integer columns, which never are missing here
             warnings.simplefilter("ignore", UserWarning)
             signature = infer_signature(frame, expected)
         with _same_import_path():
@@ -492,9 +482,7 @@ class Run:
     def _register(self, model_id: str, name: str) -> str:
         import mlflow
 
-        with contextlib.redirect_stderr(
-            io.StringIO()
-        ):  # it prints what it is about to do
+        with contextlib.redirect_stderr(io.StringIO()):  # it prints what it is about to do
             version = mlflow.register_model(f"models:/{model_id}", name).version
         self._client.set_registered_model_alias(name, ALIAS, version)
         return f"models:/{name}/{version}"
@@ -534,15 +522,13 @@ def run(
             opened = mlflow.start_run(
                 experiment_id=_experiment_id(client, experiment),
                 run_name=name,
-                tags={**_provenance(), **({"resumed_from": run_id} if run_id else {})},
+                tags={**provenance(), **({"resumed_from": run_id} if run_id else {})},
             )
         status = "FAILED"
         try:
             with _terminable():
                 current = Run(client, opened, new=not found)
-                client.log_dict(
-                    current.id, environment(), f"environment/{_stage()}.json"
-                )
+                client.log_dict(current.id, environment(), f"environment/{_stage()}.json")
                 yield current
             status = "FINISHED"
         except (KeyboardInterrupt, _Terminated):
@@ -626,7 +612,7 @@ def environment() -> dict[str, Any]:
         "processor": platform.processor() or platform.machine(),
         "cpus": _cpus(),
         "command": sys.argv,
-        **_provenance(),
+        **provenance(),
         "packages": dict(sorted(packages.items(), key=lambda item: item[0].lower())),
     }
 
@@ -638,7 +624,7 @@ def _cpus() -> int:
     return os.cpu_count() or 1
 
 
-def _provenance() -> dict[str, str]:
+def provenance() -> dict[str, str]:
     """Tags that tell runs apart; what is unknown is absent."""
     tags = {
         **_git(),
@@ -729,12 +715,8 @@ def _flat(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 def _flat_metrics(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Pairs of MLflow key and number: the first level of the keys becomes a section."""
     for name, value in metrics.items():
-        nested = (
-            _flat(value, f"{name}/") if isinstance(value, Mapping) else [(name, value)]
-        )
-        yield from (
-            (_safe_key(key), leaf) for key, leaf in nested if leaf not in (None, {})
-        )
+        nested = _flat(value, f"{name}/") if isinstance(value, Mapping) else [(name, value)]
+        yield from ((_safe_key(key), leaf) for key, leaf in nested if leaf not in (None, {}))
 
 
 def _safe_key(key: str) -> str:
@@ -748,11 +730,7 @@ def _safe_key(key: str) -> str:
 
 def _text(value: Any) -> str:
     """A string as it is, anything else as JSON: ``true`` and ``null``, as in ``params.yaml``."""
-    return (
-        value
-        if isinstance(value, str)
-        else json.dumps(value, ensure_ascii=False, default=str)
-    )
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _cut(text: str, characters: int) -> str:
@@ -821,9 +799,7 @@ def _run_model(client: mlflow.MlflowClient, run_id: str) -> str:
             f"runs:/{run_id}: no such run in {_shown(tracking_uri())}; {_recent_runs(client)}"
         ) from None
     if model is None:
-        raise UserError(
-            f"runs:/{run_id}: this run logged no model; {_recent_runs(client)}"
-        )
+        raise UserError(f"runs:/{run_id}: this run logged no model; {_recent_runs(client)}")
     return str(client.get_logged_model(model).artifact_location)
 
 
@@ -844,9 +820,7 @@ def _model_of(run: MlflowRun) -> str | None:
 
 
 def _recent_runs(client: mlflow.MlflowClient, count: int = 5) -> str:
-    experiments = [
-        experiment.experiment_id for experiment in client.search_experiments()
-    ]
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     runs = client.search_runs(experiments, max_results=count)
     listed = ", ".join(f"runs:/{run.info.run_id} ({run.info.run_name})" for run in runs)
     return f"the latest runs are {listed}" if listed else "the store holds no runs"
@@ -865,9 +839,7 @@ def _registered_model(
             found = client.get_model_version(name, version)
         return str(client.get_model_version_download_uri(name, found.version))
     except MlflowException:
-        raise UserError(
-            f"models:/{name}: {_no_such_model(client, name, alias, version)}"
-        ) from None
+        raise UserError(f"models:/{name}: {_no_such_model(client, name, alias, version)}") from None
 
 
 def _no_such_model(
@@ -877,21 +849,13 @@ def _no_such_model(
     names = [model.name for model in client.search_registered_models()]
     if name not in names:
         near = difflib.get_close_matches(name, names, n=1)
-        there = (
-            f"did you mean '{near[0]}'?"
-            if near
-            else f"there are: {', '.join(names) or 'none'}"
-        )
+        there = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(names) or 'none'}"
         return f"no such registered model in {_shown(tracking_uri())}; {there}"
-    versions = [
-        found.version for found in client.search_model_versions(f"name = '{name}'")
-    ]
+    versions = [found.version for found in client.search_model_versions(f"name = '{name}'")]
     aliases = ", ".join(client.get_registered_model(name).aliases) or "none"
     wanted = f"version '{version}'" if version else f"alias '{alias or ALIAS}'"
     there = ", ".join(sorted(map(str, versions), key=int))
-    return (
-        f"no {wanted}; its aliases are: {aliases}; its versions are: {there or 'none'}"
-    )
+    return f"no {wanted}; its aliases are: {aliases}; its versions are: {there or 'none'}"
 
 
 def _local_folder(location: str) -> Path:
@@ -903,9 +867,7 @@ def _local_folder(location: str) -> Path:
         return Path(unquote(parts.path))
     folder = tempfile.mkdtemp(prefix="nlp_rnn-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(
-        mlflow.artifacts.download_artifacts(artifact_uri=location, dst_path=folder)
-    )
+    return Path(mlflow.artifacts.download_artifacts(artifact_uri=location, dst_path=folder))
 
 
 def _bundle_inside(model: Path, uri: str) -> Path:
@@ -917,14 +879,10 @@ def _bundle_inside(model: Path, uri: str) -> Path:
     from mlflow.models import Model
 
     if not (model / "MLmodel").is_file():
-        raise UserError(
-            f"{uri}: its files are gone from {model}; train the model again"
-        )
+        raise UserError(f"{uri}: its files are gone from {model}; train the model again")
     artifacts: Mapping[str, Any] = (
         Model.load(str(model)).flavors.get("python_function", {}).get("artifacts") or {}
     )
     if "bundle" not in artifacts:
-        raise UserError(
-            f"{uri}: not a model of nlp_rnn; choose one that 'dvc repro' trained"
-        )
+        raise UserError(f"{uri}: not a model of nlp_rnn; choose one that 'dvc repro' trained")
     return model / str(artifacts["bundle"]["path"])

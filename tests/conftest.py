@@ -39,7 +39,9 @@ class ListCorpus(Corpus):
         return {"source": "memory", "files": {}, "licence": "none", "citation": "none"}
 
 
-def prepared(folder: Path, corpus: Corpus, unit: str = "whitespace", **vocabulary: Any) -> PreparedDataset:
+def prepared(
+    folder: Path, corpus: Corpus, unit: str = "whitespace", **vocabulary: Any
+) -> PreparedDataset:
     """Prepare ``corpus`` in ``folder`` and open it."""
     tokenizer = TokenizerParameters(unit=unit, lowercase=False)  # type: ignore[arg-type]
     prepare("list", corpus, tokenizer, VocabularyParameters(**vocabulary), folder)
@@ -66,7 +68,10 @@ def sentences() -> list[Example]:
     return [
         Example(tokens=("Ann", "lives", "in", "Rome"), tags=("B-PER", "O", "O", "B-LOC")),
         Example(tokens=("Rome", "sleeps"), tags=("B-LOC", "O")),
-        Example(tokens=("New", "York", "and", "Ann", "Lee"), tags=("B-LOC", "I-LOC", "O", "B-PER", "I-PER")),
+        Example(
+            tokens=("New", "York", "and", "Ann", "Lee"),
+            tags=("B-LOC", "I-LOC", "O", "B-PER", "I-PER"),
+        ),
     ] * 4
 
 

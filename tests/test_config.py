@@ -72,13 +72,21 @@ def test_defaults_fill_what_is_not_given() -> None:
     [
         ("experiment", {}, ["unknown parameter 'experiment'", "did you mean 'experiments'"]),
         ("experiments.sentiment.model.unit", 3, ["experiments.sentiment.model", "'units'"]),
-        ("experiments.sentiment.model.units", "many", ["experiments.sentiment.model.units", "many"]),
+        (
+            "experiments.sentiment.model.units",
+            "many",
+            ["experiments.sentiment.model.units", "many"],
+        ),
         ("experiments.sentiment.model.units", 0, ["experiments.sentiment.model.units", "greater"]),
         ("experiments.sentiment.model.dropout", 1.5, ["model.dropout", "less than 1"]),
         ("experiments.sentiment.model.cell", "lstn", ["model.cell", "'lstm'"]),
         ("experiments.sentiment.model.tied", True, ["unknown parameter 'tied'"]),
         ("experiments.language.model.bidirectional", True, ["unknown parameter 'bidirectional'"]),
-        ("experiments.language.model.units", 9, ["experiments.language", "embeddings.dimension (8)"]),
+        (
+            "experiments.language.model.units",
+            9,
+            ["experiments.language", "embeddings.dimension (8)"],
+        ),
         ("experiments.sentiment.model", None, ["experiments.sentiment.model", "required"]),
         ("experiments.sentiment.task", "tagging", ["experiments.sentiment.task", "labelled"]),
         ("experiments.sentiment.dataset", "review", ["no data set 'review'", "'reviews'"]),

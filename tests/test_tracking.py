@@ -116,9 +116,7 @@ def test_importing_the_module_imports_nothing_heavy():
         "import sys, nlp_rnn.tracking;"
         "print([m for m in ('mlflow', 'pandas', 'numpy', 'keras', 'filelock') if m in sys.modules])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
@@ -143,9 +141,7 @@ def test_tracking_uri_of_the_environment_is_honoured(monkeypatch, given, used):
     assert tracking.tracking_uri() == used
 
 
-def test_store_and_artifacts_in_a_folder_with_an_odd_name(
-    monkeypatch, tmp_path, empty_store
-):
+def test_store_and_artifacts_in_a_folder_with_an_odd_name(monkeypatch, tmp_path, empty_store):
     root = tmp_path / "a project, ünïcode #1"
     root.mkdir()
     shutil.copy(empty_store, root / "mlflow.db")
@@ -227,9 +223,7 @@ def test_six_processes_start_a_fresh_store_at_once(tmp_path):
             assert run.info.status == "FINISHED"
             assert len(run.data.metrics) == 10
             history = client.get_metric_history(run.info.run_id, "train/m3")
-            assert [point.value for point in history] == [
-                step + 3 for step in range(50)
-            ]
+            assert [point.value for point in history] == [step + 3 for step in range(50)]
     assert not (tmp_path / "mlruns").exists()
 
 
@@ -244,9 +238,7 @@ def test_server_out_of_reach_fails_in_seconds_and_is_named(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@127.0.0.1:9")
     start = time.monotonic()
     with (
-        pytest.raises(
-            UserError, match=r"http://\*\*\*@127\.0\.0\.1:9 cannot be used"
-        ) as caught,
+        pytest.raises(UserError, match=r"http://\*\*\*@127\.0\.0\.1:9 cannot be used") as caught,
         tracking.run("a", "b"),
     ):
         pass
@@ -256,9 +248,7 @@ def test_server_out_of_reach_fails_in_seconds_and_is_named(monkeypatch):
 
 
 def test_file_that_is_no_store_is_named(tmp_path):
-    (tmp_path / "mlflow.db").write_text(
-        "not a database, and long enough to be noticed" * 10
-    )
+    (tmp_path / "mlflow.db").write_text("not a database, and long enough to be noticed" * 10)
     with (
         pytest.raises(UserError, match=r"mlflow\.db cannot be used: .*not a database"),
         tracking.run("a", "b"),
@@ -342,9 +332,7 @@ def test_resumed_run_may_repeat_its_parameters_but_not_change_them(store):
             "e",
             False,
         )
-        with pytest.raises(
-            UserError, match=f"run {run.id} was started with a = 1, not 2"
-        ):
+        with pytest.raises(UserError, match=f"run {run.id} was started with a = 1, not 2"):
             again.log_parameters({"a": 2})
     assert kept(run.id).data.params.keys() == {"a", "b", "long"}
 
@@ -360,9 +348,7 @@ def test_values_that_are_not_finite_are_told_by_a_tag(store):
         for step, loss in enumerate([1.0, float("inf"), float("nan")]):
             run.log_metrics({"train": {"loss": loss}}, step=step)
     with tracking.run("e", "n", run_id=run.id) as again:
-        again.log_metrics(
-            {"train": {"loss": float("nan")}, "test": {"loss": float("nan")}}
-        )
+        again.log_metrics({"train": {"loss": float("nan")}, "test": {"loss": float("nan")}})
     found = kept(run.id).data
     assert found.metrics == {"train/loss": 1.0}
     assert found.tags["non_finite.train/loss"] == "inf at step 1"
@@ -431,9 +417,7 @@ def test_sigterm_ends_a_run_as_killed(store):
         "    os.kill(os.getpid(), signal.SIGTERM)\n"
         "    raise AssertionError('still here')\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (143, "")
     assert kept(done.stdout.strip()).info.status == "KILLED"
 
@@ -510,9 +494,7 @@ def test_git_commit_is_dirty_only_where_code_or_settings_differ(tmp_path):
 # --- models -------------------------------------------------------------------------------
 
 
-def test_model_is_registered_fetched_and_loads_elsewhere(
-    store, predictor, bundle, tmp_path
-):
+def test_model_is_registered_fetched_and_loads_elsewhere(store, predictor, bundle, tmp_path):
     with tracking.run("e", "toy") as run:
         first = run.log_model(bundle, "toy", ["good film", "bad"])
         run.log_metrics({"test": {"accuracy": 0.5}})
@@ -520,9 +502,7 @@ def test_model_is_registered_fetched_and_loads_elsewhere(
     assert (first, second) == ("models:/toy/1", "models:/toy/2")
     shutil.rmtree(bundle)
     for uri in (first, second, "models:/toy@current", "models:/toy", f"runs:/{run.id}"):
-        assert (tracking.fetch_bundle(uri) / "words.json").read_text() == '["good"]', (
-            uri
-        )
+        assert (tracking.fetch_bundle(uri) / "words.json").read_text() == '["good"]', uri
     assert tracking.fetch_bundle("models:/toy") == tracking.fetch_bundle(second)
 
     model = tracking.fetch_bundle("models:/toy").parents[1]
@@ -565,9 +545,7 @@ def test_signature_is_that_of_what_the_examples_yield(store, predictor, bundle):
 
     with tracking.run("e", "toy") as run:
         run.log_model(bundle, "toy", ["good film"])
-    signature = Model.load(
-        str(tracking.fetch_bundle("models:/toy").parents[1])
-    ).signature
+    signature = Model.load(str(tracking.fetch_bundle("models:/toy").parents[1])).signature
     assert signature.inputs.input_types_dict().keys() == {"text"}
     types = {column.name: column.type.name for column in signature.outputs}
     assert types == {
@@ -607,14 +585,10 @@ def test_final_figures_are_shown_beside_the_model(store, predictor, bundle):
         run.log_metrics({"test": {"accuracy": 0.5}})
     with tracking._connected() as client:
         model = client.get_logged_model(kept(run.id).outputs.model_outputs[0].model_id)
-    assert {metric.key: metric.value for metric in model.metrics} == {
-        "test/accuracy": 0.5
-    }
+    assert {metric.key: metric.value for metric in model.metrics} == {"test/accuracy": 0.5}
 
 
-def test_models_that_do_not_exist_are_answered_with_those_that_do(
-    store, predictor, bundle
-):
+def test_models_that_do_not_exist_are_answered_with_those_that_do(store, predictor, bundle):
     with tracking.run("e", "toy") as run:
         run.log_model(bundle, "toy", ["good film"])
     with tracking.run("e", "without") as without:

@@ -1,28 +1,61 @@
-"""Downloads that are checked, resumable by hand, and fail at once without a network."""
+"""Downloads that are checked, and fail at once where there is no network."""
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
+import threading
+import time
 import urllib.parse
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import sha256, whole_file
 
+SECONDS = 2.0
+"""Longest wait for a host to be found and to answer."""
+
 TIMEOUT = 30
-"""Seconds without an answer before a download is given up."""
+"""Seconds without data before a download is given up."""
 
 
-def reachable(url: str) -> bool:
-    """Whether the host of ``url`` has an address: false at once where there is no network."""
-    host = urllib.parse.urlsplit(url).hostname or ""
-    try:
-        socket.getaddrinfo(host, None)
-    except OSError:
-        return False
-    return True
+def unreachable(urls: set[str]) -> set[str]:
+    """The hosts of ``urls`` (or the proxies before them) that do not answer.
+
+    All are tried at once, so that the answer is there after :data:`SECONDS` at most.
+    """
+    proxies = urllib.request.getproxies()
+    addresses: set[tuple[str, int]] = set()
+    for url in urls:
+        parsed = urllib.parse.urlparse(url)
+        proxy = proxies.get(parsed.scheme)
+        if proxy and not urllib.request.proxy_bypass(parsed.hostname or ""):
+            parsed = urllib.parse.urlparse(proxy if "//" in proxy else f"//{proxy}")
+        addresses.add((parsed.hostname or url, parsed.port or _port(parsed.scheme)))
+    answered: set[tuple[str, int]] = set()
+    threads = [
+        threading.Thread(target=partial(_connect, address, answered), daemon=True)
+        for address in addresses
+    ]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + SECONDS
+    for thread in threads:
+        # Looking a name up has no time limit of its own; the thread is left behind.
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return {host for host, port in addresses - answered}
+
+
+def _port(scheme: str) -> int:
+    return 443 if scheme == "https" else 80
+
+
+def _connect(address: tuple[str, int], answered: set[tuple[str, int]]) -> None:
+    with contextlib.suppress(OSError), socket.create_connection(address, timeout=SECONDS):
+        answered.add(address)
 
 
 def ensure(file: Path, url: str | None, checksum: str | None, key: str) -> None:
@@ -40,7 +73,7 @@ def ensure(file: Path, url: str | None, checksum: str | None, key: str) -> None:
     by_hand = f"put the file there, or set NLP_RNN_DATA to the folder that {key} is relative to"
     if url is None:
         raise UserError(f"{file}: no such file, named by {key}; {by_hand}")
-    if not reachable(url):
+    if unreachable({url}):
         raise UserError(f"{file}: not there, and no network to get {url}; {by_hand}")
     from tqdm import tqdm
 

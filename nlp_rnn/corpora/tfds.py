@@ -5,7 +5,7 @@ prepares is kept in ``<data folder>/tfds``. Where there is no network, the origi
 be put into ``<data folder>/tfds/manual/<data set>`` by hand: an error names them.
 
 TFDS itself tries ten times, 204 s without a word, before it finds that there is no network;
-so hosts are looked up first, within :data:`SECONDS` of time.
+so hosts are looked up first, within :data:`~nlp_rnn.corpora.download.SECONDS`.
 """
 
 from __future__ import annotations
@@ -14,15 +14,11 @@ import contextlib
 import io
 import logging
 import os
-import socket
 import sys
-import threading
-import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import combinations, compress
 from pathlib import Path
 from typing import Any
@@ -32,13 +28,11 @@ import numpy as np
 from nlp_rnn.config import TfdsDataset, nearest
 from nlp_rnn.corpora.conll import to_bio
 from nlp_rnn.corpora.corpus import Corpus
+from nlp_rnn.corpora.download import unreachable
 from nlp_rnn.corpora.example import SPLITS, Example
 from nlp_rnn.corpora.lines import decode, fingerprint
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import sha256
-
-SECONDS = 2.0
-"""Longest wait for a host to be found and to answer."""
 
 LICENCES: dict[str, tuple[str, str]] = {
     "imdb_reviews": (
@@ -425,12 +419,12 @@ def _place(builder: Any, manual: Path, downloads: Path, name: str) -> None:
             for file in _wanted_files(builder, manual, first_request_only)
             if not _at_hand(file, manual, downloads, name)
         ]
-        unreachable = _unreachable({file.url for file in absent})
-        if unreachable:
+        silent = unreachable({file.url for file in absent})
+        if silent:
             files = "; ".join(f"{file.name} from {file.url}" for file in absent)
             raise UserError(
                 f"data set '{name}': TFDS {builder.info.full_name} is not on this machine and "
-                f"{', '.join(sorted(unreachable))} cannot be reached; connect to the network, or "
+                f"{', '.join(sorted(silent))} cannot be reached; connect to the network, or "
                 f"put into {manual}: {files}"
             )
 
@@ -548,39 +542,3 @@ def _wanted_files(builder: Any, manual: Path, first_request_only: bool) -> list[
         name = (info and info.filename) or Path(urllib.parse.urlparse(url).path).name
         wanted.append(_Wanted(url, name, info.checksum if info else None))
     return wanted
-
-
-def _unreachable(urls: set[str]) -> set[str]:
-    """The hosts of ``urls`` (or the proxies before them) that do not answer.
-
-    All are tried at once, so that the answer is there after :data:`SECONDS` at most.
-    """
-    proxies = urllib.request.getproxies()
-    addresses: set[tuple[str, int]] = set()
-    for url in urls:
-        parsed = urllib.parse.urlparse(url)
-        proxy = proxies.get(parsed.scheme)
-        if proxy and not urllib.request.proxy_bypass(parsed.hostname or ""):
-            parsed = urllib.parse.urlparse(proxy if "//" in proxy else f"//{proxy}")
-        addresses.add((parsed.hostname or url, parsed.port or _port(parsed.scheme)))
-    answered: set[tuple[str, int]] = set()
-    threads = [
-        threading.Thread(target=partial(_connect, address, answered), daemon=True)
-        for address in addresses
-    ]
-    for thread in threads:
-        thread.start()
-    deadline = time.monotonic() + SECONDS
-    for thread in threads:
-        # Looking a name up has no time limit of its own; the thread is left behind.
-        thread.join(max(0.0, deadline - time.monotonic()))
-    return {host for host, port in addresses - answered}
-
-
-def _port(scheme: str) -> int:
-    return 443 if scheme == "https" else 80
-
-
-def _connect(address: tuple[str, int], answered: set[tuple[str, int]]) -> None:
-    with contextlib.suppress(OSError), socket.create_connection(address, timeout=SECONDS):
-        answered.add(address)

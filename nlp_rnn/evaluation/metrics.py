@@ -17,7 +17,9 @@ def is_entity_scheme(tags: Sequence[str]) -> bool:
     return any(tag.startswith("B-") for tag in tags)
 
 
-def classification_metrics(gold: NDArray[Any], predicted: NDArray[Any], labels: Sequence[str]) -> Metrics:
+def classification_metrics(
+    gold: NDArray[Any], predicted: NDArray[Any], labels: Sequence[str]
+) -> Metrics:
     """Accuracy, macro-F1 and each class's precision, recall and F1.
 
     Args:

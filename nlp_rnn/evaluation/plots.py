@@ -59,7 +59,9 @@ def confusion_picture(matrix: NDArray[np.int64], labels: Sequence[str], title: s
         for (row, column), count in np.ndenumerate(matrix):
             if count:
                 colour = "white" if shares[row, column] > 0.5 else "black"
-                axes.text(column, row, count, ha="center", va="center", color=colour, fontsize=7)
+                axes.text(
+                    column, row, str(count), ha="center", va="center", color=colour, fontsize=7
+                )
     axes.set(title=title, xlabel="predicted", ylabel="gold")
     figure.colorbar(image, label="share of the gold label")
     return figure

@@ -22,9 +22,7 @@ def result_row(experiment: str, figures: dict[str, Any], metric: str) -> Row:
     way = None
     if optimum is not None:
         way = (
-            (test - baseline) / (optimum - baseline)
-            if HIGHER_IS_BETTER[metric]
-            else test / optimum
+            (test - baseline) / (optimum - baseline) if HIGHER_IS_BETTER[metric] else test / optimum
         )
     return {
         "experiment": experiment,
@@ -40,16 +38,23 @@ def result_row(experiment: str, figures: dict[str, Any], metric: str) -> Row:
     }
 
 
+def rows_of(experiment: str, figures: dict[str, Any]) -> list[Row]:
+    """The lines of one experiment: perplexity, or accuracy, and F1 where tags are entities."""
+    metrics = ["perplexity"] if "perplexity" in figures["test"] else ["accuracy"]
+    if figures["model"]["entities"]:
+        metrics.append("f1")
+    return [result_row(experiment, figures, metric) for metric in metrics]
+
+
 def result_rows(folder: Path) -> list[Row]:
     """The rows of every ``metrics/<experiment>.json`` in ``folder``, by name."""
-    rows = []
-    for file in sorted(folder.glob("*.json")):
-        figures = read_json(file, f"evaluate again: dvc repro -f evaluate@{file.stem}")
-        metrics = ["perplexity"] if "perplexity" in figures["test"] else ["accuracy"]
-        if figures["model"]["entities"]:
-            metrics.append("f1")
-        rows += [result_row(file.stem, figures, metric) for metric in metrics]
-    return rows
+    return [
+        row
+        for file in sorted(folder.glob("*.json"))
+        for row in rows_of(
+            file.stem, read_json(file, f"evaluate again: dvc repro -f evaluate@{file.stem}")
+        )
+    ]
 
 
 def markdown(rows: Sequence[Row]) -> str:
@@ -87,6 +92,8 @@ def markdown(rows: Sequence[Row]) -> str:
     widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
     lines = [header, ["-" * width for width in widths], *cells]
     return "\n".join(
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
+        "| "
+        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        + " |"
         for line in lines
     )

@@ -160,9 +160,7 @@ class LanguageModelPredictor(Predictor):
             np.array([*vocabulary.encode(tokenizer.tokens(_text(item))), vocabulary.end_index])
             for item in items
         ]
-        losses = losses_of_lines(
-            self.scorer, lines, vocabulary.end_index, len(vocabulary), BATCH
-        )
+        losses = losses_of_lines(self.scorer, lines, vocabulary.end_index, len(vocabulary), BATCH)
         for line, loss in zip(lines, losses, strict=True):
             yield {
                 "log_probability": -loss,

@@ -52,9 +52,7 @@ class BundleModel(PythonModel):
 def _plain(prediction: dict[str, Any]) -> dict[str, Any]:
     """``prediction`` with its lists and mappings as JSON strings."""
     return {
-        key: json.dumps(value, ensure_ascii=False)
-        if isinstance(value, (dict, list))
-        else value
+        key: json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
         for key, value in prediction.items()
     }
 

@@ -29,5 +29,6 @@ def classifier(
         pooled = layers.Concatenate(name="last")(last) if len(last) > 1 else last[0]
         pooled = layers.Dropout(parameters.dropout, name="dropout_pooled")(pooled)
     else:
-        pooled = POOLING[parameters.pooling](name=parameters.pooling)(states, mask=mask)
+        pooling: keras.layers.Layer = POOLING[parameters.pooling](name=parameters.pooling)
+        pooled = pooling(states, mask=mask)
     return keras.Model(ids, layers.Dense(labels, name="logits")(pooled), name="classifier")

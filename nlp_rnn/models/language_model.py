@@ -38,9 +38,7 @@ class TiedOutput(keras.layers.Layer):
         return ops.matmul(hidden, ops.transpose(self.embedding.embeddings)) + self.bias
 
 
-def language_model(
-    embedding: layers.Embedding, parameters: LanguageModelParameters
-) -> keras.Model:
+def language_model(embedding: layers.Embedding, parameters: LanguageModelParameters) -> keras.Model:
     """Build a language model with explicit state.
 
     Returns:

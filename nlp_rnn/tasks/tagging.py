@@ -25,10 +25,10 @@ class Tagging(ExamplesTask):
         train = self.dataset.split("train")
         if split.labels is None:
             raise ValueError("a tagged data set has tags")
-        filled = np.flatnonzero(split.lengths)
+        filled = np.flatnonzero(split.lengths).tolist()
         words = [split.sequence(split.ids, i) for i in filled]
         gold = [split.sequence(split.labels, i) for i in filled]
-        known = [sentence != UNK_INDEX for sentence in words]
+        known = [np.asarray(sentence != UNK_INDEX) for sentence in words]
         predicted = probabilities(network, words, EVALUATION_BATCH)
         best = [sentence.argmax(axis=1) for sentence in predicted]
         right = [
@@ -44,7 +44,7 @@ class Tagging(ExamplesTask):
             "most_frequent_tag": [tag_of_word[sentence] for sentence in words],
         }
         least = np.array([sentence.min() for sentence in right])
-        rank = {int(filled[i]): i for i in np.argsort(least, kind="stable")[:ERRORS_SHOWN]}
+        rank = {filled[i]: int(i) for i in np.argsort(least, kind="stable")[:ERRORS_SHOWN]}
         samples = []
         for number, record in enumerate(split.records()):
             if number not in rank:
@@ -53,9 +53,7 @@ class Tagging(ExamplesTask):
             samples.append(
                 {
                     "text": " ".join(
-                        word
-                        if tags[g] == tags[p]
-                        else f"[{word} {tags[g]}→{tags[p]}]"
+                        word if tags[g] == tags[p] else f"[{word} {tags[g]}→{tags[p]}]"
                         for word, g, p in zip(record["tokens"], gold[i], best[i], strict=True)
                     ),
                     "errors": int((gold[i] != best[i]).sum()),

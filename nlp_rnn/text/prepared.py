@@ -233,9 +233,7 @@ def prepare(
             size = vocabulary_parameters.size or 8000
             units.fit((example.text for example in corpus.read("train")), size)
             units.save(folder)
-        encoder = _Encoder(
-            corpus.kind, units, end_symbol(corpus.kind, tokenizer_parameters.unit)
-        )
+        encoder = _Encoder(corpus.kind, units, end_symbol(corpus.kind, tokenizer_parameters.unit))
         label_counts: Counter[str] = Counter()
 
         def counted_tokens() -> Iterator[list[str]]:

@@ -237,5 +237,3 @@ def tokenizer(parameters: TokenizerParameters) -> Tokenizer:
     if parameters.unit == "subword":
         return SubwordTokenizer(parameters)
     return PatternTokenizer(parameters)
-
-

@@ -42,9 +42,7 @@ class Vocabulary:
             characters), ``None`` where sequences have no end symbol.
     """
 
-    def __init__(
-        self, types: Sequence[str], counts: Sequence[int], end: str | None = None
-    ) -> None:
+    def __init__(self, types: Sequence[str], counts: Sequence[int], end: str | None = None) -> None:
         self.types = list(types)
         self.counts = list(counts)
         self.end = end

@@ -54,7 +54,9 @@ class Objective(keras.Model):
         weights = ops.cast(sample_weight, losses.dtype)
         self.cross_entropy.update_state(losses, weights)
         if self.accuracy is not None:
-            correct = ops.equal(ops.cast(ops.argmax(y_pred, axis=-1), "int32"), ops.cast(y, "int32"))
+            correct = ops.equal(
+                ops.cast(ops.argmax(y_pred, axis=-1), "int32"), ops.cast(y, "int32")
+            )
             self.accuracy.update_state(ops.cast(correct, losses.dtype), weights)
         loss = ops.sum(losses * weights) / ops.sum(weights)
         for penalty in self.losses:

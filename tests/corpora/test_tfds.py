@@ -69,7 +69,7 @@ def test_offline_the_files_and_their_folder_are_named_at_once(
 def test_a_name_server_that_never_answers_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tfds, "SECONDS", 0.3)
+    monkeypatch.setattr("nlp_rnn.corpora.download.SECONDS", 0.3)
 
     def hang(*_: object, **__: object) -> None:
         time.sleep(3)

@@ -68,7 +68,9 @@ def test_tagged_batches_align_tags_with_words(tmp_path: Path, sentences: list[Ex
     assert pairs == expected
 
 
-def test_long_examples_are_cut_to_their_first_tokens(tmp_path: Path, reviews: list[Example]) -> None:
+def test_long_examples_are_cut_to_their_first_tokens(
+    tmp_path: Path, reviews: list[Example]
+) -> None:
     dataset = prepared(tmp_path / "d", same_everywhere("labelled", reviews))
     longest = max(
         int((batch.ids != 0).sum(axis=1).max())

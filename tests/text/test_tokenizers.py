@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def test_spans_point_into_the_raw_text_and_agree_with_tokens(unit: str, html_bre
     plain = [(t, text[a:b]) for t, a, b in spans if t.isascii() and "&" not in text[a:b]]
     assert plain and all(token == raw.lower() for token, raw in plain)
     assert all(a < b for _, a, b in spans)
-    assert all(first[2] <= second[1] for first, second in zip(spans, spans[1:], strict=False))
+    assert all(first[2] <= second[1] for first, second in itertools.pairwise(spans))
 
 
 def test_subwords_are_learned_saved_and_cover_unseen_words(tmp_path: Path) -> None:
