@@ -46,6 +46,7 @@ def select(configured: str | None = None) -> str:
             import tensorflow as tf
 
             tf.config.list_physical_devices()
+            tf.get_logger().setLevel("ERROR")  # each new length is a new shape: no news
         if keras.backend.backend() != name:
             raise UserError(
                 f"Keras already runs on {keras.backend.backend()}, so it cannot change to {name}; "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -26,8 +27,9 @@ DOCUMENT_START = "-DOCSTART-"
 _COMMENT = re.compile(r"# \S+ =( |$)")
 
 _UD_COLUMNS = 10
-_UD_FORM = 1
-_UD_TAGS = {"upos": 3, "xpos": 4}
+UD_FORM = 1
+UD_UPOS = 3
+_UD_TAGS = {"upos": UD_UPOS, "xpos": 4}
 
 
 @lru_cache(maxsize=4096)
@@ -70,17 +72,55 @@ def to_bio(tags: Sequence[str], scheme: Scheme) -> tuple[str, ...]:
     return tuple(converted)
 
 
-def _blocks(path: Path, bad_bytes: BadBytes) -> Iterator[list[tuple[int, str]]]:
-    r"""The numbered lines of each sentence; ``\r`` at their end and blank lines are gone."""
-    block: list[tuple[int, str]] = []
+@dataclass(frozen=True, slots=True)
+class Block:
+    r"""A sentence's lines and the blank ones after it, without their ``\n`` or ``\r\n``.
+
+    Attributes:
+        path: the file, for messages.
+        first: the number of its first line, counted from 1.
+        lines: of the sentence, then blank; only blank where the file begins with blank lines.
+    """
+
+    path: Path
+    first: int
+    lines: list[str]
+
+    def filled(self) -> Iterator[tuple[int, str]]:
+        """The lines that are not blank, each with its index in ``lines``."""
+        return ((i, line) for i, line in enumerate(self.lines) if not _is_blank(line))
+
+    def where(self, index: int) -> str:
+        """File and line of ``lines[index]``."""
+        return f"{self.path}, line {self.first + index}"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word's line: its index in :attr:`Block.lines`, and its columns."""
+
+    index: int
+    columns: list[str]
+
+
+def _is_blank(line: str) -> bool:
+    # Space and tab only: a word may be a no-break space or another of Unicode's.
+    return not line.strip(" \t\r")
+
+
+def blocks(path: Path, bad_bytes: BadBytes) -> Iterator[Block]:
+    """Stream every line of a file, sentence by sentence.
+
+    Raises:
+        UserError: the file cannot be read, or holds bytes that are no UTF-8.
+    """
+    block = Block(path, 1, [])
     for number, line in numbered_lines(path, bad_bytes):
-        # Space and tab only: a word may be a no-break space or another of Unicode's.
-        if line.strip(" \t\r"):
-            block.append((number, line.removesuffix("\r")))
-        elif block:
+        if block.lines and _is_blank(block.lines[-1]) and not _is_blank(line):
             yield block
-            block = []
-    if block:
+            block = Block(path, number, [])
+        block.lines.append(line.removesuffix("\r"))
+    if block.lines:
         yield block
 
 
@@ -90,23 +130,84 @@ def _columns(line: str) -> list[str]:
     return [column for column in line.split(" ") if column]
 
 
-def _without_comments(
-    rows: list[tuple[int, str, list[str]]],
-) -> list[tuple[int, str, list[str]]]:
-    """The rows from the first that is a word.
+def _without_comments(rows: list[tuple[str, Word]]) -> list[Word]:
+    """The words of lines and what they are as words, from the first that is one.
 
     The column formats have no comments, and ``#`` is a word in the Penn Treebank (a pound
     sign). So a line is a comment where it stands before all words of its sentence, begins
     with ``# ``, and either reads ``# key = value`` or has other columns than the last word.
     """
-    width = len(rows[-1][2])
+    width = len(rows[-1][1].columns) if rows else 0
     first = 0
-    for _, line, columns in rows:
-        is_comment = _COMMENT.match(line) or (line.startswith("# ") and len(columns) != width)
+    for line, word in rows:
+        is_comment = _COMMENT.match(line) or (line.startswith("# ") and len(word.columns) != width)
         if not is_comment:
             break
         first += 1
-    return rows[first:]
+    return [word for _, word in rows[first:]]
+
+
+def conll_words(block: Block, least: int = 1, why: str = "a word") -> list[Word]:
+    """The words of a sentence in columns parted by a tab, else by spaces.
+
+    All words of a sentence have the same number of columns. ``-DOCSTART-`` lines are dropped,
+    and so are comments: see :func:`_without_comments`.
+
+    Args:
+        block: the sentence.
+        least: columns that a word must have.
+        why: what they are, for the message.
+
+    Raises:
+        UserError: a line has too few or other columns.
+    """
+    rows = [(line, Word(i, _columns(line))) for i, line in block.filled()]
+    words = [word for word in _without_comments(rows) if word.columns[0] != DOCUMENT_START]
+    for word in words:
+        count, width = len(word.columns), len(words[0].columns)
+        if count < least:
+            raise UserError(
+                f"{block.where(word.index)}: expected at least {least} columns ({why}), "
+                f"found {count}"
+            )
+        if count != width:
+            raise UserError(
+                f"{block.where(word.index)}: expected {width} columns as in the line before, "
+                f"found {count}; part columns with tabs where words hold spaces"
+            )
+    return words
+
+
+def conllu_words(block: Block) -> list[Word]:
+    """The syntactic words of a CoNLL-U sentence.
+
+    Comments, multiword tokens (``1-2``) and empty nodes (``1.1``) are none.
+
+    Raises:
+        UserError: a line has not 10 columns, its id is not the next, or its word is empty.
+    """
+    words: list[Word] = []
+    for index, line in block.filled():
+        if line.startswith("#"):
+            continue
+        where = block.where(index)
+        columns = line.split("\t")
+        if len(columns) != _UD_COLUMNS:
+            raise UserError(
+                f"{where}: expected {_UD_COLUMNS} columns parted by tabs (CoNLL-U), "
+                f"found {len(columns)}"
+            )
+        if re.fullmatch(r"[0-9]+[-.][0-9]+", columns[0]):
+            continue
+        if columns[0] != str(len(words) + 1):
+            raise UserError(
+                f"{where}: expected the id {len(words) + 1}, found '{columns[0]}'; a blank "
+                "line ends each sentence, and ids count its words from 1"
+            )
+        if not columns[UD_FORM]:
+            raise UserError(f"{where}: expected a word in column 2, found nothing")
+        words.append(Word(index, columns))
+    return words
 
 
 def read_conll(
@@ -132,28 +233,14 @@ def read_conll(
         UserError: a line has too few or other columns, an empty word or tag, or a tag that the
             scheme does not know; names file and line.
     """
-    needed = max(_least_columns(word_column), _least_columns(tag_column), 2)
-    for block in _blocks(path, bad_bytes):
-        rows = [(number, line, _columns(line)) for number, line in block]
+    least = max(_least_columns(word_column), _least_columns(tag_column), 2)
+    why = f"word_column {word_column}, tag_column {tag_column}"
+    for block in blocks(path, bad_bytes):
         tokens: list[str] = []
         tags: list[str] = []
-        width: int | None = None
-        for number, _, columns in _without_comments(rows):
-            if columns[0] == DOCUMENT_START:
-                continue
-            where = f"{path}, line {number}"
-            if len(columns) < needed:
-                raise UserError(
-                    f"{where}: expected at least {needed} columns (word_column {word_column}, "
-                    f"tag_column {tag_column}), found {len(columns)}"
-                )
-            if width is not None and len(columns) != width:
-                raise UserError(
-                    f"{where}: expected {width} columns as in the line before, "
-                    f"found {len(columns)}; part columns with tabs where words hold spaces"
-                )
-            width = len(columns)
-            word, tag = columns[word_column], columns[tag_column]
+        for row in conll_words(block, least, why):
+            where = block.where(row.index)
+            word, tag = row.columns[word_column], row.columns[tag_column]
             if not word or not tag:
                 raise UserError(f"{where}: expected a word and a tag, found an empty column")
             if scheme is not None:
@@ -182,34 +269,17 @@ def read_conllu(path: Path, tag: Literal["upos", "xpos"], bad_bytes: BadBytes) -
             names file and line.
     """
     column = _UD_TAGS[tag]
-    for block in _blocks(path, bad_bytes):
-        tokens: list[str] = []
-        tags: list[str] = []
-        for number, line in block:
-            if line.startswith("#"):
-                continue
-            where = f"{path}, line {number}"
-            columns = line.split("\t")
-            if len(columns) != _UD_COLUMNS:
+    for block in blocks(path, bad_bytes):
+        words = conllu_words(block)
+        for word in words:
+            if word.columns[column] in ("", "_"):
                 raise UserError(
-                    f"{where}: expected {_UD_COLUMNS} columns parted by tabs (CoNLL-U), "
-                    f"found {len(columns)}"
+                    f"{block.where(word.index)}: word '{word.columns[UD_FORM]}' has no "
+                    f"{tag.upper()} (column {column + 1}); choose another tag_column or tag "
+                    "the word"
                 )
-            if re.fullmatch(r"[0-9]+[-.][0-9]+", columns[0]):
-                continue
-            if columns[0] != str(len(tokens) + 1):
-                raise UserError(
-                    f"{where}: expected the id {len(tokens) + 1}, found '{columns[0]}'; a blank "
-                    "line ends each sentence, and ids count its words from 1"
-                )
-            if not columns[_UD_FORM]:
-                raise UserError(f"{where}: expected a word in column 2, found nothing")
-            if columns[column] in ("", "_"):
-                raise UserError(
-                    f"{where}: word '{columns[_UD_FORM]}' has no {tag.upper()} (column "
-                    f"{column + 1}); choose another tag_column or tag the word"
-                )
-            tokens.append(columns[_UD_FORM])
-            tags.append(columns[column])
-        if tokens:
-            yield Example(tokens=tuple(tokens), tags=tuple(tags))
+        if words:
+            yield Example(
+                tokens=tuple(word.columns[UD_FORM] for word in words),
+                tags=tuple(word.columns[column] for word in words),
+            )

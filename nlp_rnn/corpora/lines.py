@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
@@ -94,6 +94,25 @@ def without_bom(raw: bytes) -> bytes:
     return raw.removeprefix(codecs.BOM_UTF8)
 
 
+def numbered(
+    raw_lines: Iterable[bytes], bad_bytes: BadBytes, name: Path | str
+) -> Iterator[tuple[int, str]]:
+    r"""Stream raw lines as ``(number, line)``, counted from 1, without the ``\n``.
+
+    Args:
+        raw_lines: what a binary stream yields.
+        bad_bytes: what undecodable UTF-8 is.
+        name: of the file or stream, for the message.
+
+    Raises:
+        UserError: a line holds bytes that are no UTF-8.
+    """
+    for number, raw in enumerate(raw_lines, 1):
+        if number == 1:
+            raw = without_bom(raw)
+        yield number, decode(raw, bad_bytes, name, number).removesuffix("\n")
+
+
 def numbered_lines(path: Path, bad_bytes: BadBytes) -> Iterator[tuple[int, str]]:
     r"""Stream a text file as ``(number, line)``, counted from 1, without the ``\n``.
 
@@ -104,10 +123,7 @@ def numbered_lines(path: Path, bad_bytes: BadBytes) -> Iterator[tuple[int, str]]
         UserError: the file cannot be read, or holds bytes that are no UTF-8.
     """
     with open_binary(path) as stream:
-        for number, raw in enumerate(stream, 1):
-            if number == 1:
-                raw = without_bom(raw)
-            yield number, decode(raw, bad_bytes, path, number).removesuffix("\n")
+        yield from numbered(stream, bad_bytes, path)
 
 
 def read_lines(path: Path, bad_bytes: BadBytes) -> Iterator[str]:

@@ -8,8 +8,19 @@ import keras
 from keras import ops
 
 
+class Pooling(keras.layers.Layer):
+    """A layer that consumes the mask: what leaves it has no timesteps."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def compute_mask(self, states: Any, previous_mask: Any) -> None:
+        return None
+
+
 @keras.saving.register_keras_serializable("nlp_rnn")
-class MeanPooling(keras.layers.Layer):
+class MeanPooling(Pooling):
     """The mean of the states of real tokens.
 
     Call arguments:
@@ -26,7 +37,7 @@ class MeanPooling(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("nlp_rnn")
-class MaxPooling(keras.layers.Layer):
+class MaxPooling(Pooling):
     """The largest value of each unit over real tokens; arguments as :class:`MeanPooling`."""
 
     def call(self, states: Any, mask: Any) -> Any:
@@ -35,7 +46,7 @@ class MaxPooling(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("nlp_rnn")
-class AttentionPooling(keras.layers.Layer):
+class AttentionPooling(Pooling):
     """A mean weighted by learned attention (Yang et al. 2016, eqs. 5 to 7).
 
     ``u_t = tanh(W h_t + b)``, ``a = softmax(u_t . v)``, pooled ``= sum_t a_t h_t``.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from nlp_rnn.baselines.counts import majority_class, most_frequent_tags
 from nlp_rnn.evaluation.metrics import confusion, tagging_metrics
@@ -39,7 +42,7 @@ class Tagging(ExamplesTask):
         test["loss"] = float(-np.log(np.maximum(np.concatenate(right), 1e-300)).mean())
         tag_of_word = most_frequent_tags(train, len(self.dataset.vocabulary), len(tags))
         majority = majority_class(train)
-        baselines = {
+        baselines: dict[str, list[NDArray[Any]]] = {
             "majority": [np.full_like(tag, majority) for tag in gold],
             "most_frequent_tag": [tag_of_word[sentence] for sentence in words],
         }

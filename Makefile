@@ -1,0 +1,46 @@
+# make run: from nothing to a table of results. make test: every check.
+# Both create .venv when it is missing; use another interpreter with PYTHON=python3.12.
+
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/.installed
+# Stages call plain `python`, so that the activated environment decides.
+ACTIVATE := . $(VENV)/bin/activate
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint ui clean
+
+help: ## show this help
+	@echo "Usage: make TARGET"
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1|/' | column -t -s '|'
+	@echo
+	@echo "Real data: set NLP_RNN_DATA to a folder of data sets, activate $(VENV), then for example"
+	@echo "  dvc repro real/dvc.yaml:evaluate@imdb-bilstm"
+
+install: $(STAMP) ## create .venv and install the package into it
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+run: $(STAMP) ## run the whole pipeline on the built-in corpora and print the results
+	@$(ACTIVATE) && dvc repro && python pipelines/report.py
+	@echo
+	@echo "Models: models/   figures: metrics/   pictures: plots/ and reports/results.png"
+	@echo "Runs:   make ui, then open http://127.0.0.1:5000/?workflowType=machine_learning"
+	@echo "Use:    . $(VENV)/bin/activate; echo 'good , not bad at all' | nlp-rnn predict models/sentiment-bilstm - -"
+
+lint: $(STAMP) ## check style and types
+	$(VENV)/bin/ruff check nlp_rnn pipelines tests
+	$(VENV)/bin/ruff format --check nlp_rnn pipelines tests
+	$(VENV)/bin/mypy
+
+test: lint ## check style and types, run every test
+	$(VENV)/bin/python -m pytest
+
+ui: $(STAMP) ## show the runs in MLflow's web interface
+	$(VENV)/bin/mlflow ui --backend-store-uri sqlite:///mlflow.db
+
+clean: ## remove what the pipeline wrote; keeps raw data and MLflow's runs
+	rm -rf data/prepared data/checksums embeddings checkpoints models runs metrics plots reports

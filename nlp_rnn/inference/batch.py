@@ -1,0 +1,116 @@
+"""Predicting for every text of a file, in order, in memory that does not grow with it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from tqdm import tqdm
+
+from nlp_rnn.errors import UserError
+from nlp_rnn.inference.bundle import Bundle
+from nlp_rnn.inference.inputs import (
+    Source,
+    check_readable,
+    format_of,
+    no_texts,
+    open_source,
+    survey,
+)
+from nlp_rnn.inference.outputs import SENTENCES, Writer, check_writable, open_writer
+from nlp_rnn.inference.predictor import Predictor
+
+
+def predict_file(bundle_folder: Path, input: str, output: str, text_column: str) -> None:
+    """Predict with a bundle for every text of ``input`` and write ``output``, whole or not at all.
+
+    Everything that can be wrong with the arguments or a file is found before Keras is imported:
+    a file is read once for its faults, then a second time to predict.
+
+    Args:
+        bundle_folder: a model bundle.
+        input: a file (see :data:`~nlp_rnn.inference.inputs.SOURCES`), or ``-`` for lines on
+            standard input.
+        output: a file of one of the same formats, or ``-`` for JSON lines on standard output.
+        text_column: the column of the text in tables.
+
+    Raises:
+        UserError: the bundle, a file or a suffix is at fault, or there is no text.
+    """
+    format_of(input, "INPUT")
+    format = format_of(output, "OUTPUT")
+    check_readable(input)
+    check_writable(output, input)
+    bundle = Bundle.open(bundle_folder)
+    _check_fits(bundle, output, format)
+    source = open_source(input, text_column, bundle.tokenizer.parameters.bad_bytes)
+    with _progress("reading", None) as bar:
+        known = survey(source, bar.update)
+    predictor = Predictor.load(bundle_folder)
+    started = time.perf_counter()
+    with (
+        _stopped_by_exception(),
+        open_writer(output, format, known.columns) as writer,
+        _progress("predicting", known.texts) as bar,
+    ):
+        texts = _predict(predictor, source, writer, bar)
+    seconds = time.perf_counter() - started
+    print(
+        f"{texts:,} text{'' if texts == 1 else 's'} in {seconds:.1f} s, "
+        f"{texts / seconds:,.0f} texts/s",
+        file=sys.stderr,
+    )
+
+
+def _check_fits(bundle: Bundle, output: str, format: str) -> None:
+    if format in SENTENCES and bundle.experiment.task != "tagging":
+        raise UserError(
+            f"{output}: {format} holds tagged words, but {bundle.folder} is a model for "
+            f"{bundle.experiment.task}; write .jsonl, .csv, .tsv, .parquet or .txt"
+        )
+
+
+def _predict(predictor: Predictor, source: Source, writer: Writer, bar: tqdm[Any]) -> int:
+    """Predict for all of ``source``; returns the number of texts."""
+    texts = 0
+    for chunk in source.chunks():
+        writer.write(chunk, predictor.predict_chunk(list(chunk.items)))
+        texts += len(chunk.items)
+        bar.update(len(chunk.items))
+    if not texts:
+        raise no_texts(source)
+    return texts
+
+
+def _progress(description: str, total: int | None) -> tqdm[Any]:
+    return tqdm(
+        desc=description,
+        total=total,
+        unit=" texts",
+        disable=not sys.stderr.isatty(),
+        leave=False,
+    )
+
+
+@contextmanager
+def _stopped_by_exception() -> Iterator[None]:
+    """Let SIGTERM raise SystemExit, so that what is half written is removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set a handler
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

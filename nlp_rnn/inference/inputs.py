@@ -1,0 +1,439 @@
+"""Files of texts to predict for, read in chunks: what the predictor sees, and what is kept.
+
+Only the standard library and the corpus readers are needed here, so that a mistake in a file
+answers before anything heavy is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+from nlp_rnn.corpora.conll import UD_FORM, Block, Word, blocks, conll_words, conllu_words
+from nlp_rnn.corpora.lines import BadBytes, numbered, numbered_lines, open_binary
+from nlp_rnn.corpora.tables import (
+    clean,
+    csv_rows,
+    jsonl_records,
+    member,
+    parquet_batches,
+    parquet_values,
+    position,
+    text_of,
+)
+from nlp_rnn.errors import UserError
+from nlp_rnn.inference.predictor import CHUNK, Item
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+STREAM = "-"
+"""What stands for standard input or output."""
+
+CHUNK_CHARACTERS = 1 << 21
+"""Characters after which a chunk ends before it has :data:`~nlp_rnn.inference.predictor.CHUNK`
+texts, so that memory stays bounded where texts are long."""
+
+PARAMETER = "--text-column"
+
+Columns = dict[str, set[type]]
+"""Columns of a table, in order, each with the types of its values; ``object`` is a whole number
+that no column of whole numbers holds."""
+
+T = TypeVar("T")
+
+
+# --- chunks -------------------------------------------------------------------------
+
+
+class Chunk(ABC):
+    """Some consecutive texts of a file.
+
+    Attributes:
+        items: what the predictor sees.
+    """
+
+    items: Sequence[Item]
+
+    @abstractmethod
+    def rows(self) -> Iterable[Mapping[str, Any]]:
+        """For each item the columns it came with, the text among them."""
+
+    @abstractmethod
+    def columns(self) -> Columns:
+        """The columns of :meth:`rows`."""
+
+
+@dataclass(frozen=True)
+class TextChunk(Chunk):
+    """Lines of plain text."""
+
+    items: Sequence[str]
+    text_column: str
+
+    def rows(self) -> Iterable[Mapping[str, Any]]:
+        return ({self.text_column: text} for text in self.items)
+
+    def columns(self) -> Columns:
+        return {self.text_column: {str}}
+
+
+@dataclass(frozen=True)
+class CsvChunk(Chunk):
+    """Rows of CSV or TSV."""
+
+    items: Sequence[str]
+    header: Sequence[str]
+    cells: Sequence[Sequence[str]]
+
+    def rows(self) -> Iterable[Mapping[str, Any]]:
+        return (dict(zip(self.header, row, strict=True)) for row in self.cells)
+
+    def columns(self) -> Columns:
+        return {name: {str} for name in self.header}
+
+
+@dataclass(frozen=True)
+class JsonChunk(Chunk):
+    """Objects of JSON Lines; they need not have the same keys."""
+
+    items: Sequence[str]
+    records: Sequence[Mapping[str, Any]]
+
+    def rows(self) -> Iterable[Mapping[str, Any]]:
+        return self.records
+
+    def columns(self) -> Columns:
+        found: Columns = {}
+        for record in self.records:
+            for key, value in record.items():
+                is_huge = isinstance(value, int) and not -(1 << 63) <= value < 1 << 63
+                found.setdefault(key, set()).add(object if is_huge else type(value))
+        return found
+
+
+@dataclass(frozen=True)
+class ArrowChunk(Chunk):
+    """Rows of Parquet, as Arrow holds them."""
+
+    items: Sequence[str]
+    batch: pa.RecordBatch
+    text_column: str
+    where: str
+
+    def rows(self) -> Iterable[Mapping[str, Any]]:
+        values = {name: self._values(name) for name in self.batch.schema.names}
+        names = list(values)
+        return (dict(zip(names, row, strict=True)) for row in zip(*values.values(), strict=True))
+
+    def _values(self, name: str) -> Sequence[Any]:
+        if name == self.text_column:
+            return self.items
+        try:
+            return list(self.batch.column(name).to_pylist())
+        except ValueError as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"{self.where}, column '{name}': cannot be written as text ({reason}); "
+                "remove the column, or write .parquet"
+            ) from None
+
+    def columns(self) -> Columns:
+        return {name: {str} for name in self.batch.schema.names}
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A block of a CoNLL file and its words; some blocks are comments only."""
+
+    block: Block
+    words: Sequence[Word]
+
+
+@dataclass(frozen=True)
+class SentenceChunk(Chunk):
+    """Sentences segmented into words, with every line of their file."""
+
+    items: Sequence[tuple[str, ...]]
+    sentences: Sequence[Sentence]
+    format: str
+    text_column: str
+
+    def rows(self) -> Iterable[Mapping[str, Any]]:
+        return ({self.text_column: " ".join(words)} for words in self.items)
+
+    def columns(self) -> Columns:
+        return {self.text_column: {str}}
+
+
+def chunked(values: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
+    """Lists of consecutive values, each of bounded length and, save for its last, size."""
+    chunk: list[T] = []
+    room = CHUNK_CHARACTERS
+    for value in values:
+        chunk.append(value)
+        room -= size(value)
+        if len(chunk) == CHUNK or room <= 0:
+            yield chunk
+            chunk = []
+            room = CHUNK_CHARACTERS
+    if chunk:
+        yield chunk
+
+
+# --- sources ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Source(ABC):
+    """Texts to predict for.
+
+    Attributes:
+        name: the file, or ``-``.
+        format: its suffix, with the dot.
+        text_column: the column of the text; what has no columns is given one of this name.
+        bad_bytes: what undecodable UTF-8 is.
+    """
+
+    name: str
+    format: str
+    text_column: str
+    bad_bytes: BadBytes
+
+    @property
+    def path(self) -> Path:
+        return Path(self.name)
+
+    @property
+    def rereadable(self) -> bool:
+        """Whether it can be read twice."""
+        return True
+
+    @abstractmethod
+    def chunks(self) -> Iterator[Chunk]:
+        """Everything, in order.
+
+        Raises:
+            UserError: the file cannot be read or is ill-formed; names file and line or row.
+        """
+
+
+class LinesSource(Source):
+    """A text a line; blank lines are texts too."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        lines = numbered_lines(self.path, self.bad_bytes)
+        return _line_chunks(lines, self.text_column)
+
+
+class StreamSource(Source):
+    """A text a line of standard input."""
+
+    @property
+    def rereadable(self) -> bool:
+        return False
+
+    def chunks(self) -> Iterator[Chunk]:
+        if sys.stdin is None:
+            raise UserError("standard input: is closed; give a file, or pipe texts in")
+        lines = numbered(_raw_lines(sys.stdin.buffer), self.bad_bytes, "standard input")
+        return _line_chunks(lines, self.text_column)
+
+
+def _raw_lines(stream: BinaryIO) -> Iterator[bytes]:
+    try:
+        yield from stream
+    except OSError as error:
+        raise UserError(f"standard input: cannot be read: {error.strerror or error}") from None
+
+
+def _line_chunks(lines: Iterable[tuple[int, str]], text_column: str) -> Iterator[Chunk]:
+    texts = (line.removesuffix("\r") for _, line in lines)
+    for chunk in chunked(texts, len):
+        yield TextChunk(chunk, text_column)
+
+
+class CsvSource(Source):
+    """A table whose first row names its columns."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        rows = csv_rows(self.path, "," if self.format == ".csv" else "\t", self.bad_bytes)
+        for where, header in rows:
+            text = position(self.text_column, header, where, PARAMETER)
+            _check_distinct(header, where)
+            cells = (row for _, row in rows)
+            for chunk in chunked(cells, lambda row: sum(map(len, row))):
+                yield CsvChunk([row[text] for row in chunk], header, chunk)
+
+
+class JsonlSource(Source):
+    """One JSON object a line."""
+
+    def _records(self) -> Iterator[dict[str, Any]]:
+        name = self.text_column
+        for where, record in jsonl_records(self.path, self.bad_bytes):
+            text = text_of(member(record, name, where, PARAMETER), where, name)
+            # Offsets of entities are those of the text as the model sees it: it is kept so.
+            record[name] = clean(text, self.bad_bytes, where, name)
+            yield record
+
+    def chunks(self) -> Iterator[Chunk]:
+        for chunk in chunked(self._records(), _characters):
+            yield JsonChunk([record[self.text_column] for record in chunk], chunk)
+
+
+def _characters(record: Mapping[str, Any]) -> int:
+    return sum(len(value) for value in record.values() if isinstance(value, (str, list, dict)))
+
+
+class ParquetSource(Source):
+    """A Parquet table."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        name = self.text_column
+        for row, batch in parquet_batches(self.path, {name: PARAMETER}):
+            _check_distinct(batch.schema.names, self.name)
+            values = parquet_values(self.path, row, batch, name, self.bad_bytes)
+            texts = (text_of(value, where, name) for where, value in values)
+            start = 0
+            for chunk in chunked(texts, len):
+                where = f"{self.name}, rows {row + start} to {row + start + len(chunk) - 1}"
+                yield ArrowChunk(chunk, batch.slice(start, len(chunk)), name, where)
+                start += len(chunk)
+
+
+class ConllSource(Source):
+    """Sentences in columns; the word is the first column of CoNLL, FORM of CoNLL-U."""
+
+    def _sentence(self, block: Block) -> Sentence:
+        words = conll_words(block) if self.format == ".conll" else conllu_words(block)
+        for word in words:
+            if not word.columns[self._word_column]:
+                raise UserError(
+                    f"{block.where(word.index)}: expected a word in column 1, found nothing"
+                )
+        return Sentence(block, words)
+
+    @property
+    def _word_column(self) -> int:
+        return 0 if self.format == ".conll" else UD_FORM
+
+    def chunks(self) -> Iterator[Chunk]:
+        sentences = (self._sentence(block) for block in blocks(self.path, self.bad_bytes))
+        for chunk in chunked(sentences, lambda sentence: sum(map(len, sentence.block.lines))):
+            column = self._word_column
+            items = [
+                tuple(word.columns[column] for word in sentence.words)
+                for sentence in chunk
+                if sentence.words
+            ]
+            yield SentenceChunk(items, chunk, self.format, self.text_column)
+
+
+def _check_distinct(header: Sequence[str], where: str) -> None:
+    for name in header:
+        if header.count(name) > 1:
+            raise UserError(f"{where}: {header.count(name)} columns '{name}'; rename or remove one")
+
+
+SOURCES: dict[str, type[Source]] = {
+    ".txt": LinesSource,
+    ".csv": CsvSource,
+    ".tsv": CsvSource,
+    ".jsonl": JsonlSource,
+    ".parquet": ParquetSource,
+    ".conll": ConllSource,
+    ".conllu": ConllSource,
+}
+
+
+def format_of(name: str, role: str) -> str:
+    """The format a file's suffix tells: a key of :data:`SOURCES`, or ``-``.
+
+    Args:
+        name: the file, or ``-``.
+        role: ``INPUT`` or ``OUTPUT``, for the message.
+
+    Raises:
+        UserError: the suffix is unknown.
+    """
+    if name == STREAM:
+        return STREAM
+    suffix = Path(name).suffix.lower()
+    if suffix not in SOURCES:
+        found = f"suffix '{suffix}'" if suffix else "no suffix"
+        raise UserError(
+            f"{name}: {found}; {role} ends with one of {', '.join(SOURCES)}, or is - for "
+            f"{'lines on standard input' if role == 'INPUT' else 'JSON lines on standard output'}"
+        )
+    return suffix
+
+
+def check_readable(name: str) -> None:
+    """Fail early where an input file cannot be read.
+
+    Raises:
+        UserError: it is missing, empty, no regular file, or may not be read.
+    """
+    if name == STREAM:
+        return
+    path = Path(name)
+    if path.exists() and not path.is_dir() and not path.is_file():
+        raise UserError(f"{path}: is no regular file; pipe its lines into - instead")
+    with open_binary(path) as stream:
+        if not stream.read(1):
+            raise UserError(f"{path}: is empty; expected one text or more")
+
+
+def open_source(name: str, text_column: str, bad_bytes: BadBytes) -> Source:
+    """The source that a file's suffix, or ``-``, tells."""
+    format = format_of(name, "INPUT")
+    source = StreamSource if format == STREAM else SOURCES[format]
+    return source(name, format, text_column, bad_bytes)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What reading a source once tells.
+
+    Attributes:
+        texts: how many there are; None where the source can be read only once.
+        columns: all of them, of whatever rows.
+    """
+
+    texts: int | None
+    columns: Columns
+
+
+def survey(source: Source, advance: Callable[[int], object]) -> Survey:
+    """Read all of ``source`` for its faults, before hours are spent on predicting for it.
+
+    Args:
+        source: where it can be read only once, nothing is read.
+        advance: told the number of texts in each chunk.
+
+    Raises:
+        UserError: it is ill-formed, or has no texts.
+    """
+    if not source.rereadable:
+        return Survey(None, {source.text_column: {str}})
+    texts = 0
+    columns: Columns = {}
+    for chunk in source.chunks():
+        texts += len(chunk.items)
+        for name, types in chunk.columns().items():
+            columns.setdefault(name, set()).update(types)
+        advance(len(chunk.items))
+    if not texts:
+        raise no_texts(source)
+    return Survey(texts, columns)
+
+
+def no_texts(source: Source) -> UserError:
+    """What a source without texts raises."""
+    name = "standard input" if source.name == STREAM else source.name
+    return UserError(f"{name}: holds no texts; expected one or more")

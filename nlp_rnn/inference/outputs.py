@@ -1,0 +1,413 @@
+"""Files of predictions, written chunk by chunk.
+
+JSON Lines hold predictions as they are. Tables are flat: the probability of each label has a
+column ``probability_<label>``, tags are parted by spaces, and lists are JSON.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from nlp_rnn.corpora.conll import DOCUMENT_START, UD_UPOS
+from nlp_rnn.errors import UserError
+from nlp_rnn.files import whole_file
+from nlp_rnn.inference.inputs import STREAM, ArrowChunk, Chunk, Columns, SentenceChunk
+from nlp_rnn.inference.predictor import Prediction
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROW_GROUP_BYTES = 1 << 25
+"""What is gathered for one row group of Parquet; many small ones would bloat the file."""
+
+SENTENCES = (".conll", ".conllu")
+"""Formats that hold tagged sentences only."""
+
+
+# --- values -------------------------------------------------------------------------
+
+
+def renamed(columns: Iterable[str], predicted: Collection[str]) -> dict[str, str]:
+    """What each column of the input is called in the output.
+
+    >>> renamed(["text", "label"], ["label", "probability"])
+    {'text': 'text', 'label': 'input_label'}
+    """
+    columns = list(columns)
+    names = {}
+    for column in columns:
+        name = column
+        while name in predicted or (name != column and name in columns):
+            name = f"input_{name}"
+        names[column] = name
+    return names
+
+
+def flat(prediction: Prediction) -> dict[str, Any]:
+    """A prediction as the cells of a table.
+
+    >>> flat({"label": "a", "probabilities": {"a": 0.75, "b": 0.25}})
+    {'label': 'a', 'probability_a': 0.75, 'probability_b': 0.25}
+    >>> flat({"tokens": ["New York", "sleeps"], "tags": ["NOUN", "VERB"]})
+    {'tokens': '["New York", "sleeps"]', 'tags': 'NOUN VERB'}
+    """
+    cells: dict[str, Any] = {}
+    for key, value in prediction.items():
+        if isinstance(value, dict):
+            cells.update((f"probability_{name}", number) for name, number in value.items())
+        elif key == "tags":
+            cells[key] = " ".join(value)
+        elif isinstance(value, list):
+            cells[key] = to_json(value)
+        else:
+            cells[key] = value
+    return cells
+
+
+def _plain(value: Any) -> Any:
+    """A value of Parquet that JSON does not know, as a string."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="backslashreplace")
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return str(value)
+
+
+def _finite(value: Any) -> Any:
+    """``value`` with null for what is no number."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(member) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(member) for member in value]
+    return value
+
+
+def to_json(value: Any) -> str:
+    """``value`` as strict JSON: NaN and infinity, which it does not know, become null."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
+    except ValueError:
+        return json.dumps(_finite(value), ensure_ascii=False, default=_plain)
+
+
+def cell(value: Any) -> str:
+    """``value`` as the text of a cell: nothing for null, JSON for lists, mappings and booleans."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, (bool, list, dict, tuple)):
+        return to_json(value)
+    return str(_plain(value))
+
+
+# --- writers ------------------------------------------------------------------------
+
+
+class Writer(ABC):
+    """Writes predictions in one format."""
+
+    @abstractmethod
+    def write(self, chunk: Chunk, predictions: Iterable[Prediction]) -> None:
+        """Write one prediction for each item of ``chunk``."""
+
+
+class LineWriter(Writer):
+    """One line a text: the label, the tags parted by spaces, or the log-probability."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, chunk: Chunk, predictions: Iterable[Prediction]) -> None:
+        for prediction in predictions:
+            self._stream.write(_summary(prediction) + "\n")
+
+
+def _summary(prediction: Prediction) -> str:
+    if "tags" in prediction:
+        return " ".join(prediction["tags"])
+    return str(prediction.get("label", prediction.get("log_probability")))
+
+
+class JsonlWriter(Writer):
+    """One JSON object a text: the columns of the input, then the prediction."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, chunk: Chunk, predictions: Iterable[Prediction]) -> None:
+        for row, prediction in zip(chunk.rows(), predictions, strict=True):
+            names = renamed(row, prediction)
+            kept = {names[key]: value for key, value in row.items()}
+            self._stream.write(to_json(kept | prediction) + "\n")
+        self._stream.flush()
+
+
+class CsvWriter(Writer):
+    """A table with a header: the columns of the input, then the prediction, flat."""
+
+    def __init__(self, stream: TextIO, delimiter: str, columns: Columns) -> None:
+        self._plain = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
+        # Before Python 3.13 the writer leaves a carriage return unquoted, which cannot be read.
+        self._quoted = csv.writer(
+            stream, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
+        )
+        self._columns = list(columns)
+        self._has_header = False
+
+    def _write(self, cells: Sequence[str]) -> None:
+        writer = self._quoted if any("\r" in text for text in cells) else self._plain
+        writer.writerow(cells)
+
+    def write(self, chunk: Chunk, predictions: Iterable[Prediction]) -> None:
+        for row, prediction in zip(chunk.rows(), predictions, strict=True):
+            predicted = flat(prediction)
+            if not self._has_header:
+                self._write([*renamed(self._columns, predicted).values(), *predicted])
+                self._has_header = True
+            kept = [cell(row.get(column)) for column in self._columns]
+            self._write([*kept, *map(cell, predicted.values())])
+
+
+class ParquetWriter(Writer):
+    """A table: the columns of the input with their types, then the prediction, flat."""
+
+    def __init__(self, file: Path, columns: Columns) -> None:
+        self._file = file
+        self._columns = columns
+        self._pending: list[pa.RecordBatch] = []
+        self._writer: Any = None
+
+    def write(self, chunk: Chunk, predictions: Iterable[Prediction]) -> None:
+        import pyarrow as pa
+
+        cells = [flat(prediction) for prediction in predictions]
+        if not cells:
+            return
+        kept = self._kept(chunk)
+        names = renamed(kept, cells[0])
+        arrays = {names[column]: array for column, array in kept.items()}
+        for name in cells[0]:
+            arrays[name] = pa.array([row[name] for row in cells])
+        self._pending.append(pa.RecordBatch.from_pydict(arrays))
+        if sum(batch.nbytes for batch in self._pending) >= ROW_GROUP_BYTES:
+            self._flush()
+
+    def _kept(self, chunk: Chunk) -> dict[str, pa.Array]:
+        import pyarrow as pa
+
+        if isinstance(chunk, ArrowChunk):
+            kept = dict(zip(chunk.batch.schema.names, chunk.batch.columns, strict=True))
+            kept[chunk.text_column] = pa.array(chunk.items, pa.string())
+            return kept
+        rows = list(chunk.rows())
+        return {
+            column: _array([row.get(column) for row in rows], types)
+            for column, types in self._columns.items()
+        }
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.Table.from_batches(self._pending)
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._file, table.schema)
+        self._writer.write_table(table)
+        self._pending.clear()
+
+    def close(self) -> None:
+        """Write what is pending, and the end of the file."""
+        if self._pending:
+            self._flush()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Let go of the file."""
+        if self._writer is not None:
+            self._writer.close()
+
+
+def _array(values: Sequence[Any], types: set[type]) -> pa.Array:
+    """An Arrow column of JSON values of the given ``types``; a mixture becomes text."""
+    import pyarrow as pa
+
+    types = types - {type(None)}
+    if types == {bool}:
+        return pa.array(values, pa.bool_())
+    if types == {int}:
+        return pa.array(values, pa.int64())
+    if types and types <= {int, float}:
+        return pa.array([None if value is None else float(value) for value in values], pa.float64())
+    # Half a surrogate pair, which JSON can write as an escape, stays one.
+    texts = [
+        None if value is None else cell(value).encode("utf-8", "backslashreplace").decode()
+        for value in values
+    ]
+    return pa.array(texts, pa.string())
+
+
+class SentenceWriter(Writer):
+    """Tagged sentences, a word a line.
+
+    Of a file of the same format every line is kept: CoNLL gets the tag as one more column at the
+    end, CoNLL-U gets it as UPOS. Otherwise the words are the tokens of the prediction.
+    """
+
+    def __init__(self, stream: TextIO, format: str) -> None:
+        self._stream = stream
+        self._format = format
+        self._number = 0
+
+    def write(self, chunk: Chunk, predictions: Iterable[Prediction]) -> None:
+        if isinstance(chunk, SentenceChunk) and chunk.format == self._format:
+            self._stream.writelines(line + "\n" for line in self._kept(chunk, predictions))
+            return
+        texts = (_text(chunk, item) for item in chunk.items)
+        for text, prediction in zip(texts, predictions, strict=True):
+            self._number += 1
+            self._stream.writelines(line + "\n" for line in self._new(text, prediction))
+
+    def _kept(self, chunk: SentenceChunk, predictions: Iterable[Prediction]) -> Iterator[str]:
+        predicted = iter(predictions)
+        for sentence in chunk.sentences:
+            lines = list(sentence.block.lines)
+            if self._format == ".conll":
+                for index, line in enumerate(lines):
+                    if line.startswith(DOCUMENT_START):
+                        lines[index] = _with_column(line, "O")
+            tags = next(predicted)["tags"] if sentence.words else []
+            for word, tag in zip(sentence.words, tags, strict=True):
+                if self._format == ".conll":
+                    lines[word.index] = _with_column(lines[word.index], tag)
+                else:
+                    columns = [*word.columns[:UD_UPOS], tag, *word.columns[UD_UPOS + 1 :]]
+                    lines[word.index] = "\t".join(columns)
+            yield from lines
+
+    def _new(self, text: str, prediction: Prediction) -> Iterator[str]:
+        words = [" ".join(token.split()) or "_" for token in prediction["tokens"]]
+        tagged = zip(words, prediction["tags"], strict=True)
+        if self._format == ".conll":
+            for word, tag in tagged:
+                yield f"{word}\t{tag}"
+            yield ""
+        elif words:  # a sentence of CoNLL-U has a word
+            yield f"# sent_id = {self._number}"
+            yield f"# text = {' '.join(text.split())}"
+            for i, (word, tag) in enumerate(tagged, 1):
+                yield "\t".join([str(i), word, "_", tag, *["_"] * 6])
+            yield ""
+
+
+def _text(chunk: Chunk, item: Any) -> str:
+    return " ".join(item) if isinstance(chunk, SentenceChunk) else item
+
+
+def _with_column(line: str, tag: str) -> str:
+    """A line of CoNLL with one more column, parted as the others are."""
+    by_spaces = " " in line and "\t" not in line
+    return line + (" " if by_spaces else "\t") + tag
+
+
+# --- files --------------------------------------------------------------------------
+
+
+def check_writable(output: str, input: str) -> None:
+    """Fail early where an output file could not be written.
+
+    Raises:
+        UserError: it is a folder or the input, or its folder may not be written.
+    """
+    if output == STREAM:
+        return
+    path = Path(output)
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder, expected a file to write")
+    if input != STREAM and path.exists() and path.samefile(input):
+        raise UserError(f"{path}: is INPUT too; write to another file")
+    folder = path.absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise UserError(f"{path}: cannot be written, {folder} is no folder; choose another")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UserError(
+            f"{path}: cannot be written (no permission in {folder}); choose a folder you may "
+            "write to"
+        )
+
+
+@contextmanager
+def _standard_output() -> Iterator[TextIO]:
+    """Standard output, in UTF-8 whatever the locale."""
+    stream = sys.stdout
+    if stream is None:
+        raise UserError("standard output: is closed; give a file")
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        yield stream
+        stream.flush()
+    except OSError as error:
+        # What is still held back would fail again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        reason = error.strerror or str(error)
+        raise UserError(f"standard output: cannot be written: {reason}") from None
+
+
+@contextmanager
+def _writing(file: Path, format: str, columns: Columns) -> Iterator[Writer]:
+    if format == ".parquet":
+        table = ParquetWriter(file, columns)
+        try:
+            yield table
+            table.close()
+        except BaseException:
+            table.abandon()
+            raise
+        return
+    # newline="": line ends within cells stay as they are.
+    with file.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+        if format == ".txt":
+            yield LineWriter(stream)
+        elif format == ".jsonl":
+            yield JsonlWriter(stream)
+        elif format in SENTENCES:
+            yield SentenceWriter(stream, format)
+        else:
+            yield CsvWriter(stream, "," if format == ".csv" else "\t", columns)
+
+
+@contextmanager
+def open_writer(output: str, format: str, columns: Columns) -> Iterator[Writer]:
+    """A writer of ``output``; a file appears, whole, if the block succeeds.
+
+    Args:
+        output: a file, or ``-``.
+        format: as :func:`~nlp_rnn.inference.inputs.format_of` tells.
+        columns: of the input.
+
+    Raises:
+        UserError: the output cannot be written, or the disk is full.
+    """
+    if format == STREAM:
+        with _standard_output() as stream:
+            yield JsonlWriter(stream)
+        return
+    with whole_file(Path(output)) as partial, _writing(partial, format, columns) as writer:
+        yield writer
