@@ -97,6 +97,21 @@ def deterministic(seed: int) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
+def dense(gradient: Any) -> Any:
+    """A gradient as a plain tensor.
+
+    TensorFlow gives an embedding's gradient as one slice a token. Until the slices of equal
+    tokens are added up, their norm is not the gradient's norm, which clipping needs.
+    """
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.convert_to_tensor(gradient)
+    return gradient
+
+
 def devices() -> list[str]:
     """The devices Keras computes on, e.g. ``["cpu:0"]``."""
     import keras

@@ -337,9 +337,9 @@ class LanguageModellingExperiment(ExperimentSection):
                 f"model.tied needs embeddings.dimension ({self.embeddings.dimension}) equal to "
                 f"model.units ({self.model.units})"
             )
-        if self.model.tied and isinstance(self.embeddings, PretrainedEmbeddings):
-            if not self.embeddings.trainable:
-                raise _impossible("model.tied needs embeddings.trainable: true")
+        frozen = isinstance(self.embeddings, PretrainedEmbeddings) and not self.embeddings.trainable
+        if self.model.tied and frozen:
+            raise _impossible("model.tied needs embeddings.trainable: true")
         return self
 
 

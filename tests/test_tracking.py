@@ -264,7 +264,7 @@ def test_store_that_moved_is_refused(store, tmp_path):
     shutil.copy(store / "mlflow.db", moved)
     os.chdir(moved)
     with (
-        pytest.raises(UserError, match="keeps its files in .*, but its store is now"),
+        pytest.raises(UserError, match=r"keeps its files in .*, but its store is now"),
         tracking.run("a", "b"),
     ):
         pass

@@ -52,7 +52,7 @@ def predict_file(bundle_folder: Path, input: str, output: str, text_column: str)
     _check_fits(bundle, output, format)
     source = open_source(input, text_column, bundle.tokenizer.parameters.bad_bytes)
     with _progress("reading", None) as bar:
-        known = survey(source, bar.update)
+        known = survey(source, format not in (".parquet", ".txt"), bar.update)
     predictor = Predictor.load(bundle_folder)
     started = time.perf_counter()
     with (

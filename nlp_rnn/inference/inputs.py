@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -409,11 +410,12 @@ class Survey:
     columns: Columns
 
 
-def survey(source: Source, advance: Callable[[int], object]) -> Survey:
+def survey(source: Source, whole_rows: bool, advance: Callable[[int], object]) -> Survey:
     """Read all of ``source`` for its faults, before hours are spent on predicting for it.
 
     Args:
         source: where it can be read only once, nothing is read.
+        whole_rows: whether all columns are wanted as Python values.
         advance: told the number of texts in each chunk.
 
     Raises:
@@ -424,9 +426,11 @@ def survey(source: Source, advance: Callable[[int], object]) -> Survey:
     texts = 0
     columns: Columns = {}
     for chunk in source.chunks():
-        texts += len(chunk.items)
+        if whole_rows:
+            deque(chunk.rows(), maxlen=0)
         for name, types in chunk.columns().items():
             columns.setdefault(name, set()).update(types)
+        texts += len(chunk.items)
         advance(len(chunk.items))
     if not texts:
         raise no_texts(source)

@@ -127,7 +127,7 @@ def fit(
         loss = row["validation/loss"]
         if not (math.isfinite(row["train/loss"]) and math.isfinite(loss)):
             raise UserError(
-                f"the loss became {row['train.loss']} in epoch {progress.epoch + 1}: lower "
+                f"the loss became {row['train/loss']} in epoch {progress.epoch + 1}: lower "
                 "training.learning_rate or set training.clip_norm"
             )
         progress.epoch += 1

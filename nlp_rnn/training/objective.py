@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from nlp_rnn import backend
 from nlp_rnn.config import TrainingParameters
 
 OPTIMIZERS = {
@@ -122,9 +123,18 @@ class Totals:
         return {f"{prefix}/{names[k]}": v / self._targets for k, v in self._sums.items()}
 
 
+class _DenseGradients:
+    """Mixed into an optimiser, so that every backend clips the same norm."""
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
+        dense = [backend.dense(gradient) for gradient in grads]
+        return super().apply(dense, trainable_variables)  # type: ignore[misc]
+
+
 def compiled(objective: Objective, training: TrainingParameters) -> Objective:
     """Give the objective its optimiser, with gradients clipped by their joint norm."""
-    optimizer = OPTIMIZERS[training.optimizer](
+    base = OPTIMIZERS[training.optimizer]
+    optimizer = type(base.__name__, (_DenseGradients, base), {})(
         learning_rate=training.learning_rate, global_clipnorm=training.clip_norm
     )
     objective.compile(optimizer=optimizer, loss=None, jit_compile="auto")

@@ -367,7 +367,7 @@ def test_missing_validation_is_found_before_reading(tmp_path: Path) -> None:
 def test_folder_where_a_file_is_expected_and_conversely(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("a")
-    with pytest.raises(UserError, match="folder: is a folder .*format csv is one file"):
+    with pytest.raises(UserError, match=r"folder: is a folder .*format csv is one file"):
         opened(tmp_path, format="csv", train="folder")
     with pytest.raises(UserError, match=r"file: is a file .*format folders needs a folder or an"):
         opened(tmp_path, format="folders", train="file")

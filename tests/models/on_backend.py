@@ -17,9 +17,7 @@ def computed(task: str) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     net.set_weights([rng.normal(0, 0.3, w.shape) for w in net.get_weights()])
     ids = padded(8)
-    objective = (
-        TruncatedBPTT(net, len(RAGGED)) if task == "language_modelling" else Objective(net)
-    )
+    objective = TruncatedBPTT(net, len(RAGGED)) if task == "language_modelling" else Objective(net)
     objective.compile(optimizer=keras.optimizers.SGD(0.1, global_clipnorm=0.5), loss=None)
     targets = np.zeros(3, np.int32) if task == "classification" else ids % 3
     weights = np.ones(3) if task == "classification" else (ids > 0) * 1.0
@@ -34,5 +32,7 @@ def computed(task: str) -> dict[str, np.ndarray]:
 
 if __name__ == "__main__":
     np.savez(
-        sys.argv[1], allow_pickle=False, **{k: v for task in KINDS for k, v in computed(task).items()}
+        sys.argv[1],
+        allow_pickle=False,
+        **{k: v for task in KINDS for k, v in computed(task).items()},
     )

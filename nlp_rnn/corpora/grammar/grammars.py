@@ -126,8 +126,8 @@ pronoun[pl] -> 3 "they"/PRON | 3 "we"/PRON | 2 "you"/PRON | 1 "these"/PRON | 1 "
 np[sg] -> determiner[sg] <number>/NUM?0.01 modifier?0.3 noun[sg]
 np[pl] -> 4 determiner[pl] <number>/NUM?0.1 modifier?0.3 noun[pl]
         | 1 <number>/NUM modifier?0.3 noun[pl] | 1 modifier?0.3 noun[pl]
-determiner[sg] -> 8 "the"/DET | 3 "another"/DET | 1 "each"/DET | 2 "her"/DET | 2 "his"/DET | 2 "that"/DET
-                | 1 "this"/DET | 1 "one"/NUM | 1 "no"/DET | 1 "every"/DET
+determiner[sg] -> 8 "the"/DET | 3 "another"/DET | 1 "each"/DET | 2 "her"/DET | 2 "his"/DET
+                | 2 "that"/DET | 1 "this"/DET | 1 "one"/NUM | 1 "no"/DET | 1 "every"/DET
 determiner[pl] -> 6 "the"/DET | 2 "her"/DET | 2 "his"/DET | 2 "these"/DET | 1 "those"/DET
                 | 1 "all"/DET | 1 "no"/DET
 modifier -> 4 adjective | 1 <degree>/ADV adjective | 1 <light>/NOUN

@@ -1,0 +1,185 @@
+"""Fitting: exact losses, real clipping, resumption bit for bit, early stopping, clear failure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from conftest import prepared, same_everywhere
+
+from nlp_rnn import backend
+from nlp_rnn.config import parse
+from nlp_rnn.corpora.example import Example
+from nlp_rnn.errors import UserError
+from nlp_rnn.inference.forward import softmax
+from nlp_rnn.tasks.registry import task
+from nlp_rnn.tasks.task import Task
+from nlp_rnn.text.prepared import PreparedDataset
+from nlp_rnn.training.checkpoint import Checkpoint, Progress
+from nlp_rnn.training.fit import fit
+from nlp_rnn.training.objective import Objective, Totals, compiled
+
+KINDS = {"classification": "labelled", "tagging": "tagged", "language_modelling": "text"}
+
+
+def work(name: str, dataset: PreparedDataset, **training: Any) -> Task:
+    data = {
+        "datasets": {"d": {"source": "tfds", "name": "x", "kind": KINDS[name]}},
+        "experiments": {
+            "e": {
+                "task": name,
+                "dataset": "d",
+                "embeddings": {"kind": "learned", "dimension": 4},
+                "model": {"units": 4, "dropout": 0.3},
+                "training": {"epochs": 4, "batch_size": 4, "learning_rate": 0.05} | training,
+            }
+        },
+    }
+    return task(parse(data, Path("params.yaml")).experiment("e"), dataset, seed=3)
+
+
+@pytest.fixture(params=sorted(KINDS))
+def dataset(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, PreparedDataset]:
+    examples = {"classification": "reviews", "tagging": "sentences", "language_modelling": "lines"}
+    corpus = same_everywhere(
+        KINDS[request.param],  # type: ignore[arg-type]
+        request.getfixturevalue(examples[request.param]),
+    )
+    return request.param, prepared(tmp_path / "d", corpus)
+
+
+def objective_of(job: Task) -> Objective:
+    backend.deterministic(3)
+    rng = np.random.default_rng(0)
+    vectors = rng.uniform(-0.1, 0.1, (len(job.dataset.vocabulary), 4)).astype(np.float32)
+    return compiled(job.objective(job.network(vectors)), job.training)
+
+
+def run(job: Task, folder: Path, **options: Any) -> tuple[Objective, Progress]:
+    objective = objective_of(job)
+    progress = fit(
+        objective,
+        job.batches,
+        lambda: job.validate(objective),
+        job.training,
+        Checkpoint(folder, "same"),
+        **options,
+    )
+    return objective, progress
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_training_killed_after_any_epoch_ends_as_if_it_was_not(
+    dataset: tuple[str, PreparedDataset], tmp_path: Path
+) -> None:
+    whole, expected = run(work(*dataset), tmp_path / "whole")
+
+    def kill(epoch: int, row: object) -> None:
+        raise Killed
+
+    for _ in range(2):
+        with pytest.raises(Killed):
+            run(work(*dataset), tmp_path / "killed", on_epoch=kill)
+    resumed, progress = run(work(*dataset), tmp_path / "killed")
+    timing = {"seconds", "tokens_per_second"}
+    for row, other in zip(expected.history, progress.history, strict=True):
+        assert {k: v for k, v in row.items() if k not in timing} == {
+            k: v for k, v in other.items() if k not in timing
+        }
+    for one, other in zip(whole.network.get_weights(), resumed.network.get_weights(), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_a_checkpoint_of_another_configuration_or_a_broken_one_is_not_resumed(
+    tmp_path: Path,
+) -> None:
+    checkpoint = Checkpoint(tmp_path, "this")
+    checkpoint.save([np.ones(3)], [np.zeros(2)], Progress(epoch=2, history=[{"a": 1.0}]))
+    found = Checkpoint(tmp_path, "this").load()
+    assert found is not None
+    assert found[0][0].tolist() == [1, 1, 1]
+    assert found[2] == Progress(epoch=2, history=[{"a": 1.0}])
+    assert Checkpoint(tmp_path, "other").load() is None
+    checkpoint.file.write_bytes(checkpoint.file.read_bytes()[:100])
+    assert checkpoint.load() is None
+
+
+def test_early_stopping_keeps_the_best_epochs_weights(
+    tmp_path: Path, reviews: list[Example]
+) -> None:
+    job = work(
+        "classification",
+        prepared(tmp_path / "d", same_everywhere("labelled", reviews)),
+        epochs=50,
+        patience=2,
+    )
+    objective = objective_of(job)
+    losses = iter([3.0, 1.0, 2.0, 2.5, 0.5])
+    weights: list[list[np.ndarray]] = []
+
+    def validate() -> dict[str, float]:
+        weights.append([np.array(w) for w in objective.network.get_weights()])
+        return {"validation/loss": next(losses)}
+
+    progress = fit(objective, job.batches, validate, job.training, Checkpoint(tmp_path / "c", "x"))
+    assert (progress.epoch, progress.best_epoch, progress.best_loss) == (4, 2, 1.0)
+    for kept, best in zip(objective.network.get_weights(), weights[1], strict=True):
+        assert np.array_equal(kept, best)
+
+
+def test_a_loss_that_is_no_number_says_what_to_change(tmp_path: Path, lines: list[Example]) -> None:
+    dataset = prepared(tmp_path / "d", same_everywhere("text", lines))
+    job = work("language_modelling", dataset, optimizer="sgd", learning_rate=1e38)
+    with pytest.raises(UserError, match=r"training\.learning_rate"):
+        run(job, tmp_path / "c")
+
+
+def test_losses_are_sums_over_tokens_not_means_of_batches(
+    tmp_path: Path, sentences: list[Example]
+) -> None:
+    dataset = prepared(tmp_path / "d", same_everywhere("tagged", sentences))
+    job = work("tagging", dataset)
+    objective = objective_of(job)
+    split = dataset.split("validation")
+    expected = []
+    for i in range(len(split)):
+        logits = objective.network(split.sequence(split.ids, i)[None], training=False)
+        rows = softmax(keras.ops.convert_to_numpy(logits)[0])
+        tags = split.sequence(split.labels, i)
+        expected += (-np.log(rows[np.arange(len(tags)), tags])).tolist()
+    assert job.validate(objective)["validation/loss"] == pytest.approx(np.mean(expected), abs=1e-5)
+
+
+def test_totals_weight_batches_by_their_targets() -> None:
+    totals = Totals()
+    totals.add({"cross_entropy": 1.0, "accuracy": 0.0}, np.ones((1, 3), np.float32))
+    totals.add({"cross_entropy": 5.0, "accuracy": 1.0}, np.ones(1, np.float32))
+    assert totals.means("train") == {"train/loss": 2.0, "train/accuracy": 0.25}
+
+
+@pytest.mark.parametrize("limit", [0.01, 1e6])
+def test_the_joint_norm_of_a_step_is_clipped(
+    tmp_path: Path, sentences: list[Example], limit: float
+) -> None:
+    dataset = prepared(tmp_path / "d", same_everywhere("tagged", sentences))
+    job = work("tagging", dataset, optimizer="sgd", learning_rate=1.0, clip_norm=limit)
+    objective = objective_of(job)
+    batch = next(iter(job.batches(0)[0]))
+    before = [np.array(w) for w in objective.network.get_weights()]
+    objective.train_on_batch(batch.ids, batch.targets, sample_weight=batch.weights)
+    step = np.sqrt(
+        sum(
+            np.sum((new - old) ** 2)
+            for new, old in zip(objective.network.get_weights(), before, strict=True)
+        )
+    )
+    if limit < 1:
+        assert step == pytest.approx(limit, rel=1e-3)
+    else:
+        assert 0.01 < step < limit

@@ -1,0 +1,39 @@
+"""Learning-rate schedules against their definitions."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from nlp_rnn.config import ScheduleParameters, TrainingParameters
+from nlp_rnn.training.schedules import learning_rate
+
+
+def rate(kind: str, progress: float, plateaus: int = 0, **schedule: float) -> float:
+    parameters = TrainingParameters(
+        learning_rate=0.8,
+        epochs=10,
+        schedule=ScheduleParameters(kind=kind, **schedule),  # type: ignore[arg-type]
+    )
+    return learning_rate(parameters, progress, plateaus)
+
+
+def test_constant() -> None:
+    assert rate("constant", 7.5, plateaus=3) == 0.8
+
+
+def test_cosine_falls_from_the_initial_rate_to_zero() -> None:
+    assert rate("cosine", 0) == 0.8
+    assert rate("cosine", 5) == pytest.approx(0.4)
+    assert rate("cosine", 2.5) == pytest.approx(0.4 * (1 + math.sqrt(0.5)))
+    assert rate("cosine", 10) == pytest.approx(0)
+
+
+def test_exponential_decays_each_epoch_after_the_start() -> None:
+    rates = [rate("exponential", epoch + 0.3, decay=0.5, start=4) for epoch in range(7)]
+    assert rates == pytest.approx([0.8, 0.8, 0.8, 0.8, 0.4, 0.2, 0.1])
+
+
+def test_plateau_decays_with_every_epoch_that_brought_nothing() -> None:
+    assert rate("plateau", 6, plateaus=2, decay=0.25) == pytest.approx(0.05)
