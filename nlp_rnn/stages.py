@@ -137,6 +137,12 @@ def train(name: str) -> None:
             }
         )
         run.log_data(dataset.card)
+        if previous:
+            # A run killed between its checkpoint and its log lacks an epoch here.
+            logged = run.steps("validation/loss")
+            for epoch, row in enumerate(previous[-1].history, start=1):
+                if epoch not in logged:
+                    run.log_metrics(row, epoch)
         progress = fit(
             objective,
             work.batches,

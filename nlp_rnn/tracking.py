@@ -355,6 +355,10 @@ class Run:
     def _model(self) -> str | None:
         return _model_of(self._client.get_run(self.id))
 
+    def steps(self, key: str) -> set[int]:
+        """The steps at which a metric is logged already."""
+        return {point.step for point in self._client.get_metric_history(self.id, key)}
+
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set tags; a value of ``None`` is left out."""
         from mlflow.entities import RunTag

@@ -275,7 +275,7 @@ def test_predictions_can_be_predicted_for_again(bundles: dict[str, Path], tmp_pa
 
 def test_objects_with_other_keys(bundles: dict[str, Path], tmp_path: Path) -> None:
     file = tmp_path / "in.jsonl"
-    records = [
+    records: list[dict[str, Any]] = [
         {
             "text": "a",
             "n": 1,
@@ -801,8 +801,8 @@ def test_nothing_heavy_before_the_files_are_read() -> None:
     import subprocess
 
     code = (
-        "import sys, nlp_rnn.inference.batch; heavy = {'keras', 'tensorflow', 'pandas', 'pyarrow'}; "
-        "print(sorted(heavy & set(sys.modules)))"
+        "import sys, nlp_rnn.inference.batch; "
+        "print(sorted({'keras', 'tensorflow', 'pandas', 'pyarrow'} & set(sys.modules)))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

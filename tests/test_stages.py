@@ -1,0 +1,354 @@
+"""The stages end to end: every task learns, is tracked, survives being killed, and predicts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from nlp_rnn import stages
+from nlp_rnn.cli import main
+from nlp_rnn.errors import UserError
+
+PROJECT = Path(__file__).parents[1]
+
+PARAMETERS: dict[str, Any] = {
+    "datasets": {
+        "reviews": {
+            "source": "grammar",
+            "corpus": "reviews",
+            "sizes": {"train": 5000, "validation": 300, "test": 500},
+            "tokenizer": {"unit": "whitespace"},
+        },
+        "tags": {
+            "source": "grammar",
+            "corpus": "parts_of_speech",
+            "sizes": {"train": 3000, "validation": 200, "test": 500},
+            "tokenizer": {"unit": "whitespace"},
+            "vocabulary": {"min_count": 2},
+        },
+        "entities": {
+            "source": "grammar",
+            "corpus": "entities",
+            "sizes": {"train": 2000, "validation": 200, "test": 500},
+            "tokenizer": {"unit": "whitespace", "lowercase": False},
+            "vocabulary": {"min_count": 2},
+        },
+        "text": {
+            "source": "grammar",
+            "corpus": "text",
+            "sizes": {"train": 3000, "validation": 300, "test": 300},
+            "tokenizer": {"unit": "whitespace", "lowercase": False},
+        },
+        "characters": {
+            "source": "grammar",
+            "corpus": "text",
+            "sizes": {"train": 2000, "validation": 100, "test": 100},
+            "tokenizer": {"unit": "character", "lowercase": False},
+        },
+    },
+    "experiments": {
+        "sentiment": {
+            "task": "classification",
+            "dataset": "reviews",
+            "embeddings": {"kind": "learned", "dimension": 32},
+            "model": {"units": 32, "pooling": "max"},
+            "training": {"epochs": 3, "learning_rate": 0.005, "clip_norm": 1.0},
+        },
+        "parts-of-speech": {
+            "task": "tagging",
+            "dataset": "tags",
+            "embeddings": {"kind": "learned", "dimension": 32},
+            "model": {"units": 32},
+            "training": {"epochs": 4, "learning_rate": 0.01},
+        },
+        "names": {
+            "task": "tagging",
+            "dataset": "entities",
+            "embeddings": {"kind": "learned", "dimension": 32},
+            "model": {"units": 32, "cell": "gru"},
+            "training": {"epochs": 4, "learning_rate": 0.01},
+        },
+        "words": {
+            "task": "language_modelling",
+            "dataset": "text",
+            "embeddings": {"kind": "learned", "dimension": 32},
+            "model": {"units": 32, "tied": True},
+            "training": {"epochs": 3, "learning_rate": 0.01, "window": 20},
+        },
+        "letters": {
+            "task": "language_modelling",
+            "dataset": "characters",
+            "embeddings": {"kind": "learned", "dimension": 16},
+            "model": {"units": 32, "cell": "gru"},
+            "training": {"epochs": 2, "learning_rate": 0.01, "window": 50},
+        },
+    },
+}
+
+
+def write_parameters(folder: Path, parameters: dict[str, Any]) -> None:
+    YAML().dump(parameters, folder / "params.yaml")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project in which every stage of every experiment has run."""
+    folder = tmp_path_factory.mktemp("project")
+    write_parameters(folder, PARAMETERS)
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        for dataset in PARAMETERS["datasets"]:
+            stages.prepare(dataset)
+        for experiment in PARAMETERS["experiments"]:
+            stages.embed(experiment)
+            stages.train(experiment)
+            stages.evaluate(experiment)
+        stages.report()
+    finally:
+        os.chdir(before)
+    return folder
+
+
+def figures(project: Path, experiment: str) -> dict[str, Any]:
+    return json.loads((project / "metrics" / f"{experiment}.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("experiment", "metric", "baseline", "way"),
+    [
+        ("sentiment", "accuracy", "majority", 0.75),
+        ("parts-of-speech", "accuracy", "most_frequent_tag", 0.5),
+        ("names", "accuracy", "most_frequent_tag", 0.8),
+        ("names", "f1", "most_frequent_tag", 0.8),
+    ],
+)
+def test_models_go_most_of_the_way_from_the_baseline_to_the_optimum(
+    project: Path, experiment: str, metric: str, baseline: str, way: float
+) -> None:
+    found = figures(project, experiment)
+    low, high = found["baselines"][baseline][metric], found["optimum"][metric]
+    assert low < high
+    assert (found["test"][metric] - low) / (high - low) > way
+    assert found["test"]["loss"] > found["optimum"]["loss"]
+
+
+@pytest.mark.parametrize("experiment", ["words", "letters"])
+def test_language_models_lie_between_unigrams_and_the_entropy(
+    project: Path, experiment: str
+) -> None:
+    found = figures(project, experiment)
+    unigram, model, optimum = (
+        part["perplexity"]
+        for part in (found["baselines"]["unigram"], found["test"], found["optimum"])
+    )
+    assert optimum < model < 0.6 * unigram
+    assert found["test"]["tokens"] == found["optimum"]["tokens"]
+    assert found["test"]["bits_per_character"] > found["optimum"]["bits_per_character"]
+
+
+def test_everything_is_where_users_look_for_it(project: Path) -> None:
+    for experiment in PARAMETERS["experiments"]:
+        for file in (
+            f"models/{experiment}/bundle.json",
+            f"plots/{experiment}/history.csv",
+            f"plots/{experiment}/history.png",
+            f"plots/{experiment}/worst_predictions.json",
+            f"runs/{experiment}.json",
+        ):
+            assert (project / file).is_file(), file
+    assert (project / "plots/names/confusion.png").is_file()
+    assert "| names" in (project / "reports/results.md").read_text()
+
+
+def test_each_run_is_tracked_whole(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import mlflow
+
+    monkeypatch.chdir(project)
+    client = mlflow.MlflowClient("sqlite:///mlflow.db")
+    for experiment in PARAMETERS["experiments"]:
+        run_id = json.loads((project / f"runs/{experiment}.json").read_text())["run_id"]
+        run = client.get_run(run_id)
+        assert run.info.status == "FINISHED"
+        assert run.data.params["seed"] == "1"
+        assert run.data.params["training.epochs"] == str(
+            PARAMETERS["experiments"][experiment]["training"]["epochs"]
+        )
+        test = figures(project, experiment)["test"]
+        assert run.data.metrics["test/loss"] == pytest.approx(test["loss"])
+        history = client.get_metric_history(run_id, "validation/loss")
+        assert len(history) == PARAMETERS["experiments"][experiment]["training"]["epochs"]
+        version = client.get_model_version_by_alias(experiment, "current")
+        assert version.run_id == run_id
+
+
+def test_a_registered_model_predicts_as_its_bundle(
+    project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(project)
+    texts = tmp_path / "texts.txt"
+    texts.write_text("the music was not good .\na superb film , not dull at all .\n")
+    for model in ("models/sentiment", "models:/sentiment@current"):
+        assert main(["predict", model, str(texts), str(tmp_path / "out.jsonl")]) == 0
+        lines = (tmp_path / "out.jsonl").read_text().splitlines()
+        assert [json.loads(line)["label"] for line in lines] == ["negative", "positive"]
+
+
+def test_training_again_gives_the_same_figures(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(project / "data", tmp_path / "data")
+    write_parameters(tmp_path, PARAMETERS)
+    monkeypatch.chdir(tmp_path)
+    stages.embed("parts-of-speech")
+    stages.train("parts-of-speech")
+    stages.evaluate("parts-of-speech")
+    assert (
+        figures(tmp_path, "parts-of-speech")["test"] == figures(project, "parts-of-speech")["test"]
+    )
+
+
+def stage(name: str, experiment: str, folder: Path) -> list[str]:
+    return [sys.executable, str(PROJECT / "pipelines" / f"{name}.py"), experiment]
+
+
+def test_a_training_killed_with_sigkill_goes_on_and_ends_with_the_same_weights(
+    project: Path, tmp_path: Path
+) -> None:
+    """Bit for bit, and in the same MLflow run, which keeps every epoch."""
+    shutil.copytree(project / "data", tmp_path / "data")
+    shutil.copytree(project / "embeddings", tmp_path / "embeddings")
+    write_parameters(tmp_path, PARAMETERS)
+    command = stage("train", "words", tmp_path)
+    checkpoint = tmp_path / "checkpoints/words/state.npz"
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 300
+    while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert process.poll() is None, process.stderr.read() if process.stderr else ""
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "models").exists()
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "resuming after epoch" in done.stderr
+    one, other = (
+        json.loads((p / "models/words/bundle.json").read_text()) for p in (project, tmp_path)
+    )
+    assert one["weights_sha256"] == other["weights_sha256"]
+    assert not checkpoint.exists()
+
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    experiment = client.get_experiment_by_name("nlp_rnn")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert len(runs) == 1
+    history = client.get_metric_history(runs[0].info.run_id, "train/loss")
+    assert [metric.step for metric in history] == [1, 2, 3]
+
+
+def test_a_stage_without_what_it_needs_says_which_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_parameters(tmp_path, PARAMETERS)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"dvc repro prepare@text"):
+        stages.embed("words")
+    with pytest.raises(UserError, match=r"dvc repro prepare@text"):
+        stages.train("words")
+    with pytest.raises(UserError, match="train"):
+        stages.evaluate("words")
+    with pytest.raises(UserError, match="did you mean 'words'"):
+        stages.train("word")
+
+
+def test_generation_is_seeded_and_speaks_the_vocabulary(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+
+    def generate(*options: str) -> str:
+        assert main(["generate", "models/words", "--length", "30", *options]) == 0
+        return capsys.readouterr().out
+
+    first = generate("--seed", "1", "--prompt", "the")
+    assert first.startswith("the ")
+    assert first == generate("--seed", "1", "--prompt", "the")
+    assert first != generate("--seed", "2", "--prompt", "the")
+    assert len(generate("--seed", "1", "--samples", "3").strip().split("\n\n")) >= 3
+    assert generate("--temperature", "0") == generate("--temperature", "0", "--seed", "9")
+    assert "<unk>" not in first
+    with pytest.raises(SystemExit) as exit:
+        generate("--temperature", "-1")
+    assert exit.value.code == 2
+    assert main(["generate", "models/sentiment"]) == 2
+    assert "only language models" in capsys.readouterr().err
+
+
+DVC = {
+    "one": ("tagging", "tags", "parts-of-speech"),
+    "two": ("tagging", "entities", "names"),
+}
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A project of two small experiments, driven by the real dvc.yaml."""
+    parameters = {
+        "backend": "tensorflow",
+        "seed": 1,
+        "tracking": {"experiment": "nlp_rnn"},
+        "datasets": {
+            d: PARAMETERS["datasets"][d] | {"sizes": {"train": 200, "validation": 50, "test": 50}}
+            for _, d, _ in DVC.values()
+        },
+        "experiments": {
+            name: PARAMETERS["experiments"][source]
+            | {"training": {"epochs": 1}, "model": {"units": 4}}
+            for name, (_, _, source) in DVC.items()
+        },
+    }
+    write_parameters(tmp_path, parameters)
+    shutil.copyfile(PROJECT / "dvc.yaml", tmp_path / "dvc.yaml")
+    shutil.copytree(PROJECT / "pipelines", tmp_path / "pipelines")
+    (tmp_path / "nlp_rnn").symlink_to(PROJECT / "nlp_rnn")
+    run_dvc(tmp_path, "init", "--no-scm", "--quiet")
+    return tmp_path
+
+
+def run_dvc(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "dvc"), *arguments],
+        cwd=folder,
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_dvc_runs_everything_once_and_then_only_what_changed(repository: Path) -> None:
+    first = run_dvc(repository, "repro")
+    assert first.count("Running stage") == 2 * 4 + 1
+    again = run_dvc(repository, "repro")
+    assert "Running stage" not in again
+    yaml = YAML()
+    parameters = yaml.load(repository / "params.yaml")
+    parameters["experiments"]["two"]["model"]["units"] = 5
+    yaml.dump(parameters, repository / "params.yaml")
+    changed = run_dvc(repository, "repro")
+    ran = {line.split("'")[1] for line in changed.splitlines() if "Running stage" in line}
+    assert ran == {"train@two", "evaluate@two", "report"}
+    assert "test.accuracy" in run_dvc(repository, "metrics", "show")
