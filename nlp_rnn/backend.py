@@ -38,7 +38,6 @@ def select(configured: str | None = None) -> str:
         )
     os.environ["KERAS_BACKEND"] = name
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # its rounding varies with the shape
     with _quiet():
         import keras
 

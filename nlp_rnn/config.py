@@ -408,6 +408,12 @@ class Parameters(Section):
                     raise UserError(
                         f"{file}: {group}.{name}: a name has letters, digits, '.', '_' and '-' only"
                     )
+        for name, dataset in self.all_datasets.items():
+            if dataset.kind == "tagged" and dataset.tokenizer.unit in ("character", "subword"):
+                raise UserError(
+                    f"{file}: datasets.{name}.tokenizer.unit: '{dataset.tokenizer.unit}' would cut "
+                    "tagged words into pieces; use 'word' or 'whitespace'"
+                )
         for prefix, experiments in (
             ("experiments", self.experiments),
             ("real.experiments", self.real.experiments),

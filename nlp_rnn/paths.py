@@ -38,6 +38,11 @@ def metrics(experiment: str) -> Path:
     return Path("metrics") / f"{experiment}.json"
 
 
-def plots(experiment: str) -> Path:
-    """Loss curves, confusion matrix and error tables, as data and as pictures."""
-    return Path("plots") / experiment
+def training_plots(experiment: str) -> Path:
+    """Loss curves, as data and as a picture."""
+    return Path("plots/training") / experiment
+
+
+def evaluation_plots(experiment: str) -> Path:
+    """Confusion matrix and worst predictions, as data and as a picture."""
+    return Path("plots/evaluation") / experiment

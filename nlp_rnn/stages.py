@@ -5,6 +5,7 @@ Heavy modules are imported inside, so that a mistake in the parameters answers a
 
 from __future__ import annotations
 
+import csv
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from nlp_rnn.files import read_json, whole_file, write_json
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from nlp_rnn.tasks.task import Evaluation
     from nlp_rnn.training.checkpoint import Progress
 
 
@@ -163,8 +165,9 @@ def train(name: str) -> None:
             "trained": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
         }
         write_bundle(paths.bundle(name), name, experiment, network, dataset, provenance, figures)
-        _write_history(paths.plots(name) / "history.csv", progress.history)
-        picture = paths.plots(name) / "history.png"
+        folder = paths.training_plots(name)
+        _write_history(folder / "loss.csv", progress.history)
+        picture = folder / "loss.png"
         save(loss_curves(progress.history, progress.best_epoch, name), picture)
         run.log_file(picture, "plots")
         run.log_metrics({"training": {k: v for k, v in figures.items() if k != "history"}})
@@ -206,7 +209,7 @@ def evaluate(name: str) -> None:
     backend.select(parameters.backend)
 
     from nlp_rnn import tracking
-    from nlp_rnn.evaluation.metrics import is_entity_scheme
+    from nlp_rnn.evaluation.metrics import confusion, is_entity_scheme
     from nlp_rnn.evaluation.plots import confusion_picture, save
     from nlp_rnn.evaluation.report import markdown, rows_of
     from nlp_rnn.inference.bundle import Bundle
@@ -232,14 +235,15 @@ def evaluate(name: str) -> None:
         },
         "evaluation": {"seconds": time.perf_counter() - started},
     }
-    folder = paths.plots(name)
+    folder = paths.evaluation_plots(name)
     with tracking.run(parameters.tracking.experiment, name, record["run_id"]) as run:
         run.describe(f"{markdown(rows_of(name, figures))}\n\n`{experiment.model!r}`")
         run.log_metrics({k: figures[k] for k in ("test", "baselines", "optimum", "evaluation")})
-        if result.confusion is not None:
-            _write_confusion(folder / "confusion.csv", result.confusion, result.labels)
+        if result.labels:
+            _write_confusion(folder / "confusion.csv", result)
             picture = folder / "confusion.png"
-            save(confusion_picture(result.confusion, result.labels, name), picture)
+            matrix = confusion(result.gold, result.predicted, len(result.labels))
+            save(confusion_picture(matrix, result.labels, name), picture)
             run.log_file(picture, "plots")
         run.log_table(result.samples, "worst_predictions.json")
         write_json(folder / "worst_predictions.json", result.samples)
@@ -250,17 +254,13 @@ def evaluate(name: str) -> None:
     write_json(paths.metrics(name), figures)
 
 
-def _write_confusion(file: Path, matrix: Any, labels: Sequence[str]) -> None:
-    """One line a pair of labels with its count, for ``dvc plots``' confusion template."""
-    import pandas as pd
-
-    pairs = [
-        {"gold": labels[g], "predicted": labels[p], "count": int(matrix[g, p])}
-        for g in range(len(labels))
-        for p in range(len(labels))
-    ]
-    with whole_file(file) as partial:
-        pd.DataFrame(pairs).to_csv(partial, index=False)
+def _write_confusion(file: Path, result: Evaluation) -> None:
+    """One line a target; ``dvc plots`` counts them."""
+    with whole_file(file) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(["gold", "predicted"])
+        for gold, predicted in zip(result.gold, result.predicted, strict=True):
+            rows.writerow([result.labels[gold], result.labels[predicted]])
 
 
 def report() -> None:

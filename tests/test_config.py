@@ -93,6 +93,7 @@ def test_defaults_fill_what_is_not_given() -> None:
         ("experiments.sentiment.embeddings", {"kind": "learnt"}, ["embeddings", "learnt"]),
         ("experiments.sentiment.training.learning_rate", float("inf"), ["learning_rate", "finite"]),
         ("datasets.reviews.sizes.train", 0, ["datasets.reviews.sizes.train", "greater"]),
+        ("datasets.reviews.corpus", "entities", ["unit: 'character'", "use 'word'"]),
         ("datasets.text.tag_column", "upos", ["datasets.text"]),
         ("datasets.text.scheme", "BIO", ["datasets.text", "scheme needs format conll"]),
         ("datasets.bad name", {"source": "files", "format": "text", "train": "x"}, ["bad name"]),
@@ -105,6 +106,8 @@ def test_a_mistake_names_its_key_and_the_mend(path: str, value: Any, words: list
         data["datasets"]["text"]["tag_column"] = "upos"
     else:
         data = changed(path, value)
+    if path == "datasets.reviews.corpus":
+        data["datasets"]["reviews"]["tokenizer"] = {"unit": "character"}
     with pytest.raises(UserError) as error:
         parse(data, FILE)
     message = str(error.value)

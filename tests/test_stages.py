@@ -161,13 +161,13 @@ def test_everything_is_where_users_look_for_it(project: Path) -> None:
     for experiment in PARAMETERS["experiments"]:
         for file in (
             f"models/{experiment}/bundle.json",
-            f"plots/{experiment}/history.csv",
-            f"plots/{experiment}/history.png",
-            f"plots/{experiment}/worst_predictions.json",
+            f"plots/training/{experiment}/loss.csv",
+            f"plots/training/{experiment}/loss.png",
+            f"plots/evaluation/{experiment}/worst_predictions.json",
             f"runs/{experiment}.json",
         ):
             assert (project / file).is_file(), file
-    assert (project / "plots/names/confusion.png").is_file()
+    assert (project / "plots/evaluation/names/confusion.png").is_file()
     assert "| names" in (project / "reports/results.md").read_text()
 
 

@@ -53,7 +53,7 @@ def predict_file(bundle_folder: Path, input: str, output: str, text_column: str)
     source = open_source(input, text_column, bundle.tokenizer.parameters.bad_bytes)
     with _progress("reading", None) as bar:
         known = survey(source, format not in (".parquet", ".txt"), bar.update)
-    predictor = Predictor.load(bundle_folder)
+    predictor = Predictor.of(bundle)
     started = time.perf_counter()
     with (
         _stopped_by_exception(),

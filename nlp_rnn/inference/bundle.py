@@ -68,7 +68,6 @@ class Bundle:
                     "install the version that wrote it"
                 )
             experiment: AnyExperiment = TypeAdapter(Experiment).validate_python(data["experiment"])
-            tokenizer_parameters = TokenizerParameters(**read_json(folder / "tokenizer.json", MEND))
             name, provenance, figures = data["name"], data["provenance"], data["figures"]
             checksum = data["weights_sha256"]
         except (KeyError, TypeError, ValidationError) as error:
@@ -79,8 +78,7 @@ class Bundle:
             raise UserError(f"{weights}: no such file; {MEND}")
         if sha256(weights) != checksum:
             raise UserError(f"{weights}: damaged, its checksum differs; {MEND}")
-        units = tokenizer(tokenizer_parameters)
-        units.load(folder)
+        units = _tokenizer(folder)
         labels = (
             []
             if experiment.task == "language_modelling"
@@ -109,6 +107,17 @@ class Bundle:
             reason = str(error).splitlines()[0]
             raise UserError(f"{file}: does not fit bundle.json ({reason}); {MEND}") from None
         return model
+
+
+def _tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of a bundle, with what it learned."""
+    file = folder / "tokenizer.json"
+    try:
+        units = tokenizer(TokenizerParameters(**read_json(file, MEND)))
+    except (TypeError, ValidationError) as error:
+        raise UserError(f"{file}: no tokenizer ({str(error).splitlines()[0]}); {MEND}") from None
+    units.load(folder)
+    return units
 
 
 def write_bundle(

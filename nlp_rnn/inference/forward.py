@@ -9,7 +9,14 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_rnn.text.batches import Batch, bucketed, pad, padded_length, restore_order
+from nlp_rnn.text.batches import (
+    TOKENS_AT_ONCE,
+    Batch,
+    by_length,
+    pad,
+    padded_length,
+    restore_order,
+)
 
 Floats = NDArray[np.floating[Any]]
 
@@ -34,7 +41,7 @@ def probabilities(
     """
     rows, outputs = [], []
     lengths = np.array([len(sequence) for sequence in sequences], np.int64)
-    for batch in bucketed(lengths, batch_size):
+    for batch in by_length(lengths, batch_size):
         ids = pad([sequences[i] for i in batch], padded_length(int(lengths[batch].max())))
         output = softmax(np.asarray(network.predict_on_batch(ids)))
         if output.ndim == 3:
@@ -92,12 +99,13 @@ def losses_of_lines(
     """
     rows, sums = [], []
     lengths = np.array([len(line) for line in lines], np.int64)
-    for batch in bucketed(lengths, batch_size):
+    for batch in by_length(lengths, batch_size):
         length = padded_length(int(lengths[batch].max()))
         targets = pad([lines[i] for i in batch], length)
         ids = np.concatenate([np.full((len(batch), 1), end_index), targets[:, :-1]], axis=1)
         weights = (np.arange(length) < lengths[batch][:, None]).astype(np.float32)
-        width = max(8, LOGITS_AT_ONCE // (len(batch) * vocabulary_size) // 8 * 8)
+        steps = min(LOGITS_AT_ONCE // vocabulary_size, TOKENS_AT_ONCE) // len(batch)
+        width = max(8, steps // 8 * 8)
         windows = (
             Batch(
                 ids[:, start : start + width].astype(np.int32),

@@ -52,7 +52,11 @@ class Predictor(ABC):
         Raises:
             UserError: the bundle is missing or broken, or no backend is installed.
         """
-        bundle = Bundle.open(folder)
+        return Predictor.of(Bundle.open(folder))
+
+    @staticmethod
+    def of(bundle: Bundle) -> Predictor:
+        """Load an opened bundle; see :meth:`load`."""
         backend.select(backend.installed(bundle.provenance.get("backend")))
         return PREDICTORS[bundle.experiment.task](bundle)
 

@@ -25,8 +25,10 @@ class BundleModel(PythonModel):
     @classmethod
     def of(cls, bundle: Path) -> BundleModel:
         """A model of the ``bundle`` that lies in a local folder."""
+        from nlp_rnn.inference.predictor import Predictor
+
         model = cls()
-        model.load_context(PythonModelContext({"bundle": str(bundle)}, {}))
+        model._predictor = Predictor.load(bundle)
         return model
 
     def load_context(self, context: PythonModelContext) -> None:

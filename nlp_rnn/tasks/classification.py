@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from nlp_rnn.baselines.counts import majority_class
-from nlp_rnn.evaluation.metrics import classification_metrics, confusion
+from nlp_rnn.evaluation.metrics import classification_metrics
 from nlp_rnn.inference.forward import probabilities
 from nlp_rnn.tasks.examples import EVALUATION_BATCH, ExamplesTask
 from nlp_rnn.tasks.task import ERRORS_SHOWN, Evaluation
@@ -47,6 +47,7 @@ class Classification(ExamplesTask):
             test,
             {"majority": classification_metrics(gold, majority, labels)},
             sorted(samples, key=lambda sample: sample["rank"]),
-            confusion(gold, best, len(labels)),
             labels,
+            gold,
+            best,
         )

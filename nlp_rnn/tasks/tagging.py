@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_rnn.baselines.counts import majority_class, most_frequent_tags
-from nlp_rnn.evaluation.metrics import confusion, tagging_metrics
+from nlp_rnn.evaluation.metrics import tagging_metrics
 from nlp_rnn.inference.forward import probabilities
 from nlp_rnn.tasks.examples import EVALUATION_BATCH, ExamplesTask
 from nlp_rnn.tasks.task import ERRORS_SHOWN, Evaluation
@@ -67,6 +67,7 @@ class Tagging(ExamplesTask):
             test,
             {name: tagging_metrics(gold, guess, known, tags) for name, guess in baselines.items()},
             sorted(samples, key=lambda sample: sample["lowest_probability_of_tag"]),
-            confusion(np.concatenate(gold), np.concatenate(best), len(tags)),
             tags,
+            np.concatenate(gold),
+            np.concatenate(best),
         )

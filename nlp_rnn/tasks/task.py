@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nlp_rnn.config import TrainingParameters
 from nlp_rnn.models.network import AnyExperiment, network
 from nlp_rnn.text.batches import Batch
-from nlp_rnn.text.prepared import PreparedDataset
+from nlp_rnn.text.prepared import Ints, PreparedDataset
 from nlp_rnn.training.fit import Row
 from nlp_rnn.training.objective import Objective
 
@@ -30,15 +30,17 @@ class Evaluation:
         test: metrics of the model.
         baselines: metrics of each baseline.
         samples: predictions, the worst errors first.
-        confusion: counts ``(gold, predicted)`` of :attr:`labels`, None for language models.
-        labels: names of the classes.
+        labels: names of the classes; none for language models.
+        gold: class indices of all targets ``(targets,)``.
+        predicted: likewise, what the model predicts.
     """
 
     test: dict[str, Any]
     baselines: dict[str, dict[str, Any]]
     samples: list[dict[str, Any]]
-    confusion: NDArray[np.int64] | None = None
     labels: list[str] = field(default_factory=list)
+    gold: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    predicted: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 class Task(ABC):

@@ -22,6 +22,10 @@ SORTED_BATCHES = 50
 padding, few enough that the composition of a batch stays random."""
 
 
+TOKENS_AT_ONCE = 1 << 15
+"""Most tokens, padding included, in one forward pass outside training: bounds its memory."""
+
+
 def padded_length(length: int) -> int:
     """The bound that ``length`` is padded up to: multiples of 8 to 64, then ever coarser.
 
@@ -43,21 +47,16 @@ def pad(sequences: Sequence[Ints], length: int, value: int = PAD_INDEX) -> NDArr
 
 
 def bucketed(
-    lengths: Ints, batch_size: int, rng: np.random.Generator | None = None
+    lengths: Ints, batch_size: int, rng: np.random.Generator
 ) -> Iterator[NDArray[np.intp]]:
-    """Indices of examples, batch by batch, each batch of like lengths.
+    """Indices of shuffled examples, batch by batch, each batch of like lengths.
 
     Args:
         lengths: ``(examples,)``; examples of length 0 are left out, for no all-padding row may
             reach a layer.
-        rng: shuffles examples and batches; None sorts everything by length instead.
+        rng: shuffles examples and batches.
     """
     order = np.flatnonzero(lengths)
-    if rng is None:
-        order = order[np.argsort(lengths[order], kind="stable")]
-        for start in range(0, len(order), batch_size):
-            yield order[start : start + batch_size]
-        return
     rng.shuffle(order)
     chunk = batch_size * SORTED_BATCHES
     for start in range(0, len(order), chunk):
@@ -67,6 +66,23 @@ def bucketed(
         rng.shuffle(starts)
         for i in starts:
             yield part[i : i + batch_size]
+
+
+def by_length(lengths: Ints, batch_size: int) -> Iterator[NDArray[np.intp]]:
+    """Indices of all examples from the shortest to the longest, batch by batch.
+
+    Batches of long examples have fewer rows, so that none exceeds :data:`TOKENS_AT_ONCE` by
+    more than one example, however long. Examples of length 0 are left out.
+    """
+    order = np.flatnonzero(lengths)
+    order = order[np.argsort(lengths[order], kind="stable")]
+    start = 0
+    while start < len(order):
+        rows = order[start : start + batch_size]
+        while len(rows) > 1 and len(rows) * lengths[rows[-1]] > TOKENS_AT_ONCE:
+            rows = rows[: len(rows) // 2]
+        yield rows
+        start += len(rows)
 
 
 @dataclass(frozen=True)
@@ -99,12 +115,13 @@ def example_batches(
 
     Args:
         max_length: longer examples are cut to their first tokens.
-        rng: see :func:`bucketed`.
+        rng: shuffles, see :func:`bucketed`; None goes by length.
     """
     if split.labels is None:
         raise ValueError("running text has no labels: use windows")
     lengths = np.minimum(split.lengths, max_length) if max_length else split.lengths
-    for rows in bucketed(lengths, batch_size, rng):
+    batches = bucketed(lengths, batch_size, rng) if rng else by_length(lengths, batch_size)
+    for rows in batches:
         length = padded_length(int(lengths[rows].max()))
         ids = pad([split.sequence(split.ids, i)[: lengths[i]] for i in rows], length)
         if split.kind == "tagged":

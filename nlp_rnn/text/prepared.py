@@ -226,10 +226,6 @@ def prepare(
     units = tokenizer(tokenizer_parameters)
     with whole_folder(target) as folder:
         if tokenizer_parameters.unit == "subword":
-            if corpus.kind == "tagged":
-                raise UserError(
-                    f"datasets.{name}.tokenizer.unit: 'subword' would cut tagged words; use 'word'"
-                )
             size = vocabulary_parameters.size or 8000
             units.fit((example.text for example in corpus.read("train")), size)
             units.save(folder)

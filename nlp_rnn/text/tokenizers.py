@@ -34,7 +34,10 @@ BREAK = r"(?i:<br\s*/?>)"
 ENTITY = r"&\#?\w+;"
 
 NORMALISER_CACHE = 1_000_000
-"""Most pieces remembered, about 150 bytes each, so that memory stays bounded."""
+"""Most pieces remembered, so that memory stays bounded; 150 bytes each, mostly."""
+
+LONGEST_REMEMBERED = 64
+"""Characters of the longest piece remembered: longer ones, such as addresses, seldom recur."""
 
 
 @cache
@@ -63,9 +66,10 @@ class _Normaliser(dict[str, str]):
 
     def __missing__(self, piece: str) -> str:
         token = normalise(piece, self.parameters)
-        if len(self) >= NORMALISER_CACHE:
-            self.clear()
-        self[piece] = token
+        if len(piece) <= LONGEST_REMEMBERED:
+            if len(self) >= NORMALISER_CACHE:
+                self.clear()
+            self[piece] = token
         return token
 
 

@@ -10,7 +10,9 @@ from conftest import prepared, same_everywhere
 
 from nlp_rnn.corpora.example import Example
 from nlp_rnn.text.batches import (
+    TOKENS_AT_ONCE,
     bucketed,
+    by_length,
     count_windows,
     example_batches,
     padded_length,
@@ -19,13 +21,21 @@ from nlp_rnn.text.batches import (
 )
 
 
-@pytest.mark.parametrize("seed", [None, 0])
-def test_every_filled_example_is_in_one_batch(seed: int | None) -> None:
+@pytest.mark.parametrize("shuffled", [True, False])
+def test_every_filled_example_is_in_one_batch(shuffled: bool) -> None:
     lengths = np.random.default_rng(1).integers(0, 40, 1000)
-    rng = None if seed is None else np.random.default_rng(seed)
-    batches = list(bucketed(lengths, 32, rng))
+    rng = np.random.default_rng(0)
+    batches = list(bucketed(lengths, 32, rng) if shuffled else by_length(lengths, 32))
     assert sorted(np.concatenate(batches)) == list(np.flatnonzero(lengths))
     assert max(map(len, batches)) == 32
+
+
+def test_batches_of_long_examples_have_fewer_rows() -> None:
+    lengths = np.array([TOKENS_AT_ONCE * 3, 10, 5000, 5000, 5000, 5000, 5000, 5000, 5000, 5000])
+    batches = [rows.tolist() for rows in by_length(lengths, 8)]
+    assert sorted(np.concatenate(batches)) == list(range(10))
+    for rows in batches:
+        assert len(rows) == 1 or len(rows) * lengths[rows].max() <= TOKENS_AT_ONCE
 
 
 def test_bucketing_pads_far_less_than_chance() -> None:
