@@ -279,9 +279,12 @@ class TrainingParameters(Section):
     clip_norm: float | None = Field(default=None, gt=0)
     """Largest Euclidean norm of the whole gradient (Pascanu et al. 2013)."""
     epochs: int = Field(default=10, gt=0)
+    select: Literal["loss", "accuracy", "f1"] = "loss"
+    """The figure of the validation split whose best epoch is kept. Accuracy is for
+    classification and tagging, F1 for entities."""
     patience: int | None = Field(default=None, gt=0)
-    """Stop after so many epochs without a lower validation loss; null runs all epochs.
-    The weights of the best epoch are kept either way."""
+    """Stop after so many epochs without a better figure; null runs all epochs. The weights of
+    the best epoch are kept either way."""
     batch_size: int = Field(default=32, gt=0)
 
 
@@ -314,6 +317,12 @@ class ClassificationExperiment(ExperimentSection):
     model: ClassifierParameters
     training: BatchTrainingParameters
 
+    @model_validator(mode="after")
+    def _figure_exists(self) -> ClassificationExperiment:
+        if self.training.select == "f1":
+            raise _impossible("training.select of a classifier is 'loss' or 'accuracy'")
+        return self
+
 
 class TaggingExperiment(ExperimentSection):
     """A tag for every word: parts of speech, named entities."""
@@ -329,6 +338,12 @@ class LanguageModellingExperiment(ExperimentSection):
     task: Literal["language_modelling"]
     model: LanguageModelParameters
     training: LanguageModelTrainingParameters
+
+    @model_validator(mode="after")
+    def _figure_exists(self) -> LanguageModellingExperiment:
+        if self.training.select != "loss":
+            raise _impossible("training.select of a language model is 'loss'")
+        return self
 
     @model_validator(mode="after")
     def _tied_weights_fit(self) -> LanguageModellingExperiment:

@@ -183,7 +183,11 @@ def _training_figures(progress: Progress, parameters: int) -> dict[str, Any]:
     return {
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
-        "validation_loss": progress.best_loss,
+        "validation": {
+            name.removeprefix("validation/"): value
+            for name, value in progress.history[progress.best_epoch - 1].items()
+            if name.startswith("validation/")
+        },
         "seconds": seconds,
         "tokens_per_second": tokens / seconds,
         "parameters": parameters,

@@ -26,16 +26,16 @@ class Progress:
 
     Attributes:
         epoch: epochs done.
-        best_epoch: the epoch (counted from 1) with the lowest validation loss; 0 before any.
-        best_loss: that loss, nats.
-        plateaus: epochs without a new minimum, over all of training.
-        waited: epochs since the last new minimum.
+        best_epoch: the epoch (counted from 1) whose weights are kept; 0 before any.
+        best_figure: its selected validation figure, negated where more is better.
+        plateaus: epochs without a better figure, over all of training.
+        waited: epochs since the last better figure.
         history: one row of figures an epoch.
     """
 
     epoch: int = 0
     best_epoch: int = 0
-    best_loss: float = float("inf")
+    best_figure: float = float("inf")
     plateaus: int = 0
     waited: int = 0
     history: list[dict[str, float]] = field(default_factory=list)

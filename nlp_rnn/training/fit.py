@@ -82,6 +82,17 @@ def train_epoch(
     }
 
 
+def _selected(row: Row, select: str) -> float:
+    """The validation figure that decides which epoch is best, the lower the better."""
+    name = f"validation/{select}"
+    if name not in row:
+        raise UserError(
+            f"training.select: {select} is no validation figure of this experiment, which has "
+            + ", ".join(key.removeprefix("validation/") for key in row if key.startswith("val"))
+        )
+    return row[name] if select == "loss" else -row[name]
+
+
 def fit(
     objective: Objective,
     batches: Callable[[int], tuple[Iterable[Batch], int]],
@@ -117,23 +128,23 @@ def fit(
         report(f"resuming after epoch {progress.epoch} of {parameters.epochs}")
     while progress.epoch < parameters.epochs:
         if parameters.patience is not None and progress.waited >= parameters.patience:
-            report(f"no lower validation loss for {progress.waited} epochs: stopping early")
+            report(f"no better {parameters.select} for {progress.waited} epochs: stopping early")
             break
         epoch_batches, steps = batches(progress.epoch)
         row = train_epoch(
             objective, epoch_batches, steps, progress.epoch, parameters, progress.plateaus
         )
         row |= validate()
-        loss = row["validation/loss"]
-        if not (math.isfinite(row["train/loss"]) and math.isfinite(loss)):
+        if not (math.isfinite(row["train/loss"]) and math.isfinite(row["validation/loss"])):
             raise UserError(
                 f"the loss became {row['train/loss']} in epoch {progress.epoch + 1}: lower "
                 "training.learning_rate or set training.clip_norm"
             )
         progress.epoch += 1
         progress.history.append(row)
-        if loss < progress.best_loss:
-            progress.best_loss, progress.best_epoch, progress.waited = loss, progress.epoch, 0
+        figure = _selected(row, parameters.select)
+        if figure < progress.best_figure:
+            progress.best_figure, progress.best_epoch, progress.waited = figure, progress.epoch, 0
             best = _values(network.variables)
         else:
             progress.plateaus += 1

@@ -128,7 +128,7 @@ def test_early_stopping_keeps_the_best_epochs_weights(
         return {"validation/loss": next(losses)}
 
     progress = fit(objective, job.batches, validate, job.training, Checkpoint(tmp_path / "c", "x"))
-    assert (progress.epoch, progress.best_epoch, progress.best_loss) == (4, 2, 1.0)
+    assert (progress.epoch, progress.best_epoch, progress.best_figure) == (4, 2, 1.0)
     for kept, best in zip(objective.network.get_weights(), weights[1], strict=True):
         assert np.array_equal(kept, best)
 
