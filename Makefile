@@ -25,7 +25,9 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 run: $(STAMP) ## run the whole pipeline on the built-in corpora and print the results
-	@$(ACTIVATE) && dvc repro && python pipelines/report.py
+	@$(ACTIVATE) && dvc repro
+	@echo
+	@cat reports/results.md
 	@echo
 	@echo "Models: models/   figures: metrics/   pictures: plots/ and reports/results.png"
 	@echo "Runs:   make ui, then open http://127.0.0.1:5000/?workflowType=machine_learning"

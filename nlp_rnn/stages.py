@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nlp_rnn import backend, paths
 from nlp_rnn.config import GrammarDataset, load
+from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, whole_file, write_json
 
 if TYPE_CHECKING:
@@ -268,13 +269,12 @@ def _write_confusion(file: Path, result: Evaluation) -> None:
 
 
 def report() -> None:
-    """Print the table of all results and draw it."""
+    """Print the table of all results, and draw it in reports/results.png."""
     from nlp_rnn.evaluation.plots import results_picture, save
     from nlp_rnn.evaluation.report import markdown, result_rows
 
     rows = result_rows(Path("metrics"))
-    table = markdown(rows)
-    with whole_file(Path("reports/results.md")) as partial:
-        partial.write_text(table + "\n", encoding="utf-8")
+    if not rows:
+        raise UserError("metrics: no figures there yet; run the pipeline: dvc repro")
     save(results_picture(rows), Path("reports/results.png"))
-    print(table)
+    print(markdown(rows))

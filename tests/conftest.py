@@ -12,7 +12,7 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-from nlp_rnn.config import TokenizerParameters, VocabularyParameters
+from nlp_rnn.config import TokenizerParameters, VocabularyParameters, parse
 from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.example import SPLITS, Example, Kind
 from nlp_rnn.text.prepared import PreparedDataset, prepare
@@ -78,6 +78,67 @@ def sentences() -> list[Example]:
 @pytest.fixture
 def lines() -> list[Example]:
     return [Example(text="the cat sleeps"), Example(text="the dog barks at the cat")] * 20
+
+
+def write_untrained(folder: Path, task: str, kind: Kind, examples: list[Example]) -> Path:
+    from nlp_rnn.inference.bundle import write_bundle
+    from nlp_rnn.models.network import network
+
+    dataset = prepared(folder / "data", same_everywhere(kind, examples))
+    experiment = parse(
+        {
+            "datasets": {
+                "list": {
+                    "source": "files",
+                    "train": "x",
+                    "format": {"labelled": "csv", "tagged": "conll", "text": "text"}[kind],
+                }
+            },
+            "experiments": {
+                "mine": {
+                    "task": task,
+                    "dataset": "list",
+                    "embeddings": {"kind": "learned", "dimension": 8, "scale": 1.0},
+                    "model": {"units": 8},
+                    "training": {},
+                }
+            },
+        },
+        Path("params.yaml"),
+    ).experiment("mine")
+    labels = [] if kind == "text" else dataset.labels
+    model = network(experiment, len(dataset.vocabulary), len(labels))
+    write_bundle(folder / task, "mine", experiment, model, dataset, {"backend": None}, {})
+    return folder / task
+
+
+@pytest.fixture(scope="session")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """An untrained bundle for each task."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+    folder = tmp_path_factory.mktemp("bundles")
+    reviews = [
+        Example(text="good , not bad at all", label="positive"),
+        Example(text="a bad film", label="negative"),
+    ]
+    sentences = [
+        Example(
+            tokens=("Ann", "Lee", "lives", "in", "Rome"), tags=("B-PER", "I-PER", "O", "O", "B-LOC")
+        ),
+        Example(tokens=("New", "York"), tags=("B-LOC", "I-LOC")),
+    ]
+    lines = [Example(text="the cat sleeps"), Example(text="the dog barks")]
+    corpora: list[tuple[str, Kind, list[Example]]] = [
+        ("classification", "labelled", reviews),
+        ("tagging", "tagged", sentences),
+        ("language_modelling", "text", lines),
+    ]
+    return {
+        task: write_untrained(folder / task, task, kind, examples)
+        for task, kind, examples in corpora
+    }
 
 
 def real_data(relative: str) -> Path:

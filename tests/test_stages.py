@@ -168,7 +168,32 @@ def test_everything_is_where_users_look_for_it(project: Path) -> None:
         ):
             assert (project / file).is_file(), file
     assert (project / "plots/evaluation/names/confusion.png").is_file()
-    assert "| names" in (project / "reports/results.md").read_text()
+    assert (project / "reports/results.png").is_file()
+
+
+def test_the_report_sets_every_model_beside_baseline_and_optimum(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    stages.report()
+    header, _, *rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in capsys.readouterr().out.splitlines()
+    ]
+    names = dict(zip(header, rows[0], strict=True))
+    assert (names["experiment"], names["metric"]) == ("letters", "perplexity")
+    found = figures(project, "letters")
+    assert names["test"] == f"{found['test']['perplexity']:.2f}"
+    assert names["optimum"] == f"{found['optimum']['perplexity']:.2f}"
+    assert [row[:2] for row in rows[1:3]] == [["names", "accuracy"], ["names", "f1"]]
+
+
+def test_a_report_without_figures_says_what_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="dvc repro"):
+        stages.report()
 
 
 def test_each_run_is_tracked_whole(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

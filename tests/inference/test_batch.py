@@ -18,11 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from nlp_rnn.cli import main
-from nlp_rnn.config import parse
-from nlp_rnn.corpora.example import Example, Kind
 from nlp_rnn.inference import inputs, outputs
+from nlp_rnn.inference.bundle import Bundle
 from nlp_rnn.inference.predictor import Predictor
-from tests.conftest import prepared, same_everywhere
 
 TEXTS = [
     "good , not bad at all",
@@ -35,78 +33,17 @@ TASKS = ("classification", "tagging", "language_modelling")
 FORMATS = (".txt", ".csv", ".tsv", ".jsonl", ".parquet")
 
 
-def write_untrained(folder: Path, task: str, kind: Kind, examples: list[Example]) -> Path:
-    from nlp_rnn.inference.bundle import write_bundle
-    from nlp_rnn.models.network import network
-
-    dataset = prepared(folder / "data", same_everywhere(kind, examples))
-    experiment = parse(
-        {
-            "datasets": {
-                "list": {
-                    "source": "files",
-                    "train": "x",
-                    "format": {"labelled": "csv", "tagged": "conll", "text": "text"}[kind],
-                }
-            },
-            "experiments": {
-                "mine": {
-                    "task": task,
-                    "dataset": "list",
-                    "embeddings": {"kind": "learned", "dimension": 8, "scale": 1.0},
-                    "model": {"units": 8},
-                    "training": {},
-                }
-            },
-        },
-        Path("params.yaml"),
-    ).experiment("mine")
-    labels = [] if kind == "text" else dataset.labels
-    model = network(experiment, len(dataset.vocabulary), len(labels))
-    write_bundle(folder / task, "mine", experiment, model, dataset, {"backend": None}, {})
-    return folder / task
-
-
-@pytest.fixture(scope="session")
-def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """An untrained bundle for each task."""
-    import keras
-
-    keras.utils.set_random_seed(1)
-    folder = tmp_path_factory.mktemp("bundles")
-    reviews = [
-        Example(text="good , not bad at all", label="positive"),
-        Example(text="a bad film", label="negative"),
-    ]
-    sentences = [
-        Example(
-            tokens=("Ann", "Lee", "lives", "in", "Rome"), tags=("B-PER", "I-PER", "O", "O", "B-LOC")
-        ),
-        Example(tokens=("New", "York"), tags=("B-LOC", "I-LOC")),
-    ]
-    lines = [Example(text="the cat sleeps"), Example(text="the dog barks")]
-    corpora: list[tuple[str, Kind, list[Example]]] = [
-        ("classification", "labelled", reviews),
-        ("tagging", "tagged", sentences),
-        ("language_modelling", "text", lines),
-    ]
-    return {
-        task: write_untrained(folder / task, task, kind, examples)
-        for task, kind, examples in corpora
-    }
-
-
 @pytest.fixture(autouse=True)
 def loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep loaded models from one test to the next."""
-    load = Predictor.load
+    load = Predictor.of
 
-    def cached(folder: Path) -> Predictor:
-        if folder not in _PREDICTORS:
-            _PREDICTORS[folder] = load(folder)
-        return _PREDICTORS[folder]
+    def cached(bundle: Bundle) -> Predictor:
+        if bundle.folder not in _PREDICTORS:
+            _PREDICTORS[bundle.folder] = load(bundle)
+        return _PREDICTORS[bundle.folder]
 
-    monkeypatch.setattr(Predictor, "load", staticmethod(cached))
+    monkeypatch.setattr(Predictor, "of", staticmethod(cached))
 
 
 _PREDICTORS: dict[Path, Predictor] = {}
@@ -568,10 +505,10 @@ def fault(
 def before_keras(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail where a fault is found only after a model is loaded."""
 
-    def load(folder: Path) -> Predictor:
+    def load(bundle: Bundle) -> Predictor:
         raise AssertionError("loaded a model first")
 
-    monkeypatch.setattr(Predictor, "load", staticmethod(load))
+    monkeypatch.setattr(Predictor, "of", staticmethod(load))
 
 
 @pytest.mark.usefixtures("before_keras")
@@ -721,13 +658,13 @@ def test_file_that_changes_between_the_readings(
 ) -> None:
     """A fault that shows only while predicting is the input's, not the output's."""
     file = write_texts(tmp_path / "in.txt", TEXTS)
-    load = Predictor.load
+    load = Predictor.of
 
-    def spoil(folder: Path) -> Predictor:
+    def spoil(bundle: Bundle) -> Predictor:
         file.write_bytes(b"good\n\xff\n")
-        return load(folder)
+        return load(bundle)
 
-    monkeypatch.setattr(Predictor, "load", staticmethod(spoil))
+    monkeypatch.setattr(Predictor, "of", staticmethod(spoil))
     message = fault(bundles["classification"], file, tmp_path / "out.csv", capfd)
     assert message.startswith(f"error: {file}, line 2: byte 0xff")
 

@@ -1,0 +1,142 @@
+"""Bundles: what is saved predicts the same elsewhere; what is broken is named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import write_untrained
+
+from nlp_rnn.corpora.example import Example
+from nlp_rnn.errors import UserError
+from nlp_rnn.inference.bundle import WEIGHTS, Bundle
+from nlp_rnn.inference.forward import softmax
+from nlp_rnn.inference.generation import next_distribution
+from nlp_rnn.inference.predictor import Predictor
+
+TASKS = ("classification", "tagging", "language_modelling")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_copied_bundle_predicts_the_same(
+    bundles: dict[str, Path], tmp_path: Path, task: str
+) -> None:
+    shutil.copytree(bundles[task], tmp_path / "elsewhere")
+    texts = ["Ann Lee lives in Rome", "good , not bad", "the dog"]
+    here, there = (
+        list(Predictor.load(folder).predict(texts))
+        for folder in (bundles[task], tmp_path / "elsewhere")
+    )
+    assert here == there
+
+
+def test_saved_weights_are_those_that_were_trained(tmp_path: Path, reviews: list[Example]) -> None:
+    from nlp_rnn.models.network import network
+
+    folder = write_untrained(tmp_path / "b", "classification", "labelled", reviews)
+    bundle = Bundle.open(folder)
+    model = network(bundle.experiment, len(bundle.vocabulary), len(bundle.labels))
+    restored = bundle.network()
+    shapes = [w.shape for w in model.get_weights()]
+    assert [w.shape for w in restored.get_weights()] == shapes
+    ids = np.array([[2, 3, 4]], np.int32)
+    model.set_weights(restored.get_weights())
+    np.testing.assert_allclose(model.predict_on_batch(ids), restored.predict_on_batch(ids))
+
+
+def test_a_bundle_holds_no_pickle(bundles: dict[str, Path]) -> None:
+    for folder in bundles.values():
+        suffixes = {file.suffix for file in folder.iterdir()}
+        assert suffixes == {".json", ".h5"}
+
+
+def break_json(file: Path, **changes: Any) -> None:
+    data = json.loads(file.read_text())
+    file.write_text(json.dumps(data | changes))
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "words"),
+    [
+        ("bundle.json", lambda f: f.unlink(), ["no complete model bundle"]),
+        ("bundle.json", lambda f: f.write_text("{"), ["not valid JSON"]),
+        ("bundle.json", lambda f: f.write_text("{}"), ["not a model bundle"]),
+        ("bundle.json", lambda f: break_json(f, format=99), ["format 99"]),
+        ("bundle.json", lambda f: break_json(f, experiment={"task": "x"}), ["not a model bundle"]),
+        ("tokenizer.json", lambda f: f.unlink(), ["no such file"]),
+        ("tokenizer.json", lambda f: break_json(f, unit="sentence"), ["no tokenizer"]),
+        ("vocabulary.json", lambda f: f.write_text("[]"), ["not a vocabulary"]),
+        ("labels.json", lambda f: f.unlink(), ["no such file"]),
+        (WEIGHTS, lambda f: f.unlink(), ["no such file"]),
+        (WEIGHTS, lambda f: f.write_bytes(f.read_bytes()[:-9]), ["damaged"]),
+    ],
+)
+def test_a_broken_piece_is_named(
+    bundles: dict[str, Path], tmp_path: Path, file: str, damage: Any, words: list[str]
+) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(bundles["classification"], folder)
+    damage(folder / file)
+    with pytest.raises(UserError) as error:
+        Bundle.open(folder)
+    for word in [str(folder / file), *words]:
+        assert word in str(error.value)
+
+
+def test_weights_that_do_not_fit_are_named(bundles: dict[str, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(bundles["classification"], folder)
+    data = json.loads((folder / "bundle.json").read_text())
+    data["experiment"]["model"]["units"] = 9
+    (folder / "bundle.json").write_text(json.dumps(data))
+    with pytest.raises(UserError, match=r"model\.weights\.h5: does not fit bundle\.json"):
+        Bundle.open(folder).network()
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such model folder"):
+        Bundle.open(tmp_path / "nowhere")
+
+
+def test_lines_are_scored_by_the_chain_rule(bundles: dict[str, Path]) -> None:
+    """Against logits step by step, in batches with lines of other lengths."""
+    predictor = Predictor.load(bundles["language_modelling"])
+    vocabulary = predictor.bundle.vocabulary
+    lines = ["the cat sleeps", "the dog barks the cat sleeps the dog", ""]
+    for line, prediction in zip(lines, predictor.predict(lines), strict=True):
+        targets = [*vocabulary.encode(line.split()), vocabulary.end_index]
+        states: Any = [np.zeros((1, 8), np.float32)] * 2
+        token, total = vocabulary.end_index, 0.0
+        for target in targets:
+            ids = np.array([[token]], np.int32)
+            logits, *states = predictor.network.predict_on_batch([ids, *states])
+            total += float(np.log(softmax(logits[0, -1])[target]))
+            token = target
+        assert prediction["log_probability"] == pytest.approx(total, rel=1e-5)
+        assert prediction["tokens"] == len(targets)
+        assert prediction["perplexity"] == pytest.approx(np.exp(-total / len(targets)), rel=1e-5)
+
+
+def test_the_sampling_distribution() -> None:
+    logits = np.array([[9.0, 9.0, 1.0, 2.0, 0.0]])
+    plain = next_distribution(logits, 1.0)
+    np.testing.assert_allclose(plain[0, 2:], softmax(logits[:, 2:])[0])
+    assert plain[0, :2].tolist() == [0, 0]
+    np.testing.assert_allclose(next_distribution(logits, 0.5)[0, 2:], softmax(2 * logits[:, 2:])[0])
+    assert next_distribution(logits, 0)[0].tolist() == [0, 0, 0, 1, 0]
+
+
+def test_examples_longer_than_the_limit_are_cut_as_in_training(
+    tmp_path: Path, reviews: list[Example]
+) -> None:
+    folder = write_untrained(tmp_path / "b", "classification", "labelled", reviews)
+    data = json.loads((folder / "bundle.json").read_text())
+    data["experiment"]["training"]["max_length"] = 2
+    (folder / "bundle.json").write_text(json.dumps(data))
+    predictor = Predictor.load(folder)
+    short, long = predictor.predict(["good film", "good film at all , not bad"])
+    assert short["probability"] == pytest.approx(long["probability"], rel=1e-6)
