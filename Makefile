@@ -12,7 +12,7 @@ ACTIVATE := . $(VENV)/bin/activate
 
 help: ## show this help
 	@echo "Usage: make TARGET"
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1|/' | column -t -s '|'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
 	@echo
 	@echo "Real data: set NLP_RNN_DATA to a folder of data sets, activate $(VENV), then for example"
 	@echo "  dvc repro real/dvc.yaml:evaluate@imdb-bilstm"

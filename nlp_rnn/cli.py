@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -76,7 +77,7 @@ def _generate(options: argparse.Namespace) -> None:
 
 def _positive(text: str) -> float:
     value = float(text)
-    if not value >= 0:
+    if not (math.isfinite(value) and value >= 0):
         raise argparse.ArgumentTypeError(f"expected a number of 0 or more, found {text}")
     return value
 
@@ -85,6 +86,13 @@ def _count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, found {text}")
+    return value
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number of 0 or more, found {text}")
     return value
 
 
@@ -156,7 +164,7 @@ def parser() -> argparse.ArgumentParser:
         "(default: 1)",
     )
     generate.add_argument("--samples", type=_count, default=1, help="texts (default: 1)")
-    generate.add_argument("--seed", type=int, default=None, help="for the same text every time")
+    generate.add_argument("--seed", type=_seed, default=None, help="for the same text every time")
     generate.set_defaults(action=_generate)
     return top
 

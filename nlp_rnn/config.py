@@ -47,7 +47,7 @@ def _impossible(message: str) -> PydanticCustomError:
 class Section(BaseModel):
     """A mapping of ``params.yaml``; unknown keys are errors with the nearest valid name."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -72,9 +72,16 @@ class TokenizerParameters(Section):
     """``zero`` writes every decimal digit as 0."""
     unicode: Literal["NFC", "NFKC", "none"] = "NFC"
     html_breaks: bool = False
-    """``true`` reads ``<br />`` as a space and HTML entities as their characters."""
+    """``true`` reads ``<br />`` as a space and, but for subwords, HTML entities as their
+    characters."""
     bad_bytes: Literal["error", "replace"] = "error"
     """What undecodable UTF-8 is: an error naming its line, or U+FFFD."""
+
+    @model_validator(mode="after")
+    def _breaks_are_between_words(self) -> TokenizerParameters:
+        if self.html_breaks and self.unit == "character":
+            raise _impossible("html_breaks is for words and subwords, not for unit: character")
+        return self
 
 
 class VocabularyParameters(Section):
@@ -122,6 +129,7 @@ class GrammarDataset(DatasetSection):
     source: Literal["grammar"]
     corpus: Literal["reviews", "parts_of_speech", "entities", "text"]
     sizes: GrammarSizes
+    tokenizer: TokenizerParameters = TokenizerParameters(unit="whitespace", lowercase=False)
 
     @property
     def kind(self) -> Kind:
@@ -130,12 +138,17 @@ class GrammarDataset(DatasetSection):
 
     @model_validator(mode="after")
     def _tokens_are_the_grammars_own(self) -> GrammarDataset:
+        """The optimum is that of the grammar's own words, so a tokenizer must not change them."""
         units = self.tokenizer
-        same = units.unit in ("whitespace", "character") and units.digits == "keep"
-        if self.corpus == "text" and not (same and not units.lowercase):
+        if units.unit != "whitespace" and not (units.unit == "character" and self.corpus == "text"):
             raise _impossible(
-                "the optimum of corpus text is known for tokenizer {unit: whitespace, lowercase: "
-                "false} or {unit: character, lowercase: false}, with digits kept"
+                f"tokenizer.unit of the built-in corpus {self.corpus} is 'whitespace'"
+                + (" or 'character'" if self.corpus == "text" else "")
+            )
+        if units.lowercase and self.corpus in ("entities", "text"):
+            raise _impossible(
+                f"tokenizer.lowercase of the built-in corpus {self.corpus} is false, or its known "
+                "optimum would be of other words"
             )
         return self
 
@@ -174,6 +187,11 @@ class FilesDataset(DatasetSection):
             raise _impossible("tag_column of format conllu is 'upos' or 'xpos', not a number")
         if self.format == "conll" and isinstance(self.tag_column, str):
             raise _impossible("tag_column of format conll is a column number, not a name")
+        tag_column = -1 if self.tag_column is None else self.tag_column
+        if self.format == "conll" and self.word_column == tag_column:
+            raise _impossible("word_column and tag_column are the same column")
+        if self.tag_column is not None and self.format not in TAGGED_FORMATS:
+            raise _impossible(f"tag_column needs format conll or conllu, not {self.format}")
         if self.scheme is not None and self.format != "conll":
             raise _impossible(f"scheme needs format conll, not {self.format}")
         return self
@@ -266,7 +284,7 @@ class ScheduleParameters(Section):
     kind: Literal["constant", "cosine", "exponential", "plateau"] = "constant"
     decay: float = Field(default=0.5, gt=0, lt=1)
     """exponential and plateau: the factor of one decay."""
-    start: int = Field(default=0, ge=0)
+    start: int = Field(default=1, ge=0)
     """exponential: epochs before the first decay (Zaremba et al. 2014 use 4)."""
 
 
@@ -460,6 +478,24 @@ def _key(location: tuple[int | str, ...], data: Any) -> str:
     return ".".join(keys)
 
 
+def _union_fault(key: str, error: Any) -> str:
+    """What is wrong with the key that says which kind of section this is."""
+    section, discriminator = error["input"], error["ctx"]["discriminator"].strip("'")
+    valid = {
+        "source": ("grammar", "files", "tfds"),
+        "kind": ("learned", "pretrained"),
+        "task": tuple(KIND_OF_TASK),
+    }[discriminator]
+    if discriminator in section:
+        found = section[discriminator]
+        return f"{key}.{discriminator}: no such {discriminator} {found!r}; " + nearest(
+            str(found), valid
+        )
+    close = difflib.get_close_matches(discriminator, [str(name) for name in section], n=1)
+    hint = f"unknown parameter '{close[0]}'; did you mean '{discriminator}'?" if close else ""
+    return f"{key}: " + (hint or f"needs {discriminator}, one of: {', '.join(valid)}")
+
+
 def parse(data: Any, file: Path) -> Parameters:
     """Validate the mapping read from ``file``; UserError names the first key at fault."""
     if not isinstance(data, Mapping):
@@ -470,6 +506,8 @@ def parse(data: Any, file: Path) -> Parameters:
         first = error.errors()[0]
         key = _key(first["loc"], data)
         message = first["msg"]
+        if first["type"].startswith("union_tag"):
+            raise UserError(f"{file}: {_union_fault(key, first)}") from None
         if first["type"] not in ("impossible", "missing"):
             message += f" (found {first['input']!r})"
         raise UserError(f"{file}: {key + ': ' if key else ''}{message}") from None
@@ -484,7 +522,7 @@ def load(file: Path = PARAMS_FILE) -> Parameters:
         UserError: the file is missing, is no YAML, or a key in it is wrong.
     """
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
         with file.open(encoding="utf-8") as stream:
@@ -498,4 +536,9 @@ def load(file: Path = PARAMS_FILE) -> Parameters:
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise UserError(f"{file}, line {line}: not valid YAML: {error.problem}") from None
+    except YAMLError as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{file}: not valid YAML: {reason}") from None
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
     return parse(data, file)

@@ -21,9 +21,30 @@ def _explained(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
+        if error.filename and not str(error.filename).startswith(str(target.parent)):
+            raise UserError(f"{error.filename}: cannot be read or written ({reason})") from None
         raise UserError(
             f"{target}: cannot be written ({reason}); free space, or choose another folder"
         ) from None
+
+
+def _partial(target: Path) -> Path:
+    """A temporary name beside ``target``; what killed processes left there is removed."""
+    for left in target.parent.glob(f".{target.name}.*.partial"):
+        process = left.name.removesuffix(".partial").rpartition(".")[2]
+        if process.isdecimal() and not _alive(int(process)):
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+    return target.with_name(f".{target.name}.{os.getpid()}.partial")
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @contextmanager
@@ -33,7 +54,7 @@ def whole_file(target: Path) -> Iterator[Path]:
     Raises:
         UserError: the folder cannot be written, or the disk is full.
     """
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    partial = _partial(target)
     try:
         with _explained(target):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +71,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
     Raises:
         UserError: the folder cannot be written, or the disk is full.
     """
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    partial = _partial(target)
     try:
         with _explained(target):
             shutil.rmtree(partial, ignore_errors=True)

@@ -6,25 +6,29 @@ Heavy modules are imported inside, so that a mistake in the parameters answers a
 from __future__ import annotations
 
 import csv
+import itertools
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nlp_rnn import backend, paths
-from nlp_rnn.config import GrammarDataset, load
+from nlp_rnn.config import GrammarDataset, Parameters, load
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, whole_file, write_json
+from nlp_rnn.process import log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from nlp_rnn.inference.bundle import Bundle
+    from nlp_rnn.models.network import AnyExperiment
     from nlp_rnn.tasks.task import Evaluation
+    from nlp_rnn.text.prepared import PreparedDataset
+    from nlp_rnn.text.vocabulary import Vocabulary
+    from nlp_rnn.tracking import Run
     from nlp_rnn.training.checkpoint import Progress
-
-
-def _log(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
 
 
 def download(name: str) -> None:
@@ -53,21 +57,27 @@ def prepare(name: str) -> None:
         return iter(tqdm(examples, desc=name, unit=" examples", disable=not sys.stderr.isatty()))
 
     corpus = with_all_splits(open_corpus(name, dataset), dataset.split, dataset.seed)
-    folder = paths.prepared(name)
-    card = prepare_dataset(name, corpus, dataset.tokenizer, dataset.vocabulary, folder, progress)
-    if isinstance(dataset, GrammarDataset):
-        from nlp_rnn.corpora import grammar
-        from nlp_rnn.text.vocabulary import Vocabulary
 
+    def optimum(vocabulary: Vocabulary) -> dict[str, float]:
+        from nlp_rnn.corpora import grammar
+
+        assert isinstance(dataset, GrammarDataset)
         unit: Literal["word", "character"]
         unit = "character" if dataset.tokenizer.unit == "character" else "word"
-        vocabulary = frozenset(Vocabulary.load(folder / "vocabulary.json").types)
-        write_json(
-            folder / "optimum.json",
-            grammar.optimum(dataset.corpus, list(corpus.read("test")), vocabulary, unit),
-        )
+        known = frozenset(vocabulary.types)
+        return grammar.optimum(dataset.corpus, list(corpus.read("test")), known, unit)
+
+    card = prepare_dataset(
+        name,
+        corpus,
+        dataset.tokenizer,
+        dataset.vocabulary,
+        paths.prepared(name),
+        progress,
+        optimum if isinstance(dataset, GrammarDataset) else None,
+    )
     for split, counts in card["splits"].items():
-        _log(
+        log(
             f"{name} {split}: {counts['sentences']:,} examples, {counts['tokens']:,} tokens, "
             f"{counts['unknown_rate']:.2%} unknown"
         )
@@ -83,22 +93,61 @@ def embed(name: str) -> None:
 
     dataset = PreparedDataset(paths.prepared(experiment.dataset))
     coverage = write_initial(
-        paths.embeddings(name), experiment.embeddings, dataset.vocabulary, parameters.seed
+        paths.embeddings(name),
+        experiment.embeddings,
+        dataset.vocabulary,
+        parameters.seed,
+        dataset.card["data_sha256"],
     )
     if "type_coverage" in coverage:
-        _log(
+        log(
             f"{name}: vectors for {coverage['type_coverage']:.1%} of types, "
             f"{coverage['token_coverage']:.1%} of tokens"
         )
+
+
+def _initial_vectors(name: str, experiment: AnyExperiment, dataset: PreparedDataset) -> Any:
+    """The vectors that ``embed`` wrote, if they are for this data and these parameters."""
+    import numpy as np
+
+    folder = paths.embeddings(name)
+    mend = f"write them again: dvc repro embed@{name}"
+    coverage = read_json(folder / "coverage.json", mend)
+    if coverage.get("data_sha256") != dataset.card["data_sha256"]:
+        raise UserError(f"{folder}: the vectors are for other data; {mend}")
+    if coverage.get("dimension") != experiment.embeddings.dimension:
+        raise UserError(f"{folder}: the vectors have another dimension; {mend}")
+    try:
+        return np.load(folder / "vectors.npy", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        raise UserError(f"{folder / 'vectors.npy'}: missing or broken; {mend}") from None
+
+
+@contextmanager
+def _only_one(folder: Path, name: str) -> Iterator[None]:
+    """Keep a second training of the same experiment away from its checkpoint."""
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "lock", timeout=0):
+            yield
+    except Timeout:
+        raise UserError(
+            f"{folder}: another process is training {name}; wait for it, or end it"
+        ) from None
 
 
 def train(name: str) -> None:
     """Train an experiment's model; an interrupted training goes on where it was."""
     parameters = load()
     experiment = parameters.experiment(name)
-    backend_name = backend.select(parameters.backend)
+    with _only_one(paths.checkpoints(name), name):
+        _train(name, parameters, experiment)
 
-    import numpy as np
+
+def _train(name: str, parameters: Parameters, experiment: AnyExperiment) -> None:
+    backend_name = backend.select(parameters.backend)
 
     from nlp_rnn import tracking
     from nlp_rnn.evaluation.plots import loss_curves, save
@@ -113,24 +162,24 @@ def train(name: str) -> None:
     started = time.time()
     backend.deterministic(parameters.seed)
     dataset = PreparedDataset(paths.prepared(experiment.dataset))
-    vectors_file = paths.embeddings(name) / "vectors.npy"
-    vectors = np.load(vectors_file, allow_pickle=False)
+    vectors = _initial_vectors(name, experiment, dataset)
     work = task(experiment, dataset, parameters.seed)
     network = work.network(vectors)
     objective = compiled(work.objective(network), experiment.training)
     identity = fingerprint(
         experiment.model_dump(),
         dataset.card["data_sha256"],
-        sha256(vectors_file),
+        sha256(paths.embeddings(name) / "vectors.npy"),
         parameters.seed,
         backend_name,
     )
     checkpoint = Checkpoint(paths.checkpoints(name), identity)
-    previous = checkpoint.load()
     notes = paths.checkpoints(name) / "run.json"
-    run_id = read_json(notes, "start anew")["run_id"] if previous and notes.exists() else None
+    begun = read_json(notes, "delete it") if notes.exists() else {}
+    run_id = begun["run_id"] if begun.get("fingerprint") == identity else None
     with tracking.run(parameters.tracking.experiment, name, run_id, missing="new") as run:
-        write_json(notes, {"run_id": run.id})
+        log(f"MLflow run {run.url}")
+        write_json(notes, {"run_id": run.id, "fingerprint": identity})
         run.log_parameters(
             {
                 "backend": backend_name,
@@ -140,6 +189,7 @@ def train(name: str) -> None:
             }
         )
         run.log_data(dataset.card)
+        previous = checkpoint.load()
         if previous:
             # A run killed between its checkpoint and its log lacks an epoch here.
             logged = run.steps("validation/loss")
@@ -211,52 +261,79 @@ def evaluate(name: str) -> None:
     """Judge a trained model on the test split, beside its baselines and the known optimum."""
     parameters = load()
     experiment = parameters.experiment(name)
-    backend.select(parameters.backend)
 
     from nlp_rnn import tracking
-    from nlp_rnn.evaluation.metrics import confusion, is_entity_scheme
-    from nlp_rnn.evaluation.plots import confusion_picture, save
-    from nlp_rnn.evaluation.report import markdown, rows_of
     from nlp_rnn.inference.bundle import Bundle
-    from nlp_rnn.tasks.registry import task
     from nlp_rnn.text.prepared import PreparedDataset
 
     bundle = Bundle.open(paths.bundle(name))
     dataset = PreparedDataset(paths.prepared(experiment.dataset))
-    started = time.perf_counter()
-    result = task(experiment, dataset, parameters.seed).evaluate(bundle.network())
-    record = read_json(paths.run_record(name), f"train again: dvc repro -f train@{name}")
-    training = {k: bundle.figures[k] for k in ("epochs", "best_epoch", "seconds")}
-    training["tokens_per_second"] = bundle.figures["tokens_per_second"]
-    figures = {
+    mend = f"train again: dvc repro train@{name}"
+    if bundle.provenance.get("data_sha256") != dataset.card["data_sha256"]:
+        raise UserError(f"{bundle.folder}: was trained on other data; {mend}")
+    if bundle.experiment != experiment:
+        raise UserError(f"{bundle.folder}: was trained with other parameters; {mend}")
+    record = read_json(paths.run_record(name), mend)
+    backend.select(parameters.backend)
+
+    from nlp_rnn.tasks.registry import task
+
+    with tracking.run(parameters.tracking.experiment, name, record["run_id"]) as run:
+        started = time.perf_counter()
+        result = task(experiment, dataset, parameters.seed).evaluate(bundle.network())
+        seconds = time.perf_counter() - started
+        figures = _test_figures(bundle, dataset, result, seconds)
+        _log_evaluation(run, name, experiment, figures, result)
+        run.log_model(paths.bundle(name), name, _example_texts(dataset))
+    write_json(paths.metrics(name), figures)
+
+
+def _test_figures(
+    bundle: Bundle, dataset: PreparedDataset, result: Evaluation, seconds: float
+) -> dict[str, Any]:
+    """What ``metrics/<experiment>.json`` holds."""
+    from nlp_rnn.evaluation.metrics import is_entity_scheme
+
+    training = ("epochs", "best_epoch", "seconds", "tokens_per_second")
+    return {
         "test": result.test,
         "baselines": result.baselines,
         "optimum": dataset.optimum,
-        "training": training,
+        "training": {figure: bundle.figures[figure] for figure in training},
         "model": {
-            "task": experiment.task,
+            "task": bundle.experiment.task,
             "parameters": bundle.figures["parameters"],
             "entities": is_entity_scheme(bundle.labels),
         },
-        "evaluation": {"seconds": time.perf_counter() - started},
+        "evaluation": {"seconds": seconds},
     }
+
+
+def _log_evaluation(
+    run: Run, name: str, experiment: AnyExperiment, figures: dict[str, Any], result: Evaluation
+) -> None:
+    """Figures, pictures and the worst predictions, in MLflow and as files."""
+    from nlp_rnn.evaluation.metrics import confusion
+    from nlp_rnn.evaluation.plots import confusion_picture, save
+    from nlp_rnn.evaluation.report import markdown, rows_of
+
     folder = paths.evaluation_plots(name)
-    with tracking.run(parameters.tracking.experiment, name, record["run_id"]) as run:
-        run.describe(f"{markdown(rows_of(name, figures))}\n\n`{experiment.model!r}`")
-        run.log_metrics({k: figures[k] for k in ("test", "baselines", "optimum", "evaluation")})
-        if result.labels:
-            _write_confusion(folder / "confusion.csv", result)
-            picture = folder / "confusion.png"
-            matrix = confusion(result.gold, result.predicted, len(result.labels))
-            save(confusion_picture(matrix, result.labels, name), picture)
-            run.log_file(picture, "plots")
-        run.log_table(result.samples, "worst_predictions.json")
-        write_json(folder / "worst_predictions.json", result.samples)
-        examples = [
-            str(sample["text"]) for sample in sorted(result.samples, key=lambda s: len(s["text"]))
-        ]
-        run.log_model(paths.bundle(name), name, examples[:2])
-    write_json(paths.metrics(name), figures)
+    run.describe(f"{markdown(rows_of(name, figures))}\n\n`{experiment.model!r}`")
+    run.log_metrics({k: figures[k] for k in ("test", "baselines", "optimum", "evaluation")})
+    if result.labels:
+        _write_confusion(folder / "confusion.csv", result)
+        picture = folder / "confusion.png"
+        matrix = confusion(result.gold, result.predicted, len(result.labels))
+        save(confusion_picture(matrix, result.labels, name), picture)
+        run.log_file(picture, "plots")
+    run.log_table(result.samples, "worst_predictions.json")
+    write_json(folder / "worst_predictions.json", result.samples)
+
+
+def _example_texts(dataset: PreparedDataset) -> list[str]:
+    """Two texts of the test split, as a user of the model would give them."""
+    records = itertools.islice(dataset.split("test").records(), 2)
+    return [record.get("text") or " ".join(record.get("tokens", ())) for record in records]
 
 
 def _write_confusion(file: Path, result: Evaluation) -> None:

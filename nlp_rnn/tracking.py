@@ -25,11 +25,9 @@ import os
 import platform
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import unicodedata
 import warnings
@@ -40,6 +38,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from nlp_rnn.errors import UserError
+from nlp_rnn.process import Terminated, terminable
 
 if TYPE_CHECKING:
     import mlflow
@@ -56,6 +55,7 @@ _TAG_CHARACTERS = 8000
 _PARAMETERS_A_BATCH = 100
 _METRICS_A_BATCH = 1000
 _DIGEST_CHARACTERS = 8  # all that fits beside a data set's name in the table of runs
+_KEY_CHARACTERS = 250
 _QUIET = {
     "GIT_PYTHON_REFRESH": "quiet",  # no warning where git is not installed
     "MLFLOW_DISABLE_TELEMETRY": "true",  # MLflow would call home
@@ -530,12 +530,12 @@ def run(
             )
         status = "FAILED"
         try:
-            with _terminable():
+            with terminable():
                 current = Run(client, opened, new=not found)
                 client.log_dict(current.id, environment(), f"environment/{_stage()}.json")
                 yield current
             status = "FINISHED"
-        except (KeyboardInterrupt, _Terminated):
+        except (KeyboardInterrupt, Terminated):
             status = "KILLED"
             raise
         except SystemExit as error:
@@ -575,30 +575,6 @@ def _find_run(
         f"MLflow run {run_id} {fault} the store {_shown(tracking_uri())}; set MLFLOW_TRACKING_URI "
         f"to the store that holds it, or train again with: dvc repro -f train@{name}"
     )
-
-
-class _Terminated(SystemExit):
-    """The process was asked to end by SIGTERM."""
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM, as sent by ``timeout``, Docker or Slurm, unwind the block as Ctrl-C does."""
-
-    def leave(number: int, frame: Any) -> None:
-        raise _Terminated(128 + number)
-
-    ours = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    )
-    if ours:
-        signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        if ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 # --- what a run records about itself ------------------------------------------------------
@@ -724,12 +700,23 @@ def _flat_metrics(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _safe_key(key: str) -> str:
-    """``key`` with every character that MLflow forbids spelt out, e.g. ``f1/COMMA``."""
+    """``key`` with every character that MLflow forbids spelt out, e.g. ``f1/COMMA``.
+
+    A key that MLflow would take for a path out of its place has its slashes spelt out too; one
+    that is too long is cut and ends in a hash.
+    """
 
     def spelt(match: re.Match[str]) -> str:
         return unicodedata.name(match[0], f"U+{ord(match[0]):04X}").replace("+", " ")
 
-    return re.sub(r"[^/\w.\- :]", spelt, key)
+    safe = re.sub(r"[^/\w.\- :]", spelt, key)
+    first, *rest = safe.split("/")
+    if any(part.strip(".") == "" for part in rest):
+        safe = "/".join([first, "SOLIDUS".join(rest)])
+    if len(safe) > _KEY_CHARACTERS:
+        digest = hashlib.sha256(key.encode()).hexdigest()[:8]
+        safe = f"{safe[: _KEY_CHARACTERS - 9]}-{digest}"
+    return safe
 
 
 def _text(value: Any) -> str:

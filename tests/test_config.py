@@ -93,21 +93,30 @@ def test_defaults_fill_what_is_not_given() -> None:
         ("experiments.sentiment.embeddings", {"kind": "learnt"}, ["embeddings", "learnt"]),
         ("experiments.sentiment.training.learning_rate", float("inf"), ["learning_rate", "finite"]),
         ("datasets.reviews.sizes.train", 0, ["datasets.reviews.sizes.train", "greater"]),
-        ("datasets.reviews.corpus", "entities", ["unit: 'character'", "use 'word'"]),
+        ("datasets.reviews.corpus", "entities", ["tokenizer.unit", "corpus entities"]),
         ("datasets.text.tag_column", "upos", ["datasets.text"]),
         ("datasets.text.scheme", "BIO", ["datasets.text", "scheme needs format conll"]),
         ("datasets.bad name", {"source": "files", "format": "text", "train": "x"}, ["bad name"]),
         ("backend", "theano", ["backend", "'tensorflow'"]),
+        ("datasets.text.source", None, ["datasets.text", "needs source, one of: grammar, files"]),
+        ("datasets.text.source", "file", ["datasets.text.source", "did you mean 'files'"]),
+        ("datasets.text.sauce", "files", ["unknown parameter 'sauce'", "'source'"]),
+        ("experiments.sentiment.training.epochs", True, ["training.epochs", "True"]),
+        ("experiments.sentiment.training.epochs", "3", ["training.epochs", "'3'"]),
+        ("experiments.sentiment.training.select", "f1", ["select of a classifier"]),
+        ("experiments.language.training.select", "accuracy", ["select of a language model"]),
+        ("datasets.text.tokenizer", {"unit": "character", "html_breaks": True}, ["html_breaks"]),
+        ("datasets.text.word_column", -1, ["same column"]),
     ],
 )
 def test_a_mistake_names_its_key_and_the_mend(path: str, value: Any, words: list[str]) -> None:
-    if path == "datasets.text.tag_column":
-        data = changed("datasets.text.format", "conll")
-        data["datasets"]["text"]["tag_column"] = "upos"
-    else:
-        data = changed(path, value)
+    data = changed(path, value)
+    if path in ("datasets.text.tag_column", "datasets.text.word_column"):
+        data["datasets"]["text"]["format"] = "conll"
     if path == "datasets.reviews.corpus":
-        data["datasets"]["reviews"]["tokenizer"] = {"unit": "character"}
+        data["datasets"]["reviews"]["tokenizer"] = {"unit": "character", "lowercase": False}
+    if path == "datasets.text.sauce":
+        del data["datasets"]["text"]["source"]
     with pytest.raises(UserError) as error:
         parse(data, FILE)
     message = str(error.value)

@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 from nlp_rnn import stages
 from nlp_rnn.cli import main
 from nlp_rnn.errors import UserError
+from nlp_rnn.inference.bundle import WEIGHTS
 
 PROJECT = Path(__file__).parents[1]
 
@@ -269,7 +270,7 @@ def test_a_training_killed_with_sigkill_goes_on_and_ends_with_the_same_weights(
     one, other = (
         json.loads((p / "models/words/bundle.json").read_text()) for p in (project, tmp_path)
     )
-    assert one["weights_sha256"] == other["weights_sha256"]
+    assert one["sha256"][WEIGHTS] == other["sha256"][WEIGHTS]
     assert not checkpoint.exists()
 
     import mlflow

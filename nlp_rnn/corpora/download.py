@@ -62,13 +62,19 @@ def ensure(file: Path, url: str | None, checksum: str | None, key: str) -> None:
     """Make sure that ``file`` exists, downloading it from ``url`` when it does not.
 
     Args:
-        checksum: SHA-256 that a download must have; None accepts any.
+        checksum: SHA-256 that the file must have; None accepts any.
         key: the parameter that names the file, for messages.
 
     Raises:
         UserError: missing and not downloadable, or the checksum differs.
     """
     if file.exists():
+        found = sha256(file) if checksum is not None else None
+        if found != checksum:
+            raise UserError(
+                f"{file}: its SHA-256 is {found}, but {key} expects {checksum}; put the right file "
+                "there, or correct the checksum"
+            )
         return
     by_hand = f"put the file there, or set NLP_RNN_DATA to the folder that {key} is relative to"
     if url is None:

@@ -42,6 +42,8 @@ def _label(value: object, where: str, column: str) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, str) and value.strip():
+        if len(value.splitlines()) > 1:
+            raise UserError(f"{where}: column '{column}': a label has a line break: {value!r}")
         return value
     if value is None or value == "":
         found = "null" if value is None else "nothing"

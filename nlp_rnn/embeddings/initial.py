@@ -12,7 +12,8 @@ from nlp_rnn.config import LearnedEmbeddings, PretrainedEmbeddings
 from nlp_rnn.corpora import data_folder
 from nlp_rnn.corpora.download import ensure
 from nlp_rnn.embeddings.glove import open_vectors, read_vectors
-from nlp_rnn.files import whole_folder, write_json
+from nlp_rnn.errors import UserError
+from nlp_rnn.files import sha256, whole_folder, write_json
 from nlp_rnn.text.vocabulary import PAD_INDEX, Vocabulary
 
 Matrix = NDArray[np.float32]
@@ -34,11 +35,11 @@ def pretrained(
 ) -> tuple[Matrix, dict[str, Any]]:
     """Vectors from a GloVe file; missing words are drawn to its mean and spread.
 
-    A word is looked up as it is, then in lower case. Coverage counts types, and tokens of
-    the training split.
+    A word is looked up as it is, then in lower case. Coverage counts types that are words, and
+    tokens of the training split.
 
     Raises:
-        UserError: see :func:`~nlp_rnn.embeddings.glove.read_vectors`.
+        UserError: see :func:`~nlp_rnn.embeddings.glove.read_vectors`; no word is found.
     """
     archive = folder / parameters.file.partition("!")[0]
     ensure(archive, parameters.url, parameters.sha256, "embeddings.file")
@@ -56,13 +57,19 @@ def pretrained(
             matrix[i] = vector
             types += 1
             tokens += vocabulary.counts[i]
+    if not types:
+        raise UserError(
+            f"{folder / parameters.file}: has a vector for no word of the data; is it of another "
+            "language, or are its words written another way?"
+        )
     return matrix, {
         "kind": "pretrained",
         "file": parameters.file,
+        "file_sha256": sha256(archive),
         "words_in_file": vectors.words,
         "types": len(vocabulary),
         "types_found": types,
-        "type_coverage": types / len(vocabulary),
+        "type_coverage": types / vocabulary.words,
         "token_coverage": tokens / max(sum(vocabulary.counts), 1),
     }
 
@@ -72,13 +79,19 @@ def write_initial(
     parameters: LearnedEmbeddings | PretrainedEmbeddings,
     vocabulary: Vocabulary,
     seed: int,
+    data_sha256: str,
 ) -> dict[str, Any]:
-    """Write ``vectors.npy`` ``(types, dimension)`` and ``coverage.json``; returns the latter."""
+    """Write ``vectors.npy`` ``(types, dimension)`` and ``coverage.json``; returns the latter.
+
+    Args:
+        data_sha256: of the prepared data whose vocabulary it is.
+    """
     if isinstance(parameters, LearnedEmbeddings):
         matrix, coverage = learned(parameters, vocabulary, seed)
     else:
         matrix, coverage = pretrained(parameters, vocabulary, seed, data_folder())
     with whole_folder(target) as folder:
         np.save(folder / "vectors.npy", matrix, allow_pickle=False)
+        coverage |= {"dimension": parameters.dimension, "data_sha256": data_sha256}
         write_json(folder / "coverage.json", coverage)
     return coverage

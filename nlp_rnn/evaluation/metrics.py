@@ -87,24 +87,25 @@ def entity_metrics(gold: list[list[str]], predicted: list[list[str]]) -> Metrics
 def tagging_metrics(
     gold: Sequence[NDArray[Any]],
     predicted: Sequence[NDArray[Any]],
-    known: Sequence[NDArray[np.bool_]],
     tags: Sequence[str],
+    seen: Sequence[NDArray[np.bool_]] | None = None,
 ) -> Metrics:
-    """Token accuracy overall, on known and on unseen words, and F1.
+    """Token accuracy overall, on words seen in training and on unseen ones, and F1.
 
     Args:
         gold: tag indices of each sentence.
         predicted: likewise.
-        known: whether each word has a vocabulary entry of its own.
         tags: names of the tags.
+        seen: whether each word occurs in training; None leaves those accuracies out.
 
     ``f1`` is entity micro-F1 for BIO tags, else macro-F1 over the tags.
     """
     flat_gold, flat_predicted = np.concatenate(gold), np.concatenate(predicted)
-    right, seen = flat_gold == flat_predicted, np.concatenate(known)
     metrics = classification_metrics(flat_gold, flat_predicted, tags)
-    metrics["accuracy_known"] = float(right[seen].mean()) if seen.any() else None
-    metrics["accuracy_unseen"] = float(right[~seen].mean()) if not seen.all() else None
+    if seen is not None:
+        right, known = flat_gold == flat_predicted, np.concatenate(seen)
+        metrics["accuracy_known"] = float(right[known].mean()) if known.any() else None
+        metrics["accuracy_unseen"] = float(right[~known].mean()) if not known.all() else None
     if is_entity_scheme(tags):
         named_gold = [[tags[i] for i in sentence] for sentence in gold]
         named_predicted = [[tags[i] for i in sentence] for sentence in predicted]

@@ -53,8 +53,8 @@ def confusion_picture(matrix: NDArray[np.int64], labels: Sequence[str], title: s
     axes = figure.subplots()
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(labels)), labels, rotation=90)
-    axes.set_yticks(range(len(labels)), labels)
+    axes.set_xticks(range(len(labels)), labels, rotation=90, parse_math=False)
+    axes.set_yticks(range(len(labels)), labels, parse_math=False)
     if len(labels) <= 20:
         for (row, column), count in np.ndenumerate(matrix):
             if count:

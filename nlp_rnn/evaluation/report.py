@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json
 
 Row = dict[str, Any]
@@ -20,7 +21,7 @@ def result_row(experiment: str, figures: dict[str, Any], metric: str) -> Row:
     baseline, test = better(baselines), figures["test"][metric]
     optimum = figures.get("optimum", {}).get(metric)
     way = None
-    if optimum is not None:
+    if optimum is not None and optimum != baseline:
         way = (
             (test - baseline) / (optimum - baseline) if HIGHER_IS_BETTER[metric] else test / optimum
         )
@@ -48,13 +49,15 @@ def rows_of(experiment: str, figures: dict[str, Any]) -> list[Row]:
 
 def result_rows(folder: Path) -> list[Row]:
     """The rows of every ``metrics/<experiment>.json`` in ``folder``, by name."""
-    return [
-        row
-        for file in sorted(folder.glob("*.json"))
-        for row in rows_of(
-            file.stem, read_json(file, f"evaluate again: dvc repro -f evaluate@{file.stem}")
-        )
-    ]
+    rows = []
+    for file in sorted(folder.glob("*.json")):
+        mend = f"evaluate again: dvc repro -f evaluate@{file.stem}"
+        figures = read_json(file, mend)
+        try:
+            rows += rows_of(file.stem, figures)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{file}: lacks the figure {error}; {mend}") from None
+    return rows
 
 
 def markdown(rows: Sequence[Row]) -> str:

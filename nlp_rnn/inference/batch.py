@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from tqdm import tqdm
@@ -26,6 +21,7 @@ from nlp_rnn.inference.inputs import (
 )
 from nlp_rnn.inference.outputs import SENTENCES, Writer, check_writable, open_writer
 from nlp_rnn.inference.predictor import Predictor
+from nlp_rnn.process import log, terminable
 
 
 def predict_file(bundle_folder: Path, input: str, output: str, text_column: str) -> None:
@@ -56,16 +52,15 @@ def predict_file(bundle_folder: Path, input: str, output: str, text_column: str)
     predictor = Predictor.of(bundle)
     started = time.perf_counter()
     with (
-        _stopped_by_exception(),
+        terminable(),
         open_writer(output, format, known.columns) as writer,
         _progress("predicting", known.texts) as bar,
     ):
         texts = _predict(predictor, source, writer, bar)
     seconds = time.perf_counter() - started
-    print(
+    log(
         f"{texts:,} text{'' if texts == 1 else 's'} in {seconds:.1f} s, "
-        f"{texts / seconds:,.0f} texts/s",
-        file=sys.stderr,
+        f"{texts / seconds:,.0f} texts/s"
     )
 
 
@@ -97,20 +92,3 @@ def _progress(description: str, total: int | None) -> tqdm[Any]:
         disable=not sys.stderr.isatty(),
         leave=False,
     )
-
-
-@contextmanager
-def _stopped_by_exception() -> Iterator[None]:
-    """Let SIGTERM raise SystemExit, so that what is half written is removed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may set a handler
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    previous = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)

@@ -1,7 +1,7 @@
 """A model bundle: one folder that predicts on any machine, without the training data.
 
 =====================  ==========================================================
-``bundle.json``        format, name, experiment, provenance, validation figures, checksum
+``bundle.json``        format, name, experiment, provenance, validation figures, checksums
 ``tokenizer.json``     the tokenizer's parameters (``subwords.json`` too for subword units)
 ``vocabulary.json``    types and counts
 ``labels.json``        labels or tags (not for language models)
@@ -69,16 +69,19 @@ class Bundle:
                 )
             experiment: AnyExperiment = TypeAdapter(Experiment).validate_python(data["experiment"])
             name, provenance, figures = data["name"], data["provenance"], data["figures"]
-            checksum = data["weights_sha256"]
-        except (KeyError, TypeError, ValidationError) as error:
+            checksums = {str(name): str(value) for name, value in data["sha256"].items()}
+            if not (isinstance(provenance, dict) and isinstance(figures, dict)):
+                raise TypeError("provenance and figures are mappings")
+        except (AttributeError, KeyError, TypeError, ValidationError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"{file}: not a model bundle ({reason}); {MEND}") from None
-        weights = folder / WEIGHTS
-        if not weights.is_file():
-            raise UserError(f"{weights}: no such file; {MEND}")
-        if sha256(weights) != checksum:
-            raise UserError(f"{weights}: damaged, its checksum differs; {MEND}")
-        units = _tokenizer(folder)
+        for part, checksum in checksums.items():
+            if not (folder / part).is_file():
+                raise UserError(f"{folder / part}: no such file; {MEND}")
+            if sha256(folder / part) != checksum:
+                raise UserError(f"{folder / part}: damaged, its checksum differs; {MEND}")
+        units = tokenizer(TokenizerParameters(**read_json(folder / "tokenizer.json", MEND)))
+        units.load(folder)
         labels = (
             []
             if experiment.task == "language_modelling"
@@ -107,17 +110,6 @@ class Bundle:
             reason = str(error).splitlines()[0]
             raise UserError(f"{file}: does not fit bundle.json ({reason}); {MEND}") from None
         return model
-
-
-def _tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer of a bundle, with what it learned."""
-    file = folder / "tokenizer.json"
-    try:
-        units = tokenizer(TokenizerParameters(**read_json(file, MEND)))
-    except (TypeError, ValidationError) as error:
-        raise UserError(f"{file}: no tokenizer ({str(error).splitlines()[0]}); {MEND}") from None
-    units.load(folder)
-    return units
 
 
 def write_bundle(
@@ -149,6 +141,6 @@ def write_bundle(
                 "experiment": experiment.model_dump(),
                 "provenance": provenance,
                 "figures": figures,
-                "weights_sha256": sha256(folder / WEIGHTS),
+                "sha256": {file.name: sha256(file) for file in sorted(folder.iterdir())},
             },
         )

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nlp_rnn.inference.forward import Floats, softmax, zero_states
-from nlp_rnn.inference.predictor import LanguageModelPredictor
+from nlp_rnn.inference.predictor import LanguageModelPredictor, language_model
+from nlp_rnn.text.tokenizers import SUBWORD_SPACE
 from nlp_rnn.text.vocabulary import EOS, PAD_INDEX, UNK_INDEX
+
+Floats = NDArray[np.floating[Any]]
 
 
 def next_distribution(logits: Floats, temperature: float) -> Floats:
@@ -20,11 +23,14 @@ def next_distribution(logits: Floats, temperature: float) -> Floats:
     ``softmax(logits / temperature)`` without ``<pad>`` and ``<unk>``, which are no text;
     temperature 0 puts all probability on the likeliest token.
     """
-    logits = logits.astype(np.float64).copy()
+    logits = logits.astype(np.float64)
     logits[:, [PAD_INDEX, UNK_INDEX]] = -np.inf
+    below_best = logits - logits.max(axis=1, keepdims=True)
     if temperature == 0:
-        return (logits == logits.max(axis=1, keepdims=True)).astype(np.float64)
-    return softmax(logits / temperature)
+        return (below_best == 0).astype(np.float64)
+    with np.errstate(over="ignore"):  # a tiny temperature takes what is below the best to -inf
+        exponentials = np.exp(below_best / temperature)
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 def sample(
@@ -44,6 +50,8 @@ def sample(
     Yields:
         For each step, the next token of every sample.
     """
+    from nlp_rnn.inference.forward import zero_states
+
     vocabulary = predictor.bundle.vocabulary
     rng = np.random.default_rng(seed)
     start = [vocabulary.end_index, *vocabulary.encode(predictor.bundle.tokenizer.tokens(prompt))]
@@ -66,16 +74,14 @@ def generate(
     seed: int | None,
 ) -> None:
     """Print samples from the bundle in ``folder``; a single one streams token by token."""
-    from nlp_rnn.inference.predictor import language_model
-
     predictor = language_model(folder)
-    by_character = predictor.bundle.vocabulary.end != EOS
-    space = "" if by_character else " "
+    unit = predictor.bundle.tokenizer.parameters.unit
+    space = " " if unit in ("word", "whitespace") else ""
     texts = [prompt] * samples
     for tokens in sample(predictor, prompt, length, temperature, samples, seed):
         for i, token in enumerate(tokens):
             before = "" if not texts[i] or texts[i].endswith("\n") else space
-            piece = "\n" if token == EOS else before + token
+            piece = "\n" if token == EOS else before + token.replace(SUBWORD_SPACE, " ")
             if samples == 1:
                 sys.stdout.write(prompt + piece if texts[i] == prompt else piece)
                 sys.stdout.flush()

@@ -182,10 +182,11 @@ PREDICTORS: dict[str, type[Predictor]] = {
 
 def language_model(folder: Path) -> LanguageModelPredictor:
     """Load a bundle that must be a language model; UserError where it is not."""
-    predictor = Predictor.load(folder)
-    if not isinstance(predictor, LanguageModelPredictor):
+    bundle = Bundle.open(folder)
+    if bundle.experiment.task != "language_modelling":
         raise UserError(
-            f"{folder}: a model for {predictor.bundle.experiment.task}; only language models "
-            "generate text"
+            f"{folder}: a model for {bundle.experiment.task}; only language models generate text"
         )
+    predictor = Predictor.of(bundle)
+    assert isinstance(predictor, LanguageModelPredictor)
     return predictor

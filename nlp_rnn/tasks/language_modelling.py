@@ -10,7 +10,7 @@ import numpy as np
 from nlp_rnn.baselines.counts import unigram_loss
 from nlp_rnn.config import LanguageModelTrainingParameters
 from nlp_rnn.evaluation.metrics import language_model_metrics
-from nlp_rnn.inference.forward import losses_of_windows, zero_states
+from nlp_rnn.inference.forward import LOGITS_AT_ONCE, losses_of_windows, zero_states
 from nlp_rnn.models.language_model import scorer
 from nlp_rnn.tasks.task import ERRORS_SHOWN, Evaluation, Task
 from nlp_rnn.text.batches import Batch, count_windows, windows
@@ -18,7 +18,7 @@ from nlp_rnn.training.fit import Row
 from nlp_rnn.training.objective import Objective, TruncatedBPTT
 
 EVALUATION_WINDOW = 256
-"""Steps scored at once; the state is carried, so it changes speed, not figures."""
+"""Most steps scored at once; the state is carried, so it changes speed, not figures."""
 
 
 class LanguageModelling(Task):
@@ -55,6 +55,8 @@ class LanguageModelling(Task):
         """
         ids = self.dataset.split(split).ids
         streams = min(streams, len(ids))
+        fitting = LOGITS_AT_ONCE // (streams * len(self.dataset.vocabulary))
+        window = max(1, min(EVALUATION_WINDOW, fitting))
         rows: list[list[np.ndarray]] = [[] for _ in range(streams)]
 
         def visit(batch: Batch, losses: np.ndarray) -> None:
@@ -63,7 +65,7 @@ class LanguageModelling(Task):
 
         losses_of_windows(
             self.scorer(network),
-            windows(ids, self.dataset.vocabulary.end_index, streams, EVALUATION_WINDOW),
+            windows(ids, self.dataset.vocabulary.end_index, streams, window),
             zero_states(network, streams),
             visit,
         )

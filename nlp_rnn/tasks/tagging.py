@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_rnn.baselines.counts import majority_class, most_frequent_tags
+from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.metrics import is_entity_scheme, tagging_metrics
 from nlp_rnn.inference.forward import probabilities
+from nlp_rnn.models.network import AnyExperiment
 from nlp_rnn.tasks.examples import EVALUATION_BATCH, ExamplesTask
 from nlp_rnn.tasks.task import ERRORS_SHOWN, Evaluation
-from nlp_rnn.text.prepared import Ints, Split
-from nlp_rnn.text.vocabulary import UNK_INDEX
+from nlp_rnn.text.prepared import Ints, PreparedDataset, Split
+from nlp_rnn.text.tokenizers import tokenizer
 from nlp_rnn.training.fit import Row
 from nlp_rnn.training.objective import Objective
 
@@ -29,7 +31,6 @@ class _Judged:
         words: vocabulary indices.
         gold: tag indices.
         best: predicted tag indices.
-        known: whether each word has a vocabulary entry of its own.
         right: probability of each gold tag.
     """
 
@@ -37,7 +38,6 @@ class _Judged:
     words: list[Ints]
     gold: list[Ints]
     best: list[Ints]
-    known: list[NDArray[np.bool_]]
     right: list[NDArray[np.float64]]
 
     @property
@@ -47,7 +47,19 @@ class _Judged:
 
 
 class Tagging(ExamplesTask):
-    """Fit and judge a tagger. Test sentences are never cut."""
+    """Fit and judge a tagger. Test sentences are never cut.
+
+    Raises:
+        UserError: F1 is to select the best epoch, but the tags mark no entities.
+    """
+
+    def __init__(self, experiment: AnyExperiment, dataset: PreparedDataset, seed: int) -> None:
+        super().__init__(experiment, dataset, seed)
+        if self.training.select == "f1" and not is_entity_scheme(dataset.labels):
+            raise UserError(
+                f"training.select: f1 is for entities, but the tags of {experiment.dataset} mark "
+                "none; use accuracy or loss"
+            )
 
     def objective(self, network: keras.Model) -> Objective:
         return Objective(network)
@@ -56,7 +68,7 @@ class Tagging(ExamplesTask):
         if not is_entity_scheme(self.dataset.labels):
             return super().validate(objective)
         result = self._judge(objective.network, "validation")
-        metrics = tagging_metrics(result.gold, result.best, result.known, self.dataset.labels)
+        metrics = tagging_metrics(result.gold, result.best, self.dataset.labels)
         return {
             "validation/loss": result.loss,
             "validation/accuracy": metrics["accuracy"],
@@ -81,7 +93,6 @@ class Tagging(ExamplesTask):
             words,
             gold,
             [sentence.argmax(axis=1) for sentence in predicted],
-            [np.asarray(sentence != UNK_INDEX) for sentence in words],
             right,
         )
 
@@ -95,8 +106,9 @@ class Tagging(ExamplesTask):
             "majority": [np.full_like(tag, majority) for tag in result.gold],
             "most_frequent_tag": [tag_of_word[sentence] for sentence in result.words],
         }
+        seen = self._seen_in_training(split)
         test, *others = (
-            tagging_metrics(result.gold, guess, result.known, tags)
+            tagging_metrics(result.gold, guess, tags, seen)
             for guess in (result.best, *baselines.values())
         )
         return Evaluation(
@@ -107,6 +119,18 @@ class Tagging(ExamplesTask):
             np.concatenate(result.gold),
             np.concatenate(result.best),
         )
+
+    def _seen_in_training(self, split: Split) -> list[NDArray[np.bool_]]:
+        """Whether each word occurs in the training split, be it too rare for the vocabulary."""
+        normalised = tokenizer(self.dataset.tokenizer_parameters).words
+        types: set[str] = set()
+        for record in self.dataset.split("train").records():
+            types.update(normalised(record["tokens"]))
+        return [
+            np.array([word in types for word in normalised(record["tokens"])])
+            for record in split.records()
+            if record["tokens"]
+        ]
 
     def _samples(self, split: Split, result: _Judged) -> list[dict[str, Any]]:
         """The sentences whose least probable gold tag is least probable, errors marked."""

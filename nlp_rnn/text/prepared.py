@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -209,6 +209,7 @@ def prepare(
     vocabulary_parameters: VocabularyParameters,
     target: Path,
     progress: Any = iter,
+    optimum: Callable[[Vocabulary], dict[str, float]] | None = None,
 ) -> dict[str, Any]:
     """Tokenise ``corpus``, build its vocabulary and write everything into ``target``.
 
@@ -216,12 +217,14 @@ def prepare(
         name: the data set's name, for messages and the card.
         corpus: has all three splits.
         progress: wraps an iterator of examples, to show how far it is.
+        optimum: the exact optimum of the test split, where the corpus knows it.
 
     Returns:
         The data card.
 
     Raises:
-        UserError: a label of validation or test that training lacks; an empty split.
+        UserError: a label of validation or test that training lacks; a single label; an empty
+            split.
     """
     units = tokenizer(tokenizer_parameters)
     with whole_folder(target) as folder:
@@ -240,10 +243,17 @@ def prepare(
         counts = count(counted_tokens())
         vocabulary = Vocabulary.build(counts, vocabulary_parameters, encoder.end)
         labels = _ranked(label_counts)
+        if len(labels) == 1:
+            raise UserError(
+                f"data set {name}: the only label is {labels[0]!r}, so there is nothing to learn; "
+                "add examples of another"
+            )
         vocabulary.save(folder / "vocabulary.json")
         write_json(folder / "tokenizer.json", tokenizer_parameters.model_dump())
         if corpus.kind != "text":
             write_json(folder / "labels.json", labels)
+        if optimum is not None:
+            write_json(folder / "optimum.json", optimum(vocabulary))
         writer = _SplitWriter(name, folder, encoder, vocabulary, labels)
         card = {
             "name": name,
@@ -251,7 +261,6 @@ def prepare(
             **corpus.provenance(),
             "tokenizer": tokenizer_parameters.model_dump(),
             "vocabulary": {"size": len(vocabulary), "types_in_training": len(counts)},
-            "labels": {label: label_counts[label] for label in labels},
             "splits": {
                 split: writer.write(split, progress(corpus.read(split))) for split in SPLITS
             },
@@ -292,6 +301,7 @@ class _SplitWriter:
             None if kind == "text" else ArrayWriter(self.folder / f"{split}.labels.npy", np.int32)
         )
         sentences = tokens = unknown = longest = characters = 0
+        label_counts: Counter[str] = Counter()
         offsets.extend([0])
         with (self.folder / f"{split}.jsonl").open("w", encoding="utf-8") as records:
             for example in examples:
@@ -305,6 +315,7 @@ class _SplitWriter:
                 offsets.extend([tokens])
                 if labels is not None:
                     labels.extend(self._label_indices(split, sentences, example))
+                    label_counts.update(self.encoder.labels(example))
                 records.write(json.dumps(example.record(kind), ensure_ascii=False) + "\n")
         if not tokens:
             raise UserError(
@@ -314,7 +325,7 @@ class _SplitWriter:
             if writer is not None:
                 writer.close()
                 self.hash.update(writer.hash.digest())
-        counts = {
+        counts: dict[str, Any] = {
             "sentences": sentences,
             "tokens": tokens,
             "longest": longest,
@@ -323,4 +334,6 @@ class _SplitWriter:
         }
         if kind == "text":
             counts["characters"] = characters
+        else:
+            counts["labels"] = {label: label_counts[label] for label in self.label_index}
         return counts

@@ -33,6 +33,9 @@ Span = tuple[str, int, int]
 BREAK = r"(?i:<br\s*/?>)"
 ENTITY = r"&\#?\w+;"
 
+SUBWORD_SPACE = "\u2581"
+"""What stands for a space in subwords."""
+
 NORMALISER_CACHE = 1_000_000
 """Most pieces remembered, so that memory stays bounded; 150 bytes each, mostly."""
 
@@ -157,16 +160,22 @@ class PatternTokenizer(Tokenizer):
 
 
 class CharacterTokenizer(Tokenizer):
-    """Every character is a token, white space included."""
+    """Every character is a token, white space included; marks are composed with their letter."""
+
+    def __init__(self, parameters: TokenizerParameters) -> None:
+        super().__init__(parameters)
+        self._piece = re.compile(f".[{_combining_marks()}]*", re.DOTALL)
+        self._normalised = _Normaliser(parameters)
 
     def tokens(self, text: str) -> list[str]:
-        return list(normalise(text, self.parameters))
+        normalised = self._normalised
+        return [token for piece in self._piece.findall(text) for token in normalised[piece]]
 
     def spans(self, text: str) -> list[Span]:
         return [
-            (token, i, i + 1)
-            for i, character in enumerate(text)
-            for token in normalise(character, self.parameters)
+            (token, match.start(), match.end())
+            for match in self._piece.finditer(text)
+            for token in self._normalised[match[0]]
         ]
 
 
@@ -190,7 +199,7 @@ class SubwordTokenizer(Tokenizer):
         self._library: Any = tokenizers
         self._model: Any = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token="<unk>"))
         self._model.normalizer = self._normalizer()
-        self._model.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
+        self._model.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace(SUBWORD_SPACE)
 
     def _normalizer(self) -> Any:
         steps = self._library.normalizers
@@ -218,7 +227,10 @@ class SubwordTokenizer(Tokenizer):
         file = folder / self.FILE
         if not file.is_file():
             raise UserError(f"{file}: no such file; prepare the data set again")
-        self._model = self._library.Tokenizer.from_file(str(file))
+        try:
+            self._model = self._library.Tokenizer.from_file(str(file))
+        except Exception as error:  # the library raises no other class
+            raise UserError(f"{file}: not a subword tokenizer ({error}); copy it again") from None
 
     def spans(self, text: str) -> list[Span]:
         encoding = self._model.encode(text)

@@ -78,8 +78,10 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.types)
 
-    def __contains__(self, token: object) -> bool:
-        return token in self._index
+    @property
+    def words(self) -> int:
+        """Types that are no special symbol."""
+        return len(self.types) - (2 if self.end is None else 3)
 
     @property
     def end_index(self) -> int:
@@ -112,7 +114,8 @@ class Vocabulary:
         data = read_json(file, mend)
         try:
             vocabulary = cls(data["types"], data["counts"], data["end"])
-            if len(vocabulary.types) != len(vocabulary.counts) or vocabulary.types[1] != UNK:
+            fits = len(vocabulary.types) == len(vocabulary.counts) == len(set(vocabulary.types))
+            if not fits or vocabulary.types[1] != UNK:
                 raise ValueError
         except (KeyError, TypeError, ValueError, IndexError):
             raise UserError(f"{file}: not a vocabulary; {mend}") from None

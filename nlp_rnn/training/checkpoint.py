@@ -77,7 +77,7 @@ class Checkpoint:
                 for group, values in groups.items():
                     while f"{group}_{len(values)}" in state:
                         values.append(state[f"{group}_{len(values)}"])
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
             return None  # none yet, or broken: training starts anew
         return groups["variable"], groups["best"], Progress(**header["progress"])
 

@@ -14,17 +14,13 @@ from numpy.typing import NDArray
 
 from nlp_rnn.config import TrainingParameters
 from nlp_rnn.errors import UserError
+from nlp_rnn.process import log
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.training.checkpoint import Checkpoint, Progress
 from nlp_rnn.training.objective import Objective, Totals, TruncatedBPTT
 from nlp_rnn.training.schedules import learning_rate
 
 Row = dict[str, float]
-
-
-def report(message: str) -> None:
-    """A line of the log, on standard error so that standard output stays data."""
-    print(message, file=sys.stderr, flush=True)
 
 
 def _variables(objective: Objective) -> list[Any]:
@@ -84,13 +80,8 @@ def train_epoch(
 
 def _selected(row: Row, select: str) -> float:
     """The validation figure that decides which epoch is best, the lower the better."""
-    name = f"validation/{select}"
-    if name not in row:
-        raise UserError(
-            f"training.select: {select} is no validation figure of this experiment, which has "
-            + ", ".join(key.removeprefix("validation/") for key in row if key.startswith("val"))
-        )
-    return row[name] if select == "loss" else -row[name]
+    figure = row[f"validation/{select}"]
+    return figure if select == "loss" else -figure
 
 
 def fit(
@@ -125,10 +116,10 @@ def fit(
     if saved is not None:
         variables, best, progress = saved
         _assign(_variables(objective), variables)
-        report(f"resuming after epoch {progress.epoch} of {parameters.epochs}")
+        log(f"resuming after epoch {progress.epoch} of {parameters.epochs}")
     while progress.epoch < parameters.epochs:
         if parameters.patience is not None and progress.waited >= parameters.patience:
-            report(f"no better {parameters.select} for {progress.waited} epochs: stopping early")
+            log(f"no better {parameters.select} for {progress.waited} epochs: stopping early")
             break
         epoch_batches, steps = batches(progress.epoch)
         row = train_epoch(
@@ -152,6 +143,6 @@ def fit(
         checkpoint.save(_values(_variables(objective)), best, progress)
         on_epoch(progress.epoch, row)
         figures = "  ".join(f"{name} {value:.4g}" for name, value in row.items())
-        report(f"epoch {progress.epoch}/{parameters.epochs}  {figures}")
+        log(f"epoch {progress.epoch}/{parameters.epochs}  {figures}")
     _assign(network.variables, best)
     return progress

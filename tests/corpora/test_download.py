@@ -73,5 +73,7 @@ def test_a_file_without_an_address_is_named(tmp_path: Path) -> None:
 
 def test_a_file_that_is_there_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_text("mine")
-    ensure(tmp_path / "x.txt", "http://host.invalid/x.txt", "0" * 64, "embeddings.file")
+    ensure(tmp_path / "x.txt", "http://host.invalid/x.txt", None, "embeddings.file")
+    with pytest.raises(UserError, match="expects 000"):
+        ensure(tmp_path / "x.txt", "http://host.invalid/x.txt", "0" * 64, "embeddings.file")
     assert (tmp_path / "x.txt").read_text() == "mine"

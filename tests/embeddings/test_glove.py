@@ -38,7 +38,7 @@ def test_found_words_keep_their_vectors_and_missing_ones_have_the_files_spread(
     assert matrix[0].tolist() == [0.0, 0.0]
     assert coverage["types_found"] == 2
     assert coverage["token_coverage"] == 13 / 20
-    many = Vocabulary(["<pad>", "<unk>", *(f"w{i}" for i in range(20_000))], [0] * 20_002)
+    many = Vocabulary(["<pad>", "<unk>", "the", *(f"w{i}" for i in range(20_000))], [0] * 20_003)
     drawn, _ = pretrained(parameters, many, 1, tmp_path)
     file = np.array(list(ROWS.values()))
     np.testing.assert_allclose(drawn[1:].mean(axis=0), file.mean(axis=0), atol=0.05)
@@ -69,6 +69,13 @@ def test_a_wrong_line_is_named(bad: bytes, words: list[str], before: int) -> Non
         read_vectors(lines, {"cat"}, 2, "g.txt")
     for word in [f"g.txt, line {before + 1}", *words]:
         assert word in str(error.value)
+
+
+def test_a_file_without_any_word_of_the_data_is_an_error(tmp_path: Path) -> None:
+    glove(tmp_path / "g.txt", {"chien": [1.0, 2.0]})
+    parameters = PretrainedEmbeddings(kind="pretrained", file="g.txt", dimension=2)
+    with pytest.raises(UserError, match="a vector for no word"):
+        pretrained(parameters, VOCABULARY, 1, tmp_path)
 
 
 def test_an_empty_file_is_an_error() -> None:

@@ -69,7 +69,7 @@ def test_tagging_accuracy_by_known_and_unseen_words() -> None:
     gold = [np.array([0, 1, 2]), np.array([1])]
     predicted = [np.array([0, 1, 1]), np.array([0])]
     known = [np.array([True, True, False]), np.array([False])]
-    metrics = tagging_metrics(gold, predicted, known, ["N", "V", "D"])
+    metrics = tagging_metrics(gold, predicted, ["N", "V", "D"], known)
     assert metrics["accuracy"] == 0.5
     assert metrics["accuracy_known"] == 1.0
     assert metrics["accuracy_unseen"] == 0.0

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nlp_rnn.cli import main
+from nlp_rnn.files import sha256
 from nlp_rnn.inference import inputs, outputs
 from nlp_rnn.inference.bundle import Bundle
 from nlp_rnn.inference.predictor import Predictor
@@ -678,6 +679,9 @@ def replacing(bundles: dict[str, Path], tmp_path: Path) -> Path:
     shutil.copytree(bundles["tagging"], folder)
     tokenizer = json.loads((folder / "tokenizer.json").read_text())
     (folder / "tokenizer.json").write_text(json.dumps({**tokenizer, "bad_bytes": "replace"}))
+    bundle = json.loads((folder / "bundle.json").read_text())
+    bundle["sha256"]["tokenizer.json"] = sha256(folder / "tokenizer.json")
+    (folder / "bundle.json").write_text(json.dumps(bundle))
     return folder
 
 

@@ -30,7 +30,7 @@ def test_labelled_round_trip(tmp_path: Path, reviews: list[Example]) -> None:
     dataset = prepared(tmp_path / "d", same_everywhere("labelled", reviews))
     split = dataset.split("test")
     assert [dataset.labels[i] for i in split.labels] == [example.label for example in reviews]
-    assert dataset.card["labels"] == {"negative": 8, "positive": 8}
+    assert dataset.card["splits"]["test"]["labels"] == {"negative": 8, "positive": 8}
     assert dataset.card["splits"]["test"]["sentences"] == len(reviews)
 
 
