@@ -346,12 +346,15 @@ def _write_confusion(file: Path, result: Evaluation) -> None:
 
 
 def report() -> None:
-    """Print the table of all results, and draw it in reports/results.png."""
+    """Print the table of all results, keep it in reports/results.md and draw it beside."""
     from nlp_rnn.evaluation.plots import results_picture, save
     from nlp_rnn.evaluation.report import markdown, result_rows
 
     rows = result_rows(Path("metrics"))
     if not rows:
         raise UserError("metrics: no figures there yet; run the pipeline: dvc repro")
+    table = markdown(rows)
+    with whole_file(Path("reports/results.md")) as partial:
+        partial.write_text(table + "\n", encoding="utf-8")
     save(results_picture(rows), Path("reports/results.png"))
-    print(markdown(rows))
+    print(table)

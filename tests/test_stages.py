@@ -299,6 +299,79 @@ def test_a_stage_without_what_it_needs_says_which_to_run(
         stages.train("word")
 
 
+@pytest.fixture
+def own_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A project on the user's own file, with labels that are hard on pictures and on MLflow."""
+    labels = ["$50_$", "a//b/..", "x" * 300, "naïve, 日本"]
+    rows = [{"text": f"word{i} good", "label": labels[i % 4]} for i in range(40)]
+    (tmp_path / "data.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    parameters = {
+        "datasets": {
+            "own": {
+                "source": "files",
+                "format": "jsonl",
+                "train": "data.jsonl",
+                "split": {"validation": 0.2, "test": 0.2},
+            }
+        },
+        "experiments": {
+            "own": PARAMETERS["experiments"]["sentiment"]
+            | {"dataset": "own", "training": {"epochs": 1}}
+        },
+    }
+    write_parameters(tmp_path, parameters)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NLP_RNN_DATA", str(tmp_path))
+    return parameters
+
+
+def test_any_label_survives_the_whole_pipeline_and_stale_parts_are_refused(
+    own_labels: dict[str, Any], tmp_path: Path
+) -> None:
+    for stage_of in (stages.prepare, stages.embed, stages.train, stages.evaluate):
+        stage_of("own")
+    assert figures(tmp_path, "own")["baselines"]["majority"]["accuracy"] == 0.25
+
+    changed = json.loads(json.dumps(own_labels))
+    changed["experiments"]["own"]["model"]["units"] = 5
+    write_parameters(tmp_path, changed)
+    with pytest.raises(UserError, match=r"trained with other parameters.*dvc repro train@own"):
+        stages.evaluate("own")
+    write_parameters(tmp_path, own_labels)
+
+    with (tmp_path / "data.jsonl").open("a") as file:
+        file.write('\n{"text": "one more", "label": "$50_$"}')
+    stages.prepare("own")
+    with pytest.raises(UserError, match=r"trained on other data.*dvc repro train@own"):
+        stages.evaluate("own")
+    with pytest.raises(UserError, match=r"vectors are for other data.*dvc repro embed@own"):
+        stages.train("own")
+
+
+def test_a_second_training_of_the_same_experiment_is_refused(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from filelock import FileLock
+
+    monkeypatch.chdir(project)
+    with (
+        FileLock(project / "checkpoints/words/lock"),
+        pytest.raises(UserError, match="another process is training words"),
+    ):
+        stages.train("words")
+
+
+def test_generation_answers_mistakes_before_keras_is_imported(project: Path) -> None:
+    code = (
+        "import sys\n"
+        "from nlp_rnn.cli import main\n"
+        "assert main(['generate', 'models/sentiment']) == 2\n"
+        "assert main(['generate', 'nowhere']) == 2\n"
+        "assert 'keras' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=project, check=True)
+
+
 def test_generation_is_seeded_and_speaks_the_vocabulary(
     project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -315,9 +388,10 @@ def test_generation_is_seeded_and_speaks_the_vocabulary(
     assert len(generate("--seed", "1", "--samples", "3").strip().split("\n\n")) >= 3
     assert generate("--temperature", "0") == generate("--temperature", "0", "--seed", "9")
     assert "<unk>" not in first
-    with pytest.raises(SystemExit) as exit:
-        generate("--temperature", "-1")
-    assert exit.value.code == 2
+    for option, value in (("--temperature", "-1"), ("--temperature", "inf"), ("--seed", "-1")):
+        with pytest.raises(SystemExit) as exit:
+            generate(option, value)
+        assert exit.value.code == 2
     assert main(["generate", "models/sentiment"]) == 2
     assert "only language models" in capsys.readouterr().err
 
