@@ -186,6 +186,21 @@ def test_help_and_errors_import_nothing_heavy(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)
 
 
+def test_the_report_and_the_plots_name_every_default_experiment() -> None:
+    from ruamel.yaml import YAML
+
+    experiments = load(PROJECT / "params.yaml").experiments
+    pipeline = YAML(typ="safe").load(PROJECT / "dvc.yaml")
+    deps = set(pipeline["stages"]["report"]["deps"])
+    assert {f"metrics/{name}.json" for name in experiments} < deps
+    assert "metrics" not in deps  # which would run the experiments on real data
+    plots = {name for plot in pipeline["plots"] for name in plot}
+    assert {f"loss of {name}" for name in experiments} < plots
+    for name, experiment in experiments.items():
+        drawn = f"plots/evaluation/{name}/confusion.csv" in plots
+        assert drawn == (experiment.task != "language_modelling")
+
+
 def test_both_dvc_files_describe_the_same_stages() -> None:
     from ruamel.yaml import YAML
 

@@ -418,9 +418,20 @@ def repository(tmp_path: Path) -> Path:
             | {"training": {"epochs": 1}, "model": {"units": 4}}
             for name, (_, _, source) in DVC.items()
         },
+        # A plain `dvc repro` must leave these alone: their file is not there.
+        "real": {
+            "datasets": {"mine": {"source": "files", "format": "text", "train": "missing.txt"}},
+            "experiments": {"mine": PARAMETERS["experiments"]["words"] | {"dataset": "mine"}},
+        },
     }
     write_parameters(tmp_path, parameters)
-    shutil.copyfile(PROJECT / "dvc.yaml", tmp_path / "dvc.yaml")
+    pipeline = YAML().load(PROJECT / "dvc.yaml")
+    pipeline["stages"]["report"]["deps"] = [f"metrics/{name}.json" for name in DVC]
+    pipeline.pop("plots")
+    YAML().dump(pipeline, tmp_path / "dvc.yaml")
+    real = YAML().load(PROJECT / "real/dvc.yaml")
+    (tmp_path / "real").mkdir()
+    YAML().dump(real, tmp_path / "real/dvc.yaml")
     shutil.copytree(PROJECT / "pipelines", tmp_path / "pipelines")
     (tmp_path / "nlp_rnn").symlink_to(PROJECT / "nlp_rnn")
     run_dvc(tmp_path, "init", "--no-scm", "--quiet")
