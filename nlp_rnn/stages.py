@@ -315,10 +315,10 @@ def _log_evaluation(
     """Figures, pictures and the worst predictions, in MLflow and as files."""
     from nlp_rnn.evaluation.metrics import confusion
     from nlp_rnn.evaluation.plots import confusion_picture, save
-    from nlp_rnn.evaluation.report import markdown, rows_of
+    from nlp_rnn.evaluation.report import headline, rows_of
 
     folder = paths.evaluation_plots(name)
-    run.describe(f"{markdown(rows_of(name, figures))}\n\n`{experiment.model!r}`")
+    run.describe("\n\n".join([*map(headline, rows_of(name, figures)), f"`{experiment.model!r}`"]))
     run.log_metrics({k: figures[k] for k in ("test", "baselines", "optimum", "evaluation")})
     if result.labels:
         _write_confusion(folder / "confusion.csv", result)

@@ -60,19 +60,28 @@ def result_rows(folder: Path) -> list[Row]:
     return rows
 
 
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}" if value < 1 else f"{value:.2f}"
+
+
+def _way(row: Row) -> str:
+    """How far a figure is from its baseline to its optimum, or above the bound."""
+    if row["way"] is None:
+        return ""
+    if HIGHER_IS_BETTER[row["metric"]]:
+        return f"{row['way']:.0%} of the way"
+    return f"{row['way'] - 1:+.1%} of the bound"
+
+
+def headline(row: Row) -> str:
+    """One figure in a sentence of Markdown."""
+    known = "" if row["optimum"] is None else f", optimum {_number(row['optimum'])}, {_way(row)}"
+    figure = f"**test {row['metric']} {_number(row['test'])}**"
+    return f"{figure} (baseline {_number(row['baseline'])}{known})"
+
+
 def markdown(rows: Sequence[Row]) -> str:
     """The table in Markdown, which reads well on a terminal too."""
-
-    def way(row: Row) -> str:
-        if row["way"] is None:
-            return ""
-        if HIGHER_IS_BETTER[row["metric"]]:
-            return f"{row['way']:.0%} of the way"
-        return f"{row['way'] - 1:+.1%} of the bound"
-
-    def number(value: float | None) -> str:
-        return "" if value is None else f"{value:.4f}" if value < 1 else f"{value:.2f}"
-
     header = [
         "experiment", "metric", "baseline", "test", "optimum", "from baseline to optimum",
         "epochs", "minutes", "parameters", "tokens/s",
@@ -81,10 +90,10 @@ def markdown(rows: Sequence[Row]) -> str:
         [
             row["experiment"],
             row["metric"],
-            number(row["baseline"]),
-            number(row["test"]),
-            number(row["optimum"]),
-            way(row),
+            _number(row["baseline"]),
+            _number(row["test"]),
+            _number(row["optimum"]),
+            _way(row),
             str(row["epochs"]),
             f"{row['minutes']:.1f}",
             f"{row['parameters']:,}",
