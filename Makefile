@@ -34,8 +34,8 @@ run: $(STAMP) ## run the whole pipeline on the built-in corpora and print the re
 	@echo "Use:    . $(VENV)/bin/activate; echo 'good , not bad at all' | nlp-rnn predict models/sentiment-bilstm - -"
 
 lint: $(STAMP) ## check style and types
-	$(VENV)/bin/ruff check nlp_rnn pipelines tests
-	$(VENV)/bin/ruff format --check nlp_rnn pipelines tests
+	$(VENV)/bin/ruff check benchmarks nlp_rnn pipelines tests
+	$(VENV)/bin/ruff format --check benchmarks nlp_rnn pipelines tests
 	$(VENV)/bin/mypy
 
 test: lint ## check style and types, run every test
