@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MOST_CLASSES = 40
 """Classes a confusion picture shows; beyond it no label would be legible."""
 
+LONGEST_LABEL = 30
+"""Characters of a label that a picture shows."""
+
 
 def _figure(width: float, height: float) -> Figure:
     # The object-oriented interface: no display, no global state.
@@ -47,7 +50,7 @@ def loss_curves(history: Sequence[dict[str, float]], best_epoch: int, title: str
 def confusion_picture(matrix: NDArray[np.int64], labels: Sequence[str], title: str) -> Figure:
     """The confusion matrix by rows of gold labels, coloured by each row's shares."""
     order = np.argsort(-matrix.sum(axis=1), kind="stable")[:MOST_CLASSES]
-    matrix, labels = matrix[np.ix_(order, order)], [labels[i] for i in order]
+    matrix, labels = matrix[np.ix_(order, order)], [_short(labels[i]) for i in order]
     size = max(4.0, 0.45 * len(labels) + 2)
     figure = _figure(size + 1, size)
     axes = figure.subplots()
@@ -65,6 +68,11 @@ def confusion_picture(matrix: NDArray[np.int64], labels: Sequence[str], title: s
     axes.set(title=title, xlabel="predicted", ylabel="gold")
     figure.colorbar(image, label="share of the gold label")
     return figure
+
+
+def _short(label: str) -> str:
+    """A label that leaves room for the picture."""
+    return label if len(label) <= LONGEST_LABEL else label[: LONGEST_LABEL - 1] + "…"
 
 
 def results_picture(rows: Sequence[dict[str, Any]]) -> Figure:
