@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +16,9 @@ from nlp_rnn.text.batches import (
     padded_length,
     restore_order,
 )
+
+if TYPE_CHECKING:
+    import keras
 
 Floats = NDArray[np.floating[Any]]
 

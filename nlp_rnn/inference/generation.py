@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from nlp_rnn.inference.forward import Floats, softmax, zero_states
 from nlp_rnn.inference.predictor import LanguageModelPredictor, language_model
 from nlp_rnn.text.tokenizers import SUBWORD_SPACE
 from nlp_rnn.text.vocabulary import EOS, PAD_INDEX, UNK_INDEX
-
-Floats = NDArray[np.floating[Any]]
 
 
 def next_distribution(logits: Floats, temperature: float) -> Floats:
@@ -29,8 +27,7 @@ def next_distribution(logits: Floats, temperature: float) -> Floats:
     if temperature == 0:
         return (below_best == 0).astype(np.float64)
     with np.errstate(over="ignore"):  # a tiny temperature takes what is below the best to -inf
-        exponentials = np.exp(below_best / temperature)
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
+        return softmax(below_best / temperature)
 
 
 def sample(
@@ -50,8 +47,6 @@ def sample(
     Yields:
         For each step, the next token of every sample.
     """
-    from nlp_rnn.inference.forward import zero_states
-
     vocabulary = predictor.bundle.vocabulary
     rng = np.random.default_rng(seed)
     start = [vocabulary.end_index, *vocabulary.encode(predictor.bundle.tokenizer.tokens(prompt))]

@@ -18,7 +18,9 @@ import numpy as np
 
 from nlp_rnn import backend
 from nlp_rnn.errors import UserError
+from nlp_rnn.evaluation.metrics import is_entity_scheme
 from nlp_rnn.inference.bundle import Bundle
+from nlp_rnn.inference.forward import losses_of_lines, probabilities
 from nlp_rnn.text.entities import entity_spans
 from nlp_rnn.text.vocabulary import UNK
 
@@ -79,8 +81,6 @@ class ClassificationPredictor(Predictor):
     """``label``, its ``probability``, and the ``probabilities`` of all labels."""
 
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
-        from nlp_rnn.inference.forward import probabilities
-
         longest = self.bundle.experiment.training.max_length  # type: ignore[union-attr]
         encode, tokens = self.bundle.vocabulary.encode, self.bundle.tokenizer.tokens
         sequences = [np.array(encode(tokens(_text(i)) or [UNK])[:longest]) for i in items]
@@ -113,9 +113,6 @@ class TaggingPredictor(Predictor):
         ]
 
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
-        from nlp_rnn.evaluation.metrics import is_entity_scheme
-        from nlp_rnn.inference.forward import probabilities
-
         spans = [self._spans(item) for item in items]
         encode = self.bundle.vocabulary.encode
         filled = [i for i, span in enumerate(spans) if span]
@@ -157,8 +154,6 @@ class LanguageModelPredictor(Predictor):
         self.scorer = scorer(self.network)
 
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
-        from nlp_rnn.inference.forward import losses_of_lines
-
         vocabulary, tokenizer = self.bundle.vocabulary, self.bundle.tokenizer
         lines = [
             np.array([*vocabulary.encode(tokenizer.tokens(_text(item))), vocabulary.end_index])

@@ -23,7 +23,8 @@ padding, few enough that the composition of a batch stays random."""
 
 
 TOKENS_AT_ONCE = 1 << 15
-"""Most tokens, padding included, in one forward pass outside training: bounds its memory."""
+"""Most tokens in one forward pass outside training, each row as long as its longest: bounds
+memory."""
 
 
 def padded_length(length: int) -> int:
@@ -38,9 +39,9 @@ def padded_length(length: int) -> int:
     return -(-length // step) * step
 
 
-def pad(sequences: Sequence[Ints], length: int, value: int = PAD_INDEX) -> NDArray[np.int32]:
+def pad(sequences: Sequence[Ints], length: int) -> NDArray[np.int32]:
     """Sequences padded on the right, or cut, to ``(len(sequences), length)``."""
-    batch = np.full((len(sequences), length), value, np.int32)
+    batch = np.full((len(sequences), length), PAD_INDEX, np.int32)
     for row, sequence in zip(batch, sequences, strict=True):
         row[: len(sequence)] = sequence[:length]
     return batch
@@ -71,8 +72,8 @@ def bucketed(
 def by_length(lengths: Ints, batch_size: int) -> Iterator[NDArray[np.intp]]:
     """Indices of all examples from the shortest to the longest, batch by batch.
 
-    Batches of long examples have fewer rows, so that none exceeds :data:`TOKENS_AT_ONCE` by
-    more than one example, however long. Examples of length 0 are left out.
+    Batches of long examples have fewer rows: none has more than :data:`TOKENS_AT_ONCE` tokens
+    before lengths are rounded up, unless a single example has. Examples of length 0 are left out.
     """
     order = np.flatnonzero(lengths)
     order = order[np.argsort(lengths[order], kind="stable")]
