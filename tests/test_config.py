@@ -64,7 +64,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 def test_defaults_fill_what_is_not_given() -> None:
     parameters = parse(BASE, FILE)
     assert parameters.backend == "tensorflow"
-    assert parameters.experiment("sentiment").model.cell == "lstm"
+    assert parameters.experiment("sentiment").model.cell.kind == "lstm"
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_defaults_fill_what_is_not_given() -> None:
         ("datasets.text.scheme", "BIO", ["datasets.text", "scheme needs format conll"]),
         ("datasets.bad name", {"source": "files", "format": "text", "train": "x"}, ["bad name"]),
         ("backend", "theano", ["backend", "'tensorflow'"]),
-        ("datasets.text.source", None, ["datasets.text", "needs source, one of: grammar, files"]),
+        ("datasets.text.source", None, ["datasets.text", "needs source, one of: grammar, memory, files"]),
         ("datasets.text.source", "file", ["datasets.text.source", "did you mean 'files'"]),
         ("datasets.text.sauce", "files", ["unknown parameter 'sauce'", "'source'"]),
         ("experiments.sentiment.training.epochs", True, ["training.epochs", "True"]),
@@ -107,6 +107,24 @@ def test_defaults_fill_what_is_not_given() -> None:
         ("experiments.language.training.select", "accuracy", ["select of a language model"]),
         ("datasets.text.tokenizer", {"unit": "character", "html_breaks": True}, ["html_breaks"]),
         ("datasets.text.word_column", -1, ["same column"]),
+        ("experiments.sentiment.model.cell", {"kind": "gru", "peepholes": True}, ["'peepholes'"]),
+        ("experiments.sentiment.model.cell", {"peepholes": True}, ["needs kind, one of: simple"]),
+        (
+            "experiments.sentiment.model.cell",
+            {"kind": "lstm", "coupled_gates": True, "forget_gate": False},
+            ["model.cell", "coupled_gates needs forget_gate: true"],
+        ),
+        ("experiments.sentiment.model.output", "crf", ["unknown parameter 'output'"]),
+        ("experiments.language.model.output", "crf", ["unknown parameter 'output'"]),
+        ("experiments.sentiment.model.connection", "residual", ["needs layers: 2"]),
+        ("experiments.sentiment.model.monte_carlo_samples", 5, ["dropout"]),
+        (
+            "experiments.sentiment.model",
+            {"cell": "gru", "zoneout": {"cell": 0.5}},
+            ["a gru has no cell state"],
+        ),
+        ("experiments.sentiment.training", {"clip_norm": 1.0, "clip_value": 1.0}, ["choose one"]),
+        ("experiments.sentiment.training.averaging", {}, ["averaging needs optimizer: sgd"]),
     ],
 )
 def test_a_mistake_names_its_key_and_the_mend(path: str, value: Any, words: list[str]) -> None:

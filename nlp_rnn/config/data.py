@@ -1,0 +1,185 @@
+"""``datasets:`` of ``params.yaml``: where examples come from and how text becomes indices."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from nlp_rnn.config.section import Section, impossible
+from nlp_rnn.corpora.example import Kind
+
+
+class TokenizerParameters(Section):
+    """How raw text becomes tokens (see :mod:`nlp_rnn.text.tokenizers`)."""
+
+    unit: Literal["word", "whitespace", "character", "subword"] = "word"
+    lowercase: bool = True
+    digits: Literal["keep", "zero"] = "keep"
+    """``zero`` writes every decimal digit as 0."""
+    unicode: Literal["NFC", "NFKC", "none"] = "NFC"
+    html_breaks: bool = False
+    """``true`` reads ``<br />`` as a space and, but for subwords, HTML entities as their
+    characters."""
+    bad_bytes: Literal["error", "replace"] = "error"
+    """What undecodable UTF-8 is: an error naming its line, or U+FFFD."""
+
+    @model_validator(mode="after")
+    def _breaks_are_between_words(self) -> TokenizerParameters:
+        if self.html_breaks and self.unit == "character":
+            raise impossible("html_breaks is for words and subwords, not for unit: character")
+        return self
+
+
+class VocabularyParameters(Section):
+    """Which types of the training split get an index of their own."""
+
+    size: int | None = Field(default=None, ge=4)
+    """Most types kept, special tokens included; null keeps all."""
+    min_count: int = Field(default=1, ge=1)
+    """Types seen less often in training become ``<unk>``."""
+
+
+class SplitParameters(Section):
+    """Shares taken from the training data for splits that have no file of their own."""
+
+    validation: float = Field(default=0.1, gt=0, lt=1)
+    test: float = Field(default=0.1, gt=0, lt=1)
+
+
+class DatasetSection(Section):
+    """What every data set has, whatever its source."""
+
+    tokenizer: TokenizerParameters = TokenizerParameters()
+    vocabulary: VocabularyParameters = VocabularyParameters()
+    split: SplitParameters = SplitParameters()
+    seed: int = Field(default=1, ge=0)
+    """Draws the split by ratio, and the sample of a built-in corpus."""
+    licence: str = "not stated"
+    citation: str = "not stated"
+
+
+class Sizes(Section):
+    """Sentences, reviews, lines or sequences a split of a built-in corpus has."""
+
+    train: int = Field(gt=0)
+    validation: int = Field(gt=0)
+    test: int = Field(gt=0)
+
+
+class GrammarDataset(DatasetSection):
+    """A corpus written by the built-in probabilistic grammar; its optimum is known."""
+
+    source: Literal["grammar"]
+    corpus: Literal["reviews", "parts_of_speech", "entities", "text"]
+    sizes: Sizes
+    tokenizer: TokenizerParameters = TokenizerParameters(unit="whitespace", lowercase=False)
+
+    @property
+    def kind(self) -> Kind:
+        kinds: dict[str, Kind] = {"reviews": "labelled", "text": "text"}
+        return kinds.get(self.corpus, "tagged")
+
+    @model_validator(mode="after")
+    def _tokens_are_the_grammars_own(self) -> GrammarDataset:
+        """The optimum is that of the grammar's own words, so a tokenizer must not change them."""
+        units = self.tokenizer
+        if units.unit != "whitespace" and not (units.unit == "character" and self.corpus == "text"):
+            raise impossible(
+                f"tokenizer.unit of the built-in corpus {self.corpus} is 'whitespace'"
+                + (" or 'character'" if self.corpus == "text" else "")
+            )
+        if units.lowercase and self.corpus in ("entities", "text"):
+            raise impossible(
+                f"tokenizer.lowercase of the built-in corpus {self.corpus} is false, or its known "
+                "optimum would be of other words"
+            )
+        return self
+
+
+class MemoryDataset(DatasetSection):
+    """Sequences that ask a network to remember (see :mod:`nlp_rnn.corpora.memory`)."""
+
+    source: Literal["memory"]
+    problem: Literal["store_bit", "adding", "copy", "columns"]
+    steps: int = Field(gt=0)
+    """Tokens between what must be remembered and where it is asked for."""
+    sizes: Sizes
+    tokenizer: TokenizerParameters = TokenizerParameters(unit="whitespace", lowercase=False)
+
+    @property
+    def kind(self) -> Kind:
+        return "tagged" if self.problem == "copy" else "labelled"
+
+    @model_validator(mode="after")
+    def _tokens_are_the_problems_own(self) -> MemoryDataset:
+        if self.tokenizer != MemoryDataset.model_fields["tokenizer"].default:
+            raise impossible(
+                f"the problem {self.problem} is written in tokens of its own: leave tokenizer out"
+            )
+        return self
+
+
+LABELLED_FORMATS = ("csv", "tsv", "jsonl", "parquet", "folders")
+TAGGED_FORMATS = ("conll", "conllu")
+
+
+class FilesDataset(DatasetSection):
+    """The user's own files. Paths are relative to ``NLP_RNN_DATA`` (default ``data/raw``)."""
+
+    source: Literal["files"]
+    format: Literal["csv", "tsv", "jsonl", "parquet", "folders", "conll", "conllu", "text"]
+    train: str
+    validation: str | None = None
+    test: str | None = None
+    text_column: str = "text"
+    label_column: str = "label"
+    word_column: int = Field(default=0)
+    """CoNLL: the column of the word, counted from 0 (from the end when negative)."""
+    tag_column: int | Literal["upos", "xpos"] | None = None
+    """CoNLL: the column of the tag, counted as ``word_column`` (default -1); CoNLL-U: upos or
+    xpos (default upos)."""
+    scheme: Literal["BIO", "IOB1", "BIOES"] | None = None
+    """How entity tags mark spans; null where tags are not entities. Read as given, kept as BIO."""
+
+    @property
+    def kind(self) -> Kind:
+        if self.format in LABELLED_FORMATS:
+            return "labelled"
+        return "tagged" if self.format in TAGGED_FORMATS else "text"
+
+    @model_validator(mode="after")
+    def _columns_fit_format(self) -> FilesDataset:
+        if self.format == "conllu" and isinstance(self.tag_column, int):
+            raise impossible("tag_column of format conllu is 'upos' or 'xpos', not a number")
+        if self.format == "conll" and isinstance(self.tag_column, str):
+            raise impossible("tag_column of format conll is a column number, not a name")
+        tag_column = -1 if self.tag_column is None else self.tag_column
+        if self.format == "conll" and self.word_column == tag_column:
+            raise impossible("word_column and tag_column are the same column")
+        if self.tag_column is not None and self.format not in TAGGED_FORMATS:
+            raise impossible(f"tag_column needs format conll or conllu, not {self.format}")
+        if self.scheme is not None and self.format != "conll":
+            raise impossible(f"scheme needs format conll, not {self.format}")
+        return self
+
+
+class TfdsDataset(DatasetSection):
+    """A TensorFlow Datasets text data set by name, e.g. ``imdb_reviews``."""
+
+    source: Literal["tfds"]
+    name: str
+    kind: Kind
+    train: str = "train"
+    """A TFDS split expression, e.g. ``train[:90%]``."""
+    validation: str | None = None
+    test: str | None = None
+    text_feature: str = "text"
+    label_feature: str = "label"
+    tokens_feature: str = "tokens"
+    tags_feature: str = "tags"
+    scheme: Literal["BIO", "IOB1", "BIOES"] | None = None
+
+
+AnyDataset = GrammarDataset | MemoryDataset | FilesDataset | TfdsDataset
+Dataset = Annotated[AnyDataset, Field(discriminator="source")]

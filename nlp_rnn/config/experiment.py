@@ -1,0 +1,139 @@
+"""``experiments:`` of ``params.yaml``: one model on one data set."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from nlp_rnn.config.model import (
+    Cell,
+    ClassifierParameters,
+    LanguageModelParameters,
+    TaggerParameters,
+)
+from nlp_rnn.config.section import Section, impossible
+from nlp_rnn.config.training import BatchTrainingParameters, LanguageModelTrainingParameters
+
+
+class LearnedEmbeddings(Section):
+    """Vectors drawn at random and learned with the model."""
+
+    kind: Literal["learned"]
+    dimension: int = Field(default=100, gt=0)
+    scale: float = Field(default=0.05, gt=0)
+    """Drawn uniformly from [-scale, scale]."""
+
+
+class PretrainedEmbeddings(Section):
+    """Vectors read from a GloVe text file, one word and its numbers a line."""
+
+    kind: Literal["pretrained"]
+    file: str
+    """A GloVe file, or ``archive.zip!member.txt``, relative to ``NLP_RNN_DATA``."""
+    dimension: int = Field(gt=0)
+    trainable: bool = True
+    """``false`` freezes the vectors, ``true`` fine-tunes them."""
+    url: str | None = None
+    """Where to download the archive from when it is not there."""
+    sha256: str | None = None
+    """What the download must hash to."""
+
+
+AnyEmbeddings = LearnedEmbeddings | PretrainedEmbeddings
+Embeddings = Annotated[AnyEmbeddings, Field(discriminator="kind")]
+
+
+class ExperimentSection(Section):
+    """One model on one data set."""
+
+    dataset: str
+    embeddings: Embeddings
+
+
+class ClassificationExperiment(ExperimentSection):
+    """A label for a text: sentiment."""
+
+    task: Literal["classification"]
+    model: ClassifierParameters
+    training: BatchTrainingParameters
+
+    @model_validator(mode="after")
+    def _figure_exists(self) -> ClassificationExperiment:
+        if self.training.select == "f1":
+            raise impossible("training.select of a classifier is 'loss' or 'accuracy'")
+        return self
+
+
+class TaggingExperiment(ExperimentSection):
+    """A tag for every word: parts of speech, named entities."""
+
+    task: Literal["tagging"]
+    model: TaggerParameters
+    training: BatchTrainingParameters
+
+
+class LanguageModellingExperiment(ExperimentSection):
+    """The probability of the next word or character."""
+
+    task: Literal["language_modelling"]
+    model: LanguageModelParameters
+    training: LanguageModelTrainingParameters
+
+    @model_validator(mode="after")
+    def _figure_exists(self) -> LanguageModellingExperiment:
+        if self.training.select != "loss":
+            raise impossible("training.select of a language model is 'loss'")
+        return self
+
+    @model_validator(mode="after")
+    def _tied_weights_fit(self) -> LanguageModellingExperiment:
+        width = "projection" if self.model.width != self.model.units else "units"
+        if self.model.tied and self.embeddings.dimension != self.model.width:
+            raise impossible(
+                f"model.tied needs embeddings.dimension ({self.embeddings.dimension}) equal to "
+                f"the model's {width} ({self.model.width})"
+            )
+        frozen = isinstance(self.embeddings, PretrainedEmbeddings) and not self.embeddings.trainable
+        if self.model.tied and frozen:
+            raise impossible("model.tied needs embeddings.trainable: true")
+        return self
+
+
+AnyExperiment = ClassificationExperiment | TaggingExperiment | LanguageModellingExperiment
+Experiment = Annotated[AnyExperiment, Field(discriminator="task")]
+
+
+# --- how long networks remember --------------------------------------------------------
+
+
+class MemoryNetwork(Section):
+    """One curve of the memory experiment."""
+
+    cell: Cell
+    clip_norm: float | None = Field(default=None, gt=0)
+    """As in training."""
+
+
+class MemoryParameters(Section):
+    """Networks trained to remember over ever more steps (Bengio et al. 1994)."""
+
+    problems: list[Literal["store_bit", "adding", "copy", "columns"]] = Field(min_length=1)
+    steps: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)
+    """Distances tried, rising; a network that failed twice running is not tried further."""
+    networks: dict[str, MemoryNetwork] = Field(min_length=1)
+    units: int = Field(default=32, gt=0)
+    learning_rate: float = Field(default=0.002, gt=0)
+    batch_size: int = Field(default=32, gt=0)
+    batches: int = Field(default=1000, gt=0)
+    """Fresh batches after which a network that has not learnt has failed."""
+    success: float = Field(default=0.95, gt=0, le=1)
+    """Accuracy on unseen sequences from which the problem counts as solved."""
+    repetitions: int = Field(default=3, gt=0)
+    """Seeds; success is the share of them that solve the problem."""
+
+    @model_validator(mode="after")
+    def _steps_rise(self) -> MemoryParameters:
+        if self.steps != sorted(set(self.steps)):
+            raise impossible("steps must rise")
+        return self

@@ -1,0 +1,270 @@
+"""``model:`` of an experiment: cells, encoder, regularisers and the head of each task."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from nlp_rnn.config.section import Section, impossible
+
+# --- cells ----------------------------------------------------------------------------
+
+
+class CellSection(Section):
+    """What every recurrent cell has."""
+
+    recurrent_initializer: Literal["orthogonal", "identity"] = "orthogonal"
+    """What the recurrent kernel starts as (Saxe et al. 2014; Le et al. 2015)."""
+
+
+class SimpleRNNParameters(CellSection):
+    """The simple recurrent network (Elman 1990)."""
+
+    kind: Literal["simple_rnn"]
+    activation: Literal["tanh", "relu"] = "tanh"
+    """``relu`` with an identity ``recurrent_initializer`` is the IRNN (Le et al. 2015)."""
+    leaking_rate: float = Field(default=1.0, gt=0, le=1)
+    """Share of the new state in ``h_t``; below 1 a leaky integrator (Jaeger et al. 2007)."""
+    layer_normalization: bool = False
+    """Ba et al. 2016."""
+    vanishing_gradient_penalty: float = Field(default=0.0, ge=0)
+    """Weight of the regulariser that keeps gradients from vanishing (Pascanu et al. 2013)."""
+
+    @model_validator(mode="after")
+    def _penalty_is_of_the_plain_step(self) -> SimpleRNNParameters:
+        if self.vanishing_gradient_penalty:
+            for option, on in (
+                ("leaking_rate", self.leaking_rate != 1),
+                ("layer_normalization", self.layer_normalization),
+            ):
+                if on:
+                    raise impossible(f"vanishing_gradient_penalty does not go with {option}")
+        return self
+
+
+class LSTMParameters(CellSection):
+    """The LSTM and its variants (Hochreiter & Schmidhuber 1997; Greff et al. 2015)."""
+
+    kind: Literal["lstm"]
+    forget_bias: float = 1.0
+    """What the forget gate's bias starts as (Jozefowicz et al. 2015)."""
+    peepholes: bool = False
+    """Gates see the cell state (Gers & Schmidhuber 2000)."""
+    coupled_gates: bool = False
+    """The forget gate is ``1 - input gate``: CIFG."""
+    input_gate: bool = True
+    """``false`` is NIG."""
+    forget_gate: bool = True
+    """``false`` is NFG, the LSTM of 1997."""
+    output_gate: bool = True
+    """``false`` is NOG."""
+    input_activation: bool = True
+    """``false`` is NIAF: no tanh on the cell's input."""
+    output_activation: bool = True
+    """``false`` is NOAF: no tanh on the cell's output."""
+    full_gate_recurrence: bool = False
+    """Gates see the gates of the step before: FGR."""
+    layer_normalization: bool = False
+    """Ba et al. 2016."""
+    projection: int | None = Field(default=None, gt=0)
+    """Width of ``h`` where it is not ``units`` (Sak et al. 2014)."""
+
+    @model_validator(mode="after")
+    def _gates_fit(self) -> LSTMParameters:
+        gates = {"input_gate": self.input_gate, "forget_gate": self.forget_gate}
+        for name, present in gates.items():
+            if self.coupled_gates and not present:
+                raise impossible(f"coupled_gates needs {name}: true")
+        gates["output_gate"] = self.output_gate
+        for name, present in gates.items():
+            if self.full_gate_recurrence and not present:
+                raise impossible(f"full_gate_recurrence needs {name}: true")
+        if self.full_gate_recurrence and self.coupled_gates:
+            raise impossible("full_gate_recurrence does not go with coupled_gates")
+        return self
+
+
+class PhasedLSTMParameters(CellSection):
+    """An LSTM whose units are open for a part of their own period only (Neil et al. 2016)."""
+
+    kind: Literal["phased_lstm"]
+    forget_bias: float = 1.0
+    """As for the LSTM."""
+    leak: float = Field(default=0.001, ge=0, lt=1)
+    """Share of an update that a closed unit lets through while training."""
+    open_ratio: float = Field(default=0.05, gt=0, le=1)
+    """Share of its period for which a unit is open at the start."""
+    longest_period: float = Field(default=1000.0, gt=1)
+    """Periods start as steps drawn from 1 to this, uniformly on a logarithmic scale."""
+
+
+class GRUParameters(CellSection):
+    """The gated recurrent unit (Cho et al. 2014)."""
+
+    kind: Literal["gru"]
+    reset_after: bool = True
+    """The reset gate is applied after the product with the recurrent kernel (as fused kernels
+    do), else before it (as in the paper)."""
+
+
+AnyCell = SimpleRNNParameters | LSTMParameters | PhasedLSTMParameters | GRUParameters
+
+
+def _by_name(cell: Any) -> Any:
+    """``cell: gru`` is short for ``cell: {kind: gru}``."""
+    return {"kind": cell} if isinstance(cell, str) else cell
+
+
+Cell = Annotated[
+    Annotated[AnyCell, Field(discriminator="kind")],
+    BeforeValidator(_by_name),
+]
+
+# --- the encoder ----------------------------------------------------------------------
+
+
+class ZoneoutParameters(Section):
+    """The probability that a unit keeps its state of the step before (Krueger et al. 2017)."""
+
+    hidden: float = Field(default=0.0, ge=0, le=1)
+    """Of ``h``."""
+    cell: float = Field(default=0.0, ge=0, le=1)
+    """Of the LSTM's ``c``."""
+
+
+class EncoderParameters(Section):
+    """The recurrent encoder under every head."""
+
+    cell: Cell = LSTMParameters(kind="lstm")
+    """``simple_rnn``, ``lstm``, ``phased_lstm`` or ``gru``, or a mapping with its ``kind`` and
+    options."""
+    units: int = Field(default=100, gt=0)
+    """Width of one direction of one layer."""
+    layers: int = Field(default=1, gt=0)
+    connection: Literal["plain", "residual", "highway"] = "plain"
+    """How a layer after the first passes its own input on beside its output (He et al. 2016;
+    Zhang et al. 2016)."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """On non-recurrent connections: input, between layers, output (Zaremba et al. 2014)."""
+    variational: bool = False
+    """``dropout`` draws one mask a sequence instead of one a step (Gal & Ghahramani 2016)."""
+    recurrent_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """On ``h_{t-1}``, one mask a sequence (Gal & Ghahramani 2016)."""
+    embedding_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Of word types: all occurrences in a batch go together (Gal & Ghahramani 2016)."""
+    weight_drop: float = Field(default=0.0, ge=0, lt=1)
+    """On the recurrent kernels (DropConnect; Merity et al. 2017)."""
+    zoneout: ZoneoutParameters = ZoneoutParameters()
+    activation_regularization: float = Field(default=0.0, ge=0)
+    """Weight of AR, the mean square of the last layer's outputs (Merity et al. 2017)."""
+    temporal_activation_regularization: float = Field(default=0.0, ge=0)
+    """Weight of TAR, the mean square of their differences in time (Merity et al. 2017)."""
+    norm_stabilizer: float = Field(default=0.0, ge=0)
+    """Weight of the penalty on changes of their norm (Krueger & Memisevic 2016)."""
+    monte_carlo_samples: int = Field(default=0, ge=0)
+    """Forward passes with dropout that a prediction averages (Gal & Ghahramani 2016); 0 is one
+    pass without dropout."""
+
+    @property
+    def width(self) -> int:
+        """Width of one direction of a layer's output."""
+        projection = self.cell.projection if isinstance(self.cell, LSTMParameters) else None
+        return projection or self.units
+
+    @model_validator(mode="after")
+    def _connections_have_layers(self) -> EncoderParameters:
+        if self.connection != "plain" and self.layers < 2:
+            raise impossible(
+                f"connection: {self.connection} is between layers, so it needs layers: 2 or more"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _zoneout_has_a_cell_state(self) -> EncoderParameters:
+        if self.zoneout.cell and self.cell.kind not in ("lstm", "phased_lstm"):
+            raise impossible(f"zoneout.cell: a {self.cell.kind} has no cell state; use hidden")
+        return self
+
+    @model_validator(mode="after")
+    def _samples_differ(self) -> EncoderParameters:
+        rates = (
+            self.dropout,
+            self.recurrent_dropout,
+            self.embedding_dropout,
+            self.weight_drop,
+            self.zoneout.hidden,
+            self.zoneout.cell,
+        )
+        if self.monte_carlo_samples and not any(rates):
+            raise impossible("monte_carlo_samples averages over dropout, so it needs some")
+        return self
+
+
+# --- heads ----------------------------------------------------------------------------
+
+
+class ClassifierParameters(EncoderParameters):
+    """Encoder, pooling over real tokens, softmax over labels."""
+
+    bidirectional: bool = True
+    pooling: Literal["last", "mean", "max", "attention"] = "last"
+
+
+class CharacterEncoderSection(Section):
+    """What both encoders of a word's characters have."""
+
+    dimension: int = Field(default=30, gt=0)
+    """Of the characters' embeddings."""
+    units: int = Field(default=30, gt=0)
+    """Filters, or the width of one direction."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """On the characters' embeddings."""
+    longest: int = Field(default=20, gt=0)
+    """Characters of a word that are read: of a longer one the first and the last halves."""
+
+
+class CharacterCNNParameters(CharacterEncoderSection):
+    """Convolution and max pooling over a word's characters (Ma & Hovy 2016)."""
+
+    kind: Literal["cnn"]
+    window: int = Field(default=3, gt=0)
+    """Characters a filter sees."""
+
+
+class CharacterBiLSTMParameters(CharacterEncoderSection):
+    """The last states of an LSTM in both directions (Lample et al. 2016)."""
+
+    kind: Literal["bilstm"]
+
+
+AnyCharacterEncoder = CharacterCNNParameters | CharacterBiLSTMParameters
+CharacterEncoder = Annotated[AnyCharacterEncoder, Field(discriminator="kind")]
+
+
+class TaggerParameters(EncoderParameters):
+    """Encoder, softmax over tags at every token or a CRF over tag sequences."""
+
+    bidirectional: bool = True
+    characters: CharacterEncoder | None = None
+    """Reads each word's spelling beside its embedding; null reads none."""
+    output: Literal["softmax", "crf"] = "softmax"
+    """A distribution for each tag, or one for the whole sequence (Lafferty et al. 2001)."""
+    constrained: bool = True
+    """The CRF gives no probability to what the tagging scheme forbids."""
+
+    @model_validator(mode="after")
+    def _samples_are_of_single_tags(self) -> TaggerParameters:
+        if self.output == "crf" and self.monte_carlo_samples:
+            raise impossible(
+                "monte_carlo_samples averages distributions of single tags: output: "
+                "softmax, not crf"
+            )
+        return self
+
+
+class LanguageModelParameters(EncoderParameters):
+    """One-directional encoder, softmax over the vocabulary at every token."""
+
+    tied: bool = False
+    """Share output weights with the embeddings (Press & Wolf 2017)."""

@@ -1,0 +1,110 @@
+"""``training:`` of an experiment: optimiser, schedule, clipping, batches, windows."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from nlp_rnn.config.section import Section, impossible
+
+
+class ScheduleParameters(Section):
+    """The learning rate over the epochs (see :mod:`nlp_rnn.training.schedules`)."""
+
+    kind: Literal["constant", "cosine", "exponential", "plateau"] = "constant"
+    warmup: float = Field(default=0.0, ge=0)
+    """Epochs in which the rate rises from 0 to what the schedule says."""
+    decay: float = Field(default=0.5, gt=0, lt=1)
+    """exponential and plateau: the factor of one decay."""
+    start: int = Field(default=1, ge=0)
+    """exponential: epochs before the first decay (Zaremba et al. 2014 use 4)."""
+
+
+class AveragingParameters(Section):
+    """NT-ASGD: averaged SGD, triggered when validation stops improving (Merity et al. 2017)."""
+
+    non_monotone: int = Field(default=5, gt=0)
+    """Averaging begins once the validation loss is above its minimum of all but so many last
+    epochs."""
+
+
+class TrainingParameters(Section):
+    """How a model is fitted."""
+
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "adagrad"] = "adam"
+    learning_rate: float = Field(default=0.001, gt=0)
+    schedule: ScheduleParameters = ScheduleParameters()
+    averaging: AveragingParameters | None = None
+    """null keeps the weights of the best epoch; a mapping averages those of SGD's last steps."""
+    clip_norm: float | None = Field(default=None, gt=0)
+    """Largest Euclidean norm of the whole gradient (Pascanu et al. 2013)."""
+    clip_value: float | None = Field(default=None, gt=0)
+    """Largest absolute value of any component of the gradient (Mikolov 2012)."""
+    epochs: int = Field(default=10, gt=0)
+    select: Literal["loss", "accuracy", "f1"] = "loss"
+    """The figure of the validation split whose best epoch is kept. Accuracy is for
+    classification and tagging, F1 for entities."""
+    patience: int | None = Field(default=None, gt=0)
+    """Stop after so many epochs without a better figure; null runs all epochs. The weights of
+    the best epoch are kept either way."""
+    batch_size: int = Field(default=32, gt=0)
+    gradient_flow: bool = False
+    """Draw how far gradients reach back in time, before and after training."""
+
+    @model_validator(mode="after")
+    def _one_clipping(self) -> TrainingParameters:
+        if self.clip_norm is not None and self.clip_value is not None:
+            raise impossible("clip_norm and clip_value: choose one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _averaging_is_of_sgd(self) -> TrainingParameters:
+        if self.averaging is not None and self.optimizer != "sgd":
+            raise impossible(f"averaging needs optimizer: sgd, not {self.optimizer}")
+        return self
+
+
+class BatchTrainingParameters(TrainingParameters):
+    """Training on examples, in mini-batches as compared by Morishita et al. 2017."""
+
+    batching: Literal["bucketed", "shuffled", "sorted"] = "bucketed"
+    """Batches of examples of like lengths in random order, of random examples, or from the
+    shortest to the longest."""
+    batch_tokens: int | None = Field(default=None, gt=0)
+    """A batch holds so many tokens, padding included, instead of batch_size examples."""
+    max_length: int | None = Field(default=None, gt=0)
+    """Longer examples are cut to their first tokens in training and, for classification,
+    in prediction; null keeps all."""
+
+
+class ScheduledSamplingParameters(Section):
+    """The model's own predictions as inputs, ever more often (Bengio et al. 2015)."""
+
+    schedule: Literal["linear", "exponential", "inverse_sigmoid"] = "linear"
+    """How the probability of the true token falls from 1 over the epochs."""
+    sampling: float = Field(default=0.25, gt=0, le=1)
+    """The probability of the model's token at the end of training."""
+
+
+class LanguageModelTrainingParameters(TrainingParameters):
+    """Truncated BPTT over parallel token streams."""
+
+    window: int | None = Field(default=35, gt=0)
+    """Steps the gradient flows back; the state is carried from window to window. null is full
+    BPTT over each line."""
+    random_window: bool = False
+    """Lengths of windows are drawn around ``window``, the learning rate in proportion
+    (Merity et al. 2017)."""
+    streams: Literal["text", "lines"] = "text"
+    """The corpus is one text, or each line is a text of its own that starts from zero states."""
+    scheduled_sampling: ScheduledSamplingParameters | None = None
+    """null always feeds the true token (teacher forcing)."""
+
+    @model_validator(mode="after")
+    def _full_bptt_is_of_lines(self) -> LanguageModelTrainingParameters:
+        if self.window is None and self.streams == "text":
+            raise impossible("window: null (full BPTT) needs streams: lines; one text is too long")
+        if self.window is None and self.random_window:
+            raise impossible("random_window draws around a window, so window must be a number")
+        return self
