@@ -10,11 +10,14 @@ import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nlp_rnn.errors import UserError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -109,6 +112,39 @@ def dense(gradient: Any) -> Any:
 
         return tf.convert_to_tensor(gradient)
     return gradient
+
+
+def gradient(function: Callable[[Any], Any], array: ArrayLike) -> NDArray[Any]:
+    """The gradient of a scalar function of a tensor.
+
+    Args:
+        function: from a tensor to a scalar tensor that depends on it, by ``keras.ops`` and built
+            layers, with nothing drawn at random. Layers' weights are constants here.
+        array: where to take the gradient; of floating point.
+
+    Returns:
+        In the shape of ``array``.
+    """
+    import keras
+
+    point = keras.ops.convert_to_tensor(array)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(point)
+            value = function(point)
+        result = dense(tape.gradient(value, point))
+    elif keras.backend.backend() == "jax":
+        import jax
+
+        result = jax.grad(function)(point)
+    else:
+        import torch
+
+        point = point.detach().requires_grad_()
+        (result,) = torch.autograd.grad(function(point), point)
+    return keras.ops.convert_to_numpy(result)
 
 
 def devices() -> list[str]:
