@@ -22,8 +22,8 @@ from nlp_rnn.process import log
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from nlp_rnn.config import AnyExperiment
     from nlp_rnn.inference.bundle import Bundle
-    from nlp_rnn.models.network import AnyExperiment
     from nlp_rnn.tasks.task import Evaluation
     from nlp_rnn.text.prepared import PreparedDataset
     from nlp_rnn.text.vocabulary import Vocabulary
@@ -150,6 +150,7 @@ def _train(name: str, parameters: Parameters, experiment: AnyExperiment) -> None
     backend_name = backend.select(parameters.backend)
 
     from nlp_rnn import tracking
+    from nlp_rnn.evaluation.gradient_flow import network_gradient_flow
     from nlp_rnn.evaluation.plots import loss_curves, save
     from nlp_rnn.files import sha256
     from nlp_rnn.inference.bundle import write_bundle
@@ -196,6 +197,8 @@ def _train(name: str, parameters: Parameters, experiment: AnyExperiment) -> None
             for epoch, row in enumerate(previous[-1].history, start=1):
                 if epoch not in logged:
                     run.log_metrics(row, epoch)
+        flow = experiment.training.gradient_flow
+        curves = network_gradient_flow(network, work.example_inputs(), "fresh") if flow else {}
         progress = fit(
             objective,
             work.batches,
@@ -217,14 +220,29 @@ def _train(name: str, parameters: Parameters, experiment: AnyExperiment) -> None
         }
         write_bundle(paths.bundle(name), name, experiment, network, dataset, provenance, figures)
         folder = paths.training_plots(name)
-        _write_history(folder / "loss.csv", progress.history)
+        _write_table(folder / "loss.csv", _history_rows(progress.history))
         picture = folder / "loss.png"
         save(loss_curves(progress.history, progress.best_epoch, name), picture)
         run.log_file(picture, "plots")
+        if flow:
+            curves |= network_gradient_flow(network, work.example_inputs(), "trained")
+            _draw_gradient_flow(run, name, curves)
         run.log_metrics({"training": {k: v for k, v in figures.items() if k != "history"}})
         write_json(paths.run_record(name), {"run_id": run.id, "uri": tracking.tracking_uri()})
     checkpoint.clear()
     notes.unlink(missing_ok=True)
+
+
+def _draw_gradient_flow(run: Run, name: str, curves: dict[str, Any]) -> None:
+    """How far gradients reach back, before and after training, in MLflow and as files."""
+    from nlp_rnn.evaluation.gradient_flow import gradient_flow_picture, gradient_flow_rows
+    from nlp_rnn.evaluation.plots import save
+
+    folder = paths.training_plots(name)
+    _write_table(folder / "gradient_flow.csv", gradient_flow_rows(curves))
+    picture = folder / "gradient_flow.png"
+    save(gradient_flow_picture(curves, name), picture)
+    run.log_file(picture, "plots")
 
 
 def _training_figures(progress: Progress, parameters: int) -> dict[str, Any]:
@@ -246,15 +264,21 @@ def _training_figures(progress: Progress, parameters: int) -> dict[str, Any]:
     }
 
 
-def _write_history(file: Path, history: Sequence[dict[str, float]]) -> None:
-    """One line an epoch, for ``dvc plots``."""
-    with whole_file(file) as partial:
-        # Vega, which draws DVC's plots, gives dots and slashes in names a meaning of its own.
-        names = [name.replace("/", "_") for name in history[0]]
-        lines = [",".join(["epoch", *names])]
-        for epoch, row in enumerate(history, start=1):
-            lines.append(",".join([str(epoch), *(f"{value:.6g}" for value in row.values())]))
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+def _history_rows(history: Sequence[dict[str, float]]) -> list[dict[str, Any]]:
+    """One row an epoch, for ``dvc plots``."""
+    # Vega, which draws DVC's plots, gives dots and slashes in names a meaning of its own.
+    return [
+        {"epoch": epoch, **{name.replace("/", "_"): f"{value:.6g}" for name, value in row.items()}}
+        for epoch, row in enumerate(history, start=1)
+    ]
+
+
+def _write_table(file: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """A CSV file with the keys of the first row as its header."""
+    with whole_file(file) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def evaluate(name: str) -> None:
@@ -292,7 +316,7 @@ def _test_figures(
     bundle: Bundle, dataset: PreparedDataset, result: Evaluation, seconds: float
 ) -> dict[str, Any]:
     """What ``metrics/<experiment>.json`` holds."""
-    from nlp_rnn.evaluation.metrics import is_entity_scheme
+    from nlp_rnn.text.entities import is_entity_scheme
 
     training = ("epochs", "best_epoch", "seconds", "tokens_per_second")
     return {
@@ -321,7 +345,10 @@ def _log_evaluation(
     run.describe("\n\n".join([*map(headline, rows_of(name, figures)), f"`{experiment.model!r}`"]))
     run.log_metrics({k: figures[k] for k in ("test", "baselines", "optimum", "evaluation")})
     if result.labels:
-        _write_confusion(folder / "confusion.csv", result)
+        pairs = zip(result.gold, result.predicted, strict=True)  # DVC counts them
+        names = result.labels
+        rows = [{"gold": names[gold], "predicted": names[best]} for gold, best in pairs]
+        _write_table(folder / "confusion.csv", rows)
         picture = folder / "confusion.png"
         matrix = confusion(result.gold, result.predicted, len(result.labels))
         save(confusion_picture(matrix, result.labels, name), picture)
@@ -334,15 +361,6 @@ def _example_texts(dataset: PreparedDataset) -> list[str]:
     """Two texts of the test split, as a user of the model would give them."""
     records = itertools.islice(dataset.split("test").records(), 2)
     return [record.get("text") or " ".join(record.get("tokens", ())) for record in records]
-
-
-def _write_confusion(file: Path, result: Evaluation) -> None:
-    """One line a target; ``dvc plots`` counts them."""
-    with whole_file(file) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
-        rows = csv.writer(stream)
-        rows.writerow(["gold", "predicted"])
-        for gold, predicted in zip(result.gold, result.predicted, strict=True):
-            rows.writerow([result.labels[gold], result.labels[predicted]])
 
 
 def report() -> None:

@@ -106,8 +106,8 @@ def write_untrained(folder: Path, task: str, kind: Kind, examples: list[Example]
         },
         Path("params.yaml"),
     ).experiment("mine")
-    labels = [] if kind == "text" else dataset.labels
-    model = network(experiment, len(dataset.vocabulary), len(labels))
+    characters = len(dataset.characters) if kind == "tagged" else 0
+    model = network(experiment, len(dataset.vocabulary), dataset.labels, characters)
     write_bundle(folder / task, "mine", experiment, model, dataset, {"backend": None}, {})
     return folder / task
 

@@ -98,7 +98,7 @@ def test_defaults_fill_what_is_not_given() -> None:
         ("datasets.text.scheme", "BIO", ["datasets.text", "scheme needs format conll"]),
         ("datasets.bad name", {"source": "files", "format": "text", "train": "x"}, ["bad name"]),
         ("backend", "theano", ["backend", "'tensorflow'"]),
-        ("datasets.text.source", None, ["datasets.text", "needs source, one of: grammar, memory, files"]),
+        ("datasets.text.source", None, ["datasets.text", "needs source, one of: grammar, memory"]),
         ("datasets.text.source", "file", ["datasets.text.source", "did you mean 'files'"]),
         ("datasets.text.sauce", "files", ["unknown parameter 'sauce'", "'source'"]),
         ("experiments.sentiment.training.epochs", True, ["training.epochs", "True"]),
@@ -122,6 +122,14 @@ def test_defaults_fill_what_is_not_given() -> None:
             "experiments.sentiment.model",
             {"cell": "gru", "zoneout": {"cell": 0.5}},
             ["a gru has no cell state"],
+        ),
+        (
+            "experiments.sentiment.model",
+            {
+                "cell": {"kind": "simple_rnn", "vanishing_gradient_penalty": 1.0},
+                "recurrent_dropout": 0.1,
+            },
+            ["vanishing_gradient_penalty does not go with recurrent_dropout"],
         ),
         ("experiments.sentiment.training", {"clip_norm": 1.0, "clip_value": 1.0}, ["choose one"]),
         ("experiments.sentiment.training.averaging", {}, ["averaging needs optimizer: sgd"]),

@@ -43,6 +43,7 @@ from nlp_rnn.config.model import (
 from nlp_rnn.config.parameters import Parameters, load, parse
 from nlp_rnn.config.section import nearest
 from nlp_rnn.config.training import (
+    AveragingParameters,
     BatchTrainingParameters,
     LanguageModelTrainingParameters,
     ScheduledSamplingParameters,
@@ -55,6 +56,7 @@ __all__ = [
     "AnyCharacterEncoder",
     "AnyDataset",
     "AnyExperiment",
+    "AveragingParameters",
     "BatchTrainingParameters",
     "CharacterCNNParameters",
     "ClassificationExperiment",

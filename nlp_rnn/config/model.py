@@ -11,19 +11,14 @@ from nlp_rnn.config.section import Section, impossible
 # --- cells ----------------------------------------------------------------------------
 
 
-class CellSection(Section):
-    """What every recurrent cell has."""
-
-    recurrent_initializer: Literal["orthogonal", "identity"] = "orthogonal"
-    """What the recurrent kernel starts as (Saxe et al. 2014; Le et al. 2015)."""
-
-
-class SimpleRNNParameters(CellSection):
+class SimpleRNNParameters(Section):
     """The simple recurrent network (Elman 1990)."""
 
     kind: Literal["simple_rnn"]
     activation: Literal["tanh", "relu"] = "tanh"
-    """``relu`` with an identity ``recurrent_initializer`` is the IRNN (Le et al. 2015)."""
+    recurrent_initializer: Literal["orthogonal", "identity"] = "orthogonal"
+    """What the recurrent kernel starts as (Saxe et al. 2014). ``identity`` with ``relu`` is the
+    IRNN (Le et al. 2015)."""
     leaking_rate: float = Field(default=1.0, gt=0, le=1)
     """Share of the new state in ``h_t``; below 1 a leaky integrator (Jaeger et al. 2007)."""
     layer_normalization: bool = False
@@ -43,7 +38,7 @@ class SimpleRNNParameters(CellSection):
         return self
 
 
-class LSTMParameters(CellSection):
+class LSTMParameters(Section):
     """The LSTM and its variants (Hochreiter & Schmidhuber 1997; Greff et al. 2015)."""
 
     kind: Literal["lstm"]
@@ -85,7 +80,7 @@ class LSTMParameters(CellSection):
         return self
 
 
-class PhasedLSTMParameters(CellSection):
+class PhasedLSTMParameters(Section):
     """An LSTM whose units are open for a part of their own period only (Neil et al. 2016)."""
 
     kind: Literal["phased_lstm"]
@@ -94,12 +89,13 @@ class PhasedLSTMParameters(CellSection):
     leak: float = Field(default=0.001, ge=0, lt=1)
     """Share of an update that a closed unit lets through while training."""
     open_ratio: float = Field(default=0.05, gt=0, le=1)
-    """Share of its period for which a unit is open at the start."""
+    """Share of its period for which a unit is open."""
     longest_period: float = Field(default=1000.0, gt=1)
-    """Periods start as steps drawn from 1 to this, uniformly on a logarithmic scale."""
+    """Periods start as steps drawn from 1 to this, uniformly on a logarithmic scale, and are
+    learned."""
 
 
-class GRUParameters(CellSection):
+class GRUParameters(Section):
     """The gated recurrent unit (Cho et al. 2014)."""
 
     kind: Literal["gru"]
@@ -184,6 +180,21 @@ class EncoderParameters(Section):
     def _zoneout_has_a_cell_state(self) -> EncoderParameters:
         if self.zoneout.cell and self.cell.kind not in ("lstm", "phased_lstm"):
             raise impossible(f"zoneout.cell: a {self.cell.kind} has no cell state; use hidden")
+        if self.zoneout.hidden and self.recurrent_dropout and self.cell.kind == "gru":
+            raise impossible("zoneout of a gru does not go with recurrent_dropout")
+        return self
+
+    @model_validator(mode="after")
+    def _penalty_is_of_the_plain_step(self) -> EncoderParameters:
+        penalised = (
+            isinstance(self.cell, SimpleRNNParameters) and self.cell.vanishing_gradient_penalty
+        )
+        for name, on in (
+            ("recurrent_dropout", self.recurrent_dropout),
+            ("zoneout", self.zoneout.hidden),
+        ):
+            if penalised and on:
+                raise impossible(f"cell.vanishing_gradient_penalty does not go with {name}")
         return self
 
     @model_validator(mode="after")

@@ -9,12 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_rnn.text.entities import is_entity_scheme
+
 Metrics = dict[str, Any]
-
-
-def is_entity_scheme(tags: Sequence[str]) -> bool:
-    """Whether tags mark entity spans (BIO) rather than classes of words."""
-    return any(tag.startswith("B-") for tag in tags)
 
 
 def classification_metrics(

@@ -5,6 +5,7 @@
 ``tokenizer.json``     the tokenizer's parameters (``subwords.json`` too for subword units)
 ``vocabulary.json``    types and counts
 ``labels.json``        labels or tags (not for language models)
+``characters.json``    characters (of taggers only)
 ``data_card.json``     what the model was trained on
 ``model.weights.h5``   the weights, in Keras's own format, no pickle
 =====================  ==========================================================
@@ -29,10 +30,19 @@ from nlp_rnn.text.vocabulary import Vocabulary
 if TYPE_CHECKING:
     import keras
 
-    from nlp_rnn.models.network import AnyExperiment
+    from nlp_rnn.config import AnyExperiment
 
-FORMAT = 1
+FORMAT = 2
 WEIGHTS = "model.weights.h5"
+CHARACTERS = "characters.json"
+COPIED = (
+    "tokenizer.json",
+    SubwordTokenizer.FILE,
+    "vocabulary.json",
+    "labels.json",
+    CHARACTERS,
+)
+"""What a bundle has of its prepared data set, where that has it."""
 MEND = "copy the whole bundle again, or train the model again"
 
 
@@ -46,6 +56,7 @@ class Bundle:
     tokenizer: Tokenizer
     vocabulary: Vocabulary
     labels: list[str]
+    characters: Vocabulary | None
     provenance: dict[str, Any]
     figures: dict[str, Any]
 
@@ -94,6 +105,7 @@ class Bundle:
             units,
             Vocabulary.load(folder / "vocabulary.json"),
             labels,
+            Vocabulary.load(folder / CHARACTERS) if experiment.task == "tagging" else None,
             provenance,
             figures,
         )
@@ -102,7 +114,8 @@ class Bundle:
         """Build the network and load its weights."""
         from nlp_rnn.models.network import network
 
-        model = network(self.experiment, len(self.vocabulary), len(self.labels))
+        characters = len(self.characters) if self.characters else 0
+        model = network(self.experiment, len(self.vocabulary), self.labels, characters)
         file = self.folder / WEIGHTS
         try:
             model.load_weights(file)
@@ -128,7 +141,7 @@ def write_bundle(
         figures: validation figures and training history.
     """
     with whole_folder(target) as folder:
-        for file in ("tokenizer.json", "vocabulary.json", "labels.json", SubwordTokenizer.FILE):
+        for file in COPIED:
             if (dataset.folder / file).exists():
                 shutil.copyfile(dataset.folder / file, folder / file)
         write_json(folder / "data_card.json", dataset.card)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,11 +13,14 @@ from numpy.typing import NDArray
 from nlp_rnn.text.batches import (
     TOKENS_AT_ONCE,
     Batch,
+    Encoded,
     by_length,
     pad,
+    padded,
     padded_length,
     restore_order,
 )
+from nlp_rnn.text.prepared import Ints
 
 if TYPE_CHECKING:
     import keras
@@ -30,28 +35,82 @@ def softmax(logits: Floats) -> Floats:
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
+@lru_cache(maxsize=1)  # so that a network is compiled once for all its predictions
+def _monte_carlo(network: keras.Model) -> keras.Model:
+    from nlp_rnn.models.monte_carlo import MonteCarlo
+
+    return MonteCarlo(network)
+
+
+@lru_cache(maxsize=1)
+def _decoder(network: keras.Model) -> keras.Model | None:
+    """The Viterbi decoder of a tagger with a CRF, else None."""
+    from nlp_rnn.models.tagger import Decoder, crf_of
+
+    crf = crf_of(network)
+    return None if crf is None else Decoder(network, crf)
+
+
+def _by_batch(
+    sequences: Sequence[Encoded],
+    batch_size: int,
+    run: Callable[[Any], Sequence[Any] | NDArray[Any]],
+) -> list[Any]:
+    """What ``run`` makes of each sequence, from batches of like lengths, in order."""
+    rows: list[NDArray[np.intp]] = []
+    results: list[Any] = []
+    lengths = np.array([len(sequence) for sequence in sequences], np.int64)
+    for batch in by_length(lengths, batch_size):
+        ids, characters = padded([sequences[i] for i in batch])
+        results.append(run(ids if characters is None else [ids, characters]))
+        rows.append(batch)
+    return restore_order(rows, results)
+
+
 def probabilities(
-    network: keras.Model, sequences: Sequence[NDArray[np.integer[Any]]], batch_size: int
+    network: keras.Model, sequences: Sequence[Encoded], batch_size: int, samples: int = 0
 ) -> list[Floats]:
     """The softmax output of a classifier or tagger for each sequence.
 
     Args:
-        sequences: token indices, each of length 1 or more.
+        sequences: each of length 1 or more.
+        samples: passes with dropout to average (Monte-Carlo dropout); 0 is one without.
 
     Returns:
         For each sequence, in order: ``(labels,)``, or ``(timesteps, tags)`` for taggers.
     """
-    rows, outputs = [], []
-    lengths = np.array([len(sequence) for sequence in sequences], np.int64)
-    for batch in by_length(lengths, batch_size):
-        ids = pad([sequences[i] for i in batch], padded_length(int(lengths[batch].max())))
-        output = softmax(np.asarray(network.predict_on_batch(ids)))
-        if output.ndim == 3:
-            outputs.append([row[: lengths[i]] for i, row in zip(batch, output, strict=True)])
-        else:
-            outputs.append(list(output))
-        rows.append(batch)
-    return restore_order(rows, outputs)
+    model = _monte_carlo(network) if samples else network
+
+    def run(inputs: Any) -> Floats:
+        passes = [softmax(np.asarray(model.predict_on_batch(inputs))) for _ in range(samples or 1)]
+        return np.mean(passes, axis=0)
+
+    outputs = _by_batch(sequences, batch_size, run)
+    if len(network.output.shape) == 2:
+        return outputs
+    return [output[: len(s)] for output, s in zip(outputs, sequences, strict=True)]
+
+
+def tag(
+    network: keras.Model, sentences: Sequence[Encoded], batch_size: int, samples: int = 0
+) -> list[tuple[Ints, Floats]]:
+    """The tags of each sentence ``(words,)`` and the probability of every tag ``(words, tags)``.
+
+    A softmax tagger gives each word its likeliest tag; a CRF the sentence its likeliest tag
+    sequence, and probabilities are marginals. Arguments as :func:`probabilities`.
+    """
+    decoder = _decoder(network)
+    if decoder is None:
+        return [
+            (p.argmax(axis=1), p) for p in probabilities(network, sentences, batch_size, samples)
+        ]
+
+    def run(inputs: Any) -> list[tuple[Ints, Floats]]:
+        best, marginals = (np.asarray(output) for output in decoder.predict_on_batch(inputs))
+        return list(zip(best, marginals.astype(np.float64), strict=True))
+
+    decoded = _by_batch(sentences, batch_size, run)
+    return [(best[: len(s)], p[: len(s)]) for s, (best, p) in zip(sentences, decoded, strict=True)]
 
 
 def losses_of_windows(
@@ -59,6 +118,7 @@ def losses_of_windows(
     batches: Iterable[Batch],
     states: Sequence[Floats],
     visit: Callable[[Batch, Floats], None],
+    samples: int = 0,
 ) -> None:
     """Run a language model's :func:`~nlp_rnn.models.language_model.scorer` over windows.
 
@@ -67,11 +127,17 @@ def losses_of_windows(
     Args:
         states: initial states, each ``(streams, units)``.
         visit: told each window and its losses in nats, ``(streams, window)``.
+        samples: passes with dropout whose probabilities are averaged, each with a state of its
+            own; 0 is one pass without.
     """
-    carried: Sequence[Any] = states
+    model = _monte_carlo(scorer) if samples else scorer
+    carried: list[Sequence[Any]] = [states] * (samples or 1)
     for batch in batches:
-        losses, *carried = scorer.predict_on_batch([batch.ids, batch.targets, *carried])
-        visit(batch, np.asarray(losses, np.float64))
+        passes = []
+        for i, before in enumerate(carried):
+            losses, *carried[i] = model.predict_on_batch([batch.ids, batch.targets, *before])
+            passes.append(-np.asarray(losses, np.float64))
+        visit(batch, math.log(len(passes)) - np.logaddexp.reduce(passes, axis=0))
 
 
 def zero_states(network: keras.Model, streams: int) -> list[Floats]:
@@ -93,11 +159,13 @@ def losses_of_lines(
     end_index: int,
     vocabulary_size: int,
     batch_size: int,
+    samples: int = 0,
 ) -> list[float]:
     """``-ln P`` of each line of a language model, each from a fresh state, in nats.
 
     Args:
         lines: token indices with the end symbol, each of length 1 or more.
+        samples: as in :func:`losses_of_windows`.
     """
     rows, sums = [], []
     lengths = np.array([len(line) for line in lines], np.int64)
@@ -121,7 +189,7 @@ def losses_of_lines(
         def visit(window: Batch, losses: Floats, total: Floats = total) -> None:
             total += (losses * window.weights).sum(axis=1)
 
-        losses_of_windows(scorer, windows, zero_states(scorer, len(batch)), visit)
+        losses_of_windows(scorer, windows, zero_states(scorer, len(batch)), visit, samples)
         rows.append(batch)
         sums.append(total.tolist())
     return restore_order(rows, sums)

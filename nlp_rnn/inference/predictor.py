@@ -18,10 +18,11 @@ import numpy as np
 
 from nlp_rnn import backend
 from nlp_rnn.errors import UserError
-from nlp_rnn.evaluation.metrics import is_entity_scheme
 from nlp_rnn.inference.bundle import Bundle
-from nlp_rnn.inference.forward import losses_of_lines, probabilities
-from nlp_rnn.text.entities import entity_spans
+from nlp_rnn.inference.forward import losses_of_lines, probabilities, tag
+from nlp_rnn.text.batches import Encoded
+from nlp_rnn.text.entities import entity_spans, is_entity_scheme
+from nlp_rnn.text.spelling import spell
 from nlp_rnn.text.vocabulary import UNK
 
 Item = str | Sequence[str]
@@ -46,6 +47,7 @@ class Predictor(ABC):
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
         self.network = bundle.network()
+        self.samples = bundle.experiment.model.monte_carlo_samples
 
     @staticmethod
     def load(folder: Path) -> Predictor:
@@ -83,9 +85,9 @@ class ClassificationPredictor(Predictor):
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
         longest = self.bundle.experiment.training.max_length  # type: ignore[union-attr]
         encode, tokens = self.bundle.vocabulary.encode, self.bundle.tokenizer.tokens
-        sequences = [np.array(encode(tokens(_text(i)) or [UNK])[:longest]) for i in items]
+        texts = [Encoded(np.array(encode(tokens(_text(i)) or [UNK])[:longest])) for i in items]
         labels = self.bundle.labels
-        for row in probabilities(self.network, sequences, BATCH):
+        for row in probabilities(self.network, texts, BATCH, self.samples):
             best = int(row.argmax())
             yield {
                 "label": labels[best],
@@ -112,21 +114,34 @@ class TaggingPredictor(Predictor):
             for word, raw, end in zip(words, item, ends, strict=True)
         ]
 
+    def _encoded(self, words: Sequence[str], forms: Sequence[str]) -> Encoded:
+        """A sentence as the network reads it: words normalised, forms as they are written."""
+        characters = self.bundle.experiment.model.characters  # type: ignore[union-attr]
+        ids = np.array(self.bundle.vocabulary.encode(words))
+        if characters is None:
+            return Encoded(ids)
+        assert self.bundle.characters is not None
+        return Encoded(ids, spell(forms, self.bundle.characters, characters.longest))
+
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
         spans = [self._spans(item) for item in items]
-        encode = self.bundle.vocabulary.encode
+        forms = [
+            [_text(item)[start:end] for _, start, end in span]
+            for item, span in zip(items, spans, strict=True)
+        ]
         filled = [i for i, span in enumerate(spans) if span]
-        sequences = [np.array(encode(word for word, _, _ in spans[i])) for i in filled]
-        outputs = dict(zip(filled, probabilities(self.network, sequences, BATCH), strict=True))
+        sentences = [self._encoded([word for word, _, _ in spans[i]], forms[i]) for i in filled]
+        tagged = dict(zip(filled, tag(self.network, sentences, BATCH, self.samples), strict=True))
         entities = is_entity_scheme(self.bundle.labels)
+        nothing = np.empty(0, np.int32), np.empty((0, 0))
         for i, item in enumerate(items):
             text = _text(item)
-            best = outputs[i].argmax(axis=1) if i in outputs else np.empty(0, int)
+            best, probability = tagged.get(i, nothing)
             tags = [self.bundle.labels[j] for j in best]
             prediction: Prediction = {
-                "tokens": [text[start:end] for _, start, end in spans[i]],
+                "tokens": forms[i],
                 "tags": tags,
-                "probabilities": [float(outputs[i][t, j]) for t, j in enumerate(best)],
+                "probabilities": [float(probability[t, j]) for t, j in enumerate(best)],
             }
             if entities:
                 prediction["entities"] = [
@@ -159,7 +174,9 @@ class LanguageModelPredictor(Predictor):
             np.array([*vocabulary.encode(tokenizer.tokens(_text(item))), vocabulary.end_index])
             for item in items
         ]
-        losses = losses_of_lines(self.scorer, lines, vocabulary.end_index, len(vocabulary), BATCH)
+        losses = losses_of_lines(
+            self.scorer, lines, vocabulary.end_index, len(vocabulary), BATCH, self.samples
+        )
         for line, loss in zip(lines, losses, strict=True):
             yield {
                 "log_probability": -loss,

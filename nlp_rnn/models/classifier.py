@@ -9,7 +9,7 @@ from keras import layers
 
 from nlp_rnn.config import ClassifierParameters
 from nlp_rnn.layers.pooling import POOLING
-from nlp_rnn.models.encoder import last_hidden_state, real_tokens, recurrent_stack
+from nlp_rnn.models.encoder import embedded, last_hidden_state, real_tokens, recurrent_stack
 
 
 def classifier(
@@ -23,9 +23,10 @@ def classifier(
     """
     ids = keras.Input((None,), dtype="int32", name="ids")
     mask = real_tokens(ids)
-    states, final = recurrent_stack(embedding(ids), parameters, parameters.bidirectional, mask)
+    vectors = embedded(embedding, ids, parameters)
+    states, final = recurrent_stack(vectors, parameters, parameters.bidirectional, mask)
     if parameters.pooling == "last":
-        last: list[Any] = last_hidden_state(final, parameters.cell, parameters.bidirectional)
+        last: list[Any] = last_hidden_state(final, parameters, parameters.bidirectional)
         pooled = layers.Concatenate(name="last")(last) if len(last) > 1 else last[0]
         pooled = layers.Dropout(parameters.dropout, name="dropout_pooled")(pooled)
     else:

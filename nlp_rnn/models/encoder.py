@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -9,11 +10,19 @@ from keras import layers, ops
 from numpy.typing import NDArray
 
 from nlp_rnn.config import EncoderParameters
+from nlp_rnn.layers.activity import (
+    ActivationRegularization,
+    NormStabilizer,
+    TemporalActivationRegularization,
+)
+from nlp_rnn.layers.dropout import EmbeddingDropout
+from nlp_rnn.layers.highway import HighwayConnection
+from nlp_rnn.layers.weight_drop import WeightDrop
+from nlp_rnn.models.cells import recurrent_layer, states
 from nlp_rnn.text.vocabulary import PAD_INDEX
 
-CELLS = {"simple_rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
-STATES = {"simple_rnn": ("h",), "lstm": ("h", "c"), "gru": ("h",)}
-"""Names of a cell's states: hidden, and the LSTM's cell state."""
+ONE_MASK_A_SEQUENCE = (None, 1, None)
+"""The shape of a variational dropout mask: the same at every step."""
 
 
 def embedding_layer(
@@ -35,48 +44,91 @@ def real_tokens(ids: Any) -> Any:
     return ops.not_equal(ids, PAD_INDEX)
 
 
+def embedded(embedding: layers.Embedding, ids: Any, parameters: EncoderParameters) -> Any:
+    """The vectors of ``ids``, in training without those of the word types that are dropped."""
+    vectors = embedding(ids)
+    if parameters.embedding_dropout:
+        drop = EmbeddingDropout(
+            embedding.input_dim, parameters.embedding_dropout, name="embedding_dropout"
+        )
+        vectors = drop(vectors, ids)
+    return vectors
+
+
+def _dropout(parameters: EncoderParameters, name: str) -> layers.Dropout:
+    """Dropout of non-recurrent connections: naive (a mask a step) or variational."""
+    shape = ONE_MASK_A_SEQUENCE if parameters.variational else None
+    return layers.Dropout(parameters.dropout, noise_shape=shape, name=name)
+
+
 def recurrent_stack(
-    embedded: Any,
+    vectors: Any,
     parameters: EncoderParameters,
     bidirectional: bool,
-    mask: Any = None,
-    initial_states: list[Any] | None = None,
+    mask: Any,
+    initial_states: Sequence[Any] | None = None,
 ) -> tuple[Any, list[Any]]:
     """Stacked recurrent layers with dropout on non-recurrent connections.
 
     Zaremba et al. (2014): dropout on the input of every layer and on the last output,
-    never on the step from ``h_{t-1}`` to ``h_t``.
+    never on the step from ``h_{t-1}`` to ``h_t``, which has dropout of its own.
 
     Args:
-        embedded: ``(batch, timesteps, dimension)``.
-        mask: bool ``(batch, timesteps)``; states are held where it is false.
+        vectors: ``(batch, timesteps, dimension)``.
+        mask: bool ``(batch, timesteps)``, true at real tokens. Where initial states are given,
+            the layers run without it (their last states are then those after the padding).
         initial_states: as returned, layer by layer; zeros when None.
 
     Returns:
-        The last layer's outputs ``(batch, timesteps, units * directions)``, and the final
-        states, each ``(batch, units)``: by layer, forward before backward, in the order of
-        :data:`STATES`.
+        The last layer's outputs ``(batch, timesteps, width * directions)``, and the final
+        states: by layer, forward before backward, in the order of
+        :func:`~nlp_rnn.models.cells.states`.
     """
-    hidden = embedded
-    count = len(STATES[parameters.cell])
+    hidden = vectors
+    count = len(states(parameters))
     final: list[Any] = []
     for i in range(parameters.layers):
-        hidden = layers.Dropout(parameters.dropout, name=f"dropout_{i}")(hidden)
-        layer = CELLS[parameters.cell](
-            parameters.units,
-            return_sequences=True,
-            return_state=True,
-            name=f"{parameters.cell}_{i}",
-        )
+        below = hidden
+        layer = recurrent_layer(parameters, i)
         if bidirectional:
             layer = layers.Bidirectional(layer, name=f"bidirectional_{i}")
-        initial = initial_states[i * count : (i + 1) * count] if initial_states else None
-        hidden, *states = layer(hidden, mask=mask, initial_state=initial)
-        final += states
-    return layers.Dropout(parameters.dropout, name="dropout_output")(hidden), final
+        if parameters.weight_drop:
+            layer = WeightDrop(layer, parameters.weight_drop, name=f"weight_drop_{i}")
+        dropped = _dropout(parameters, f"dropout_{i}")(below)
+        if initial_states is None:
+            hidden, *after = layer(dropped, mask=mask)
+        else:
+            initial = list(initial_states[i * count : (i + 1) * count])
+            hidden, *after = layer(dropped, initial_state=initial)
+        final += after
+        if i and parameters.connection == "residual":
+            hidden = layers.Add(name=f"residual_{i}")([below, hidden])
+        if i and parameters.connection == "highway":
+            hidden = HighwayConnection(name=f"highway_{i}")([below, hidden])
+    return _regularized(hidden, parameters, mask), final
 
 
-def last_hidden_state(final: list[Any], cell: str, bidirectional: bool) -> list[Any]:
+def _regularized(hidden: Any, parameters: EncoderParameters, mask: Any) -> Any:
+    """The last layer's outputs after dropout, their penalties added to the loss in training."""
+    if parameters.temporal_activation_regularization:
+        hidden = TemporalActivationRegularization(
+            parameters.temporal_activation_regularization, name="tar"
+        )(hidden, mask=mask)
+    if parameters.norm_stabilizer:
+        hidden = NormStabilizer(parameters.norm_stabilizer, name="norm_stabilizer")(
+            hidden, mask=mask
+        )
+    hidden = _dropout(parameters, "dropout_output")(hidden)
+    if parameters.activation_regularization:
+        hidden = ActivationRegularization(parameters.activation_regularization, name="ar")(
+            hidden, mask=mask
+        )
+    return hidden
+
+
+def last_hidden_state(
+    final: list[Any], parameters: EncoderParameters, bidirectional: bool
+) -> list[Any]:
     """The last layer's final ``h`` of each direction, after each sequence's last real token."""
-    count = len(STATES[cell])
+    count = len(states(parameters))
     return [final[-2 * count], final[-count]] if bidirectional else [final[-count]]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import keras
 from keras import layers, ops
 
 from nlp_rnn.config import LanguageModelParameters
-from nlp_rnn.models.encoder import STATES, recurrent_stack
+from nlp_rnn.models.cells import states
+from nlp_rnn.models.encoder import embedded, real_tokens, recurrent_stack
 
 
 @keras.saving.register_keras_serializable("nlp_rnn")
@@ -44,16 +46,21 @@ def language_model(embedding: layers.Embedding, parameters: LanguageModelParamet
     Returns:
         A model from ``[ids, *states]`` to ``[logits, *states]``: token indices int32
         ``(batch, timesteps)``, logits of each next token ``(batch, timesteps, vocabulary)``,
-        states ``(batch, units)`` each, layer by layer. Zeros start a text.
+        states ``(batch, width)`` each, layer by layer, as :func:`~nlp_rnn.models.cells.states`
+        names them. Zeros start a text.
     """
     ids = keras.Input((None,), dtype="int32", name="ids")
     initial = [
-        keras.Input((parameters.units,), name=f"{state}_{i}")
+        keras.Input((width,), name=f"{state}_{i}")
         for i in range(parameters.layers)
-        for state in STATES[parameters.cell]
+        for state, width in states(parameters).items()
     ]
     hidden, final = recurrent_stack(
-        embedding(ids), parameters, bidirectional=False, initial_states=initial
+        embedded(embedding, ids, parameters),
+        parameters,
+        bidirectional=False,
+        mask=real_tokens(ids),
+        initial_states=initial,
     )
     if parameters.tied:
         logits = TiedOutput(embedding, name="logits")(hidden)
@@ -62,6 +69,7 @@ def language_model(embedding: layers.Embedding, parameters: LanguageModelParamet
     return keras.Model([ids, *initial], [logits, *final], name="language_model")
 
 
+@lru_cache(maxsize=1)  # so that a network's scorer is compiled once
 def scorer(model: keras.Model) -> keras.Model:
     """A language model that returns the probability of given tokens instead of all logits.
 

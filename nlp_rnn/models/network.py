@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from numpy.typing import NDArray
 
 from nlp_rnn.config import (
+    AnyExperiment,
     ClassificationExperiment,
-    LanguageModellingExperiment,
     PretrainedEmbeddings,
     TaggingExperiment,
 )
@@ -18,19 +19,19 @@ from nlp_rnn.models.encoder import embedding_layer
 from nlp_rnn.models.language_model import language_model
 from nlp_rnn.models.tagger import tagger
 
-AnyExperiment = ClassificationExperiment | TaggingExperiment | LanguageModellingExperiment
-
 
 def network(
     experiment: AnyExperiment,
     vocabulary_size: int,
-    labels: int,
+    labels: Sequence[str],
+    characters: int = 0,
     vectors: NDArray[Any] | None = None,
 ) -> keras.Model:
     """Build the network of ``experiment``.
 
     Args:
-        labels: number of labels or tags; of no meaning for language models.
+        labels: names of labels or tags; of no meaning for language models.
+        characters: number of character types; of no meaning without a character encoder.
         vectors: initial embeddings ``(vocabulary_size, dimension)``; None where weights are
             loaded afterwards.
     """
@@ -38,7 +39,7 @@ def network(
     frozen = isinstance(embeddings, PretrainedEmbeddings) and not embeddings.trainable
     embedding = embedding_layer(vocabulary_size, embeddings.dimension, vectors, not frozen)
     if isinstance(experiment, ClassificationExperiment):
-        return classifier(embedding, experiment.model, labels)
+        return classifier(embedding, experiment.model, len(labels))
     if isinstance(experiment, TaggingExperiment):
-        return tagger(embedding, experiment.model, labels)
+        return tagger(embedding, experiment.model, labels, characters)
     return language_model(embedding, experiment.model)

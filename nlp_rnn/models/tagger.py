@@ -1,23 +1,87 @@
-"""A tag for every word: encoder, softmax at every token."""
+"""A tag for every word: encoder, then a softmax at every token or a CRF over the sentence."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import layers
 
-from nlp_rnn.config import TaggerParameters
-from nlp_rnn.models.encoder import real_tokens, recurrent_stack
+from nlp_rnn.config import AnyCharacterEncoder, CharacterCNNParameters, TaggerParameters
+from nlp_rnn.layers.characters import CharacterBiLSTM, CharacterCNN
+from nlp_rnn.layers.crf import CRF
+from nlp_rnn.models.encoder import embedded, real_tokens, recurrent_stack
+from nlp_rnn.text.entities import allowed_transitions
 
 
-def tagger(embedding: layers.Embedding, parameters: TaggerParameters, tags: int) -> keras.Model:
+def character_encoder(parameters: AnyCharacterEncoder, characters: int) -> layers.Layer:
+    """The layer that reads a word's spelling; ``characters`` is the number of their types."""
+    options: dict[str, Any] = {"dropout": parameters.dropout, "name": "spelling"}
+    if isinstance(parameters, CharacterCNNParameters):
+        return CharacterCNN(
+            characters, parameters.dimension, parameters.units, parameters.window, **options
+        )
+    return CharacterBiLSTM(characters, parameters.dimension, parameters.units, **options)
+
+
+def tagger(
+    embedding: layers.Embedding,
+    parameters: TaggerParameters,
+    tags: Sequence[str],
+    characters: int = 0,
+) -> keras.Model:
     """Build a tagger.
+
+    Args:
+        tags: their names, of which a constrained CRF learns what the tagging scheme allows.
+        characters: number of character types; of no meaning without a character encoder.
 
     Returns:
         A model from token indices, int32 ``(batch, timesteps)`` padded on the right with 0, to
-        logits ``(batch, timesteps, tags)``.
+        logits ``(batch, timesteps, tags)``: with a CRF its emissions. With a character encoder
+        there is a second input, the characters of each word, int32
+        ``(batch, timesteps, characters)``.
     """
-    ids = keras.Input((None,), dtype="int32", name="ids")
-    states, _ = recurrent_stack(
-        embedding(ids), parameters, parameters.bidirectional, real_tokens(ids)
-    )
-    return keras.Model(ids, layers.Dense(tags, name="logits")(states), name="tagger")
+    inputs = [keras.Input((None,), dtype="int32", name="ids")]
+    mask = real_tokens(inputs[0])
+    vectors = embedded(embedding, inputs[0], parameters)
+    if parameters.characters:
+        inputs.append(keras.Input((None, None), dtype="int32", name="characters"))
+        spelling = character_encoder(parameters.characters, characters)(inputs[1])
+        vectors = layers.Concatenate(name="word")([vectors, spelling])
+    states, _ = recurrent_stack(vectors, parameters, parameters.bidirectional, mask)
+    logits = layers.Dense(len(tags), name="logits")(states)
+    if parameters.output == "crf":
+        allowed = allowed_transitions(tags) if parameters.constrained else None
+        logits = CRF(len(tags), allowed, name="crf")(logits, mask=mask)
+    return keras.Model(inputs if parameters.characters else inputs[0], logits, name="tagger")
+
+
+def crf_of(network: keras.Model) -> CRF | None:
+    """The CRF of a tagger; None where it has a softmax."""
+    return next((layer for layer in network.layers if isinstance(layer, CRF)), None)
+
+
+class Decoder(keras.Model):
+    """What a tagger with a CRF says of sentences.
+
+    Args:
+        network: from a tagger's inputs to emissions.
+        crf: its CRF.
+
+    Returns:
+        From the network's inputs: the best tag sequence of each sentence (Viterbi), int32
+        ``(batch, timesteps)``, and each tag's marginal probability ``(batch, timesteps, tags)``.
+    """
+
+    def __init__(self, network: keras.Model, crf: CRF) -> None:
+        super().__init__(name="decoder")
+        self.network = network
+        self.crf = crf
+
+    def call(self, inputs: Any) -> tuple[Any, Any]:
+        emissions = self.network(inputs, training=False)
+        real = real_tokens(inputs[0] if isinstance(inputs, list | tuple) else inputs)
+        best, _ = self.crf.viterbi(emissions, real)
+        return best, self.crf.marginals(emissions, real)

@@ -21,8 +21,8 @@ class Classification(ExamplesTask):
 
     def evaluate(self, network: keras.Model) -> Evaluation:
         split, labels = self.dataset.split("test"), self.dataset.labels
-        sequences = [split.sequence(split.ids, i)[: self.max_length] for i in range(len(split))]
-        predicted = np.stack(probabilities(network, sequences, EVALUATION_BATCH))
+        texts = self.encoded("test", range(len(split)), self.max_length)
+        predicted = np.stack(probabilities(network, texts, EVALUATION_BATCH, self.samples))
         gold = np.array(split.labels)
         best = predicted.argmax(axis=1)
         right = predicted[np.arange(len(gold)), gold]

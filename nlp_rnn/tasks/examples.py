@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+import numpy as np
 
 from nlp_rnn.config import BatchTrainingParameters
-from nlp_rnn.tasks.task import Task
-from nlp_rnn.text.batches import Batch, example_batches
+from nlp_rnn.tasks.task import EXAMPLES_SHOWN, LONGEST_SHOWN, Task
+from nlp_rnn.text.batches import Batch, Encoded, by_length, encoded, example_batches, mini_batches
+from nlp_rnn.text.prepared import Ints
 from nlp_rnn.training.fit import Row
 from nlp_rnn.training.objective import Objective, Totals
 
@@ -15,26 +19,63 @@ EVALUATION_BATCH = 64
 
 
 class ExamplesTask(Task):
-    """Labelled or tagged examples, bucketed by length."""
+    """Labelled or tagged examples, each on its own."""
 
     @property
     def max_length(self) -> int | None:
-        training = self.experiment.training
-        return training.max_length if isinstance(training, BatchTrainingParameters) else None
+        return self._examples.max_length
+
+    @property
+    def _examples(self) -> BatchTrainingParameters:
+        assert isinstance(self.training, BatchTrainingParameters)
+        return self.training
+
+    @cached_property
+    def spelling(self) -> Ints | None:
+        """The characters of every form, for models that read them."""
+        return None
+
+    def _lengths(self, split: str, max_length: int | None) -> Ints:
+        lengths = self.dataset.split(split).lengths
+        return np.minimum(lengths, max_length) if max_length else lengths
 
     def batches(self, epoch: int) -> tuple[Iterable[Batch], int]:
+        lengths = self._lengths("train", self.max_length)
+        training = self._examples
+        rows = mini_batches(
+            lengths, training.batch_size, self.rng(epoch), training.batching, training.batch_tokens
+        )
         split = self.dataset.split("train")
-        size = self.training.batch_size
-        examples = int((split.lengths > 0).sum())
-        return example_batches(split, size, self.max_length, self.rng(epoch)), -(-examples // size)
+        return example_batches(split, rows, self.max_length, self.spelling), len(rows)
 
-    def validate(self, objective: Objective) -> Row:
+    def encoded(self, split: str, numbers: Sequence[int], max_length: int | None) -> list[Encoded]:
+        """Examples of a split as the network reads them."""
+        examples = self.dataset.split(split)
+        return [encoded(examples, i, max_length, self.spelling) for i in numbers]
+
+    def example_inputs(self) -> list[Sequence[Ints]]:
+        lengths = self._lengths("validation", LONGEST_SHOWN)
+        longest = np.argsort(-lengths, kind="stable")[:EXAMPLES_SHOWN].tolist()
+        return [
+            [x.ids] if x.spelling is None else [x.ids, x.spelling]
+            for x in self.encoded("validation", longest, LONGEST_SHOWN)
+        ]
+
+    def figures(self, objective: Objective, name: str, max_length: int | None) -> Row:
+        """``<split>/loss`` and what else the objective measures on a split."""
         totals = Totals()
-        for batch in example_batches(
-            self.dataset.split("validation"), EVALUATION_BATCH, self.max_length
-        ):
+        rows = by_length(self._lengths(name, max_length), EVALUATION_BATCH)
+        for batch in example_batches(self.dataset.split(name), rows, max_length, self.spelling):
             figures = objective.test_on_batch(
-                batch.ids, batch.targets, sample_weight=batch.weights, return_dict=True
+                batch.inputs, batch.targets, sample_weight=batch.weights, return_dict=True
             )
             totals.add(figures, batch.weights)
-        return totals.means("validation")
+        return totals.means(name)
+
+    def validate(self, objective: Objective) -> Row:
+        return self.figures(objective, "validation", self.max_length)
+
+    @property
+    def samples(self) -> int:
+        """Passes with dropout that a prediction averages."""
+        return self.experiment.model.monte_carlo_samples

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import keras
 import numpy as np
@@ -10,53 +10,90 @@ import numpy as np
 from nlp_rnn.baselines.counts import unigram_loss
 from nlp_rnn.config import LanguageModelTrainingParameters
 from nlp_rnn.evaluation.metrics import language_model_metrics
-from nlp_rnn.inference.forward import LOGITS_AT_ONCE, losses_of_windows, zero_states
+from nlp_rnn.inference.forward import (
+    LOGITS_AT_ONCE,
+    losses_of_lines,
+    losses_of_windows,
+    zero_states,
+)
 from nlp_rnn.models.language_model import scorer
-from nlp_rnn.tasks.task import ERRORS_SHOWN, Evaluation, Task
-from nlp_rnn.text.batches import Batch, count_windows, windows
+from nlp_rnn.tasks.task import (
+    ERRORS_SHOWN,
+    EXAMPLES_SHOWN,
+    LONGEST_SHOWN,
+    Evaluation,
+    Task,
+)
+from nlp_rnn.text.batches import Batch, mini_batches
+from nlp_rnn.text.prepared import Ints
+from nlp_rnn.text.streams import (
+    fixed_widths,
+    line_schedule,
+    line_windows,
+    random_widths,
+    stream_steps,
+    whole_lines,
+    windows,
+)
 from nlp_rnn.training.fit import Row
 from nlp_rnn.training.objective import Objective, TruncatedBPTT
 
 EVALUATION_WINDOW = 256
 """Most steps scored at once; the state is carried, so it changes speed, not figures."""
 
+EVALUATION_LINES = 64
+"""Lines scored at once where each is a text of its own."""
+
 
 class LanguageModelling(Task):
     """Fit and judge a language model."""
 
-    _scorer: tuple[keras.Model, keras.Model] | None = None
-
-    def scorer(self, network: keras.Model) -> keras.Model:
-        """The scorer of ``network``, built once so that it is compiled once."""
-        if self._scorer is None or self._scorer[0] is not network:
-            self._scorer = network, scorer(network)
-        return self._scorer[1]
-
     @property
-    def window(self) -> int:
-        training = self.experiment.training
-        assert isinstance(training, LanguageModelTrainingParameters)
-        return training.window
+    def _streams(self) -> LanguageModelTrainingParameters:
+        assert isinstance(self.training, LanguageModelTrainingParameters)
+        return self.training
 
     def objective(self, network: keras.Model) -> Objective:
-        tokens = len(self.dataset.split("train").ids)
-        return TruncatedBPTT(network, min(self.training.batch_size, tokens))
+        return TruncatedBPTT(network, self._rows("train"), self._streams)
+
+    def _rows(self, split: str) -> int:
+        """Parallel streams of a split."""
+        examples = self.dataset.split(split)
+        most = len(examples.ids) if self._streams.streams == "text" else len(examples)
+        return min(self.training.batch_size, most)
 
     def batches(self, epoch: int) -> tuple[Iterable[Batch], int]:
-        ids = self.dataset.split("train").ids
-        end, size = self.dataset.vocabulary.end_index, self.training.batch_size
-        return windows(ids, end, size, self.window), count_windows(len(ids), size, self.window)
+        split, rows, rng = self.dataset.split("train"), self._rows("train"), self.rng(epoch)
+        end, window = self.dataset.vocabulary.end_index, self._streams.window
+        if self._streams.streams == "text":
+            assert window is not None
+            steps = stream_steps(len(split.ids), rows)
+            if self._streams.random_window:
+                widths = random_widths(steps, window, rng)
+                return windows(split.ids, end, rows, widths, window), len(widths)
+            widths = fixed_widths(steps, window)
+            return windows(split.ids, end, rows, widths), len(widths)
+        if window is None:
+            lines = mini_batches(split.lengths, rows, rng)
+            return whole_lines(split, lines, rows, end), len(lines)
+        starting = line_schedule(split.lengths, rng.permutation(len(split)), rows, window)
+        return line_windows(split, starting, rows, window, end), len(starting)
+
+    def example_inputs(self) -> list[Sequence[Ints]]:
+        ids = self.dataset.split("validation").ids
+        starts = range(0, EXAMPLES_SHOWN * LONGEST_SHOWN, LONGEST_SHOWN)
+        return [[ids[start : start + LONGEST_SHOWN]] for start in starts if start < len(ids)]
 
     def losses(self, network: keras.Model, split: str, streams: int) -> np.ndarray:
-        """``-ln P`` of every token of a split, float64 ``(tokens,)``.
+        """``-ln P`` of every token of a split read as one text, float64 ``(tokens,)``.
 
         Args:
             streams: parallel parts of the text; 1 carries the state through all of it.
         """
         ids = self.dataset.split(split).ids
-        streams = min(streams, len(ids))
         fitting = LOGITS_AT_ONCE // (streams * len(self.dataset.vocabulary))
         window = max(1, min(EVALUATION_WINDOW, fitting))
+        widths = fixed_widths(stream_steps(len(ids), streams), window)
         rows: list[list[np.ndarray]] = [[] for _ in range(streams)]
 
         def visit(batch: Batch, losses: np.ndarray) -> None:
@@ -64,26 +101,47 @@ class LanguageModelling(Task):
                 row.append(values[weights > 0])
 
         losses_of_windows(
-            self.scorer(network),
-            windows(ids, self.dataset.vocabulary.end_index, streams, window),
+            scorer(network),
+            windows(ids, self.dataset.vocabulary.end_index, streams, widths),
             zero_states(network, streams),
             visit,
+            self.experiment.model.monte_carlo_samples,
         )
         return np.concatenate([values for row in rows for values in row])
 
+    def losses_of_lines(self, network: keras.Model, name: str, streams: int) -> np.ndarray:
+        """``-ln P`` of every line of a split, float64 ``(lines,)``: after the lines before it,
+        or from a zero state where the model was trained so."""
+        split = self.dataset.split(name)
+        if self._streams.streams == "text":
+            losses = self.losses(network, name, min(streams, len(split.ids)))
+            return np.add.reduceat(losses, split.offsets[:-1])
+        return np.array(
+            losses_of_lines(
+                scorer(network),
+                [split.sequence(split.ids, i) for i in range(len(split))],
+                self.dataset.vocabulary.end_index,
+                len(self.dataset.vocabulary),
+                EVALUATION_LINES,
+                self.experiment.model.monte_carlo_samples,
+            )
+        )
+
     def validate(self, objective: Objective) -> Row:
-        losses = self.losses(objective.network, "validation", self.training.batch_size)
+        losses = self.losses_of_lines(objective.network, "validation", self.training.batch_size)
+        loss = losses.sum() / len(self.dataset.split("validation").ids)
         return {
-            "validation/loss": float(losses.mean()),
-            "validation/perplexity": float(np.exp(min(losses.mean(), 700))),
+            "validation/loss": float(loss),
+            "validation/perplexity": float(np.exp(min(loss, 700))),
         }
 
     def evaluate(self, network: keras.Model) -> Evaluation:
         split = self.dataset.split("test")
-        losses = self.losses(network, "test", streams=1)
+        losses = self.losses_of_lines(network, "test", streams=1)
         characters = self.dataset.card["splits"]["test"]["characters"]
+        tokens = len(split.ids)
         unigram = unigram_loss(split.ids, self.dataset.vocabulary)
-        by_line = np.add.reduceat(losses, split.offsets[:-1]) / split.lengths
+        by_line = losses / split.lengths
         worst = set(np.argsort(-by_line, kind="stable")[:ERRORS_SHOWN].tolist())
         samples = [
             {
@@ -96,7 +154,7 @@ class LanguageModelling(Task):
             if number in worst
         ]
         return Evaluation(
-            language_model_metrics(float(losses.sum()), len(losses), characters),
-            {"unigram": language_model_metrics(unigram, len(losses), characters)},
+            language_model_metrics(float(losses.sum()), tokens, characters),
+            {"unigram": language_model_metrics(unigram, tokens, characters)},
             sorted(samples, key=lambda sample: -sample["perplexity"]),
         )

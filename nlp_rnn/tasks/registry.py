@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nlp_rnn.models.network import AnyExperiment
+from nlp_rnn.config import AnyExperiment
 from nlp_rnn.tasks.classification import Classification
 from nlp_rnn.tasks.language_modelling import LanguageModelling
 from nlp_rnn.tasks.tagging import Tagging

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -10,16 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_rnn.baselines.counts import majority_class, most_frequent_tags
+from nlp_rnn.config import AnyExperiment, TaggerParameters
 from nlp_rnn.errors import UserError
-from nlp_rnn.evaluation.metrics import is_entity_scheme, tagging_metrics
-from nlp_rnn.inference.forward import probabilities
-from nlp_rnn.models.network import AnyExperiment
+from nlp_rnn.evaluation.metrics import tagging_metrics
+from nlp_rnn.inference.forward import tag
+from nlp_rnn.models.tagger import crf_of
 from nlp_rnn.tasks.examples import EVALUATION_BATCH, ExamplesTask
 from nlp_rnn.tasks.task import ERRORS_SHOWN, Evaluation
+from nlp_rnn.text.entities import allowed_transitions, is_entity_scheme
 from nlp_rnn.text.prepared import Ints, PreparedDataset, Split
+from nlp_rnn.text.spelling import spell
 from nlp_rnn.text.tokenizers import tokenizer
 from nlp_rnn.training.fit import Row
-from nlp_rnn.training.objective import Objective
+from nlp_rnn.training.objective import CRFObjective, Objective
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,6 @@ class _Judged:
     best: list[Ints]
     right: list[NDArray[np.float64]]
 
-    @property
-    def loss(self) -> float:
-        """The mean of ``-ln P`` of the gold tag over all words, nats."""
-        return float(-np.log(np.concatenate(self.right)).mean())
-
 
 class Tagging(ExamplesTask):
     """Fit and judge a tagger. Test sentences are never cut.
@@ -61,40 +60,70 @@ class Tagging(ExamplesTask):
                 "none; use accuracy or loss"
             )
 
+    @cached_property
+    def spelling(self) -> Ints | None:
+        model = self.experiment.model
+        assert isinstance(model, TaggerParameters)
+        if model.characters is None:
+            return None
+        return spell(self.dataset.forms, self.dataset.characters, model.characters.longest)
+
     def objective(self, network: keras.Model) -> Objective:
-        return Objective(network)
+        crf = crf_of(network)
+        if crf is None:
+            return Objective(network)
+        self._check_constraints()
+        return CRFObjective(network, crf)
+
+    def _check_constraints(self) -> None:
+        """A gold sequence that a constrained CRF rules out would have an endless loss.
+
+        Raises:
+            UserError: the tags of a sentence break their scheme.
+        """
+        model, tags = self.experiment.model, self.dataset.labels
+        assert isinstance(model, TaggerParameters)
+        if not model.constrained:
+            return
+        start, between, end = allowed_transitions(tags)
+        for name in ("train", "validation", "test"):
+            split = self.dataset.split(name)
+            assert split.labels is not None
+            for i in np.flatnonzero(split.lengths).tolist():
+                gold = split.sequence(split.labels, i)
+                if not (start[gold[0]] and end[gold[-1]] and between[gold[:-1], gold[1:]].all()):
+                    raise UserError(
+                        f"data set {self.experiment.dataset}, {name}, example {i + 1}: its tags "
+                        f"{' '.join(tags[tag] for tag in gold)} break their scheme; correct them, "
+                        "or set model.constrained: false"
+                    )
 
     def validate(self, objective: Objective) -> Row:
-        if not is_entity_scheme(self.dataset.labels):
-            return super().validate(objective)
+        row = super().validate(objective)
+        entities = is_entity_scheme(self.dataset.labels)
+        if not entities and "validation/accuracy" in row:
+            return row
         result = self._judge(objective.network, "validation")
         metrics = tagging_metrics(result.gold, result.best, self.dataset.labels)
-        return {
-            "validation/loss": result.loss,
-            "validation/accuracy": metrics["accuracy"],
-            "validation/f1": metrics["f1"],
-        }
+        row["validation/accuracy"] = metrics["accuracy"]
+        if entities:
+            row["validation/f1"] = metrics["f1"]
+        return row
 
     def _judge(self, network: keras.Model, name: str) -> _Judged:
         """Tag the sentences of a split that have words."""
         split = self.dataset.split(name)
-        if split.labels is None:
-            raise ValueError("a tagged data set has tags")
+        assert split.labels is not None
         numbers = np.flatnonzero(split.lengths).tolist()
-        words = [split.sequence(split.ids, i) for i in numbers]
         gold = [split.sequence(split.labels, i) for i in numbers]
-        predicted = probabilities(network, words, EVALUATION_BATCH)
+        sentences = self.encoded(name, numbers, max_length=None)
+        tagged = tag(network, sentences, EVALUATION_BATCH, self.samples)
         right = [
-            np.maximum(sentence[np.arange(len(tags)), tags], 1e-300)
-            for sentence, tags in zip(predicted, gold, strict=True)
+            np.maximum(p[np.arange(len(tags)), tags], 1e-300)
+            for (_, p), tags in zip(tagged, gold, strict=True)
         ]
-        return _Judged(
-            numbers,
-            words,
-            gold,
-            [sentence.argmax(axis=1) for sentence in predicted],
-            right,
-        )
+        words = [sentence.ids for sentence in sentences]
+        return _Judged(numbers, words, gold, [best for best, _ in tagged], right)
 
     def evaluate(self, network: keras.Model) -> Evaluation:
         split, tags = self.dataset.split("test"), self.dataset.labels
@@ -111,8 +140,11 @@ class Tagging(ExamplesTask):
             tagging_metrics(result.gold, guess, tags, seen)
             for guess in (result.best, *baselines.values())
         )
+        objective = self.objective(network)
+        objective.compile(loss=None)
+        loss = self.figures(objective, "test", max_length=None)["test/loss"]
         return Evaluation(
-            test | {"loss": result.loss},
+            test | {"loss": loss},
             dict(zip(baselines, others, strict=True)),
             self._samples(split, result),
             tags,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,12 +11,18 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_rnn.config import TrainingParameters
-from nlp_rnn.models.network import AnyExperiment, network
+from nlp_rnn.config import AnyExperiment, TrainingParameters
+from nlp_rnn.models.network import network
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.text.prepared import Ints, PreparedDataset
 from nlp_rnn.training.fit import Row
 from nlp_rnn.training.objective import Objective
+
+EXAMPLES_SHOWN = 8
+"""Sequences that a diagnostic looks along."""
+
+LONGEST_SHOWN = 200
+"""Tokens of a sequence that it looks at."""
 
 ERRORS_SHOWN = 200
 """Sample predictions kept for looking at, the worst first."""
@@ -64,7 +70,10 @@ class Task(ABC):
     def network(self, vectors: NDArray[Any]) -> keras.Model:
         """A fresh network that starts from the embeddings ``vectors``."""
         dataset = self.dataset
-        return network(self.experiment, len(dataset.vocabulary), len(dataset.labels), vectors)
+        characters = len(dataset.characters) if dataset.kind == "tagged" else 0
+        return network(
+            self.experiment, len(dataset.vocabulary), dataset.labels, characters, vectors
+        )
 
     def rng(self, epoch: int) -> np.random.Generator:
         """The generator that shuffles one epoch, whatever came before."""
@@ -77,6 +86,10 @@ class Task(ABC):
     @abstractmethod
     def batches(self, epoch: int) -> tuple[Iterable[Batch], int]:
         """The training batches of an epoch and their number."""
+
+    @abstractmethod
+    def example_inputs(self) -> list[Sequence[Ints]]:
+        """What the network takes for a few sequences of the validation split, without padding."""
 
     @abstractmethod
     def validate(self, objective: Objective) -> Row:

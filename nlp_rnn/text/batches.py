@@ -1,4 +1,4 @@
-"""Batches: examples bucketed by length and padded on the right; token streams.
+"""Batches of examples: of like lengths, padded on the right.
 
 Padding costs a recurrent network as much as real tokens, so examples of like length share
 a batch (bucketing). Padded lengths are rounded up to a few bounds, because each new shape
@@ -7,14 +7,15 @@ costs a compilation on some backends.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nlp_rnn.text.prepared import Ints, Split
+from nlp_rnn.text.spelling import BOUNDARY_INDEX
 from nlp_rnn.text.vocabulary import PAD_INDEX
 
 SORTED_BATCHES = 50
@@ -40,33 +41,102 @@ def padded_length(length: int) -> int:
 
 
 def pad(sequences: Sequence[Ints], length: int) -> NDArray[np.int32]:
-    """Sequences padded on the right, or cut, to ``(len(sequences), length)``."""
+    """Sequences padded on the right with 0, or cut, to ``(len(sequences), length)``."""
     batch = np.full((len(sequences), length), PAD_INDEX, np.int32)
     for row, sequence in zip(batch, sequences, strict=True):
         row[: len(sequence)] = sequence[:length]
     return batch
 
 
-def bucketed(
-    lengths: Ints, batch_size: int, rng: np.random.Generator
+@dataclass(frozen=True)
+class Encoded:
+    """A text or sentence as a model reads it.
+
+    Attributes:
+        ids: token indices ``(tokens,)``.
+        spelling: the characters of each token ``(tokens, characters)``, for models that read
+            them.
+    """
+
+    ids: Ints
+    spelling: Ints | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def pad_spelling(sentences: Sequence[Ints], length: int) -> NDArray[np.int32]:
+    """The spelling of sentences, each ``(words, characters)``, padded with empty words.
+
+    Returns:
+        int32 ``(len(sentences), length, characters)``.
+    """
+    batch = np.zeros((len(sentences), length, sentences[0].shape[1]), np.int32)
+    batch[:, :, :2] = BOUNDARY_INDEX
+    for row, sentence in zip(batch, sentences, strict=True):
+        row[: len(sentence)] = sentence
+    return batch
+
+
+def padded(sequences: Sequence[Encoded]) -> tuple[NDArray[np.int32], NDArray[np.int32] | None]:
+    """The token indices of a batch and, where they are there, its characters."""
+    length = padded_length(max(map(len, sequences)))
+    ids = pad([sequence.ids for sequence in sequences], length)
+    spelling = [sequence.spelling for sequence in sequences if sequence.spelling is not None]
+    return ids, pad_spelling(spelling, length) if spelling else None
+
+
+def _cut(
+    order: NDArray[np.intp], lengths: Ints, batch_size: int, batch_tokens: int | None
 ) -> Iterator[NDArray[np.intp]]:
-    """Indices of shuffled examples, batch by batch, each batch of like lengths.
+    """Cut ``order`` into batches of so many examples, or of so many tokens with their padding."""
+    if batch_tokens is None:
+        for start in range(0, len(order), batch_size):
+            yield order[start : start + batch_size]
+        return
+    start = longest = 0
+    for end, i in enumerate(order):
+        longest = max(longest, padded_length(int(lengths[i])))
+        if start < end and longest * (end + 1 - start) > batch_tokens:
+            yield order[start:end]
+            start, longest = end, padded_length(int(lengths[i]))
+    if start < len(order):
+        yield order[start:]
+
+
+def mini_batches(
+    lengths: Ints,
+    batch_size: int,
+    rng: np.random.Generator,
+    batching: Literal["bucketed", "shuffled", "sorted"] = "bucketed",
+    batch_tokens: int | None = None,
+) -> list[NDArray[np.intp]]:
+    """The examples of each batch of an epoch, as Morishita et al. (2017) compare.
+
+    - ``shuffled``: random examples;
+    - ``sorted``: the whole split sorted by length, then cut;
+    - ``bucketed``: sorted within :data:`SORTED_BATCHES` batches of random examples, then cut.
+
+    The batches come in random order.
 
     Args:
         lengths: ``(examples,)``; examples of length 0 are left out, for no all-padding row may
             reach a layer.
         rng: shuffles examples and batches.
+        batch_tokens: tokens of a batch, padding included, instead of ``batch_size`` examples.
     """
     order = np.flatnonzero(lengths)
     rng.shuffle(order)
-    chunk = batch_size * SORTED_BATCHES
-    for start in range(0, len(order), chunk):
-        part = order[start : start + chunk]
-        part = part[np.argsort(lengths[part], kind="stable")]
-        starts = np.arange(0, len(part), batch_size)
-        rng.shuffle(starts)
-        for i in starts:
-            yield part[i : i + batch_size]
+    usual = max(1, int(batch_tokens / lengths[order].mean())) if batch_tokens else batch_size
+    part = usual * SORTED_BATCHES if batching == "bucketed" else max(len(order), 1)
+    batches: list[NDArray[np.intp]] = []
+    for start in range(0, len(order), part):
+        rows = order[start : start + part]
+        if batching != "shuffled":
+            rows = rows[np.argsort(lengths[rows], kind="stable")]
+        cut = list(_cut(rows, lengths, batch_size, batch_tokens))
+        batches += [cut[i] for i in rng.permutation(len(cut))]
+    return batches
 
 
 def by_length(lengths: Ints, batch_size: int) -> Iterator[NDArray[np.intp]]:
@@ -94,11 +164,25 @@ class Batch:
         ids: int32 ``(batch, length)``, padded on the right with 0.
         targets: int32 ``(batch,)`` for labels, ``(batch, length)`` for tags or next tokens.
         weights: float32, the shape of ``targets``: 1 where a target counts, else 0.
+        characters: the spelling of the words, int32 ``(batch, length, characters)``, for models
+            that read it.
+        starts: for language models, float32 ``(batch,)``: 1 where a row begins a new text, whose
+            state is zero, else 0.
+        rate: factor of the learning rate in this step.
     """
 
     ids: NDArray[np.int32]
     targets: NDArray[np.int32]
     weights: NDArray[np.float32]
+    characters: NDArray[np.int32] | None = None
+    starts: NDArray[np.float32] | None = None
+    rate: float = 1.0
+
+    @property
+    def inputs(self) -> Any:
+        """What the objective takes."""
+        more = [x for x in (self.characters, self.starts) if x is not None]
+        return [self.ids, *more] if more else self.ids
 
     @property
     def tokens(self) -> int:
@@ -106,73 +190,41 @@ class Batch:
         return int(np.count_nonzero(self.ids))
 
 
+def encoded(
+    split: Split, i: int, max_length: int | None = None, spelling: Ints | None = None
+) -> Encoded:
+    """Example ``i`` of a split as a model reads it; arguments as :func:`example_batches`."""
+    ids = split.sequence(split.ids, i)[:max_length]
+    if spelling is None or split.forms is None:
+        return Encoded(ids)
+    return Encoded(ids, spelling[split.sequence(split.forms, i)[:max_length]])
+
+
 def example_batches(
     split: Split,
-    batch_size: int,
+    batches: Iterable[NDArray[np.intp]],
     max_length: int | None = None,
-    rng: np.random.Generator | None = None,
+    spelling: Ints | None = None,
 ) -> Iterator[Batch]:
-    """Labelled or tagged examples, bucketed by length.
+    """Labelled or tagged examples, padded.
 
     Args:
+        batches: the examples of each batch, see :func:`mini_batches` and :func:`by_length`.
         max_length: longer examples are cut to their first tokens.
-        rng: shuffles, see :func:`bucketed`; None goes by length.
+        spelling: the characters of every form, ``(forms, characters)``, for models that read
+            them.
     """
     if split.labels is None:
-        raise ValueError("running text has no labels: use windows")
-    lengths = np.minimum(split.lengths, max_length) if max_length else split.lengths
-    batches = bucketed(lengths, batch_size, rng) if rng else by_length(lengths, batch_size)
+        raise ValueError("running text has no labels: use streams")
     for rows in batches:
-        length = padded_length(int(lengths[rows].max()))
-        ids = pad([split.sequence(split.ids, i)[: lengths[i]] for i in rows], length)
+        ids, characters = padded([encoded(split, i, max_length, spelling) for i in rows])
         if split.kind == "tagged":
-            targets = pad([split.sequence(split.labels, i)[: lengths[i]] for i in rows], length)
-            weights = (ids != PAD_INDEX).astype(np.float32)
+            tags = [split.sequence(split.labels, i)[:max_length] for i in rows]
+            targets, weights = pad(tags, ids.shape[1]), (ids != PAD_INDEX).astype(np.float32)
         else:
             targets = np.asarray(split.labels[rows], np.int32)
             weights = np.ones(len(rows), np.float32)
-        yield Batch(ids, targets, weights)
-
-
-def windows(ids: Ints, end_index: int, batch_size: int, window: int) -> Iterator[Batch]:
-    """Running text as parallel streams, a window of each at a time, for truncated BPTT.
-
-    The text is cut into ``batch_size`` contiguous streams. Inputs are the targets one step
-    earlier; before its first token each stream sees the token that precedes it in the text,
-    the first stream ``<eos>``. Every token is a target exactly once: the last window is
-    shorter, and steps past a stream's end have weight 0.
-
-    Args:
-        ids: ``(tokens,)``.
-        end_index: index of the end symbol.
-
-    Yields:
-        Batches of shape ``(batch_size, window)``.
-    """
-    streams = min(batch_size, len(ids))
-    steps = -(-len(ids) // streams)
-    for start in range(0, steps, window):
-        width = min(window, steps - start)
-        inputs = np.full((streams, width), end_index, np.int32)
-        targets = np.full((streams, width), end_index, np.int32)
-        weights = np.zeros((streams, width), np.float32)
-        for row in range(streams):
-            first = row * steps + start
-            last = min(first + width, (row + 1) * steps, len(ids))
-            count = max(last - first, 0)
-            if count:
-                targets[row, :count] = ids[first:last]
-                weights[row, :count] = 1
-                before = ids[first - 1] if first else end_index
-                inputs[row, 0] = before
-                inputs[row, 1:count] = ids[first : last - 1]
-        yield Batch(inputs, targets, weights)
-
-
-def count_windows(tokens: int, batch_size: int, window: int) -> int:
-    """How many batches :func:`windows` yields."""
-    steps = -(-tokens // min(batch_size, tokens))
-    return -(-steps // window)
+        yield Batch(ids, targets, weights, characters)
 
 
 def restore_order(rows: Sequence[NDArray[np.intp]], values: Sequence[Sequence[Any]]) -> list[Any]:

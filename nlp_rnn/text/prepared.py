@@ -9,6 +9,9 @@
 ``<split>.ids.npy``    int32 ``(tokens,)``: the token indices of all examples
 ``<split>.offsets.npy``  int64 ``(examples + 1,)``: where each example begins
 ``<split>.labels.npy``  int32 ``(examples,)``, or ``(tokens,)`` for tags
+``<split>.forms.npy``  int32 ``(tokens,)``: which form each word of a tagged sentence has
+``forms.json``         the forms of those words, as they are written; the first is empty
+``characters.json``    the characters of the forms of the training split
 ``optimum.json``       what no model can beat, where the corpus knows it
 =====================  ==========================================================
 
@@ -35,6 +38,7 @@ from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.example import SPLITS, Example, Kind
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, whole_folder, write_json
+from nlp_rnn.text.spelling import character_vocabulary
 from nlp_rnn.text.tokenizers import Tokenizer, tokenizer
 from nlp_rnn.text.vocabulary import EOS, UNK, UNK_INDEX, Vocabulary, count
 
@@ -89,12 +93,15 @@ class Split:
         ids: int32 ``(tokens,)``.
         offsets: int64 ``(examples + 1,)``; example ``i`` is ``ids[offsets[i]:offsets[i + 1]]``.
         labels: int32 ``(examples,)`` for labelled, ``(tokens,)`` for tagged examples, else None.
+        forms: int32 ``(tokens,)`` for tagged examples, else None: indices of
+            :attr:`PreparedDataset.forms`.
     """
 
     kind: Kind
     ids: Ints
     offsets: Ints
     labels: Ints | None
+    forms: Ints | None
     records_file: Path
 
     @property
@@ -143,6 +150,16 @@ class PreparedDataset:
         return [] if self.kind == "text" else self._json("labels.json")
 
     @cached_property
+    def forms(self) -> list[str]:
+        """The words of a tagged data set as they are written, before any normalisation."""
+        return self._json("forms.json")
+
+    @cached_property
+    def characters(self) -> Vocabulary:
+        """The characters of the training split of a tagged data set."""
+        return Vocabulary.load(self.folder / "characters.json")
+
+    @cached_property
     def optimum(self) -> dict[str, float]:
         """The exact optimum of the test split; empty where it is not known."""
         return self._json("optimum.json") if (self.folder / "optimum.json").exists() else {}
@@ -165,6 +182,7 @@ class PreparedDataset:
             array("ids"),
             array("offsets"),
             None if self.kind == "text" else array("labels"),
+            array("forms") if self.kind == "tagged" else None,
             self.folder / f"{name}.jsonl",
         )
 
@@ -265,6 +283,7 @@ def prepare(
                 split: writer.write(split, progress(corpus.read(split))) for split in SPLITS
             },
         }
+        writer.write_forms()
         card["data_sha256"] = writer.hash.hexdigest()
         write_json(folder / "card.json", card)
     return card
@@ -281,6 +300,8 @@ class _SplitWriter:
         self.encoder = encoder
         self.vocabulary = vocabulary
         self.label_index = {label: i for i, label in enumerate(labels)}
+        self.form_index = {"": 0}
+        self.forms_of_training = 1
         self.hash = hashlib.sha256(json.dumps([vocabulary.types, labels]).encode())
 
     def _label_indices(self, split: str, number: int, example: Example) -> list[int]:
@@ -292,6 +313,14 @@ class _SplitWriter:
                 "the training split; correct it there or add training examples for it"
             ) from None
 
+    def write_forms(self) -> None:
+        """Write the forms that all splits share and the characters of the training split."""
+        if self.encoder.kind == "tagged":
+            forms = list(self.form_index)
+            write_json(self.folder / "forms.json", forms)
+            training = forms[1 : self.forms_of_training]
+            character_vocabulary(training).save(self.folder / "characters.json")
+
     def write(self, split: str, examples: Iterable[Example]) -> dict[str, Any]:
         """Write one split; returns its counts for the data card."""
         kind = self.encoder.kind
@@ -299,6 +328,9 @@ class _SplitWriter:
         offsets = ArrayWriter(self.folder / f"{split}.offsets.npy", np.int64)
         labels = (
             None if kind == "text" else ArrayWriter(self.folder / f"{split}.labels.npy", np.int32)
+        )
+        forms = (
+            ArrayWriter(self.folder / f"{split}.forms.npy", np.int32) if kind == "tagged" else None
         )
         sentences = tokens = unknown = longest = characters = 0
         label_counts: Counter[str] = Counter()
@@ -316,12 +348,17 @@ class _SplitWriter:
                 if labels is not None:
                     labels.extend(self._label_indices(split, sentences, example))
                     label_counts.update(self.encoder.labels(example))
+                if forms is not None:
+                    index = self.form_index
+                    forms.extend(index.setdefault(word, len(index)) for word in example.tokens)
                 records.write(json.dumps(example.record(kind), ensure_ascii=False) + "\n")
         if not tokens:
             raise UserError(
                 f"data set {self.name}: the {split} split has no tokens; check its file"
             )
-        for writer in (ids, offsets, labels):
+        if split == "train":
+            self.forms_of_training = len(self.form_index)
+        for writer in (ids, offsets, labels, forms):
             if writer is not None:
                 writer.close()
                 self.hash.update(writer.hash.digest())

@@ -12,12 +12,13 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_rnn.config import TrainingParameters
+from nlp_rnn.config import AveragingParameters, TrainingParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.process import log
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.training.checkpoint import Checkpoint, Progress
-from nlp_rnn.training.objective import Objective, Totals, TruncatedBPTT
+from nlp_rnn.training.objective import Objective, Totals
+from nlp_rnn.training.optimizer import averaged_weights
 from nlp_rnn.training.schedules import learning_rate
 
 Row = dict[str, float]
@@ -48,9 +49,8 @@ def train_epoch(
     """One pass over the training data; returns its figures."""
     from tqdm import tqdm
 
-    if isinstance(objective, TruncatedBPTT):
-        objective.reset_states()
     started, tokens, totals, rate = time.perf_counter(), 0, Totals(), math.nan
+    norms: list[float] = []
     bar = tqdm(
         batches,
         total=steps,
@@ -60,28 +60,53 @@ def train_epoch(
         disable=not sys.stderr.isatty(),
     )
     for step, batch in enumerate(bar):
-        new_rate = learning_rate(parameters, epoch + step / steps, plateaus)
+        progress = epoch + step / steps
+        new_rate = learning_rate(parameters, progress, plateaus) * batch.rate
         if new_rate != rate:
             rate = new_rate
             objective.optimizer.learning_rate = rate
+        objective.advance(progress / parameters.epochs)
         figures = objective.train_on_batch(
-            batch.ids, batch.targets, sample_weight=batch.weights, return_dict=True
+            batch.inputs, batch.targets, sample_weight=batch.weights, return_dict=True
         )
         totals.add(figures, batch.weights)
+        norms.append(float(objective.optimizer.gradient_norm))
         tokens += batch.tokens
     seconds = time.perf_counter() - started
     return {
         **totals.means("train"),
+        "gradient_norm": math.fsum(norms) / len(norms),
+        "largest_gradient_norm": max(norms),
         "learning_rate": rate,
         "seconds": seconds,
         "tokens_per_second": tokens / seconds,
     }
 
 
+def clipping_advice(row: Row) -> str:
+    """What the gradient's norm in the first epoch says of ``clip_norm``.
+
+    Pascanu et al. (2013, section 3.2) look at the average norm and find that thresholds from half
+    to ten times this value work.
+    """
+    mean = row["gradient_norm"]
+    return (
+        f"gradient norm {mean:.3g} on average, {row['largest_gradient_norm']:.3g} at most: "
+        f"clip_norm from {mean / 2:.2g} to {10 * mean:.2g} is usual"
+    )
+
+
 def _selected(row: Row, select: str) -> float:
     """The validation figure that decides which epoch is best, the lower the better."""
     figure = row[f"validation/{select}"]
     return figure if select == "loss" else -figure
+
+
+def _stopped_improving(progress: Progress, averaging: AveragingParameters) -> bool:
+    """Whether the last loss is above the minimum of all but the latest (Merity et al. 2017)."""
+    losses = [row["validation/loss"] for row in progress.history]
+    earlier = losses[: -averaging.non_monotone]
+    return bool(earlier) and losses[-1] > min(earlier)
 
 
 def fit(
@@ -110,7 +135,8 @@ def fit(
     best: list[NDArray[Any]] = []
     first_batches, _ = batches(0)
     first = next(iter(first_batches))
-    objective.build(first.ids.shape)
+    several = isinstance(first.inputs, list)
+    objective.build([x.shape for x in first.inputs] if several else first.ids.shape)
     objective.optimizer.build(objective.trainable_variables)
     saved = checkpoint.load()
     if saved is not None:
@@ -125,7 +151,11 @@ def fit(
         row = train_epoch(
             objective, epoch_batches, steps, progress.epoch, parameters, progress.plateaus
         )
-        row |= validate()
+        if progress.epoch == 0:
+            log(clipping_advice(row))
+        with averaged_weights(objective.optimizer, objective.trainable_variables):
+            row |= validate()
+            weights = _values(network.variables)
         if not (math.isfinite(row["train/loss"]) and math.isfinite(row["validation/loss"])):
             raise UserError(
                 f"the loss became {row['train/loss']} in epoch {progress.epoch + 1}: lower "
@@ -133,10 +163,12 @@ def fit(
             )
         progress.epoch += 1
         progress.history.append(row)
+        if parameters.averaging and _stopped_improving(progress, parameters.averaging):
+            objective.optimizer.start_averaging()
         figure = _selected(row, parameters.select)
         if figure < progress.best_figure:
             progress.best_figure, progress.best_epoch, progress.waited = figure, progress.epoch, 0
-            best = _values(network.variables)
+            best = weights
         else:
             progress.plateaus += 1
             progress.waited += 1

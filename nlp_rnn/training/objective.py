@@ -9,16 +9,11 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from nlp_rnn import backend
-from nlp_rnn.config import TrainingParameters
-
-OPTIMIZERS = {
-    "adam": keras.optimizers.Adam,
-    "adamw": keras.optimizers.AdamW,
-    "sgd": keras.optimizers.SGD,
-    "rmsprop": keras.optimizers.RMSprop,
-    "adagrad": keras.optimizers.Adagrad,
-}
+from nlp_rnn.config import LanguageModelTrainingParameters, TrainingParameters
+from nlp_rnn.layers.crf import CRF
+from nlp_rnn.training.optimizer import optimizer
+from nlp_rnn.training.scheduled_sampling import mixed_inputs
+from nlp_rnn.training.schedules import sampling_probability
 
 
 class Objective(keras.Model):
@@ -40,8 +35,11 @@ class Objective(keras.Model):
         self.cross_entropy = keras.metrics.Mean(name="cross_entropy")
         self.accuracy = keras.metrics.Mean(name="accuracy") if with_accuracy else None
 
-    def call(self, ids: Any, training: bool | None = None) -> Any:
-        return self.network(ids, training=training)
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        return self.network(inputs, training=training)
+
+    def advance(self, progress: float) -> None:
+        """Told the share of training that is done before each step."""
 
     def compute_loss(
         self,
@@ -51,51 +49,83 @@ class Objective(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        losses = ops.sparse_categorical_crossentropy(y, y_pred, from_logits=True)
-        weights = ops.cast(sample_weight, losses.dtype)
-        self.cross_entropy.update_state(losses, weights)
-        if self.accuracy is not None:
-            correct = ops.equal(
-                ops.cast(ops.argmax(y_pred, axis=-1), "int32"), ops.cast(y, "int32")
-            )
-            self.accuracy.update_state(ops.cast(correct, losses.dtype), weights)
-        loss = ops.sum(losses * weights) / ops.sum(weights)
+        loss = self._cross_entropy(y, y_pred, sample_weight)
         for penalty in self.losses:
             loss += penalty
         return loss
+
+    def _cross_entropy(self, targets: Any, logits: Any, weights: Any) -> Any:
+        """The mean cross-entropy of the targets that count; updates the metrics."""
+        losses = ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
+        weights = ops.cast(weights, losses.dtype)
+        self.cross_entropy.update_state(losses, weights)
+        if self.accuracy is not None:
+            correct = ops.equal(
+                ops.cast(ops.argmax(logits, axis=-1), "int32"), ops.cast(targets, "int32")
+            )
+            self.accuracy.update_state(ops.cast(correct, losses.dtype), weights)
+        return ops.sum(losses * weights) / ops.sum(weights)
+
+
+class CRFObjective(Objective):
+    """The objective of a tagger with a CRF: ``-ln P`` of whole tag sequences.
+
+    The loss is in nats a word, to be compared with a softmax tagger's. Accuracy would take a
+    Viterbi search in every step, so only validation knows it.
+    """
+
+    def __init__(self, network: keras.Model, crf: CRF) -> None:
+        super().__init__(network, with_accuracy=False)
+        self.crf = crf
+
+    def _cross_entropy(self, targets: Any, emissions: Any, weights: Any) -> Any:
+        real = ops.greater(weights, 0)
+        loss = -ops.sum(self.crf.log_likelihood(emissions, targets, real))
+        words = ops.sum(ops.cast(weights, loss.dtype))
+        self.cross_entropy.update_state(loss / words, words)
+        return loss / words
 
 
 class TruncatedBPTT(Objective):
     """An objective for language models that carries the state from window to window.
 
     The gradient stops at the window's start, the state does not (truncated backpropagation
-    through time, Williams & Peng 1990, BPTT(h; h)).
+    through time, Williams & Peng 1990, BPTT(h; h)). Inputs are ``[ids, starts]``: a row of
+    which ``starts`` is 1 begins a new text and has its own state set to zero, whatever the
+    others do.
 
     Args:
         network: from ``[ids, *states]`` to ``[logits, *states]``.
         batch_size: parallel streams, fixed because each has its state.
+        parameters: of training; scheduled sampling is one of them.
     """
 
-    def __init__(self, network: keras.Model, batch_size: int) -> None:
+    def __init__(
+        self, network: keras.Model, batch_size: int, parameters: LanguageModelTrainingParameters
+    ) -> None:
         super().__init__(network, with_accuracy=False)
+        self.scheduled_sampling = parameters.scheduled_sampling
         self.states = [
-            self.add_weight(
-                shape=(batch_size, state.shape[-1]),
-                initializer="zeros",
-                trainable=False,
-                name=f"state_{i}",
-            )
+            self._held((batch_size, state.shape[-1]), f"state_{i}")
             for i, state in enumerate(network.inputs[1:])
         ]
+        if self.scheduled_sampling:
+            self.sampling = self._held((), "sampling_probability")
+            self.seeds = keras.random.SeedGenerator()
 
-    def reset_states(self) -> None:
-        """Start new texts."""
-        for state in self.states:
-            state.assign(ops.zeros_like(state))
+    def _held(self, shape: tuple[int, ...], name: str) -> Any:
+        return self.add_weight(shape=shape, initializer="zeros", trainable=False, name=name)
 
-    def call(self, ids: Any, training: bool | None = None) -> Any:
-        # A copy, because PyTorch may not overwrite what its backward pass still needs.
-        before = [ops.copy(state) for state in self.states]
+    def advance(self, progress: float) -> None:
+        if self.scheduled_sampling:
+            self.sampling.assign(sampling_probability(self.scheduled_sampling, progress))
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        ids, starts = inputs
+        going_on = ops.expand_dims(1 - starts, -1)
+        before = [state * ops.cast(going_on, state.dtype) for state in self.states]
+        if training and self.scheduled_sampling:
+            ids = mixed_inputs(self.network, ids, before, self.sampling, self.seeds)
         logits, *after = self.network([ids, *before], training=training)
         for state, value in zip(self.states, after, strict=True):
             state.assign(ops.stop_gradient(value))
@@ -123,19 +153,7 @@ class Totals:
         return {f"{prefix}/{names[k]}": v / self._targets for k, v in self._sums.items()}
 
 
-class _DenseGradients:
-    """Mixed into an optimiser, so that every backend clips the same norm."""
-
-    def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
-        dense = [backend.dense(gradient) for gradient in grads]
-        return super().apply(dense, trainable_variables)  # type: ignore[misc]
-
-
 def compiled(objective: Objective, training: TrainingParameters) -> Objective:
-    """Give the objective its optimiser, with gradients clipped by their joint norm."""
-    base = OPTIMIZERS[training.optimizer]
-    optimizer = type(base.__name__, (_DenseGradients, base), {})(
-        learning_rate=training.learning_rate, global_clipnorm=training.clip_norm
-    )
-    objective.compile(optimizer=optimizer, loss=None, jit_compile="auto")
+    """Give the objective its optimiser."""
+    objective.compile(optimizer=optimizer(training), loss=None, jit_compile="auto")
     return objective

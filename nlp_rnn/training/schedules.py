@@ -1,10 +1,10 @@
-"""The learning rate as a function of the epoch."""
+"""What changes over training by plan: the learning rate and scheduled sampling."""
 
 from __future__ import annotations
 
 import math
 
-from nlp_rnn.config import TrainingParameters
+from nlp_rnn.config import ScheduledSamplingParameters, TrainingParameters
 
 
 def learning_rate(parameters: TrainingParameters, progress: float, plateaus: int) -> float:
@@ -18,13 +18,39 @@ def learning_rate(parameters: TrainingParameters, progress: float, plateaus: int
         - ``constant``: the initial rate ``r``;
         - ``cosine``: ``r (1 + cos(pi progress / epochs)) / 2`` (Loshchilov & Hutter 2017);
         - ``exponential``: ``r decay^max(0, epoch - start + 1)`` (Zaremba et al. 2014);
-        - ``plateau``: ``r decay^plateaus``.
+        - ``plateau``: ``r decay^plateaus``;
+
+        in the first ``warmup`` epochs times ``progress / warmup``.
     """
-    initial, schedule = parameters.learning_rate, parameters.schedule
+    rate, schedule = parameters.learning_rate, parameters.schedule
     if schedule.kind == "cosine":
-        return initial * (1 + math.cos(math.pi * min(progress / parameters.epochs, 1))) / 2
+        rate *= (1 + math.cos(math.pi * min(progress / parameters.epochs, 1))) / 2
     if schedule.kind == "exponential":
-        return initial * schedule.decay ** max(0, math.floor(progress) - schedule.start + 1)
+        rate *= schedule.decay ** max(0, math.floor(progress) - schedule.start + 1)
     if schedule.kind == "plateau":
-        return initial * schedule.decay**plateaus
-    return initial
+        rate *= schedule.decay**plateaus
+    return rate * min(1.0, progress / schedule.warmup) if schedule.warmup else rate
+
+
+STEEPNESS = 10.0
+"""Of the inverse sigmoid: it is near its ends at the beginning and the end of training."""
+
+
+def sampling_probability(parameters: ScheduledSamplingParameters, progress: float) -> float:
+    """The probability that a language model reads its own token (Bengio et al. 2015, 2.4).
+
+    The paper's epsilon, the probability of the true token, is 1 minus this.
+
+    Args:
+        progress: the share of training that is done, 0 to 1.
+
+    Returns:
+        From 0 to ``sampling`` ``s``: ``linear``, ``s p``; ``exponential``,
+        ``1 - (1 - s)^p``; ``inverse_sigmoid``, ``s`` times a sigmoid of ``p - 1/2``.
+    """
+    final = parameters.sampling
+    if parameters.schedule == "linear":
+        return final * progress
+    if parameters.schedule == "exponential":
+        return 1 - (1 - final) ** progress if final < 1 else float(progress > 0)
+    return final / (1 + math.exp(-STEEPNESS * (progress - 0.5)))

@@ -39,7 +39,7 @@ def test_saved_weights_are_those_that_were_trained(tmp_path: Path, reviews: list
 
     folder = write_untrained(tmp_path / "b", "classification", "labelled", reviews)
     bundle = Bundle.open(folder)
-    model = network(bundle.experiment, len(bundle.vocabulary), len(bundle.labels))
+    model = network(bundle.experiment, len(bundle.vocabulary), bundle.labels)
     restored = bundle.network()
     shapes = [w.shape for w in model.get_weights()]
     assert [w.shape for w in restored.get_weights()] == shapes

@@ -13,12 +13,13 @@ import keras
 import numpy as np
 import pytest
 
-from nlp_rnn.config import parse
+from nlp_rnn.config import AnyExperiment, LanguageModelTrainingParameters, parse
+from nlp_rnn.inference.forward import zero_states
 from nlp_rnn.models.language_model import scorer
-from nlp_rnn.models.network import AnyExperiment, network
+from nlp_rnn.models.network import network
 from nlp_rnn.training.objective import Objective, TruncatedBPTT
 
-VOCABULARY, DIMENSION, UNITS, LABELS = 11, 6, 6, 3
+VOCABULARY, DIMENSION, UNITS, LABELS = 11, 6, 6, ("a", "b", "c")
 KINDS = {"classification": "labelled", "tagging": "tagged", "language_modelling": "text"}
 
 
@@ -59,6 +60,40 @@ def padded(width: int) -> np.ndarray:
 
 
 CELLS = ["simple_rnn", "lstm", "gru"]
+ENCODERS: dict[str, dict[str, Any]] = {
+    "irnn": {
+        "cell": {"kind": "simple_rnn", "activation": "relu", "recurrent_initializer": "identity"}
+    },
+    "leaky": {"cell": {"kind": "simple_rnn", "leaking_rate": 0.5, "layer_normalization": True}},
+    "penalised": {"cell": {"kind": "simple_rnn", "vanishing_gradient_penalty": 0.1}},
+    "lstm of 1997": {"cell": {"kind": "lstm", "forget_gate": False}},
+    "lstm, forget bias 2": {"cell": {"kind": "lstm", "forget_bias": 2.0}},
+    "peepholes": {"cell": {"kind": "lstm", "peepholes": True, "coupled_gates": True}},
+    "full gate recurrence": {"cell": {"kind": "lstm", "full_gate_recurrence": True}},
+    "layer-norm lstm": {"cell": {"kind": "lstm", "layer_normalization": True}},
+    "projection": {"cell": {"kind": "lstm", "projection": 3}},
+    "phased": {"cell": {"kind": "phased_lstm", "longest_period": 4.0, "open_ratio": 0.5}},
+    "gru, reset before": {"cell": {"kind": "gru", "reset_after": False}},
+    "zoneout": {"cell": "lstm", "zoneout": {"hidden": 0.1, "cell": 0.5}},
+    "zoneout gru": {"cell": "gru", "zoneout": {"hidden": 0.1}},
+    "residual": {"cell": "gru", "layers": 3, "connection": "residual"},
+    "highway": {"cell": "lstm", "layers": 3, "connection": "highway"},
+    "variational": {
+        "dropout": 0.3,
+        "variational": True,
+        "recurrent_dropout": 0.3,
+        "embedding_dropout": 0.2,
+    },
+    "awd": {
+        "weight_drop": 0.5,
+        "dropout": 0.2,
+        "activation_regularization": 2.0,
+        "temporal_activation_regularization": 1.0,
+        "norm_stabilizer": 0.1,
+    },
+}
+"""Encoders with every option of the textbooks."""
+
 GATES = {"simple_rnn": 1, "lstm": 4, "gru": 3}
 
 
@@ -69,7 +104,7 @@ def test_parameter_counts_are_the_textbooks(cell: str, bidirectional: bool) -> N
     bias = 2 if cell == "gru" else 1  # Keras's GRU has a bias for each of its two products
     model = build("tagging", cell=cell, bidirectional=bidirectional)
     recurrent = directions * GATES[cell] * n * (m + n + bias)
-    assert model.count_params() == VOCABULARY * m + recurrent + (directions * n + 1) * LABELS
+    assert model.count_params() == VOCABULARY * m + recurrent + (directions * n + 1) * len(LABELS)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -80,7 +115,7 @@ def test_padding_changes_no_classification(cell: str, bidirectional: bool, pooli
         "classification", cell=cell, bidirectional=bidirectional, pooling=pooling, layers=2
     )
     together = run(model, padded(8))
-    assert together.shape == (3, LABELS)
+    assert together.shape == (3, len(LABELS))
     for row, logits in zip(RAGGED, together, strict=True):
         alone = run(model, np.array([row], np.int32))
         np.testing.assert_allclose(alone[0], logits, atol=1e-5)
@@ -93,6 +128,46 @@ def test_padding_changes_no_tag(cell: str) -> None:
     for row, logits in zip(RAGGED, together, strict=True):
         alone = run(model, np.array([row], np.int32))
         np.testing.assert_allclose(alone[0], logits[: len(row)], atol=1e-5)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_every_encoder_ignores_padding_and_learns(encoder: str) -> None:
+    model = build("tagging", **ENCODERS[encoder])
+    ids = padded(8)
+    together = run(model, ids)
+    for row, logits in zip(RAGGED, together, strict=True):
+        alone = run(model, np.array([row], np.int32))
+        np.testing.assert_allclose(alone[0], logits[: len(row)], atol=1e-5)
+    objective = Objective(model)
+    objective.compile(optimizer=keras.optimizers.Adam(0.05), loss=None)
+    targets, weights = ids % len(LABELS), (ids > 0).astype(np.float32)
+    for _ in range(60):
+        objective.train_on_batch(ids, targets, sample_weight=weights)
+    right = run(model, ids).argmax(axis=-1) == targets
+    assert right[ids > 0].all()
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_every_encoder_is_saved_and_read_again(encoder: str, tmp_path: Path) -> None:
+    model, other = (build("classification", **ENCODERS[encoder]) for _ in range(2))
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(0, 0.3, w.shape) for w in model.get_weights()])
+    model.save_weights(tmp_path / "a.weights.h5")
+    other.load_weights(tmp_path / "a.weights.h5")
+    np.testing.assert_array_equal(run(model, padded(8)), run(other, padded(8)))
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_every_encoder_carries_its_state(encoder: str) -> None:
+    model = build("language_modelling", **ENCODERS[encoder])
+    ids = np.random.default_rng(0).integers(1, VOCABULARY, (2, 9)).astype(np.int32)
+    zeros = zero_states(model, 2)
+    whole, *final = run(model, [ids, *zeros])
+    first, *states = run(model, [ids[:, :4], *zeros])
+    second, *after = run(model, [ids[:, 4:], *states])
+    np.testing.assert_allclose(np.concatenate([first, second], axis=1), whole, atol=1e-5)
+    for one, other in zip(after, final, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -109,24 +184,59 @@ def test_state_carried_across_windows_equals_one_long_pass(cell: str) -> None:
     np.testing.assert_allclose(states, final, atol=1e-5)
 
 
-def test_the_objective_carries_the_state_too() -> None:
+def truncated(model: keras.Model, rows: int, **training: Any) -> TruncatedBPTT:
+    objective = TruncatedBPTT(model, rows, LanguageModelTrainingParameters(**training))
+    objective.compile(optimizer=keras.optimizers.SGD(1.0), loss=None)
+    return objective
+
+
+def test_the_objective_carries_the_state_of_each_row_until_it_starts_anew() -> None:
     model = build("language_modelling", cell="lstm")
-    objective = TruncatedBPTT(model, 2)
-    objective.compile(optimizer="sgd", loss=None)
+    objective = truncated(model, 2)
     ids = np.random.default_rng(0).integers(1, VOCABULARY, (2, 8)).astype(np.int32)
-    weights = np.ones((2, 4), np.float32)
 
-    def loss(start: int) -> float:
-        window = ids[:, start : start + 4]
-        figures = objective.test_on_batch(window, window, sample_weight=weights, return_dict=True)
-        return float(figures["cross_entropy"])
+    def losses(start: int, *starts: float) -> list[float]:
+        """The loss of each row alone: of both windows, only the states are together."""
+        window, found = ids[:, start : start + 4], []
+        before = [np.array(state) for state in objective.states]
+        for row in range(2):
+            for state, value in zip(objective.states, before, strict=True):
+                state.assign(value)
+            weights = np.zeros((2, 4), np.float32)
+            weights[row] = 1
+            inputs = [window, np.array(starts, np.float32)]
+            figures = objective.test_on_batch(
+                inputs, window, sample_weight=weights, return_dict=True
+            )
+            found.append(float(figures["cross_entropy"]))
+        return found
 
-    first, second = loss(0), loss(4)
-    objective.reset_states()
-    assert loss(0) == pytest.approx(first, abs=1e-6)
-    assert loss(4) == pytest.approx(second, abs=1e-6)
-    objective.reset_states()
-    assert abs(loss(4) - second) > 1e-6
+    first, second = losses(0, 1, 1), losses(4, 0, 0)
+    assert losses(0, 1, 1) == pytest.approx(first, abs=1e-6)
+    assert losses(4, 0, 0) == pytest.approx(second, abs=1e-6)
+    losses(0, 1, 1)
+    mixed = losses(4, 1, 0)
+    assert mixed[1] == pytest.approx(second[1], abs=1e-6)
+    assert abs(mixed[0] - second[0]) > 1e-5
+
+
+def test_the_gradient_stops_at_the_windows_start() -> None:
+    """Truncated BPTT's step depends on the carried state, not on how it came about."""
+    ids = np.random.default_rng(0).integers(1, VOCABULARY, (2, 8)).astype(np.int32)
+    steps = []
+    for window in (ids[:, :4], ids[::-1, :4]):
+        model = build("language_modelling", cell="gru")
+        objective = truncated(model, 2)
+        weights = np.ones((2, 4), np.float32)
+        objective.test_on_batch([window, np.ones(2, np.float32)], window, sample_weight=weights)
+        for state in objective.states:
+            state.assign(np.full(state.shape, 0.1, np.float32))
+        before = [np.array(w) for w in model.get_weights()]
+        inputs = [ids[:, 4:], np.zeros(2, np.float32)]
+        objective.train_on_batch(inputs, ids[:, 4:], sample_weight=weights)
+        steps.append([a - b for a, b in zip(model.get_weights(), before, strict=True)])
+    for one, other in zip(*steps, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-7)
 
 
 def test_scorer_gives_minus_log_softmax() -> None:
@@ -157,12 +267,14 @@ def test_tied_weights_share_the_embedding_matrix() -> None:
 )
 def test_every_parameter_gets_a_gradient(task: str, model: dict[str, Any]) -> None:
     net = build(task, **model)
-    objective = TruncatedBPTT(net, 3) if task == "language_modelling" else Objective(net)
+    language = task == "language_modelling"
+    objective = truncated(net, 3) if language else Objective(net)
     objective.compile(optimizer=keras.optimizers.SGD(1.0), loss=None)
     ids = np.tile(np.arange(1, VOCABULARY, dtype=np.int32), (3, 1))
-    targets = np.zeros(3, np.int32) if task == "classification" else ids % LABELS
+    targets = np.zeros(3, np.int32) if task == "classification" else ids % len(LABELS)
     before = [np.array(w) for w in net.get_weights()]
-    objective.train_on_batch(ids, targets, sample_weight=np.ones(targets.shape, np.float32))
+    inputs = [ids, np.ones(3, np.float32)] if language else ids
+    objective.train_on_batch(inputs, targets, sample_weight=np.ones(targets.shape, np.float32))
     for variable, old, new in zip(net.weights, before, net.get_weights(), strict=True):
         assert not np.allclose(old, new, atol=0), variable.path
 

@@ -19,7 +19,7 @@ from nlp_rnn.tasks.registry import task
 from nlp_rnn.tasks.task import Task
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.training.checkpoint import Checkpoint, Progress
-from nlp_rnn.training.fit import fit
+from nlp_rnn.training.fit import clipping_advice, fit
 from nlp_rnn.training.objective import Objective, Totals, compiled
 
 KINDS = {"classification": "labelled", "tagging": "tagged", "language_modelling": "text"}
@@ -183,3 +183,107 @@ def test_the_joint_norm_of_a_step_is_clipped(
         assert step == pytest.approx(limit, rel=1e-3)
     else:
         assert 0.01 < step < limit
+
+
+def test_the_gradient_norm_is_measured_before_clipping(
+    tmp_path: Path, sentences: list[Example]
+) -> None:
+    dataset = prepared(tmp_path / "d", same_everywhere("tagged", sentences))
+    norms = []
+    for limit in (0.01, 1e6):
+        job = work("tagging", dataset, optimizer="sgd", learning_rate=1.0, clip_norm=limit)
+        objective = objective_of(job)
+        batch = next(iter(job.batches(0)[0]))
+        before = [np.array(w) for w in objective.network.get_weights()]
+        objective.train_on_batch(batch.inputs, batch.targets, sample_weight=batch.weights)
+        norms.append(float(objective.optimizer.gradient_norm))
+    after = objective.network.get_weights()
+    step = np.sqrt(sum(np.sum((a - b) ** 2) for a, b in zip(after, before, strict=True)))
+    assert norms == pytest.approx([step, step], rel=1e-4)
+
+
+def test_clipping_by_value_bounds_every_component(tmp_path: Path, sentences: list[Example]) -> None:
+    dataset = prepared(tmp_path / "d", same_everywhere("tagged", sentences))
+    job = work("tagging", dataset, optimizer="sgd", learning_rate=1.0, clip_value=1e-3)
+    objective = objective_of(job)
+    batch = next(iter(job.batches(0)[0]))
+    before = [np.array(w) for w in objective.network.get_weights()]
+    objective.train_on_batch(batch.inputs, batch.targets, sample_weight=batch.weights)
+    after = objective.network.get_weights()
+    largest = max(np.abs(a - b).max() for a, b in zip(after, before, strict=True))
+    assert largest == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_the_clipping_advice_is_half_to_ten_times_the_average_norm() -> None:
+    advice = clipping_advice({"gradient_norm": 0.8, "largest_gradient_norm": 3.0})
+    assert "from 0.4 to 8 " in advice
+
+
+def test_nt_asgd_averages_from_where_validation_stops_improving(
+    tmp_path: Path, reviews: list[Example]
+) -> None:
+    """Losses of the epochs, and by hand the mean of the weights after each later step."""
+    job = work(
+        "classification",
+        prepared(tmp_path / "d", same_everywhere("labelled", reviews)),
+        epochs=5,
+        optimizer="sgd",
+        averaging={"non_monotone": 1},
+    )
+    objective = objective_of(job)
+    losses = iter([1.0, 2.0, 1.5, 0.5, 0.4])
+    epochs: list[list[np.ndarray]] = []
+    steps: list[list[np.ndarray]] = []
+    train = objective.train_on_batch
+
+    def recorded(*arguments: Any, **options: Any) -> Any:
+        figures = train(*arguments, **options)
+        steps.append([np.array(w) for w in objective.network.trainable_weights])
+        return figures
+
+    def validate() -> dict[str, float]:
+        epochs.append([np.array(w) for w in objective.network.trainable_weights])
+        return {"validation/loss": next(losses)}
+
+    objective.train_on_batch = recorded
+    progress = fit(objective, job.batches, validate, job.training, Checkpoint(tmp_path / "c", "x"))
+    a_epoch = len(steps) // 5
+    for epoch in range(2):  # 2.0 is above 1.0: averaging begins after the second epoch
+        for seen, trained in zip(epochs[epoch], steps[a_epoch * (epoch + 1) - 1], strict=True):
+            np.testing.assert_array_equal(seen, trained)
+    for epoch in (2, 3, 4):
+        later = steps[2 * a_epoch : (epoch + 1) * a_epoch]
+        for i, seen in enumerate(epochs[epoch]):
+            np.testing.assert_allclose(seen, np.mean([s[i] for s in later], axis=0), atol=1e-6)
+    assert progress.best_epoch == 5
+    for kept, seen in zip(objective.network.trainable_weights, epochs[4], strict=True):
+        np.testing.assert_array_equal(np.array(kept), seen)
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        {"streams": "lines", "window": 2},
+        {"streams": "lines", "window": None},
+        {"random_window": True, "window": 8},
+        {"scheduled_sampling": {"sampling": 1.0}, "window": 4},
+        {"optimizer": "sgd", "averaging": {"non_monotone": 1}},
+    ],
+)
+def test_every_way_to_train_a_language_model_learns_and_resumes(
+    tmp_path: Path, lines: list[Example], training: dict[str, Any]
+) -> None:
+    dataset = prepared(tmp_path / "d", same_everywhere("text", lines))
+    whole, expected = run(work("language_modelling", dataset, **training), tmp_path / "whole")
+    losses = [row["train/loss"] for row in expected.history]
+    assert losses[-1] < losses[0]
+
+    def kill(epoch: int, row: object) -> None:
+        if epoch == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(work("language_modelling", dataset, **training), tmp_path / "k", on_epoch=kill)
+    resumed, _ = run(work("language_modelling", dataset, **training), tmp_path / "k")
+    for one, other in zip(whole.network.get_weights(), resumed.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)

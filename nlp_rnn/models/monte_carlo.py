@@ -1,0 +1,21 @@
+"""Monte-Carlo dropout: a network that keeps dropping in prediction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+
+class MonteCarlo(keras.Model):
+    """A network as in training: each pass draws other dropout masks (Gal & Ghahramani 2016).
+
+    The mean of several passes approximates the average over networks that dropout trained.
+    """
+
+    def __init__(self, network: keras.Model) -> None:
+        super().__init__(name="monte_carlo")
+        self.network = network
+
+    def call(self, inputs: Any) -> Any:
+        return self.network(inputs, training=True)

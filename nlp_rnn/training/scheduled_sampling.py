@@ -1,0 +1,48 @@
+"""Scheduled sampling: a language model reads its own predictions while it learns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+def mixed_inputs(
+    network: keras.Model, ids: Any, states: list[Any], probability: Any, seeds: Any
+) -> Any:
+    """The tokens a language model reads in training (Bengio et al. 2015).
+
+    At each step but a window's first a coin decides: with ``probability`` the token is drawn
+    from the model's own distribution given what it has read so far, else it is the true one. As
+    in the paper no gradient flows through the choice, so the tokens are chosen first, without
+    dropout, and the window is then read as any other.
+
+    Args:
+        network: from ``[ids, *states]`` to ``[logits, *states]``.
+        ids: the true tokens, int32 ``(batch, timesteps)``.
+        states: before the window.
+        probability: of the model's token, a scalar.
+        seeds: a ``keras.random.SeedGenerator``.
+
+    Returns:
+        int32 ``(batch, timesteps)``.
+    """
+    # Drawn before the loop: a seed generator cannot be advanced inside one.
+    coins, places = (keras.random.uniform(ops.shape(ids), seed=seeds) for _ in range(2))
+    own = ops.less(coins, ops.cast(probability, coins.dtype))
+    steps = ops.arange(ops.shape(ids)[1])
+
+    def step(t: Any, carry: tuple[Any, Any, list[Any]]) -> tuple[Any, Any, list[Any]]:
+        mixed, drawn, before = carry
+        true, is_own, place = (ops.take(values, t, axis=1) for values in (ids, own, places))
+        token = ops.where(is_own, drawn, true)
+        logits, *after = network([ops.expand_dims(token, 1), *before], training=False)
+        cumulative = ops.cumsum(ops.softmax(ops.cast(logits[:, 0], "float32")), axis=-1)
+        threshold = ops.expand_dims(place, -1) * cumulative[:, -1:]
+        drawn = ops.sum(ops.cast(cumulative < threshold, "int32"), axis=-1)
+        return ops.where(steps == t, ops.expand_dims(token, 1), mixed), drawn, after
+
+    start = ops.zeros_like(ids), ids[:, 0], list(states)
+    mixed, _, _ = ops.fori_loop(0, ops.shape(ids)[1], step, start)
+    return ops.stop_gradient(mixed)

@@ -1,0 +1,85 @@
+"""Scheduled sampling: whose tokens a language model reads, and how often its own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from nlp_rnn.config import ScheduledSamplingParameters
+from nlp_rnn.training.scheduled_sampling import mixed_inputs
+from nlp_rnn.training.schedules import sampling_probability
+
+sys.path.append(str(Path(__file__).parents[1] / "models"))
+from test_models import UNITS, VOCABULARY, build, run
+
+IDS = np.random.default_rng(0).integers(1, VOCABULARY, (64, 6)).astype(np.int32)
+ZEROS = [np.zeros((64, UNITS), np.float32)]
+
+
+def language_model(scale: float) -> keras.Model:
+    """A GRU language model; the larger the scale, the surer of its next token."""
+    model = build("language_modelling", cell="gru")
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.normal(0, scale, w.shape) for w in model.get_weights()])
+    return model
+
+
+def mixed(model: keras.Model, probability: float) -> np.ndarray:
+    seeds = keras.random.SeedGenerator(0)
+    states = [keras.ops.convert_to_tensor(state) for state in ZEROS]
+    tokens = mixed_inputs(model, keras.ops.convert_to_tensor(IDS), states, probability, seeds)
+    return keras.ops.convert_to_numpy(tokens)
+
+
+def test_teacher_forcing_reads_the_true_tokens() -> None:
+    np.testing.assert_array_equal(mixed(language_model(1.0), 0.0), IDS)
+
+
+def test_a_sure_model_reads_its_own_likeliest_tokens() -> None:
+    model = language_model(60.0)
+    expected = IDS.copy()
+    for step in range(1, IDS.shape[1]):
+        logits, *_ = run(model, [expected[:, :step], *ZEROS])
+        expected[:, step] = logits[:, -1].argmax(axis=-1)
+    assert (mixed(model, 1.0) == expected).mean() > 0.99
+
+
+def test_an_unsure_model_reads_tokens_as_often_as_it_thinks_them_likely() -> None:
+    model = language_model(1.0)
+    same = np.repeat(IDS[:1], 64, axis=0)
+    seeds = keras.random.SeedGenerator(0)
+    states = [keras.ops.convert_to_tensor(state) for state in ZEROS]
+    drawn = np.concatenate(
+        [
+            keras.ops.convert_to_numpy(
+                mixed_inputs(model, keras.ops.convert_to_tensor(same[:, :2]), states, 1.0, seeds)
+            )[:, 1]
+            for _ in range(60)
+        ]
+    )
+    logits, *_ = run(model, [same[:1, :1], ZEROS[0][:1]])
+    expected = np.exp(logits[0, 0]) / np.exp(logits[0, 0]).sum()
+    found = np.bincount(drawn, minlength=VOCABULARY) / len(drawn)
+    np.testing.assert_allclose(found, expected, atol=4 * np.sqrt(0.25 / len(drawn)))
+
+
+def test_half_the_tokens_are_its_own_at_one_half() -> None:
+    model = language_model(60.0)
+    own, some = mixed(model, 1.0), mixed(model, 0.5)
+    np.testing.assert_array_equal(some[:, 0], IDS[:, 0])
+    second = own[:, 1] != IDS[:, 1]  # later steps depend on what was read before
+    share = (some[second, 1] == own[second, 1]).mean()
+    assert 0.25 < share < 0.75
+
+
+@pytest.mark.parametrize("schedule", ["linear", "exponential", "inverse_sigmoid"])
+def test_the_models_share_grows_to_what_is_set(schedule: str) -> None:
+    parameters = ScheduledSamplingParameters(schedule=schedule, sampling=0.4)  # type: ignore[arg-type]
+    shares = [sampling_probability(parameters, p) for p in np.linspace(0, 1, 20)]
+    assert shares == sorted(shares)
+    assert shares[0] < 0.01
+    assert shares[-1] == pytest.approx(0.4, abs=0.01)
