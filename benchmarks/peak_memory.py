@@ -3,7 +3,7 @@
 Writes a CSV of labelled texts of the size asked for into a temporary folder, prepares it as a data
 set, predicts for it with a bundle, and samples the resident memory of both processes:
 
-    python benchmarks/memory.py --megabytes 1000 --model models/sentiment-bilstm
+    python benchmarks/peak_memory.py --megabytes 1000 --model models/sentiment-bilstm
 """
 
 from __future__ import annotations
