@@ -1,0 +1,103 @@
+"""Language models as tasks: lines as texts of their own, averages over dropout."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from conftest import prepared, same_everywhere
+
+from nlp_rnn import backend
+from nlp_rnn.config import parse
+from nlp_rnn.corpora.example import Example
+from nlp_rnn.inference.bundle import write_bundle
+from nlp_rnn.inference.forward import losses_of_windows
+from nlp_rnn.inference.predictor import Predictor
+from nlp_rnn.tasks.language_modelling import LanguageModelling
+from nlp_rnn.tasks.registry import task
+from nlp_rnn.text.batches import Batch
+from nlp_rnn.text.prepared import PreparedDataset
+
+
+def language_modelling(
+    dataset: PreparedDataset, model: dict[str, Any], **training: Any
+) -> tuple[LanguageModelling, keras.Model]:
+    data = {
+        "datasets": {"d": {"source": "tfds", "name": "x", "kind": "text"}},
+        "experiments": {
+            "e": {
+                "task": "language_modelling",
+                "dataset": "d",
+                "embeddings": {"kind": "learned", "dimension": 4},
+                "model": {"units": 4} | model,
+                "training": {"batch_size": 4} | training,
+            }
+        },
+    }
+    work = task(parse(data, Path("params.yaml")).experiment("e"), dataset, seed=1)
+    assert isinstance(work, LanguageModelling)
+    backend.deterministic(1)
+    network = work.network(np.zeros((len(dataset.vocabulary), 4), np.float32))
+    rng = np.random.default_rng(0)
+    network.set_weights([rng.normal(0, 1, w.shape) for w in network.get_weights()])
+    return work, network
+
+
+def test_lines_are_judged_as_they_were_trained(tmp_path: Path, lines: list[Example]) -> None:
+    dataset = prepared(tmp_path / "d", same_everywhere("text", lines))
+    alone, network = language_modelling(dataset, {}, streams="lines")
+    losses = alone.losses_of_lines(network, "test", streams=1)
+    write_bundle(tmp_path / "b", "mine", alone.experiment, network, dataset, {"backend": None}, {})
+    predictions = Predictor.load(tmp_path / "b").predict(e.text for e in lines)
+    np.testing.assert_allclose(losses, [-p["log_probability"] for p in predictions], rtol=1e-5)
+    together, network = language_modelling(dataset, {})
+    after_others = together.losses_of_lines(network, "test", streams=1)
+    assert after_others[0] == pytest.approx(losses[0], rel=1e-5)
+    assert abs(after_others[1] - losses[1]) > 1e-3
+
+
+@pytest.mark.parametrize("streams", [1, 3])
+def test_streams_change_no_loss_but_at_their_starts(
+    tmp_path: Path, lines: list[Example], streams: int
+) -> None:
+    dataset = prepared(tmp_path / "d", same_everywhere("text", lines))
+    work, network = language_modelling(dataset, {"cell": "gru"})
+    losses = work.losses(network, "test", streams)
+    assert losses.shape == dataset.split("test").ids.shape
+    assert losses.sum() == pytest.approx(work.losses(network, "test", 1).sum(), rel=0.05)
+
+
+class _Scorer:
+    """Says 1/2 and 1/8 by turns, and counts in its state how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+
+    def predict_on_batch(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        ids, _, state = inputs
+        self.asked.append(float(state[0, 0]))
+        probability = 0.5 if len(self.asked) % 2 else 0.125
+        return [np.full(ids.shape, -math.log(probability)), state + 1]
+
+
+def test_monte_carlo_averages_probabilities_with_a_state_for_each_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scorer = _Scorer()
+    monkeypatch.setattr("nlp_rnn.inference.forward._monte_carlo", lambda network: scorer)
+    ids = np.ones((1, 3), np.int32)
+    batch = Batch(ids, ids, np.ones((1, 3), np.float32))
+    found: list[np.ndarray] = []
+    losses_of_windows(
+        scorer,  # type: ignore[arg-type]
+        [batch, batch],
+        [np.zeros((1, 1), np.float32)],
+        lambda _, losses: found.append(losses),
+        samples=2,
+    )
+    np.testing.assert_allclose(np.exp(-np.concatenate(found)), (0.5 + 0.125) / 2)
+    assert scorer.asked == [0, 0, 1, 1]

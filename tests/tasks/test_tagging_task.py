@@ -1,0 +1,172 @@
+"""Taggers as tasks: spelling, the CRF's constraints, bundles that tag as evaluation did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from conftest import prepared, same_everywhere
+
+from nlp_rnn import backend
+from nlp_rnn.config import parse
+from nlp_rnn.corpora.example import Example
+from nlp_rnn.errors import UserError
+from nlp_rnn.inference.bundle import Bundle, write_bundle
+from nlp_rnn.inference.predictor import Predictor
+from nlp_rnn.tasks.registry import task
+from nlp_rnn.tasks.tagging import Tagging
+from nlp_rnn.text.entities import allowed_transitions
+from nlp_rnn.text.prepared import PreparedDataset
+from nlp_rnn.training.checkpoint import Checkpoint
+from nlp_rnn.training.fit import fit
+from nlp_rnn.training.objective import compiled
+
+
+def tagging(dataset: PreparedDataset, model: dict[str, Any], **training: Any) -> Tagging:
+    data = {
+        "datasets": {"d": {"source": "tfds", "name": "x", "kind": "tagged"}},
+        "experiments": {
+            "e": {
+                "task": "tagging",
+                "dataset": "d",
+                "embeddings": {"kind": "learned", "dimension": 4},
+                "model": {"units": 8} | model,
+                "training": {"epochs": 8, "batch_size": 8, "learning_rate": 0.02} | training,
+            }
+        },
+    }
+    work = task(parse(data, Path("params.yaml")).experiment("e"), dataset, seed=1)
+    assert isinstance(work, Tagging)
+    return work
+
+
+def trained(work: Tagging, folder: Path) -> keras.Model:
+    backend.deterministic(1)
+    rng = np.random.default_rng(0)
+    vectors = rng.uniform(-0.1, 0.1, (len(work.dataset.vocabulary), 4)).astype(np.float32)
+    network = work.network(vectors)
+    objective = compiled(work.objective(network), work.training)
+    fit(
+        objective,
+        work.batches,
+        lambda: work.validate(objective),
+        work.training,
+        Checkpoint(folder, "x"),
+    )
+    return network
+
+
+def spelt_sentences(seed: int, count: int) -> list[Example]:
+    """Words of random letters, never seen before: those that end in -ing are verbs."""
+    rng = np.random.default_rng(seed)
+    sentences = []
+    for _ in range(count):
+        tags = rng.choice(["NOUN", "VERB"], rng.integers(1, 7)).tolist()
+        stems = ["".join(rng.choice(list("abcdefghou"), rng.integers(2, 6))) for _ in tags]
+        words = [s + ("ing" if t == "VERB" else "o") for s, t in zip(stems, tags, strict=True)]
+        sentences.append(Example(tokens=tuple(words), tags=tuple(tags)))
+    return sentences
+
+
+@pytest.mark.parametrize("kind", ["cnn", "bilstm"])
+def test_characters_tag_words_that_training_never_saw(tmp_path: Path, kind: str) -> None:
+    from conftest import ListCorpus
+
+    corpus = ListCorpus(
+        "tagged",
+        train=spelt_sentences(1, 150),
+        validation=spelt_sentences(2, 30),
+        test=spelt_sentences(3, 30),
+    )
+    dataset = prepared(tmp_path / "d", corpus)
+    model = {"characters": {"kind": kind, "dimension": 8, "units": 8}}
+    accuracy = {
+        name: work.evaluate(trained(work, tmp_path / name)).test["accuracy"]
+        for name, work in (
+            ("with characters", tagging(dataset, model)),
+            ("without", tagging(dataset, {})),
+        )
+    }
+    assert accuracy["with characters"] > 0.97
+    assert accuracy["without"] < 0.7  # half of the words are verbs, and none is known
+
+
+def test_a_bundle_tags_as_the_evaluation_did(tmp_path: Path, sentences: list[Example]) -> None:
+    dataset = prepared(tmp_path / "d", same_everywhere("tagged", sentences), min_count=5)
+    work = tagging(dataset, {"output": "crf", "characters": {"kind": "cnn"}}, epochs=2)
+    network = trained(work, tmp_path / "c")
+    evaluation = work.evaluate(network)
+    write_bundle(tmp_path / "b", "mine", work.experiment, network, dataset, {"backend": None}, {})
+    predictions = list(Predictor.load(tmp_path / "b").predict([e.tokens for e in sentences]))
+    tags = [tag for prediction in predictions for tag in prediction["tags"]]
+    assert tags == [dataset.labels[i] for i in evaluation.predicted]
+    assert all(0 <= p <= 1 for prediction in predictions for p in prediction["probabilities"])
+    assert Bundle.open(tmp_path / "b").characters is not None
+
+
+def test_a_crfs_loss_is_the_same_in_validation_and_evaluation(
+    tmp_path: Path, sentences: list[Example]
+) -> None:
+    dataset = prepared(tmp_path / "d", same_everywhere("tagged", sentences))
+    work = tagging(dataset, {"output": "crf"}, epochs=1)
+    network = trained(work, tmp_path / "c")
+    objective = compiled(work.objective(network), work.training)
+    row = work.validate(objective)
+    assert set(row) == {"validation/loss", "validation/accuracy", "validation/f1"}
+    test = work.evaluate(network).test
+    assert test["loss"] == pytest.approx(row["validation/loss"], abs=1e-6)
+    assert test["accuracy"] == pytest.approx(row["validation/accuracy"])
+
+
+def test_a_constrained_crf_never_breaks_the_scheme(
+    tmp_path: Path, sentences: list[Example]
+) -> None:
+    dataset = prepared(tmp_path / "d", same_everywhere("tagged", sentences))
+    start, between, _ = allowed_transitions(dataset.labels)
+    broken = {}
+    for constrained in (True, False):
+        work = tagging(dataset, {"output": "crf", "constrained": constrained})
+        backend.deterministic(1)
+        network = work.network(np.zeros((len(dataset.vocabulary), 4), np.float32))
+        rng = np.random.default_rng(0)
+        network.set_weights([rng.normal(0, 2, w.shape) for w in network.get_weights()])
+        best = work._judge(network, "test").best
+        broken[constrained] = sum(
+            int(not start[tags[0]]) + int((~between[tags[:-1], tags[1:]]).sum()) for tags in best
+        )
+    assert broken[True] == 0 < broken[False]
+
+
+def test_gold_tags_that_break_the_scheme_are_named(tmp_path: Path) -> None:
+    examples = [
+        Example(tokens=("in", "Rome"), tags=("O", "B-LOC")),
+        Example(tokens=("in", "New", "York"), tags=("O", "I-LOC", "I-LOC")),
+    ]
+    dataset = prepared(tmp_path / "d", same_everywhere("tagged", examples))
+    vectors = np.zeros((len(dataset.vocabulary), 4), np.float32)
+    work = tagging(dataset, {"output": "crf"})
+    with pytest.raises(UserError, match=r"train, example 2: its tags O I-LOC I-LOC break"):
+        work.objective(work.network(vectors))
+    free = tagging(dataset, {"output": "crf", "constrained": False})
+    free.objective(free.network(vectors))
+
+
+def test_monte_carlo_dropout_averages_passes_that_differ(
+    tmp_path: Path, sentences: list[Example]
+) -> None:
+    dataset = prepared(tmp_path / "d", same_everywhere("tagged", sentences))
+    spread = {}
+    for samples in (1, 64):
+        model = {"dropout": 0.5, "variational": True, "monte_carlo_samples": samples}
+        work = tagging(dataset, model)
+        backend.deterministic(1)
+        network = work.network(np.ones((len(dataset.vocabulary), 4), np.float32))
+        rng = np.random.default_rng(0)
+        network.set_weights([rng.normal(0, 1, w.shape) for w in network.get_weights()])
+        passes = [np.concatenate(work._judge(network, "test").right) for _ in range(8)]
+        spread[samples] = np.std(passes, axis=0).mean()
+    # the deviation of a mean of 64 is an eighth of one pass's
+    assert 0 < spread[64] < 0.25 * spread[1]
