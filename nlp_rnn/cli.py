@@ -59,7 +59,13 @@ def _bundle(model: str) -> Path:
 def _predict(options: argparse.Namespace) -> None:
     from nlp_rnn.inference.batch import predict_file
 
-    predict_file(_bundle(options.model), options.input, options.output, options.text_column)
+    predict_file(
+        _bundle(options.model),
+        options.input,
+        options.output,
+        options.text_column,
+        options.n_best,
+    )
 
 
 def _generate(options: argparse.Namespace) -> None:
@@ -137,6 +143,13 @@ def parser() -> argparse.ArgumentParser:
     )
     predict.add_argument(
         "--text-column", default="text", metavar="NAME", help="column of the text (default: text)"
+    )
+    predict.add_argument(
+        "--n-best",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="give the N likeliest tag sequences of each sentence too (taggers with a CRF)",
     )
     predict.set_defaults(action=_predict)
 

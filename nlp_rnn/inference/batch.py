@@ -24,7 +24,9 @@ from nlp_rnn.inference.predictor import Predictor
 from nlp_rnn.process import log, terminable
 
 
-def predict_file(bundle_folder: Path, input: str, output: str, text_column: str) -> None:
+def predict_file(
+    bundle_folder: Path, input: str, output: str, text_column: str, n_best: int = 1
+) -> None:
     """Predict with a bundle for every text of ``input`` and write ``output``, whole or not at all.
 
     Everything that can be wrong with the arguments or a file is found before Keras is imported:
@@ -36,6 +38,7 @@ def predict_file(bundle_folder: Path, input: str, output: str, text_column: str)
             standard input.
         output: a file of one of the same formats, or ``-`` for JSON lines on standard output.
         text_column: the column of the text in tables.
+        n_best: tag sequences to give of each sentence, of a tagger with a CRF.
 
     Raises:
         UserError: the bundle, a file or a suffix is at fault, or there is no text.
@@ -46,10 +49,12 @@ def predict_file(bundle_folder: Path, input: str, output: str, text_column: str)
     check_writable(output, input)
     bundle = Bundle.open(bundle_folder)
     _check_fits(bundle, output, format)
+    _check_n_best(bundle, n_best)
     source = open_source(input, text_column, bundle.tokenizer.parameters.bad_bytes)
     with _progress("reading", None) as bar:
         known = survey(source, format not in (".parquet", ".txt"), bar.update)
     predictor = Predictor.of(bundle)
+    predictor.n_best = n_best
     started = time.perf_counter()
     with (
         terminable(),
@@ -69,6 +74,14 @@ def _check_fits(bundle: Bundle, output: str, format: str) -> None:
         raise UserError(
             f"{output}: {format} holds tagged words, but {bundle.folder} is a model for "
             f"{bundle.experiment.task}; write .jsonl, .csv, .tsv, .parquet or .txt"
+        )
+
+
+def _check_n_best(bundle: Bundle, n_best: int) -> None:
+    if n_best > 1 and getattr(bundle.experiment.model, "output", None) != "crf":
+        raise UserError(
+            f"--n-best {n_best}: {bundle.folder} has no CRF, which alone knows the likeliest tag "
+            "sequences; train a tagger with model.output: crf"
         )
 
 

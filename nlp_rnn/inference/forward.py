@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.floating[Any]]
 
+IMPOSSIBLE = -5e3
+"""Tag sequences of a lower ``log P`` break a CRF's constraints."""
+
 
 def softmax(logits: Floats) -> Floats:
     """Probabilities along the last axis, in float64."""
@@ -42,13 +46,13 @@ def _monte_carlo(network: keras.Model) -> keras.Model:
     return MonteCarlo(network)
 
 
-@lru_cache(maxsize=1)
-def _decoder(network: keras.Model) -> keras.Model | None:
+@lru_cache(maxsize=2)
+def _decoder(network: keras.Model, n: int) -> keras.Model | None:
     """The Viterbi decoder of a tagger with a CRF, else None."""
     from nlp_rnn.models.tagger import Decoder, crf_of
 
     crf = crf_of(network)
-    return None if crf is None else Decoder(network, crf)
+    return None if crf is None else Decoder(network, crf, n)
 
 
 def _by_batch(
@@ -91,26 +95,57 @@ def probabilities(
     return [output[: len(s)] for output, s in zip(outputs, sequences, strict=True)]
 
 
-def tag(
-    network: keras.Model, sentences: Sequence[Encoded], batch_size: int, samples: int = 0
-) -> list[tuple[Ints, Floats]]:
-    """The tags of each sentence ``(words,)`` and the probability of every tag ``(words, tags)``.
+@dataclass(frozen=True)
+class Tagged:
+    """What a tagger says of a sentence.
 
-    A softmax tagger gives each word its likeliest tag; a CRF the sentence its likeliest tag
-    sequence, and probabilities are marginals. Arguments as :func:`probabilities`.
+    Attributes:
+        best: the tag of each word ``(words,)``: of a softmax the likeliest of each word, of a
+            CRF the likeliest sequence.
+        probabilities: of every tag ``(words, tags)``; a CRF's are marginals.
+        paths: the likeliest tag sequences with their ``log P``, best first (only of a CRF).
     """
-    decoder = _decoder(network)
+
+    best: Ints
+    probabilities: Floats
+    paths: Sequence[tuple[Ints, float]] = ()
+
+
+def tag(
+    network: keras.Model,
+    sentences: Sequence[Encoded],
+    batch_size: int,
+    samples: int = 0,
+    n_best: int = 1,
+) -> list[Tagged]:
+    """Tag sentences; arguments as :func:`probabilities`.
+
+    Args:
+        n_best: tag sequences of a CRF to find; fewer where its constraints allow no more.
+    """
+    decoder = _decoder(network, n_best)
     if decoder is None:
-        return [
-            (p.argmax(axis=1), p) for p in probabilities(network, sentences, batch_size, samples)
-        ]
+        found = probabilities(network, sentences, batch_size, samples)
+        return [Tagged(p.argmax(axis=1), p) for p in found]
 
-    def run(inputs: Any) -> list[tuple[Ints, Floats]]:
-        best, marginals = (np.asarray(output) for output in decoder.predict_on_batch(inputs))
-        return list(zip(best, marginals.astype(np.float64), strict=True))
+    def run(inputs: Any) -> list[tuple[Ints, Floats, Floats]]:
+        outputs = (np.asarray(output) for output in decoder.predict_on_batch(inputs))
+        return list(zip(*outputs, strict=True))
 
-    decoded = _by_batch(sentences, batch_size, run)
-    return [(best[: len(s)], p[: len(s)]) for s, (best, p) in zip(sentences, decoded, strict=True)]
+    return [
+        Tagged(
+            paths[0, : len(sentence)],
+            marginals[: len(sentence)].astype(np.float64),
+            [
+                (path[: len(sentence)], float(log_p))
+                for path, log_p in zip(paths, log_probabilities, strict=True)
+                if log_p > IMPOSSIBLE
+            ],
+        )
+        for sentence, (paths, log_probabilities, marginals) in zip(
+            sentences, _by_batch(sentences, batch_size, run), strict=True
+        )
+    ]
 
 
 def losses_of_windows(

@@ -19,7 +19,7 @@ import numpy as np
 from nlp_rnn import backend
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference.bundle import Bundle
-from nlp_rnn.inference.forward import losses_of_lines, probabilities, tag
+from nlp_rnn.inference.forward import Tagged, losses_of_lines, probabilities, tag
 from nlp_rnn.text.batches import Encoded
 from nlp_rnn.text.entities import entity_spans, is_entity_scheme
 from nlp_rnn.text.spelling import spell
@@ -43,6 +43,9 @@ class Predictor(ABC):
     Args:
         bundle: opened.
     """
+
+    n_best = 1
+    """Tag sequences to give of each sentence."""
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
@@ -99,9 +102,10 @@ class ClassificationPredictor(Predictor):
 class TaggingPredictor(Predictor):
     """``tokens``, their ``tags`` and the ``probabilities`` of these.
 
-    Where tags are BIO, ``entities`` too, each with ``type``, ``text``, and the offsets
-    ``start`` and ``end`` of its characters in the raw text (of segmented sentences: in the
-    words joined by spaces).
+    With ``n_best`` above 1 (of a CRF), the likeliest tag sequences of the sentence too, each with
+    its ``tags`` and ``probability``. Where tags are BIO, ``entities`` too, each with ``type``,
+    ``text``, and the offsets ``start`` and ``end`` of its characters in the raw text (of segmented
+    sentences: in the words joined by spaces).
     """
 
     def _spans(self, item: Item) -> list[tuple[str, int, int]]:
@@ -131,18 +135,26 @@ class TaggingPredictor(Predictor):
         ]
         filled = [i for i, span in enumerate(spans) if span]
         sentences = [self._encoded([word for word, _, _ in spans[i]], forms[i]) for i in filled]
-        tagged = dict(zip(filled, tag(self.network, sentences, BATCH, self.samples), strict=True))
+        outputs = tag(self.network, sentences, BATCH, self.samples, self.n_best)
+        tagged = dict(zip(filled, outputs, strict=True))
         entities = is_entity_scheme(self.bundle.labels)
-        nothing = np.empty(0, np.int32), np.empty((0, 0))
+        nothing = Tagged(np.empty(0, np.int32), np.empty((0, 0)))
         for i, item in enumerate(items):
             text = _text(item)
-            best, probability = tagged.get(i, nothing)
-            tags = [self.bundle.labels[j] for j in best]
+            output = tagged.get(i, nothing)
+            tags = [self.bundle.labels[j] for j in output.best]
             prediction: Prediction = {
                 "tokens": forms[i],
                 "tags": tags,
-                "probabilities": [float(probability[t, j]) for t, j in enumerate(best)],
+                "probabilities": [
+                    float(output.probabilities[t, j]) for t, j in enumerate(output.best)
+                ],
             }
+            if self.n_best > 1:
+                prediction["n_best"] = [
+                    {"tags": [self.bundle.labels[j] for j in path], "probability": math.exp(log_p)}
+                    for path, log_p in output.paths
+                ]
             if entities:
                 prediction["entities"] = [
                     {

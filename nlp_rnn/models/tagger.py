@@ -69,19 +69,22 @@ class Decoder(keras.Model):
     Args:
         network: from a tagger's inputs to emissions.
         crf: its CRF.
+        n: how many tag sequences to find.
 
     Returns:
-        From the network's inputs: the best tag sequence of each sentence (Viterbi), int32
-        ``(batch, timesteps)``, and each tag's marginal probability ``(batch, timesteps, tags)``.
+        From the network's inputs: the ``n`` likeliest tag sequences of each sentence, int32
+        ``(batch, n, timesteps)``, their ``log P`` ``(batch, n)``, and each tag's marginal
+        probability ``(batch, timesteps, tags)``.
     """
 
-    def __init__(self, network: keras.Model, crf: CRF) -> None:
+    def __init__(self, network: keras.Model, crf: CRF, n: int) -> None:
         super().__init__(name="decoder")
         self.network = network
         self.crf = crf
+        self.n = n
 
-    def call(self, inputs: Any) -> tuple[Any, Any]:
+    def call(self, inputs: Any) -> tuple[Any, Any, Any]:
         emissions = self.network(inputs, training=False)
         real = real_tokens(inputs[0] if isinstance(inputs, list | tuple) else inputs)
-        best, _ = self.crf.viterbi(emissions, real)
-        return best, self.crf.marginals(emissions, real)
+        paths, log_probabilities = self.crf.n_best(emissions, real, self.n)
+        return paths, log_probabilities, self.crf.marginals(emissions, real)

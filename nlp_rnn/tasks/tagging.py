@@ -119,11 +119,11 @@ class Tagging(ExamplesTask):
         sentences = self.encoded(name, numbers, max_length=None)
         tagged = tag(network, sentences, EVALUATION_BATCH, self.samples)
         right = [
-            np.maximum(p[np.arange(len(tags)), tags], 1e-300)
-            for (_, p), tags in zip(tagged, gold, strict=True)
+            np.maximum(sentence.probabilities[np.arange(len(tags)), tags], 1e-300)
+            for sentence, tags in zip(tagged, gold, strict=True)
         ]
         words = [sentence.ids for sentence in sentences]
-        return _Judged(numbers, words, gold, [best for best, _ in tagged], right)
+        return _Judged(numbers, words, gold, [sentence.best for sentence in tagged], right)
 
     def evaluate(self, network: keras.Model) -> Evaluation:
         split, tags = self.dataset.split("test"), self.dataset.labels

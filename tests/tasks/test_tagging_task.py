@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from nlp_rnn import backend
 from nlp_rnn.config import parse
 from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
+from nlp_rnn.inference.batch import predict_file
 from nlp_rnn.inference.bundle import Bundle, write_bundle
 from nlp_rnn.inference.predictor import Predictor
 from nlp_rnn.tasks.registry import task
@@ -105,6 +107,27 @@ def test_a_bundle_tags_as_the_evaluation_did(tmp_path: Path, sentences: list[Exa
     assert tags == [dataset.labels[i] for i in evaluation.predicted]
     assert all(0 <= p <= 1 for prediction in predictions for p in prediction["probabilities"])
     assert Bundle.open(tmp_path / "b").characters is not None
+
+
+def test_the_likeliest_tag_sequences_come_with_their_probability(
+    bundles: dict[str, Path], tmp_path: Path, sentences: list[Example]
+) -> None:
+    dataset = prepared(tmp_path / "d", same_everywhere("tagged", sentences))
+    work = tagging(dataset, {"output": "crf"}, epochs=1)
+    network = trained(work, tmp_path / "c")
+    write_bundle(tmp_path / "b", "mine", work.experiment, network, dataset, {"backend": None}, {})
+    (tmp_path / "in.txt").write_text("Rome sleeps\nRome\n", encoding="utf-8")
+    predict_file(tmp_path / "b", f"{tmp_path}/in.txt", f"{tmp_path}/out.jsonl", "text", 100)
+    two, one = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    start, between, _ = allowed_transitions(dataset.labels)
+    for prediction, count in ((two, int((start[:, None] & between).sum())), (one, start.sum())):
+        assert prediction["n_best"][0]["tags"] == prediction["tags"]
+        found = [path["probability"] for path in prediction["n_best"]]
+        assert len(found) == count
+        assert found == sorted(found, reverse=True)
+        assert sum(found) == pytest.approx(1, abs=1e-5)
+    with pytest.raises(UserError, match="no CRF"):
+        predict_file(bundles["tagging"], f"{tmp_path}/in.txt", "-", "text", 2)
 
 
 def test_a_crfs_loss_is_the_same_in_validation_and_evaluation(
