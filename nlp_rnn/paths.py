@@ -46,3 +46,13 @@ def training_plots(experiment: str) -> Path:
 def evaluation_plots(experiment: str) -> Path:
     """Confusion matrix and worst predictions, as data and as a picture."""
     return Path("plots/evaluation") / experiment
+
+
+def memory_metrics(problem: str) -> Path:
+    """How long each network remembered on a problem; a folder of its own, no experiment's."""
+    return Path("metrics/memory") / f"{problem}.json"
+
+
+def memory_plots(problem: str) -> Path:
+    """Success against distance, as data and as a picture."""
+    return Path("plots/memory") / problem

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nlp_rnn import backend, paths
-from nlp_rnn.config import GrammarDataset, Parameters, load
+from nlp_rnn.config import GrammarDataset, MemoryDataset, MemoryParameters, Parameters, load
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, whole_file, write_json
 from nlp_rnn.process import log
@@ -60,7 +60,10 @@ def prepare(name: str) -> None:
 
     def optimum(vocabulary: Vocabulary) -> dict[str, float]:
         from nlp_rnn.corpora import grammar
+        from nlp_rnn.corpora.memory import OPTIMUM
 
+        if isinstance(dataset, MemoryDataset):
+            return OPTIMUM
         assert isinstance(dataset, GrammarDataset)
         unit: Literal["word", "character"]
         unit = "character" if dataset.tokenizer.unit == "character" else "word"
@@ -74,7 +77,7 @@ def prepare(name: str) -> None:
         dataset.vocabulary,
         paths.prepared(name),
         progress,
-        optimum if isinstance(dataset, GrammarDataset) else None,
+        optimum if isinstance(dataset, GrammarDataset | MemoryDataset) else None,
     )
     for split, counts in card["splits"].items():
         log(
@@ -361,6 +364,48 @@ def _example_texts(dataset: PreparedDataset) -> list[str]:
     """Two texts of the test split, as a user of the model would give them."""
     records = itertools.islice(dataset.split("test").records(), 2)
     return [record.get("text") or " ".join(record.get("tokens", ())) for record in records]
+
+
+def memory(name: str) -> None:
+    """Train the networks of ``memory:`` to remember over ever more steps; draw how far they got."""
+    parameters = load()
+    if parameters.memory is None:
+        raise UserError("params.yaml: no section 'memory'; it names steps and networks")
+
+    from nlp_rnn.corpora.memory import problem
+
+    problem(name)  # a mistake in the name answers at once
+    run_name = f"memory-{name}"
+    with _only_one(paths.checkpoints(run_name), run_name):
+        _memory(name, run_name, parameters, parameters.memory)
+
+
+def _memory(name: str, run_name: str, parameters: Parameters, section: MemoryParameters) -> None:
+    backend_name = backend.select(parameters.backend)
+
+    from nlp_rnn import memory as experiment
+    from nlp_rnn import tracking
+
+    backend.deterministic(parameters.seed)
+    file = paths.checkpoints(run_name) / "results.json"
+    record = experiment.Record(file, name, section, parameters.seed)
+    with tracking.run(parameters.tracking.experiment, run_name) as run:
+        log(f"MLflow run {run.url}")
+        run.log_parameters(
+            {"backend": backend_name, "seed": parameters.seed, **section.model_dump()}
+        )
+
+        def log_result(result: experiment.Result) -> None:
+            run.log_metrics({"success": {result.network: result.success}}, result.steps)
+
+        results = experiment.run(name, section, parameters.seed, record, log_result)
+        figures = experiment.figures(name, results)
+        run.log_metrics({"longest": figures["longest"]})
+        folder = paths.memory_plots(name)
+        experiment.write_plots(name, section.batches, results, folder)
+        run.log_file(folder, "plots")
+    write_json(paths.memory_metrics(name), figures)
+    record.clear()
 
 
 def report() -> None:

@@ -123,9 +123,9 @@ class MemoryParameters(Section):
     """Distances tried, rising; a network that failed twice running is not tried further."""
     networks: dict[str, MemoryNetwork] = Field(min_length=1)
     units: int = Field(default=32, gt=0)
-    learning_rate: float = Field(default=0.002, gt=0)
+    learning_rate: float = Field(default=0.003, gt=0)
     batch_size: int = Field(default=32, gt=0)
-    batches: int = Field(default=1000, gt=0)
+    batches: int = Field(default=400, gt=0)
     """Fresh batches after which a network that has not learnt has failed."""
     success: float = Field(default=0.95, gt=0, le=1)
     """Accuracy on unseen sequences from which the problem counts as solved."""

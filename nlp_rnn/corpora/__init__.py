@@ -1,4 +1,4 @@
-"""Sources of examples: the built-in grammar, the user's files, TensorFlow Datasets."""
+"""Sources of examples: the built-in grammar and memory problems, files, TensorFlow Datasets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nlp_rnn.config import FilesDataset, GrammarDataset, TfdsDataset
+    from nlp_rnn.config import AnyDataset
     from nlp_rnn.corpora.corpus import Corpus
 
 
@@ -18,7 +18,7 @@ def data_folder() -> Path:
 
 def open_corpus(
     name: str,
-    dataset: GrammarDataset | FilesDataset | TfdsDataset,
+    dataset: AnyDataset,
     folder: Path | None = None,
 ) -> Corpus:
     """The corpus that a data set of ``params.yaml`` describes.
@@ -38,6 +38,10 @@ def open_corpus(
         from nlp_rnn.corpora.built_in import GrammarCorpus
 
         return GrammarCorpus(name, dataset)
+    if dataset.source == "memory":
+        from nlp_rnn.corpora.memory import MemoryCorpus
+
+        return MemoryCorpus(name, dataset)
     if dataset.source == "files":
         from nlp_rnn.corpora.files import FilesCorpus
 

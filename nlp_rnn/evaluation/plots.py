@@ -14,6 +14,8 @@ from nlp_rnn.files import whole_file
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from nlp_rnn.memory import Result
+
 MOST_CLASSES = 40
 """Classes a confusion picture shows; beyond it no label would be legible."""
 
@@ -21,7 +23,8 @@ LONGEST_LABEL = 30
 """Characters of a label that a picture shows."""
 
 
-def _figure(width: float, height: float) -> Figure:
+def blank_figure(width: float, height: float) -> Figure:
+    """A figure to draw on, size in inches."""
     # The object-oriented interface: no display, no global state.
     from matplotlib.figure import Figure
 
@@ -36,7 +39,7 @@ def save(figure: Figure, file: Path) -> None:
 
 def loss_curves(history: Sequence[dict[str, float]], best_epoch: int, title: str) -> Figure:
     """Training and validation loss by epoch, the kept epoch marked."""
-    figure = _figure(6, 4)
+    figure = blank_figure(6, 4)
     axes = figure.subplots()
     epochs = range(1, len(history) + 1)
     for key in ("train/loss", "validation/loss"):
@@ -52,7 +55,7 @@ def confusion_picture(matrix: NDArray[np.int64], labels: Sequence[str], title: s
     order = np.argsort(-matrix.sum(axis=1), kind="stable")[:MOST_CLASSES]
     matrix, labels = matrix[np.ix_(order, order)], [_short(labels[i]) for i in order]
     size = max(4.0, 0.45 * len(labels) + 2)
-    figure = _figure(size + 1, size)
+    figure = blank_figure(size + 1, size)
     axes = figure.subplots()
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -81,7 +84,7 @@ def results_picture(rows: Sequence[dict[str, Any]]) -> Figure:
     Args:
         rows: with ``experiment``, ``metric``, ``baseline``, ``test`` and ``optimum`` (or None).
     """
-    figure = _figure(8, 1.1 * len(rows) + 0.8)
+    figure = blank_figure(8, 1.1 * len(rows) + 0.8)
     panels = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
     for axes, row in zip(panels, rows, strict=True):
         points = [("baseline", "tab:gray"), ("test", "tab:blue"), ("optimum", "tab:green")]
@@ -96,4 +99,39 @@ def results_picture(rows: Sequence[dict[str, Any]]) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
         axes.margins(x=0.12)
         axes.tick_params(axis="x", labelsize=8)
+    return figure
+
+
+def memory_curves(results: Sequence[Result], chance: float, title: str) -> Figure:
+    """Share of trainings that solve a problem, against the distance in steps; a line a network.
+
+    Lines are set apart by heights that mean nothing, so that equal ones do not hide each other.
+    A line ends where longer distances were not tried.
+    """
+    figure = blank_figure(9, 5)
+    axes = figure.subplots()
+    names = list(dict.fromkeys(result.network for result in results))
+    for place, name in enumerate(names):
+        tried = [r for r in results if r.network == name and r.success is not None]
+        apart = 0.015 * (place - (len(names) - 1) / 2)
+        axes.plot(
+            [result.steps for result in tried],
+            [result.success + apart for result in tried if result.success is not None],
+            color=f"C{place % 10}",
+            linestyle=("-", "--", ":", "-.")[place % 4],
+            marker="osD^vP*X<>"[place % 10],
+            label=name,
+        )
+    steps = sorted({result.steps for result in results})
+    axes.set_xscale("log")
+    axes.set_xticks(steps, [str(step) for step in steps])
+    axes.minorticks_off()
+    axes.set_yticks(np.linspace(0, 1, 5))
+    axes.grid(axis="y", alpha=0.3)
+    axes.set(
+        title=f"{title} (accuracy by chance: {chance:.3g})",
+        xlabel="steps to remember",
+        ylabel="share of seeds that solve it (lines set slightly apart)",
+    )
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
