@@ -132,6 +132,12 @@ def test_defaults_fill_what_is_not_given() -> None:
             ["vanishing_gradient_penalty does not go with recurrent_dropout"],
         ),
         ("experiments.sentiment.training", {"clip_norm": 1.0, "clip_value": 1.0}, ["choose one"]),
+        (
+            "experiments.language.training",
+            {"random_window": True, "streams": "lines"},
+            ["random_window is of one text"],
+        ),
+        ("experiments.language.training.window", "all", ["training.window"]),
         ("experiments.sentiment.training.averaging", {}, ["averaging needs optimizer: sgd"]),
     ],
 )

@@ -113,10 +113,11 @@ class MemoryDataset(DatasetSection):
 
     @model_validator(mode="after")
     def _tokens_are_the_problems_own(self) -> MemoryDataset:
-        if self.tokenizer != MemoryDataset.model_fields["tokenizer"].default:
-            raise impossible(
-                f"the problem {self.problem} is written in tokens of its own: leave tokenizer out"
-            )
+        for name in ("tokenizer", "vocabulary"):
+            if getattr(self, name) != MemoryDataset.model_fields[name].default:
+                raise impossible(
+                    f"the problem {self.problem} is written in tokens of its own: leave {name} out"
+                )
         return self
 
 

@@ -69,8 +69,8 @@ class BatchTrainingParameters(TrainingParameters):
     """Training on examples, in mini-batches as compared by Morishita et al. 2017."""
 
     batching: Literal["bucketed", "shuffled", "sorted"] = "bucketed"
-    """Batches of examples of like lengths in random order, of random examples, or from the
-    shortest to the longest."""
+    """How examples come into one batch: of like lengths within shuffled parts, at random, or
+    sorted by length as a whole. Batches are taken in random order."""
     batch_tokens: int | None = Field(default=None, gt=0)
     """A batch holds so many tokens, padding included, instead of batch_size examples."""
     max_length: int | None = Field(default=None, gt=0)
@@ -102,9 +102,9 @@ class LanguageModelTrainingParameters(TrainingParameters):
     """null always feeds the true token (teacher forcing)."""
 
     @model_validator(mode="after")
-    def _full_bptt_is_of_lines(self) -> LanguageModelTrainingParameters:
+    def _windows_fit_the_streams(self) -> LanguageModelTrainingParameters:
         if self.window is None and self.streams == "text":
             raise impossible("window: null (full BPTT) needs streams: lines; one text is too long")
-        if self.window is None and self.random_window:
-            raise impossible("random_window draws around a window, so window must be a number")
+        if self.random_window and self.streams == "lines":
+            raise impossible("random_window is of one text: streams: text, not lines")
         return self

@@ -20,6 +20,30 @@ class Pooling(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("nlp_rnn")
+class LastPooling(Pooling):
+    """The state after each sequence's last real token; of a backward layer, after its first.
+
+    Args:
+        bidirectional: the second half of the units are a backward layer's.
+
+    Other arguments as :class:`MeanPooling`.
+    """
+
+    def __init__(self, bidirectional: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.bidirectional = bidirectional
+
+    def call(self, states: Any, mask: Any) -> Any:
+        forward = states.shape[-1] // 2 if self.bidirectional else states.shape[-1]
+        place = ops.reshape(ops.sum(ops.cast(mask, "int32"), axis=1) - 1, (-1, 1, 1))
+        last = ops.take_along_axis(states[:, :, :forward], place, axis=1)[:, 0]
+        return ops.concatenate([last, states[:, 0, forward:]], axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"bidirectional": self.bidirectional}
+
+
+@keras.saving.register_keras_serializable("nlp_rnn")
 class MeanPooling(Pooling):
     """The mean of the states of real tokens.
 
@@ -41,7 +65,7 @@ class MaxPooling(Pooling):
     """The largest value of each unit over real tokens; arguments as :class:`MeanPooling`."""
 
     def call(self, states: Any, mask: Any) -> Any:
-        lowest = ops.cast(-1e4, states.dtype)  # states lie in (-1, 1); fits float16 too
+        lowest = ops.cast(-1e4, states.dtype)  # far below any state; fits float16 too
         return ops.max(ops.where(ops.expand_dims(mask, -1), states, lowest), axis=1)
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 from keras import layers
 
 from nlp_rnn.config import ClassifierParameters
-from nlp_rnn.layers.pooling import POOLING
-from nlp_rnn.models.encoder import embedded, last_hidden_state, real_tokens, recurrent_stack
+from nlp_rnn.layers.pooling import POOLING, LastPooling
+from nlp_rnn.models.encoder import embedded, real_tokens, recurrent_stack
 
 
 def classifier(
@@ -24,12 +22,11 @@ def classifier(
     ids = keras.Input((None,), dtype="int32", name="ids")
     mask = real_tokens(ids)
     vectors = embedded(embedding, ids, parameters)
-    states, final = recurrent_stack(vectors, parameters, parameters.bidirectional, mask)
+    states, _ = recurrent_stack(vectors, parameters, parameters.bidirectional, mask)
+    pooling: layers.Layer
     if parameters.pooling == "last":
-        last: list[Any] = last_hidden_state(final, parameters, parameters.bidirectional)
-        pooled = layers.Concatenate(name="last")(last) if len(last) > 1 else last[0]
-        pooled = layers.Dropout(parameters.dropout, name="dropout_pooled")(pooled)
+        pooling = LastPooling(parameters.bidirectional, name="last")
     else:
-        pooling: keras.layers.Layer = POOLING[parameters.pooling](name=parameters.pooling)
-        pooled = pooling(states, mask=mask)
-    return keras.Model(ids, layers.Dense(labels, name="logits")(pooled), name="classifier")
+        pooling = POOLING[parameters.pooling](name=parameters.pooling)
+    logits = layers.Dense(labels, name="logits")(pooling(states, mask=mask))
+    return keras.Model(ids, logits, name="classifier")

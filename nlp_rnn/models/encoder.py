@@ -124,11 +124,3 @@ def _regularized(hidden: Any, parameters: EncoderParameters, mask: Any) -> Any:
             hidden, mask=mask
         )
     return hidden
-
-
-def last_hidden_state(
-    final: list[Any], parameters: EncoderParameters, bidirectional: bool
-) -> list[Any]:
-    """The last layer's final ``h`` of each direction, after each sequence's last real token."""
-    count = len(states(parameters))
-    return [final[-2 * count], final[-count]] if bidirectional else [final[-count]]

@@ -103,10 +103,10 @@ def _selected(row: Row, select: str) -> float:
 
 
 def _stopped_improving(progress: Progress, averaging: AveragingParameters) -> bool:
-    """Whether the last loss is above the minimum of all but the latest (Merity et al. 2017)."""
-    losses = [row["validation/loss"] for row in progress.history]
-    earlier = losses[: -averaging.non_monotone]
-    return bool(earlier) and losses[-1] > min(earlier)
+    """Whether the loss is above the least of those before its ``n`` predecessors (Merity 2017)."""
+    *before, last = (row["validation/loss"] for row in progress.history)
+    earlier = before[: -averaging.non_monotone]
+    return bool(earlier) and last > min(earlier)
 
 
 def fit(

@@ -12,7 +12,7 @@ def learning_rate(parameters: TrainingParameters, progress: float, plateaus: int
 
     Args:
         progress: epochs done, e.g. 2.5 in the middle of the third epoch.
-        plateaus: epochs so far whose validation loss was no new minimum.
+        plateaus: epochs so far without a better selected figure of validation.
 
     Returns:
         - ``constant``: the initial rate ``r``;
@@ -45,8 +45,8 @@ def sampling_probability(parameters: ScheduledSamplingParameters, progress: floa
         progress: the share of training that is done, 0 to 1.
 
     Returns:
-        From 0 to ``sampling`` ``s``: ``linear``, ``s p``; ``exponential``,
-        ``1 - (1 - s)^p``; ``inverse_sigmoid``, ``s`` times a sigmoid of ``p - 1/2``.
+        Rising to ``sampling`` ``s``: ``linear``, ``s p``; ``exponential``, ``1 - (1 - s)^p``;
+        ``inverse_sigmoid``, ``s`` times a sigmoid of ``p - 1/2``, from 0.7% to 99.3% of ``s``.
     """
     final = parameters.sampling
     if parameters.schedule == "linear":

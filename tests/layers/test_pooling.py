@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from nlp_rnn.layers.pooling import POOLING
+from nlp_rnn.layers.pooling import POOLING, LastPooling
 
 
 def numpy_pooling(name: str, layer: keras.layers.Layer, states: np.ndarray) -> np.ndarray:
@@ -36,3 +36,13 @@ def test_pooling_equals_numpy_on_the_unpadded_sequence(name: str) -> None:
         pooled = keras.ops.convert_to_numpy(layer(states, mask=mask))
     for row, length, sequence in zip(pooled, lengths, states, strict=True):
         np.testing.assert_allclose(row, numpy_pooling(name, layer, sequence[:length]), atol=1e-6)
+
+
+def test_last_pooling_takes_the_last_real_state_and_of_a_backward_layer_the_first() -> None:
+    states = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    mask = np.array([[True, True, False], [True, True, True]])
+    forward = keras.ops.convert_to_numpy(LastPooling()(states, mask=mask))
+    np.testing.assert_array_equal(forward, states[[0, 1], [1, 2]])
+    both = keras.ops.convert_to_numpy(LastPooling(bidirectional=True)(states, mask=mask))
+    np.testing.assert_array_equal(both[:, :2], states[[0, 1], [1, 2], :2])
+    np.testing.assert_array_equal(both[:, 2:], states[:, 0, 2:])

@@ -248,11 +248,11 @@ def test_nt_asgd_averages_from_where_validation_stops_improving(
     objective.train_on_batch = recorded
     progress = fit(objective, job.batches, validate, job.training, Checkpoint(tmp_path / "c", "x"))
     a_epoch = len(steps) // 5
-    for epoch in range(2):  # 2.0 is above 1.0: averaging begins after the second epoch
+    for epoch in range(3):  # 1.5 is above 1.0, which came before 2.0: averaging begins after it
         for seen, trained in zip(epochs[epoch], steps[a_epoch * (epoch + 1) - 1], strict=True):
             np.testing.assert_array_equal(seen, trained)
-    for epoch in (2, 3, 4):
-        later = steps[2 * a_epoch : (epoch + 1) * a_epoch]
+    for epoch in (3, 4):
+        later = steps[3 * a_epoch : (epoch + 1) * a_epoch]
         for i, seen in enumerate(epochs[epoch]):
             np.testing.assert_allclose(seen, np.mean([s[i] for s in later], axis=0), atol=1e-6)
     assert progress.best_epoch == 5
