@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import backends
 
 from nlp_rnn.config import TokenizerParameters, VocabularyParameters, parse
 from nlp_rnn.corpora.corpus import Corpus
@@ -139,6 +143,33 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         task: write_untrained(folder / task, task, kind, examples)
         for task, kind, examples in corpora
     }
+
+
+Arrays = dict[str, np.ndarray]
+
+
+@pytest.fixture(scope="session")
+def started_backends(
+    request: pytest.FixtureRequest,
+) -> Iterator[dict[str, dict[str, Future[Arrays]]]]:
+    """What the modules of all selected tests compute, while the tests go on."""
+    tests = (item for item in request.session.items if isinstance(item, pytest.Function))
+    futures = backends.start(
+        test.module.__name__ for test in tests if "on_backends" in test.fixturenames
+    )
+    yield futures
+    for of_module in futures.values():
+        for future in of_module.values():
+            future.cancel()
+
+
+@pytest.fixture(scope="module")
+def on_backends(
+    request: pytest.FixtureRequest, started_backends: dict[str, dict[str, Future[Arrays]]]
+) -> dict[str, Arrays]:
+    """What ``computed()`` of the test's module returns on each installed backend."""
+    futures = started_backends[request.module.__name__]
+    return {backend: future.result() for backend, future in futures.items()}
 
 
 def real_data(relative: str) -> Path:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from backends import assert_all_agree
 from keras import layers
 
-from nlp_rnn.backend import BACKENDS
 from nlp_rnn.config import ClassifierParameters, LanguageModelParameters
 from nlp_rnn.evaluation.gradient_flow import (
     gradient_flow,
@@ -267,24 +263,7 @@ def computed() -> dict[str, np.ndarray]:
     return flows | network_gradient_flow(network, EXAMPLES, "fixed")
 
 
-def computed_on(backend: str, folder: Path) -> dict[str, np.ndarray]:
-    file = folder / f"{backend}.npz"
-    environment = os.environ | {"KERAS_BACKEND": backend}
-    subprocess.run([sys.executable, __file__, str(file)], env=environment, check=True)
-    with np.load(file) as arrays:
-        return dict(arrays)
-
-
-def test_every_installed_backend_gives_the_same_curves(tmp_path: Path) -> None:
-    installed = [backend for backend in BACKENDS if importlib.util.find_spec(backend)]
-    if len(installed) < 2:
-        pytest.skip("only one backend is installed; the extras jax and torch add others")
-    first, *others = (computed_on(backend, tmp_path) for backend in installed)
-    for other in others:
-        assert other.keys() == first.keys()
-        for name, curve in first.items():
-            np.testing.assert_allclose(other[name], curve, atol=1e-5, err_msg=name)
-
-
-if __name__ == "__main__":
-    np.savez(sys.argv[1], allow_pickle=False, **computed())
+def test_every_installed_backend_gives_the_same_curves(
+    on_backends: dict[str, dict[str, np.ndarray]],
+) -> None:
+    assert_all_agree(on_backends)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from backends import numerical_gradient
 from keras import layers
-from test_highway import numerical_gradient, on_every_backend
 
 from nlp_rnn.layers.activity import (
     ActivationRegularization,
@@ -190,17 +189,18 @@ def computed() -> dict[str, np.ndarray]:
         results |= {f"{name} {i}": w for i, w in enumerate(model.get_weights())}
         validation = objective.test_on_batch(*batch, return_dict=True)
         results[f"{name} validation"] = validation["loss"] - validation["cross_entropy"]
-    return {key: np.asarray(value) for key, value in results.items()}
+    return results
 
 
-def test_the_objective_minimises_the_penalty_on_every_backend(tmp_path: Path) -> None:
-    results = on_every_backend(__file__, tmp_path)
+def test_the_objective_minimises_the_penalty_on_every_backend(
+    on_backends: dict[str, dict[str, np.ndarray]],
+) -> None:
     without = numpy_step(None)
     for name in PENALTIES:
         expected = numpy_step(name)
         assert np.abs(expected[2] - without[2]).max() > 1e-2
         loss = numpy_loss(name, [w.astype(np.float64) for w in initial_weights()])
-        for backend, result in results.items():
+        for backend, result in on_backends.items():
             message = f"{name} on {backend}"
             np.testing.assert_allclose(result[f"{name} loss"], loss, atol=1e-5, err_msg=message)
             assert abs(result[f"{name} validation"]) < 1e-6, message
@@ -219,7 +219,3 @@ def test_a_saved_model_keeps_its_penalties(tmp_path: Path) -> None:
             each(IDS, training=True)
         assert float(reloaded.losses[0]) == pytest.approx(float(model.losses[0])), name
         assert float(model.losses[0]) > 0, name
-
-
-if __name__ == "__main__":
-    np.savez(sys.argv[1], allow_pickle=False, **computed())

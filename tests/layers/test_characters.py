@@ -1,21 +1,15 @@
-"""Character encoders: against NumPy and single words, on every backend.
-
-Run as a script, it writes what the backend of the environment computes.
-"""
+"""Character encoders: against NumPy and single words, on every backend."""
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from backends import assert_all_agree
 from keras import ops
 
 from nlp_rnn.layers.characters import CharacterBiLSTM, CharacterCNN
@@ -152,9 +146,6 @@ def test_every_parameter_gets_a_gradient_but_paddings_embedding(name: str) -> No
         assert (old != new).any(axis=tuple(range(old.ndim - 1))).all()
 
 
-BACKENDS = [b for b in ("tensorflow", "jax", "torch") if importlib.util.find_spec(b)]
-
-
 def computed() -> dict[str, np.ndarray]:
     arrays = {}
     for name in ("cnn4", "bilstm"):
@@ -164,25 +155,7 @@ def computed() -> dict[str, np.ndarray]:
     return arrays
 
 
-def test_every_installed_backend_computes_and_learns_the_same(tmp_path: Path) -> None:
-    if len(BACKENDS) < 2:
-        pytest.skip("only one backend is installed; the extras jax and torch add others")
-    results = []
-    for backend in BACKENDS:
-        file = tmp_path / f"{backend}.npz"
-        subprocess.run(
-            [sys.executable, __file__, str(file)],
-            env=os.environ | {"KERAS_BACKEND": backend},
-            check=True,
-        )
-        with np.load(file) as arrays:
-            results.append(dict(arrays))
-    first, *others = results
-    for other in others:
-        assert other.keys() == first.keys()
-        for name, values in first.items():
-            np.testing.assert_allclose(other[name], values, atol=1e-5, err_msg=name)
-
-
-if __name__ == "__main__":
-    np.savez(sys.argv[1], allow_pickle=False, **computed())
+def test_every_installed_backend_computes_and_learns_the_same(
+    on_backends: dict[str, dict[str, np.ndarray]],
+) -> None:
+    assert_all_agree(on_backends)

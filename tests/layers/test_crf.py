@@ -1,16 +1,9 @@
-"""The CRF against enumeration of all tag sequences, numerical gradients, every backend.
-
-Run as a script, it writes what the backend of the environment computes.
-"""
+"""The CRF against enumeration of all tag sequences, numerical gradients, every backend."""
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from backends import assert_all_agree
 from keras import ops
 
 from nlp_rnn.layers import crf as module
@@ -315,9 +309,6 @@ def test_structure_is_learned_where_words_tell_nothing() -> None:
     assert (np.diff(ops.convert_to_numpy(decoded), axis=1) != 0).all()
 
 
-BACKENDS = [b for b in ("tensorflow", "jax", "torch") if importlib.util.find_spec(b)]
-
-
 def compiled(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """A function of emissions and mask as the backend compiles it, for any batch and length."""
     if keras.backend.backend() == "tensorflow":
@@ -364,29 +355,12 @@ def computed() -> dict[str, np.ndarray]:
     return arrays
 
 
-def test_every_installed_backend_computes_and_learns_the_same(tmp_path: Path) -> None:
-    if len(BACKENDS) < 2:
-        pytest.skip("only one backend is installed; the extras jax and torch add others")
-    results = []
-    for backend in BACKENDS:
-        file = tmp_path / f"{backend}.npz"
-        subprocess.run(
-            [sys.executable, __file__, str(file)],
-            env=os.environ | {"KERAS_BACKEND": backend},
-            check=True,
-        )
-        with np.load(file) as arrays:
-            results.append(dict(arrays))
-    first, *others = results
-    for other in others:
-        assert other.keys() == first.keys()
-        for name, values in first.items():
-            np.testing.assert_allclose(other[name], values, atol=1e-5, err_msg=name)
+def test_every_installed_backend_computes_and_learns_the_same(
+    on_backends: dict[str, dict[str, np.ndarray]],
+) -> None:
+    assert_all_agree(on_backends)
+    first, *_ = on_backends.values()
     for name in first:
         if name.startswith("eager"):
             same = first[name.replace("eager", "compiled")]
             np.testing.assert_allclose(first[name], same, atol=1e-5, err_msg=name)
-
-
-if __name__ == "__main__":
-    np.savez(sys.argv[1], allow_pickle=False, **computed())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from test_highway import on_every_backend
 
 from nlp_rnn.layers.dropout import EmbeddingDropout
 
@@ -108,7 +106,6 @@ SHAPES = [(40, 20), (30, 50)]
 
 def computed() -> dict[str, np.ndarray]:
     """Gradients from compiled training at two shapes of batch."""
-    keras.utils.set_random_seed(0)
     types, sequences = build(variational=False), build(variational=True)
     results = {}
     for batch, timesteps in SHAPES:
@@ -119,15 +116,10 @@ def computed() -> dict[str, np.ndarray]:
     return results
 
 
-@pytest.fixture(scope="module")
-def observed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, np.ndarray]]:
-    return on_every_backend(__file__, tmp_path_factory.mktemp("dropout"))
-
-
 def test_a_dropped_type_learns_nothing_on_every_backend(
-    observed: dict[str, dict[str, np.ndarray]],
+    on_backends: dict[str, dict[str, np.ndarray]],
 ) -> None:
-    for backend, results in observed.items():
+    for backend, results in on_backends.items():
         masks = []
         for batch, timesteps in SHAPES:
             occurrences = np.bincount(ids(batch, timesteps).ravel(), minlength=VOCABULARY)
@@ -143,9 +135,9 @@ def test_a_dropped_type_learns_nothing_on_every_backend(
 
 
 def test_variational_dropout_is_kerass_dropout_with_one_mask_a_sequence(
-    observed: dict[str, dict[str, np.ndarray]],
+    on_backends: dict[str, dict[str, np.ndarray]],
 ) -> None:
-    for backend, results in observed.items():
+    for backend, results in on_backends.items():
         for batch, _ in SHAPES:
             multipliers = results[f"sequences {batch}"]
             kept = multipliers[:, :1] > 0.1
@@ -155,7 +147,3 @@ def test_variational_dropout_is_kerass_dropout_with_one_mask_a_sequence(
             assert kept.mean() == pytest.approx(1 - RATE, abs=0.18), backend
             assert (kept != kept[:1]).any(), backend  # sequences differ
             assert (kept != kept[..., :1]).any(), backend  # features differ
-
-
-if __name__ == "__main__":
-    np.savez(sys.argv[1], allow_pickle=False, **computed())

@@ -1,48 +1,17 @@
-"""The highway connection against its equation; what tests of layers share about backends."""
+"""The highway connection against its equation, on every backend."""
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from backends import assert_all_agree, numerical_gradient
 from keras import layers
 
 from nlp_rnn.layers.highway import HighwayConnection
-
-BACKENDS = [b for b in ("tensorflow", "jax", "torch") if importlib.util.find_spec(b)]
-
-
-def on_every_backend(script: str, folder: Path) -> dict[str, dict[str, np.ndarray]]:
-    """What ``script`` saves in the file it is given, run once for each installed backend."""
-    results = {}
-    for backend in BACKENDS:
-        file = folder / f"{backend}.npz"
-        subprocess.run(
-            [sys.executable, script, str(file)],
-            env=os.environ | {"KERAS_BACKEND": backend},
-            check=True,
-        )
-        with np.load(file) as arrays:
-            results[backend] = dict(arrays)
-    return results
-
-
-def numerical_gradient(function: Callable[[np.ndarray], float], at: np.ndarray) -> np.ndarray:
-    """Central differences, in float64."""
-    gradient = np.zeros(at.shape)
-    for i in np.ndindex(at.shape):
-        step = np.zeros(at.shape)
-        step[i] = 1e-6
-        gradient[i] = (function(at + step) - function(at - step)) / 2e-6
-    return gradient
 
 
 def highway(x: np.ndarray, h: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
@@ -130,14 +99,7 @@ def computed() -> dict[str, np.ndarray]:
     return {**results, "outputs": model.predict_on_batch(x)}
 
 
-def test_every_installed_backend_computes_and_learns_the_same(tmp_path: Path) -> None:
-    if len(BACKENDS) < 2:
-        pytest.skip("only one backend is installed; the extras jax and torch add others")
-    first, *others = on_every_backend(__file__, tmp_path).values()
-    for other in others:
-        for name, values in first.items():
-            np.testing.assert_allclose(other[name], values, atol=1e-5, err_msg=name)
-
-
-if __name__ == "__main__":
-    np.savez(sys.argv[1], allow_pickle=False, **computed())
+def test_every_installed_backend_computes_and_learns_the_same(
+    on_backends: dict[str, dict[str, np.ndarray]],
+) -> None:
+    assert_all_agree(on_backends)

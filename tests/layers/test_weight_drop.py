@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from test_highway import on_every_backend
 
 from nlp_rnn.layers.weight_drop import WeightDrop
 
@@ -86,7 +84,6 @@ def train(model: keras.Model) -> list[np.ndarray]:
 
 def computed() -> dict[str, np.ndarray]:
     """Gradients with dropped weights, and of the plain layers whose weights have those zeros."""
-    keras.utils.set_random_seed(0)
     model = build({name: WeightDrop(layer(), RATE) for name, layer in LAYERS.items()})
     plain = build({name: layer() for name, layer in LAYERS.items()})
     weights = start(model)
@@ -124,15 +121,10 @@ def frozen() -> dict[str, np.ndarray]:
     return {"frozen": np.array(changes), "before frozen": dense}
 
 
-@pytest.fixture(scope="module")
-def observed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, np.ndarray]]:
-    return on_every_backend(__file__, tmp_path_factory.mktemp("weight_drop"))
-
-
 def test_training_equals_that_of_the_layer_with_dropped_weights_on_every_backend(
-    observed: dict[str, dict[str, np.ndarray]],
+    on_backends: dict[str, dict[str, np.ndarray]],
 ) -> None:
-    for backend, results in observed.items():
+    for backend, results in on_backends.items():
         paths = [key.removeprefix("gradient ") for key in results if key.startswith("gradient ")]
         assert len(paths) == 17
         for path in paths:
@@ -143,9 +135,9 @@ def test_training_equals_that_of_the_layer_with_dropped_weights_on_every_backend
 
 
 def test_each_kernel_loses_its_own_entries_at_the_rate_on_every_backend(
-    observed: dict[str, dict[str, np.ndarray]],
+    on_backends: dict[str, dict[str, np.ndarray]],
 ) -> None:
-    for backend, results in observed.items():
+    for backend, results in on_backends.items():
         masks = [mask for key, mask in results.items() if key.startswith("mask")]
         assert len(masks) == 6
         for mask in masks:
@@ -156,17 +148,17 @@ def test_each_kernel_loses_its_own_entries_at_the_rate_on_every_backend(
 
 
 def test_the_wrapped_layers_own_dropout_draws_anew_on_every_backend(
-    observed: dict[str, dict[str, np.ndarray]],
+    on_backends: dict[str, dict[str, np.ndarray]],
 ) -> None:
-    for backend, results in observed.items():
+    for backend, results in on_backends.items():
         first, second = results["inner dropout"]
         assert first != second, backend
 
 
 def test_a_frozen_layer_stays_and_passes_gradients_on_every_backend(
-    observed: dict[str, dict[str, np.ndarray]],
+    on_backends: dict[str, dict[str, np.ndarray]],
 ) -> None:
-    for backend, results in observed.items():
+    for backend, results in on_backends.items():
         np.testing.assert_array_equal(results["frozen"], 0, err_msg=backend)
         assert results["before frozen"].any(), backend
 
@@ -246,7 +238,3 @@ def test_a_penalty_on_the_layers_weights_counts_the_undropped_ones() -> None:
     layer(sequences(), training=True)
     kernel = layer.layer.cell.recurrent_kernel
     assert float(sum(layer.losses)) == pytest.approx(float(ops.sum(kernel**2)), rel=1e-5)
-
-
-if __name__ == "__main__":
-    np.savez(sys.argv[1], allow_pickle=False, **computed())
