@@ -6,13 +6,18 @@ before anything imports Keras.
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
+import random
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from nlp_rnn.errors import UserError
 
@@ -21,9 +26,24 @@ if TYPE_CHECKING:
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
+NVIDIA = Path("/proc/driver/nvidia/version")
+"""Exists where the driver of an NVIDIA GPU is loaded."""
+
+
+def fastest() -> str:
+    """The backend that trains fastest on the machine at hand, of those that are installed.
+
+    On a CPU JAX (``docs/performance.md``). On a GPU TensorFlow, whose fused kernels take masks.
+    """
+    order = ("tensorflow", "jax", "torch") if NVIDIA.exists() else ("jax", "tensorflow", "torch")
+    return next((name for name in order if importlib.util.find_spec(name)), order[0])
+
 
 def select(configured: str | None = None) -> str:
-    """Make Keras use ``KERAS_BACKEND``, else the ``configured`` backend, else TensorFlow.
+    """Make Keras use ``KERAS_BACKEND``, else the ``configured`` backend, else the fastest.
+
+    Args:
+        configured: the name of a backend; ``auto`` or None is :func:`fastest`.
 
     Returns:
         The backend in use.
@@ -31,7 +51,8 @@ def select(configured: str | None = None) -> str:
     Raises:
         UserError: the backend is unknown or not installed.
     """
-    name = os.environ.get("KERAS_BACKEND") or configured or "tensorflow"
+    name = os.environ.get("KERAS_BACKEND") or configured or "auto"
+    name = fastest() if name == "auto" else name
     if name not in BACKENDS:
         raise UserError(f"backend '{name}': expected one of {', '.join(BACKENDS)}")
     if importlib.util.find_spec(name) is None:
@@ -41,8 +62,12 @@ def select(configured: str | None = None) -> str:
         )
     os.environ["KERAS_BACKEND"] = name
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    _keep_freed_memory()
     with _quiet():
         import keras
+
+        if name == "jax":
+            _keep_compiled_programs()
 
         if name == "tensorflow":
             import tensorflow as tf
@@ -55,6 +80,35 @@ def select(configured: str | None = None) -> str:
                 "start a new process"
             )
     return name
+
+
+def _keep_freed_memory() -> None:
+    """Tell glibc to reuse large blocks instead of returning them to the system after each step.
+
+    A training step allocates the same buffers again and again; getting fresh pages from the
+    system costs a fifth of its time and more. Other systems' allocators are left alone.
+    """
+    if sys.platform != "linux":
+        return
+    trim_threshold, mmap_max, arena_max = -1, -4, -8  # of <malloc.h>
+    with suppress(OSError, AttributeError):  # musl has no mallopt
+        mallopt = ctypes.CDLL(None).mallopt
+        for parameter, value in ((arena_max, 1), (mmap_max, 0), (trim_threshold, 2**31 - 1)):
+            mallopt(parameter, value)
+
+
+def _keep_compiled_programs() -> None:
+    """Let JAX keep what it compiles in the user's cache folder: the next run starts at once.
+
+    ``JAX_COMPILATION_CACHE_DIR`` names another folder.
+    """
+    import jax
+
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        jax.config.update("jax_compilation_cache_dir", str(cache / "nlp_rnn" / "jax"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_compilation_cache_max_size", 1 << 30)
 
 
 @contextmanager
@@ -92,6 +146,11 @@ def deterministic(seed: int) -> None:
     """
     import keras
 
+    if keras.backend.backend() == "jax":
+        # As set_random_seed does, which however imports TensorFlow wherever it is installed.
+        random.seed(seed)
+        np.random.seed(seed)
+        return
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -147,10 +206,149 @@ def gradient(function: Callable[[Any], Any], array: ArrayLike) -> NDArray[Any]:
     return keras.ops.convert_to_numpy(result)
 
 
+def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``keras.ops.custom_gradient`` for several outputs, alike on TensorFlow and JAX.
+
+    Args:
+        function: from tensors, none of them a variable, to a tuple of outputs and their gradient:
+            a function from one gradient an output to one gradient an argument.
+    """
+    import keras
+
+    def with_gradient(*arguments: Any) -> Any:
+        outputs, gradient = function(*arguments)
+
+        def backward(*upstream: Any) -> Any:
+            return gradient(*(upstream[0] if keras.backend.backend() == "jax" else upstream))
+
+        return outputs, backward
+
+    return keras.ops.custom_gradient(with_gradient)
+
+
+def scan(
+    step: Callable[[Any, Any], tuple[Any, Any]],
+    carry: Sequence[Any],
+    sequences: Sequence[Any],
+    outputs: int,
+    reverse: bool = False,
+) -> tuple[Sequence[Any], Sequence[Any]]:
+    """A compiled loop over the first axis, as ``jax.lax.scan``, for TensorFlow and JAX.
+
+    Args:
+        step: from the carry and the sequences' values at a step to the next carry and outputs.
+        carry: tensors that the first step receives.
+        sequences: tensors ``(steps, ...)``; steps may be unknown while tracing.
+        outputs: how many tensors a step puts out, each of the carry's type.
+        reverse: start at the last step. Outputs keep the order of the sequences.
+
+    Returns:
+        The last carry, and the outputs of all steps ``(steps, ...)``.
+    """
+    import keras
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.lax.scan(step, tuple(carry), tuple(sequences), reverse=reverse)
+    import tensorflow as tf
+
+    steps = tf.shape(sequences[0])[0]
+    reads = [tf.TensorArray(x.dtype, steps).unstack(x) for x in sequences]
+    written = tuple(tf.TensorArray(carry[0].dtype, steps) for _ in range(outputs))
+
+    def body(i: Any, carry: Any, written: Any) -> Any:
+        t = steps - 1 - i if reverse else i
+        carry, values = step(carry, tuple(read.read(t) for read in reads))
+        arrays = (array.write(t, v) for array, v in zip(written, values, strict=True))
+        return i + 1, tuple(carry), tuple(arrays)
+
+    _, carry, written = tf.while_loop(
+        lambda i, *_: i < steps, body, (0, tuple(carry), written), maximum_iterations=steps
+    )
+    return carry, [array.stack() for array in written]
+
+
+def fused_lstm(x: Any, h0: Any, c0: Any, W: Any, R: Any, b: Any, reverse: bool) -> tuple[Any, Any]:
+    """PyTorch's LSTM kernel; arguments and results as :func:`nlp_rnn.layers.lstm.lstm`."""
+    import torch
+
+    weights = [W.T, R.T, b, torch.zeros_like(b)]
+    first = (h0[None], c0[None])
+    h, _, c = torch.lstm(_steps(x, reverse), first, weights, True, 1, 0.0, *_PLAIN)
+    return _steps(h, reverse), c[0]
+
+
+def fused_gru(x: Any, h0: Any, W: Any, R: Any, b: Any, reverse: bool) -> Any:
+    """PyTorch's GRU kernel; arguments and results as :func:`nlp_rnn.layers.gru.gru`."""
+    import torch
+
+    def reset_first(gates: Any) -> Any:
+        z, r, g = torch.chunk(gates, 3, dim=-1)
+        return torch.cat([r, z, g], dim=-1)
+
+    weights = [reset_first(W).T, reset_first(R).T, reset_first(b[0]), reset_first(b[1])]
+    h, _ = torch.gru(_steps(x, reverse), h0[None], weights, True, 1, 0.0, *_PLAIN)
+    return _steps(h, reverse)
+
+
+_PLAIN = (False, False, False)
+"""PyTorch's arguments ``train`` (for its dropout between layers), ``bidirectional`` and
+``batch_first``."""
+
+
+def _steps(sequences: Any, reverse: bool) -> Any:
+    return sequences.flip(0) if reverse else sequences
+
+
+def materialized(tensor: Any) -> Any:
+    """The tensor, computed once: JAX's compiler would repeat a cheap operation in every step."""
+    import keras
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.lax.optimization_barrier(tensor)
+    return tensor
+
+
+def loops_are_fast() -> bool:
+    """Whether :func:`scan` is the fast way to run a recurrent layer here.
+
+    Not on a GPU, which has fused kernels, nor on PyTorch, which runs a loop step by step.
+    """
+    import keras
+
+    return not _on_gpu() and keras.backend.backend() != "torch"
+
+
+def has_fused_loops() -> bool:
+    """Whether :func:`fused_lstm` and :func:`fused_gru` are there: on PyTorch."""
+    import keras
+
+    return keras.backend.backend() == "torch"
+
+
+def masks_lose_fused_kernels() -> bool:
+    """Whether the fused recurrent kernels here know no masks: TensorFlow's do."""
+    import keras
+
+    name = keras.backend.backend()
+    return name == "torch" or (name == "jax" and _on_gpu())
+
+
+def _on_gpu() -> bool:
+    return not all(device.startswith("cpu") for device in devices())
+
+
 def devices() -> list[str]:
     """The devices Keras computes on, e.g. ``["cpu:0"]``."""
     import keras
 
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return [f"gpu:{i}" for i in range(torch.cuda.device_count())] or ["cpu:0"]
     return list(keras.distribution.list_devices()) or ["cpu:0"]
 
 

@@ -19,7 +19,7 @@ from nlp_rnn.errors import UserError
 
 PARAMS_FILE = Path("params.yaml")
 
-Backend = Literal["tensorflow", "jax", "torch"]
+Backend = Literal["auto", "tensorflow", "jax", "torch"]
 
 KIND_OF_TASK: dict[str, Kind] = {
     "classification": "labelled",
@@ -44,7 +44,7 @@ class RealData(Section):
 class Parameters(Section):
     """All of ``params.yaml``."""
 
-    backend: Backend = "tensorflow"
+    backend: Backend = "auto"
     seed: int = Field(default=1, ge=0)
     tracking: TrackingParameters = TrackingParameters()
     datasets: dict[str, Dataset] = Field(default_factory=dict)

@@ -1,6 +1,7 @@
-"""From the parameters of a cell to its recurrent layer: Keras's own wherever it does the same.
+"""From the parameters of a cell to its recurrent layer.
 
-Keras's layers have fast paths (cuDNN on a GPU); ours add what they lack.
+Keras's own layers where they have the options, the LSTM and the GRU with our hand-written backward
+pass; :class:`RecurrentLayer` with a cell of ours for every other option.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from nlp_rnn.layers.cells import (
     SimpleRNNCell,
     Zoneout,
 )
+from nlp_rnn.layers.gru import GRU
+from nlp_rnn.layers.lstm import LSTM
 from nlp_rnn.layers.recurrent import RecurrentLayer
 
 OF_KERAS_LSTM = ("kind", "forget_bias")
@@ -45,10 +48,10 @@ def _keras_layer(parameters: EncoderParameters) -> tuple[type[layers.RNN], dict[
     if parameters.zoneout.hidden or parameters.zoneout.cell:
         return None
     if isinstance(cell, GRUParameters):
-        return layers.GRU, {"reset_after": cell.reset_after}
+        return GRU, {"reset_after": cell.reset_after}
     if isinstance(cell, LSTMParameters) and _is_default(cell, OF_KERAS_LSTM):
         bias = ForgetGateBias(cell.forget_bias)
-        return layers.LSTM, {"unit_forget_bias": False, "bias_initializer": bias}
+        return LSTM, {"unit_forget_bias": False, "bias_initializer": bias}
     if isinstance(cell, SimpleRNNParameters) and _is_default(cell, OF_KERAS_SIMPLE_RNN):
         return layers.SimpleRNN, cell.model_dump(exclude={"kind"}, include=set(OF_KERAS_SIMPLE_RNN))
     return None
@@ -75,11 +78,13 @@ def _cell(parameters: EncoderParameters) -> Any:
     return Zoneout(cell, [rates.get(name, 0.0) for name in states(parameters)])
 
 
-def recurrent_layer(parameters: EncoderParameters, number: int) -> layers.RNN:
-    """One recurrent layer, called ``<cell>_<number>``, that returns outputs and final states."""
+def recurrent_layer(
+    parameters: EncoderParameters, number: int, return_state: bool = False
+) -> layers.RNN:
+    """One recurrent layer, called ``<cell>_<number>``, that returns the outputs of all steps."""
     options = {
         "return_sequences": True,
-        "return_state": True,
+        "return_state": return_state,
         "name": f"{parameters.cell.kind}_{number}",
     }
     found = _keras_layer(parameters)

@@ -15,6 +15,7 @@ from nlp_rnn.layers.activity import (
     NormStabilizer,
     TemporalActivationRegularization,
 )
+from nlp_rnn.layers.bidirectional import Bidirectional
 from nlp_rnn.layers.dropout import EmbeddingDropout
 from nlp_rnn.layers.highway import HighwayConnection
 from nlp_rnn.layers.weight_drop import WeightDrop
@@ -75,32 +76,32 @@ def recurrent_stack(
 
     Args:
         vectors: ``(batch, timesteps, dimension)``.
-        mask: bool ``(batch, timesteps)``, true at real tokens. Where initial states are given,
-            the layers run without it (their last states are then those after the padding).
-        initial_states: as returned, layer by layer; zeros when None.
+        mask: bool ``(batch, timesteps)``, true at real tokens, false at padding on the right.
+        initial_states: of a stack in one direction, layer by layer in the order of
+            :func:`~nlp_rnn.models.cells.states`; zeros when None.
 
     Returns:
-        The last layer's outputs ``(batch, timesteps, width * directions)``, and the final
-        states: by layer, forward before backward, in the order of
-        :func:`~nlp_rnn.models.cells.states`.
+        The last layer's outputs ``(batch, timesteps, width * directions)``, of no meaning at
+        padding, and the final states, as the initial ones where those are given, else none.
     """
     hidden = vectors
     count = len(states(parameters))
     final: list[Any] = []
     for i in range(parameters.layers):
         below = hidden
-        layer = recurrent_layer(parameters, i)
+        layer = recurrent_layer(parameters, i, return_state=initial_states is not None)
         if bidirectional:
-            layer = layers.Bidirectional(layer, name=f"bidirectional_{i}")
+            layer = Bidirectional(layer, name=f"bidirectional_{i}")
         if parameters.weight_drop:
             layer = WeightDrop(layer, parameters.weight_drop, name=f"weight_drop_{i}")
         dropped = _dropout(parameters, f"dropout_{i}")(below)
-        if initial_states is None:
-            hidden, *after = layer(dropped, mask=mask)
-        else:
+        if initial_states is not None:
             initial = list(initial_states[i * count : (i + 1) * count])
             hidden, *after = layer(dropped, initial_state=initial)
-        final += after
+            final += after
+        else:
+            # Right padding never reaches a real step of the forward direction.
+            hidden = layer(dropped, mask=mask) if bidirectional else layer(dropped)
         if i and parameters.connection == "residual":
             hidden = layers.Add(name=f"residual_{i}")([below, hidden])
         if i and parameters.connection == "highway":

@@ -1,0 +1,97 @@
+"""What the layers with a hand-written backward pass share.
+
+Automatic differentiation of a loop adds the recurrent kernel's gradient up step by step, one small
+product a step. Written by hand, backpropagation through time leaves only ``dz_t R^T`` in the loop;
+the gradients of the weights are one large product each, over all steps at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from nlp_rnn import backend
+
+
+def applies(layer: Any, mask: Any, training: bool) -> bool:
+    """Whether a layer's options are those that the hand-written pass and PyTorch's kernels know.
+
+    On a GPU Keras's layers have fused kernels of their own.
+    """
+    cell = layer.cell
+    return (
+        (backend.loops_are_fast() or (backend.has_fused_loops() and mask is None))
+        and cell.activation.__name__ == "tanh"
+        and cell.recurrent_activation.__name__ == "sigmoid"
+        and not (training and cell.recurrent_dropout)
+        and not layer.unroll
+    )
+
+
+def steps_first(sequences: Any) -> Any:
+    """From ``(batch, timesteps, ...)`` to ``(timesteps, batch, ...)``, and back."""
+    return ops.swapaxes(sequences, 0, 1)
+
+
+def inputs_of(layer: Any, sequences: Any, mask: Any, training: bool) -> tuple[Any, Any]:
+    """What a layer's loop reads: its inputs, dropped out, and the mask, timesteps first.
+
+    Returns:
+        ``(timesteps, batch, features)``, and bool ``(timesteps, batch, 1)`` or None.
+    """
+    if training and layer.cell.dropout:
+        kept = layer.cell.get_dropout_mask(sequences[:, 0, :])
+        sequences = sequences * ops.expand_dims(kept, 1)
+    if mask is not None:
+        mask = ops.expand_dims(steps_first(ops.cast(mask, "bool")), -1)
+    return steps_first(sequences), mask
+
+
+def outputs_of(layer: Any, h: Any, mask: Any) -> tuple[Any, Any]:
+    """The last output ``(batch, units)`` and all, in the order in which the loop ran.
+
+    Args:
+        h: after each step, ``(timesteps, batch, units)``, held where ``mask`` is false.
+        mask: as :func:`inputs_of` gives it.
+    """
+    last = h[0] if layer.go_backwards else h[-1]
+    if not layer.return_sequences:
+        return last, ops.expand_dims(last, 1)
+    if mask is not None and layer.zero_output_for_mask:
+        h = ops.where(mask, h, 0.0)
+    outputs = steps_first(h)
+    return last, ops.flip(outputs, 1) if layer.go_backwards else outputs
+
+
+def weights_of(cell: Any) -> tuple[Any, Any, Any]:
+    """Kernel, recurrent kernel and bias of a cell, zeros where it has no bias."""
+    # Copies, because TensorFlow's custom gradients treat variables apart.
+    W, R = ops.copy(cell.kernel), ops.copy(cell.recurrent_kernel)
+    return W, R, ops.zeros_like(W[0]) if cell.bias is None else ops.copy(cell.bias)
+
+
+def before(first: Any, states: Any, reverse: bool) -> Any:
+    """The state that each step started from, ``(timesteps, batch, units)``.
+
+    Args:
+        first: the initial state ``(batch, units)``.
+        states: after each step ``(timesteps, batch, units)``.
+        reverse: whether the steps ran from the last to the first.
+    """
+    first = ops.expand_dims(first, 0)
+    if reverse:
+        return ops.concatenate([states[1:], first])
+    return ops.concatenate([first, states[:-1]])
+
+
+def sum_of_products(left: Any, right: Any) -> Any:
+    """``sum_t left_t^T right_t``, the gradient of a kernel, ``(features, gates)``.
+
+    Args:
+        left: what the kernel multiplied, ``(timesteps, batch, features)``.
+        right: the gradient by the products, ``(timesteps, batch, gates)``.
+    """
+    flat_left = ops.reshape(left, (-1, left.shape[-1]))
+    flat_right = ops.reshape(right, (-1, right.shape[-1]))
+    return ops.matmul(ops.transpose(flat_left), flat_right)

@@ -1,0 +1,236 @@
+"""LSTM and GRU with a hand-written backward pass: the same as Keras's, by independent means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from backends import assert_all_agree, numerical_gradient
+from keras import layers, ops
+
+from nlp_rnn import backend
+from nlp_rnn.layers.bidirectional import Bidirectional
+from nlp_rnn.layers.gru import GRU, gru
+from nlp_rnn.layers.lstm import LSTM, lstm
+
+BATCH, STEPS, FEATURES, UNITS = 4, 6, 3, 5
+PAIRS = {"lstm": (LSTM, layers.LSTM), "gru": (GRU, layers.GRU)}
+LENGTHS = np.array([[6], [1], [3], [5]])
+MASKS = {
+    "unmasked": None,
+    "right padding": np.arange(STEPS) < LENGTHS,
+    "holes": np.array([[1, 1, 1, 1, 1, 1], [0, 0, 1, 0, 1, 1], [1, 0, 0, 0, 1, 0], [0, 1] * 3]) > 0,
+}
+
+
+def sequences() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(BATCH, STEPS, FEATURES)).astype(np.float32)
+
+
+def arrays(tensors: Any) -> list[np.ndarray]:
+    tensors = tensors if isinstance(tensors, list | tuple) else [tensors]
+    return [np.array(ops.convert_to_numpy(tensor)) for tensor in tensors]
+
+
+class Trained(keras.Model):
+    """One layer, trained on a loss to which every output and state contributes."""
+
+    def __init__(self, layer: layers.Layer, mask: np.ndarray | None) -> None:
+        super().__init__()
+        self.layer = layer
+        self.mask = mask
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        mask = None if self.mask is None else ops.convert_to_tensor(self.mask)
+        return self.layer(x, mask=mask, training=training)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        outputs = y_pred if isinstance(y_pred, list | tuple) else [y_pred]
+        return sum(ops.mean(ops.sin(3 * output + i)) for i, output in enumerate(outputs))
+
+
+def learned(layer: layers.Layer, mask: np.ndarray | None) -> list[np.ndarray]:
+    """Outputs and states, and the weights after a step down the gradient."""
+    keras.utils.set_random_seed(1)
+    model = Trained(layer, mask)
+    model.compile(optimizer=keras.optimizers.SGD(1.0), loss=None)
+    before = arrays(model(sequences()))
+    model.train_on_batch(sequences(), np.zeros((BATCH, 1)))
+    return before + layer.get_weights()
+
+
+def assert_drop_in(
+    make: Callable[[type], layers.Layer], cell: str, mask: np.ndarray | None
+) -> None:
+    """The same from our layer and Keras's, and nothing went around the comparison."""
+    ours, stock = (make(kind) for kind in PAIRS[cell])
+    for layer in (ours, stock):
+        layer.build((BATCH, STEPS, FEATURES))
+    rng = np.random.default_rng(2)
+    weights = [rng.normal(scale=0.5, size=w.shape) for w in stock.get_weights()]
+    for layer in (ours, stock):
+        layer.set_weights(weights)
+    results = learned(ours, mask), learned(stock, mask)
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-6)
+    assert any(np.abs(w - v).max() > 1e-3 for w, v in zip(weights, ours.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("cell", PAIRS)
+def test_outputs_states_and_a_training_step_are_those_of_keras(cell: str, mask: str) -> None:
+    for backwards in (False, True):
+        options = {"return_sequences": True, "return_state": True, "go_backwards": backwards}
+        assert_drop_in(lambda kind, o=options: kind(UNITS, **o), cell, MASKS[mask])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"use_bias": False, "return_sequences": True},
+        {"zero_output_for_mask": True, "return_sequences": True},
+        {"dropout": 0.5, "seed": 3, "return_sequences": True},
+        {"recurrent_dropout": 0.5, "seed": 3},
+        {"activation": "relu"},
+        {"recurrent_activation": "hard_sigmoid", "return_sequences": True},
+        {"unroll": True},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("cell", PAIRS)
+def test_every_option_does_what_it_does_in_keras(cell: str, options: dict[str, Any]) -> None:
+    assert_drop_in(lambda kind: kind(UNITS, **options), cell, MASKS["right padding"])
+
+
+def test_a_gru_with_the_reset_gate_before_the_product_is_keras_s() -> None:
+    assert_drop_in(lambda kind: kind(UNITS, reset_after=False), "gru", None)
+
+
+@pytest.mark.parametrize("cell", PAIRS)
+def test_both_directions_are_those_of_keras(cell: str) -> None:
+    def both(kind: type) -> layers.Layer:
+        return layers.Bidirectional(kind(UNITS, return_sequences=True, return_state=True))
+
+    for mask in MASKS.values():
+        assert_drop_in(both, cell, mask)
+
+
+@pytest.mark.parametrize("cell", PAIRS)
+def test_a_stateful_layer_goes_on_where_it_was(cell: str) -> None:
+    results = []
+    for kind in PAIRS[cell]:
+        keras.utils.set_random_seed(4)
+        layer = kind(UNITS, stateful=True)
+        results.append(arrays([layer(sequences()), layer(sequences())]))
+    np.testing.assert_allclose(results[0], results[1], atol=1e-6)
+    assert np.abs(results[0][0] - results[0][1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("cell", PAIRS)
+def test_mixed_precision_stays_near_float32(cell: str) -> None:
+    kind = PAIRS[cell][0]
+    keras.utils.set_random_seed(5)
+    single, half = kind(UNITS), kind(UNITS, dtype="mixed_bfloat16")
+    for layer in (single, half):
+        layer.build((BATCH, STEPS, FEATURES))
+    half.set_weights(single.get_weights())
+    for a, b in zip(learned(single, None), learned(half, None), strict=True):
+        np.testing.assert_allclose(a, b.astype(np.float32), atol=0.05)
+
+
+@pytest.mark.parametrize("cell", PAIRS)
+def test_a_saved_model_comes_back(cell: str, tmp_path: Any) -> None:
+    model = keras.Sequential([keras.Input((None, FEATURES)), PAIRS[cell][0](UNITS)])
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(*(m.predict_on_batch(sequences()) for m in (model, loaded)))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs float64 everywhere")
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_the_gradient_by_every_argument_is_the_slope(cell: str, mask: str, reverse: bool) -> None:
+    rng = np.random.default_rng(6)
+    gates, states = (4, 2) if cell == "lstm" else (3, 1)
+    bias = (gates * UNITS,) if cell == "lstm" else (2, gates * UNITS)
+    shapes = [(STEPS, BATCH, FEATURES)] + [(BATCH, UNITS)] * states
+    shapes += [(FEATURES, gates * UNITS), (UNITS, gates * UNITS), bias]
+    arguments = [rng.normal(size=shape) for shape in shapes]
+    real = None if MASKS[mask] is None else ops.convert_to_tensor(MASKS[mask].T[:, :, None])
+
+    def loss(which: int, value: Any) -> Any:
+        given = [ops.convert_to_tensor(value if i == which else a) for i, a in enumerate(arguments)]
+        outputs = (lstm if cell == "lstm" else gru)(*given, real, reverse)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        return sum(ops.sum(ops.sin(2 * output + i)) for i, output in enumerate(outputs))
+
+    for which, argument in enumerate(arguments):
+        exact = backend.gradient(lambda value, i=which: loss(i, value), argument)
+        assert exact.dtype == np.float64
+        rows = rng.choice(argument.size, min(argument.size, 6), replace=False)
+
+        def along(step: np.ndarray, i: int = which, rows: np.ndarray = rows) -> float:
+            moved = arguments[i].copy()
+            moved.flat[rows] += step
+            return float(loss(i, moved))
+
+        slope = numerical_gradient(along, np.zeros(len(rows)))
+        np.testing.assert_allclose(exact.flat[rows], slope, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("cell", PAIRS)
+def test_right_padding_outside_the_kernels_changes_no_real_step(
+    cell: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mask = MASKS["right padding"]
+    stock = layers.Bidirectional(PAIRS[cell][1](UNITS, return_sequences=True))
+    ours = Bidirectional(PAIRS[cell][0](UNITS, return_sequences=True))
+    for layer in (stock, ours):
+        layer.build((BATCH, STEPS, FEATURES))
+    ours.set_weights(stock.get_weights())
+    monkeypatch.setattr(backend, "masks_lose_fused_kernels", lambda: True)
+
+    def no_masks(*_: Any, **arguments: Any) -> None:
+        assert arguments.get("mask") is None
+
+    for direction in (ours.forward_layer, ours.backward_layer):
+        inner_loop = direction.inner_loop
+        monkeypatch.setattr(
+            direction,
+            "inner_loop",
+            lambda *a, f=inner_loop, **k: (no_masks(*a, **k), f(*a, **k))[1],
+        )
+    for a, b in zip(learned(ours, mask), learned(stock, mask), strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-6)
+
+
+def computed() -> dict[str, np.ndarray]:
+    """Each layer alone and in both directions, as every backend runs it."""
+    results = {}
+    for cell, (kind, _) in PAIRS.items():
+        for mask in ("unmasked", "right padding"):
+            for both in (False, True):
+                layer: layers.Layer = kind(UNITS, return_sequences=True)
+                layer = Bidirectional(layer) if both else layer
+                layer.build((BATCH, STEPS, FEATURES))
+                rng = np.random.default_rng(7)
+                layer.set_weights([rng.normal(size=w.shape) for w in layer.get_weights()])
+                for i, array in enumerate(learned(layer, MASKS[mask])):
+                    results[f"{cell} {mask} {both} {i}"] = array
+    return results
+
+
+def test_backends_agree(on_backends: dict[str, dict[str, np.ndarray]]) -> None:
+    assert_all_agree(on_backends)
