@@ -1,0 +1,221 @@
+"""The same networks in plain PyTorch, as one writes them by hand, and a plain training loop."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from benchmarks.works import SEED, first_batches, from_json, initial_vectors
+from nlp_rnn.config import AnyExperiment
+from nlp_rnn.text.batches import Batch
+from nlp_rnn.text.prepared import PreparedDataset
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+OPTIMIZERS: dict[str, Any] = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
+RECURRENT: dict[str, Any] = {"lstm": nn.LSTM, "gru": nn.GRU}
+
+
+class CRF(nn.Module):
+    """A linear-chain CRF, all sentences of a batch and all tags at once."""
+
+    def __init__(self, tags: int) -> None:
+        super().__init__()
+        self.start = nn.Parameter(torch.zeros(tags))
+        self.between = nn.Parameter(torch.zeros(tags, tags))
+        self.end = nn.Parameter(torch.zeros(tags))
+
+    def loss(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        """``-ln P`` of the tags, a word: emissions ``(batch, timesteps, tags)``."""
+        real = mask.to(emissions.dtype)
+        last = mask.sum(1) - 1
+        score = self.start[tags[:, 0]] + self.end[tags.gather(1, last[:, None])[:, 0]]
+        score = score + (emissions.gather(2, tags[:, :, None])[:, :, 0] * real).sum(1)
+        score = score + (self.between[tags[:, :-1], tags[:, 1:]] * real[:, 1:]).sum(1)
+        alpha = self.start + emissions[:, 0]
+        for t in range(1, emissions.shape[1]):
+            after = emissions[:, t] + torch.logsumexp(alpha[:, :, None] + self.between, 1)
+            alpha = torch.where(mask[:, t, None], after, alpha)
+        return (torch.logsumexp(alpha + self.end, 1) - score).sum() / real.sum()
+
+    def viterbi(self, emissions: Tensor, mask: Tensor) -> Tensor:
+        """The best tags ``(batch, timesteps)``, of no meaning at padding."""
+        score, origins = self.start + emissions[:, 0], []
+        stay = torch.arange(emissions.shape[2], device=emissions.device).expand_as(score)
+        for t in range(1, emissions.shape[1]):
+            best, origin = (score[:, :, None] + self.between).max(1)
+            score = torch.where(mask[:, t, None], best + emissions[:, t], score)
+            origins.append(torch.where(mask[:, t, None], origin, stay))
+        tag = (score + self.end).argmax(1, keepdim=True)
+        path = [tag]
+        for origin in reversed(origins):
+            tag = origin.gather(1, tag)
+            path.append(tag)
+        return torch.cat(path[::-1], 1)
+
+
+class Plain(nn.Module):
+    """Embedding, recurrent layers with naive dropout, and the head of the experiment's task.
+
+    Args:
+        vectors: initial embeddings ``(vocabulary, dimension)``.
+        labels: how many labels or tags; of no meaning for language models.
+        packed: run the recurrent layers on packed sequences, which leaves padding out. Without,
+            the backward direction reads the padding first.
+    """
+
+    def __init__(
+        self,
+        experiment: AnyExperiment,
+        vectors: NDArray[np.float32],
+        labels: int,
+        packed: bool = False,
+    ) -> None:
+        super().__init__()
+        model, self.task, self.packed = experiment.model, experiment.task, packed
+        both = bool(getattr(model, "bidirectional", False))
+        width = model.units * (2 if both else 1)
+        inputs = vectors.shape[1]
+        classes = len(vectors) if self.task == "language_modelling" else labels
+        self.embedding = nn.Embedding(len(vectors), inputs, _weight=torch.tensor(vectors))
+        self.dropout = nn.Dropout(model.dropout)
+        self.recurrent = RECURRENT[model.cell.kind](
+            inputs,
+            model.units,
+            num_layers=model.layers,
+            batch_first=True,
+            bidirectional=both,
+            dropout=model.dropout if model.layers > 1 else 0.0,
+        )
+        self.head = nn.Linear(width, classes)
+        self.crf = CRF(classes) if getattr(model, "output", "softmax") == "crf" else None
+
+    def encode(self, ids: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Outputs ``(batch, timesteps, width)`` and the final state."""
+        vectors = self.dropout(self.embedding(ids))
+        if self.packed:
+            lengths = (ids != 0).sum(1).cpu()
+            vectors = nn.utils.rnn.pack_padded_sequence(vectors, lengths, True, False)
+        hidden, state = self.recurrent(vectors, state)
+        if self.packed:
+            hidden, _ = nn.utils.rnn.pad_packed_sequence(hidden, True, total_length=ids.shape[1])
+        return self.dropout(hidden), state
+
+    def forward(self, ids: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Logits, and the final state."""
+        hidden, state = self.encode(ids, state)
+        if self.task == "classification":
+            hidden = hidden.masked_fill((ids == 0)[:, :, None], -torch.inf).amax(1)  # pooling: max
+        logits: Tensor = self.head(hidden)
+        return logits, state
+
+    def loss(self, batch: Batch, state: Any = None) -> tuple[Tensor, Any]:
+        """The mean loss of a batch's targets in nats, and the state without its history."""
+        ids = torch.from_numpy(batch.ids).to(DEVICE)
+        targets = torch.from_numpy(batch.targets).to(DEVICE).long()
+        logits, state = self(ids, state)
+        if self.crf is not None:
+            return self.crf.loss(logits, targets, ids != 0), None
+        if self.task == "language_modelling":
+            state = tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
+        weights = torch.from_numpy(batch.weights).to(DEVICE)
+        losses = functional.cross_entropy(
+            logits.flatten(0, -2), targets.flatten(), reduction="none"
+        )
+        mean = (losses * weights.flatten()).sum() / weights.sum()
+        return mean, state if self.task == "language_modelling" else None
+
+
+def evaluate(network: Plain, batches: Iterable[Batch]) -> float:
+    """The mean loss of every target of the batches, in nats."""
+    network.eval()
+    total, targets, state = 0.0, 0.0, None
+    with torch.no_grad():
+        for batch in batches:
+            loss, state = network.loss(batch, state)
+            total += float(loss) * float(batch.weights.sum())
+            targets += float(batch.weights.sum())
+    return total / targets
+
+
+def build(experiment: AnyExperiment, dataset: PreparedDataset, packed: bool = False) -> Plain:
+    """The network of an experiment on its data."""
+    torch.manual_seed(SEED)
+    vectors = initial_vectors(experiment, dataset)
+    return Plain(experiment, vectors, len(dataset.labels), packed).to(DEVICE)
+
+
+def optimizer(network: Plain, experiment: AnyExperiment) -> torch.optim.Optimizer:
+    """The experiment's optimiser."""
+    made: torch.optim.Optimizer = OPTIMIZERS[experiment.training.optimizer](
+        network.parameters(), lr=experiment.training.learning_rate
+    )
+    return made
+
+
+def train(
+    network: Plain,
+    optimizer: torch.optim.Optimizer,
+    batches: Iterable[Batch],
+    clip_norm: float | None,
+    rate: Callable[[int], float] | None = None,
+) -> float:
+    """Train on batches; returns the mean of their losses.
+
+    Args:
+        rate: from the number of a step to its learning rate.
+    """
+    network.train()
+    total, steps, state = torch.zeros((), device=DEVICE), 0, None
+    for batch in batches:
+        if rate is not None:
+            for group in optimizer.param_groups:
+                group["lr"] = rate(steps)
+        optimizer.zero_grad()
+        loss, state = network.loss(batch, state)
+        loss.backward()  # type: ignore[no-untyped-call, unused-ignore]
+        if clip_norm is not None:
+            nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
+        optimizer.step()
+        total += loss.detach()
+        steps += 1
+    return float(total) / steps
+
+
+def training(
+    work: dict[str, Any], data: str, packed: bool = False
+) -> Callable[[], dict[str, float]]:
+    """A contestant: the plain training loop."""
+    task, dataset = from_json(work), PreparedDataset(Path(data))
+    experiment, slice_batches = task.experiment, first_batches(task, dataset)
+    network = build(experiment, dataset, packed)
+    steps = optimizer(network, experiment)
+    tokens = sum(batch.tokens for batch in slice_batches)
+
+    def slice_() -> dict[str, float]:
+        loss = train(network, steps, slice_batches, experiment.training.clip_norm)
+        return {"work": tokens, "loss": loss}
+
+    return slice_
+
+
+def matrix_product(size: int, repetitions: int) -> Callable[[], dict[str, float]]:
+    """A contestant: products of square float32 matrices; its work is floating-point operations."""
+    a, b = (torch.rand(size, size, device=DEVICE) for _ in range(2))
+    out = torch.empty_like(a)
+
+    def slice_() -> dict[str, float]:
+        for _ in itertools.repeat(None, repetitions):
+            torch.mm(a, b, out=out)
+        float(out[0, 0])  # waits for a GPU
+        return {"work": 2.0 * size**3 * repetitions}
+
+    return slice_
