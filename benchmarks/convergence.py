@@ -79,6 +79,7 @@ def ours(experiment: dict[str, Any], data: str) -> Slice:
     from nlp_rnn.tasks.registry import task
     from nlp_rnn.training.fit import train_epoch
     from nlp_rnn.training.objective import compiled
+    from nlp_rnn.training.steps import training_steps
 
     backend.deterministic(SEED)
     parameters: AnyExperiment = TypeAdapter(Experiment).validate_python(experiment)
@@ -86,12 +87,13 @@ def ours(experiment: dict[str, Any], data: str) -> Slice:
     fitted = task(parameters, dataset, SEED)
     network = fitted.network(initial_vectors(parameters, dataset))
     objective = compiled(fitted.objective(network), training)
+    trained = training_steps(objective, next(iter(fitted.batches(0)[0])))
     epochs = itertools.count()
 
     def slice_() -> dict[str, float]:
         epoch = next(epochs)
         epoch_batches, steps = fitted.batches(epoch)
-        train_epoch(objective, epoch_batches, steps, epoch, training, 0)
+        train_epoch(trained, epoch_batches, steps, epoch, training, 0)
         return {"work": 1, "loss": fitted.validate(objective)["validation/loss"]}
 
     return slice_

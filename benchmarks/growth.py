@@ -53,15 +53,17 @@ def epoch(work: dict[str, Any], data: str) -> Callable[[], dict[str, float]]:
     from nlp_rnn.tasks.registry import task
     from nlp_rnn.training.fit import train_epoch
     from nlp_rnn.training.objective import compiled
+    from nlp_rnn.training.steps import training_steps
 
     experiment, dataset = from_json(work).experiment, PreparedDataset(Path(data))
     fitted = task(experiment, dataset, SEED)
     network = fitted.network(initial_vectors(experiment, dataset))
     objective = compiled(fitted.objective(network), experiment.training)
+    trained = training_steps(objective, next(iter(fitted.batches(0)[0])))
 
     def slice_() -> dict[str, float]:
         batches, steps = fitted.batches(0)
-        train_epoch(objective, batches, steps, 0, experiment.training, 0)
+        train_epoch(trained, batches, steps, 0, experiment.training, 0)
         return {"work": steps}
 
     return slice_

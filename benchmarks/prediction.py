@@ -72,13 +72,15 @@ def write(work: dict[str, Any], data: str, target: str, int8: str) -> None:
     from nlp_rnn.tasks.registry import task
     from nlp_rnn.training.fit import train_epoch
     from nlp_rnn.training.objective import compiled
+    from nlp_rnn.training.steps import training_steps
 
     made, dataset = from_json(work), PreparedDataset(Path(data))
     experiment, batches = made.experiment, first_batches(made, dataset)
     fitted = task(experiment, dataset, SEED)
     network = fitted.network(initial_vectors(experiment, dataset))
     objective = compiled(fitted.objective(network), experiment.training)
-    train_epoch(objective, batches, len(batches), 0, experiment.training, 0)
+    steps = training_steps(objective, batches[0])
+    train_epoch(steps, batches, len(batches), 0, experiment.training, 0)
     write_bundle(Path(target), made.name, experiment, network, dataset, {"backend": "jax"}, {})
     export_onnx(Path(target), Path(int8), int8=True)
 

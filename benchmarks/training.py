@@ -51,6 +51,7 @@ def ours(work: dict[str, Any], data: str, stock: bool = False) -> Callable[[], d
     from nlp_rnn.tasks.registry import task
     from nlp_rnn.training.fit import train_epoch
     from nlp_rnn.training.objective import compiled
+    from nlp_rnn.training.steps import training_steps
 
     if stock:
         use_stock_layers()
@@ -60,10 +61,11 @@ def ours(work: dict[str, Any], data: str, stock: bool = False) -> Callable[[], d
     fitted = task(experiment, dataset, SEED)
     network = fitted.network(initial_vectors(experiment, dataset))
     objective = compiled(fitted.objective(network), experiment.training)
+    steps = training_steps(objective, batches[0])
     tokens = sum(batch.tokens for batch in batches)
 
     def slice_() -> dict[str, float]:
-        row = train_epoch(objective, batches, len(batches), 0, experiment.training, 0)
+        row = train_epoch(steps, batches, len(batches), 0, experiment.training, 0)
         return {"work": tokens, "loss": row["train/loss"]}
 
     return slice_

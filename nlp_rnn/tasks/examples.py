@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,8 +12,10 @@ from nlp_rnn.config import BatchTrainingParameters
 from nlp_rnn.tasks.task import EXAMPLES_SHOWN, LONGEST_SHOWN, Task
 from nlp_rnn.text.batches import Batch, Encoded, by_length, encoded, example_batches, mini_batches
 from nlp_rnn.text.prepared import Ints
-from nlp_rnn.training.fit import Row
-from nlp_rnn.training.objective import Objective, Totals
+
+if TYPE_CHECKING:
+    from nlp_rnn.training.fit import Row
+    from nlp_rnn.training.objective import Objective
 
 EVALUATION_BATCH = 64
 """Examples predicted at once: large enough for speed, small enough for little padding."""
@@ -61,21 +64,15 @@ class ExamplesTask(Task):
             for x in self.encoded("validation", longest, LONGEST_SHOWN)
         ]
 
-    def figures(self, objective: Objective, name: str, max_length: int | None) -> Row:
-        """``<split>/loss`` and what else the objective measures on a split."""
+    def validate(self, objective: Objective) -> Row:
+        from nlp_rnn.training.objective import Totals
+
         totals = Totals()
-        rows = by_length(self._lengths(name, max_length), EVALUATION_BATCH)
-        for batch in example_batches(self.dataset.split(name), rows, max_length, self.spelling):
+        split = self.dataset.split("validation")
+        rows = by_length(self._lengths("validation", self.max_length), EVALUATION_BATCH)
+        for batch in example_batches(split, rows, self.max_length, self.spelling):
             figures = objective.test_on_batch(
                 batch.inputs, batch.targets, sample_weight=batch.weights, return_dict=True
             )
-            totals.add(figures, batch.weights)
-        return totals.means(name)
-
-    def validate(self, objective: Objective) -> Row:
-        return self.figures(objective, "validation", self.max_length)
-
-    @property
-    def samples(self) -> int:
-        """Passes with dropout that a prediction averages."""
-        return self.experiment.model.monte_carlo_samples
+            totals.add(figures, float(batch.weights.sum()))
+        return totals.means("validation")

@@ -20,6 +20,7 @@ from nlp_rnn.training.checkpoint import Checkpoint, Progress
 from nlp_rnn.training.objective import Objective, Totals
 from nlp_rnn.training.optimizer import averaged_weights
 from nlp_rnn.training.schedules import learning_rate
+from nlp_rnn.training.steps import Steps, training_steps
 
 Row = dict[str, float]
 
@@ -39,7 +40,7 @@ def _assign(variables: Iterable[Any], values: Iterable[NDArray[Any]]) -> None:
 
 
 def train_epoch(
-    objective: Objective,
+    training: Steps,
     batches: Iterable[Batch],
     steps: int,
     epoch: int,
@@ -49,8 +50,9 @@ def train_epoch(
     """One pass over the training data; returns its figures."""
     from tqdm import tqdm
 
-    started, tokens, totals, rate = time.perf_counter(), 0, Totals(), math.nan
-    norms: list[float] = []
+    objective = training.objective
+    started, tokens, rate = time.perf_counter(), 0, math.nan
+    weights: list[float] = []
     bar = tqdm(
         batches,
         total=steps,
@@ -61,17 +63,15 @@ def train_epoch(
     )
     for step, batch in enumerate(bar):
         progress = epoch + step / steps
-        new_rate = learning_rate(parameters, progress, plateaus) * batch.rate
-        if new_rate != rate:
-            rate = new_rate
-            objective.optimizer.learning_rate = rate
-        objective.advance(progress / parameters.epochs)
-        figures = objective.train_on_batch(
-            batch.inputs, batch.targets, sample_weight=batch.weights, return_dict=True
-        )
-        totals.add(figures, batch.weights)
-        norms.append(float(objective.optimizer.gradient_norm))
+        rate = learning_rate(parameters, progress, plateaus) * batch.rate
+        settings = [(objective.optimizer.learning_rate, rate)]
+        training.run(batch, settings + objective.settings(progress / parameters.epochs))
+        weights.append(float(batch.weights.sum()))
         tokens += batch.tokens
+    totals, figures = Totals(), training.finish()
+    for means, targets in zip(figures, weights, strict=True):
+        totals.add(means, targets)
+    norms = [means["gradient_norm"] for means in figures]
     seconds = time.perf_counter() - started
     return {
         **totals.means("train"),
@@ -134,10 +134,7 @@ def fit(
     progress = Progress()
     best: list[NDArray[Any]] = []
     first_batches, _ = batches(0)
-    first = next(iter(first_batches))
-    several = isinstance(first.inputs, list)
-    objective.build([x.shape for x in first.inputs] if several else first.ids.shape)
-    objective.optimizer.build(objective.trainable_variables)
+    training = training_steps(objective, next(iter(first_batches)))
     saved = checkpoint.load()
     if saved is not None:
         variables, best, progress = saved
@@ -149,7 +146,7 @@ def fit(
             break
         epoch_batches, steps = batches(progress.epoch)
         row = train_epoch(
-            objective, epoch_batches, steps, progress.epoch, parameters, progress.plateaus
+            training, epoch_batches, steps, progress.epoch, parameters, progress.plateaus
         )
         if progress.epoch == 0:
             log(clipping_advice(row))

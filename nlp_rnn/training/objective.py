@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
-from numpy.typing import NDArray
 
 from nlp_rnn.config import LanguageModelTrainingParameters, TrainingParameters
 from nlp_rnn.layers.crf import CRF
@@ -52,8 +50,9 @@ class Objective(keras.Model):
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         return self.network(inputs, training=training)
 
-    def advance(self, progress: float) -> None:
-        """Told the share of training that is done before each step."""
+    def settings(self, progress: float) -> list[tuple[keras.Variable, float]]:
+        """What to set before a step, when this share of training is done."""
+        return []
 
     def compute_loss(
         self,
@@ -130,9 +129,10 @@ class TruncatedBPTT(Objective):
     def _held(self, shape: tuple[int, ...], name: str) -> Any:
         return self.add_weight(shape=shape, initializer="zeros", trainable=False, name=name)
 
-    def advance(self, progress: float) -> None:
-        if self.scheduled_sampling:
-            self.sampling.assign(sampling_probability(self.scheduled_sampling, progress))
+    def settings(self, progress: float) -> list[tuple[keras.Variable, float]]:
+        if self.scheduled_sampling is None:
+            return []
+        return [(self.sampling, sampling_probability(self.scheduled_sampling, progress))]
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         ids, starts = inputs
@@ -153,9 +153,8 @@ class Totals:
         self._sums: dict[str, float] = {}
         self._targets = 0.0
 
-    def add(self, figures: dict[str, Any], weights: NDArray[np.float32]) -> None:
-        """Add a batch: what ``train_on_batch`` or ``test_on_batch`` returned, and its weights."""
-        targets = float(weights.sum())
+    def add(self, figures: dict[str, Any], targets: float) -> None:
+        """Add a batch: its means, and how many targets they are over."""
         self._targets += targets
         for name in ("cross_entropy", "accuracy"):
             if name in figures:

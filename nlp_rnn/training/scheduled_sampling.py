@@ -7,6 +7,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from nlp_rnn.models.encoder import real_tokens
+from nlp_rnn.text.vocabulary import PAD_INDEX
+
+FIRST = PAD_INDEX + 1
+"""Index of the first type that is a token."""
+
 
 def mixed_inputs(
     network: keras.Model, ids: Any, states: list[Any], probability: Any, seeds: Any
@@ -16,11 +22,11 @@ def mixed_inputs(
     At each step but a window's first a coin decides: with ``probability`` the token is drawn
     from the model's own distribution given what it has read so far, else it is the true one. As
     in the paper no gradient flows through the choice, so the tokens are chosen first, without
-    dropout, and the window is then read as any other.
+    dropout, and the window is then read as any other. Padding stays, and is never drawn.
 
     Args:
         network: from ``[ids, *states]`` to ``[logits, *states]``.
-        ids: the true tokens, int32 ``(batch, timesteps)``.
+        ids: the true tokens, int32 ``(batch, timesteps)``, padded on the right with 0.
         states: before the window.
         probability: of the model's token, a scalar.
         seeds: a ``keras.random.SeedGenerator``.
@@ -30,7 +36,7 @@ def mixed_inputs(
     """
     # Drawn before the loop: a seed generator cannot be advanced inside one.
     coins, places = (keras.random.uniform(ops.shape(ids), seed=seeds) for _ in range(2))
-    own = ops.less(coins, ops.cast(probability, coins.dtype))
+    own = ops.logical_and(ops.less(coins, ops.cast(probability, coins.dtype)), real_tokens(ids))
     steps = ops.arange(ops.shape(ids)[1])
 
     def step(t: Any, carry: tuple[Any, Any, list[Any]]) -> tuple[Any, Any, list[Any]]:
@@ -38,9 +44,10 @@ def mixed_inputs(
         true, is_own, place = (ops.take(values, t, axis=1) for values in (ids, own, places))
         token = ops.where(is_own, drawn, true)
         logits, *after = network([ops.expand_dims(token, 1), *before], training=False)
-        cumulative = ops.cumsum(ops.softmax(ops.cast(logits[:, 0], "float32")), axis=-1)
+        distribution = ops.softmax(ops.cast(logits[:, 0, FIRST:], "float32"))
+        cumulative = ops.cumsum(distribution, axis=-1)
         threshold = ops.expand_dims(place, -1) * cumulative[:, -1:]
-        drawn = ops.sum(ops.cast(cumulative < threshold, "int32"), axis=-1)
+        drawn = FIRST + ops.sum(ops.cast(cumulative < threshold, "int32"), axis=-1)
         return ops.where(steps == t, ops.expand_dims(token, 1), mixed), drawn, after
 
     start = ops.zeros_like(ids), ids[:, 0], list(states)

@@ -7,12 +7,15 @@ import math
 from nlp_rnn.config import ScheduledSamplingParameters, TrainingParameters
 
 
-def learning_rate(parameters: TrainingParameters, progress: float, plateaus: int) -> float:
-    """The learning rate at a point of training.
+def learning_rate(
+    parameters: TrainingParameters, progress: float, plateaus: int, step: float = 0.0
+) -> float:
+    """The learning rate of a training step.
 
     Args:
-        progress: epochs done, e.g. 2.5 in the middle of the third epoch.
+        progress: epochs done before it, e.g. 2.5 in the middle of the third epoch.
         plateaus: epochs so far without a better selected figure of validation.
+        step: the share of an epoch that it is.
 
     Returns:
         - ``constant``: the initial rate ``r``;
@@ -20,7 +23,8 @@ def learning_rate(parameters: TrainingParameters, progress: float, plateaus: int
         - ``exponential``: ``r decay^max(0, epoch - start + 1)`` (Zaremba et al. 2014);
         - ``plateau``: ``r decay^plateaus``;
 
-        in the first ``warmup`` epochs times ``progress / warmup``.
+        in the first ``warmup`` epochs times ``(progress + step) / warmup``: of ``n`` steps the
+        first has ``1 / n`` of the rate, the last all of it.
     """
     rate, schedule = parameters.learning_rate, parameters.schedule
     if schedule.kind == "cosine":
@@ -29,7 +33,7 @@ def learning_rate(parameters: TrainingParameters, progress: float, plateaus: int
         rate *= schedule.decay ** max(0, math.floor(progress) - schedule.start + 1)
     if schedule.kind == "plateau":
         rate *= schedule.decay**plateaus
-    return rate * min(1.0, progress / schedule.warmup) if schedule.warmup else rate
+    return rate * min(1.0, (progress + step) / schedule.warmup) if schedule.warmup else rate
 
 
 STEEPNESS = 10.0
@@ -52,5 +56,5 @@ def sampling_probability(parameters: ScheduledSamplingParameters, progress: floa
     if parameters.schedule == "linear":
         return final * progress
     if parameters.schedule == "exponential":
-        return 1 - (1 - final) ** progress if final < 1 else float(progress > 0)
+        return 1 - (1 - final) ** progress
     return final / (1 + math.exp(-STEEPNESS * (progress - 0.5)))
