@@ -62,7 +62,9 @@ def plain(experiment: dict[str, Any], data: str) -> Slice:
         epoch_batches = list(batches(parameters, dataset, epoch))
 
         def rate(step: int) -> float:
-            return learning_rate(training, epoch + step / len(epoch_batches), 0)
+            return learning_rate(
+                training, epoch + step / len(epoch_batches), 0, 1 / len(epoch_batches)
+            )
 
         train(network, update, epoch_batches, training.clip_norm, rate)
         return {"work": 1, "loss": evaluate(network, _validation(parameters, dataset))}

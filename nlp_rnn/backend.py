@@ -9,15 +9,12 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import os
-import random
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from nlp_rnn.errors import UserError
 
@@ -68,6 +65,7 @@ def select(configured: str | None = None) -> str:
 
         if name == "jax":
             _keep_compiled_programs()
+            _without_tensorflow()
 
         if name == "tensorflow":
             import tensorflow as tf
@@ -111,6 +109,22 @@ def _keep_compiled_programs() -> None:
     jax.config.update("jax_compilation_cache_max_size", 1 << 30)
 
 
+def _without_tensorflow() -> None:
+    """Tell Keras that TensorFlow is not there, whose import alone takes five seconds.
+
+    Keras imports it, where it is installed, the first time it asks whether an object is
+    TensorFlow's, and never asks again.
+    """
+    import keras
+
+    if "tensorflow" not in sys.modules:
+        sys.modules["tensorflow"] = None  # type: ignore[assignment]
+        try:
+            keras.saving.serialize_keras_object(keras.layers.Identity())
+        finally:
+            del sys.modules["tensorflow"]
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Hold back what TensorFlow's C++ code prints on standard error while it starts.
@@ -146,11 +160,6 @@ def deterministic(seed: int) -> None:
     """
     import keras
 
-    if keras.backend.backend() == "jax":
-        # As set_random_seed does, which however imports TensorFlow wherever it is installed.
-        random.seed(seed)
-        np.random.seed(seed)
-        return
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf

@@ -196,7 +196,9 @@ class Record:
     def __init__(self, file: Path, name: str, parameters: MemoryParameters, seed: int) -> None:
         import keras
 
-        shared = parameters.model_dump(exclude={"problems", "steps", "networks"})
+        shared = parameters.of(name).model_dump(
+            exclude={"problems", "steps", "networks", "overrides"}
+        )
         self._circumstances = (name, shared, seed, keras.backend.backend())
         self._file = file
         self._results: dict[str, Any] = read_json(file, "delete it") if file.exists() else {}
@@ -243,7 +245,7 @@ def run(
     """
     from tqdm import tqdm
 
-    task = problem(name)
+    task, parameters = problem(name), parameters.of(name)
     results: list[Result] = []
     total = len(parameters.networks) * len(parameters.steps)
     with tqdm(total=total, desc=name, disable=not sys.stderr.isatty()) as bar:

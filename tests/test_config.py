@@ -179,6 +179,20 @@ def test_a_file_that_is_no_mapping_is_one_clear_error(
         assert word in str(error.value)
 
 
+def test_dropout_of_characters_is_enough_for_monte_carlo() -> None:
+    data = changed("datasets.tags", {"source": "tfds", "name": "x", "kind": "tagged"})
+    characters = {"kind": "cnn", "dropout": 0.5}
+    data["experiments"]["tagger"] = BASE["experiments"]["sentiment"] | {
+        "task": "tagging",
+        "dataset": "tags",
+        "model": {"characters": characters, "monte_carlo_samples": 5},
+    }
+    assert parse(data, FILE).experiment("tagger").model.monte_carlo_samples == 5
+    characters["dropout"] = 0.0
+    with pytest.raises(UserError, match="monte_carlo_samples averages over dropout"):
+        parse(data, FILE)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
         load(tmp_path / "params.yaml")

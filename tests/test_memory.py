@@ -180,6 +180,38 @@ def test_results_under_other_circumstances_are_not_taken(
     assert record(tmp_path).find("lstm", clipped, 5) is None
 
 
+def test_a_problem_has_a_learning_rate_and_batches_of_its_own(
+    stub: type[Stub], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[MemoryParameters] = []
+
+    class Noting(Stub):
+        def __init__(
+            self, task: Problem, network: MemoryNetwork, parameters: MemoryParameters
+        ) -> None:
+            super().__init__(task, network, parameters)
+            built.append(parameters)
+
+    monkeypatch.setattr(memory, "Learner", Noting)
+    overrides = {"copy": {"batches": 900}, "adding": {"learning_rate": 0.5, "batches": 700}}
+    wanted = parameters(steps=[5], overrides=overrides)
+    for name in ("copy", "adding", "store_bit"):
+        run(name, wanted, 1, Record(tmp_path / name, name, wanted, 1))
+    trained = [(each.learning_rate, each.batches) for each in built]
+    assert trained == [(0.02, 900), (0.5, 700), (0.02, 200)]
+
+
+def test_only_what_a_problem_itself_overrides_makes_its_results_others(
+    stub: type[Stub], tmp_path: Path
+) -> None:
+    run("store_bit", parameters(networks=THREE), 1, record(tmp_path))
+    lstm = parameters(networks=THREE).networks["lstm"]
+    another = record(tmp_path, overrides={"copy": {"batches": 900}})
+    assert another.find("lstm", lstm, 5) is not None
+    itself = record(tmp_path, overrides={"store_bit": {"batches": 900}})
+    assert itself.find("lstm", lstm, 5) is None
+
+
 def test_a_cleared_record_is_empty(stub: type[Stub], tmp_path: Path) -> None:
     run("store_bit", parameters(networks=THREE), 1, kept := record(tmp_path))
     kept.clear()

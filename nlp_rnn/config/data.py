@@ -19,8 +19,7 @@ class TokenizerParameters(Section):
     """``zero`` writes every decimal digit as 0."""
     unicode: Literal["NFC", "NFKC", "none"] = "NFC"
     html_breaks: bool = False
-    """``true`` reads ``<br />`` as a space and, but for subwords, HTML entities as their
-    characters."""
+    """``true`` reads ``<br />`` as a space and HTML entities as their characters."""
     bad_bytes: Literal["error", "replace"] = "error"
     """What undecodable UTF-8 is: an error naming its line, or U+FFFD."""
 

@@ -115,10 +115,20 @@ class MemoryNetwork(Section):
     """As in training."""
 
 
+ProblemName = Literal["store_bit", "adding", "copy", "columns"]
+
+
+class MemoryOverrides(Section):
+    """What one problem has instead of what stands for all."""
+
+    learning_rate: float | None = Field(default=None, gt=0)
+    batches: int | None = Field(default=None, gt=0)
+
+
 class MemoryParameters(Section):
     """Networks trained to remember over ever more steps (Bengio et al. 1994)."""
 
-    problems: list[Literal["store_bit", "adding", "copy", "columns"]] = Field(min_length=1)
+    problems: list[ProblemName] = Field(min_length=1)
     steps: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)
     """Distances tried, rising; a network that failed twice running is not tried further."""
     networks: dict[str, MemoryNetwork] = Field(min_length=1)
@@ -127,6 +137,8 @@ class MemoryParameters(Section):
     batch_size: int = Field(default=32, gt=0)
     batches: int = Field(default=400, gt=0)
     """Fresh batches after which a network that has not learnt has failed."""
+    overrides: dict[ProblemName, MemoryOverrides] = Field(default_factory=dict)
+    """Learning rate and batches of problems that need others."""
     success: float = Field(default=0.95, gt=0, le=1)
     """Accuracy on unseen sequences from which the problem counts as solved."""
     repetitions: int = Field(default=3, gt=0)
@@ -137,3 +149,9 @@ class MemoryParameters(Section):
         if self.steps != sorted(set(self.steps)):
             raise impossible("steps must rise")
         return self
+
+    def of(self, problem: str) -> MemoryParameters:
+        """The parameters of one problem, nothing left to override."""
+        overrides: dict[str, MemoryOverrides] = dict(self.overrides.items())
+        own = overrides.get(problem, MemoryOverrides()).model_dump(exclude_none=True)
+        return self.model_copy(update=own | {"overrides": {}})

@@ -140,7 +140,7 @@ class EncoderParameters(Section):
     layers: int = Field(default=1, gt=0)
     connection: Literal["plain", "residual", "highway"] = "plain"
     """How a layer after the first passes its own input on beside its output (He et al. 2016;
-    Zhang et al. 2016)."""
+    Srivastava et al. 2015)."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """On non-recurrent connections: input, between layers, output (Zaremba et al. 2014)."""
     variational: bool = False
@@ -197,9 +197,10 @@ class EncoderParameters(Section):
                 raise impossible(f"cell.vanishing_gradient_penalty does not go with {name}")
         return self
 
-    @model_validator(mode="after")
-    def _samples_differ(self) -> EncoderParameters:
-        rates = (
+    @property
+    def dropout_rates(self) -> tuple[float, ...]:
+        """Of all that is drawn anew in each pass with dropout."""
+        return (
             self.dropout,
             self.recurrent_dropout,
             self.embedding_dropout,
@@ -207,7 +208,10 @@ class EncoderParameters(Section):
             self.zoneout.hidden,
             self.zoneout.cell,
         )
-        if self.monte_carlo_samples and not any(rates):
+
+    @model_validator(mode="after")
+    def _samples_differ(self) -> EncoderParameters:
+        if self.monte_carlo_samples and not any(self.dropout_rates):
             raise impossible("monte_carlo_samples averages over dropout, so it needs some")
         return self
 
@@ -263,6 +267,11 @@ class TaggerParameters(EncoderParameters):
     """A distribution for each tag, or one for the whole sequence (Lafferty et al. 2001)."""
     constrained: bool = True
     """The CRF gives no probability to what the tagging scheme forbids."""
+
+    @property
+    def dropout_rates(self) -> tuple[float, ...]:
+        of_characters = self.characters.dropout if self.characters else 0.0
+        return (*super().dropout_rates, of_characters)
 
     @model_validator(mode="after")
     def _samples_are_of_single_tags(self) -> TaggerParameters:

@@ -14,7 +14,7 @@ class ScheduleParameters(Section):
 
     kind: Literal["constant", "cosine", "exponential", "plateau"] = "constant"
     warmup: float = Field(default=0.0, ge=0)
-    """Epochs in which the rate rises from 0 to what the schedule says."""
+    """Epochs in which the rate rises to what the schedule says, by the same amount a step."""
     decay: float = Field(default=0.5, gt=0, lt=1)
     """exponential and plateau: the factor of one decay."""
     start: int = Field(default=1, ge=0)
@@ -85,6 +85,15 @@ class ScheduledSamplingParameters(Section):
     """How the probability of the true token falls from 1 over the epochs."""
     sampling: float = Field(default=0.25, gt=0, le=1)
     """The probability of the model's token at the end of training."""
+
+    @model_validator(mode="after")
+    def _share_grows_gradually(self) -> ScheduledSamplingParameters:
+        if self.schedule == "exponential" and self.sampling == 1:
+            raise impossible(
+                "schedule: exponential with sampling: 1 would jump to 1 after the first batch; "
+                "set sampling below 1, or schedule: linear"
+            )
+        return self
 
 
 class LanguageModelTrainingParameters(TrainingParameters):

@@ -109,10 +109,11 @@ class GRU(keras.layers.GRU):
         if not (bptt.applies(self, mask, training) and self.cell.reset_after):
             return super().inner_loop(sequences, initial_state, mask, training)
         x, real = bptt.inputs_of(self, sequences, mask, training)
-        weights = bptt.weights_of(self.cell)
+        (h0,) = initial_state
+        W, R, b = bptt.weights_of(self.cell)
         if backend.has_fused_loops():
-            h = backend.fused_gru(x, *initial_state, *weights, self.go_backwards)
+            h = backend.fused_gru(x, h0, W, R, b, self.go_backwards)
         else:
-            h = gru(x, *initial_state, *weights, real, self.go_backwards)
+            h = gru(x, h0, W, R, b, real, self.go_backwards)
         last, outputs = bptt.outputs_of(self, h, real)
         return last, outputs, [last]

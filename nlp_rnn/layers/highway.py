@@ -13,8 +13,8 @@ class HighwayConnection(layers.Layer):
     """``y = T * h + (1 - T) * x`` with the transform gate ``T = sigmoid(x W_T + b_T)``.
 
     Srivastava, Greff & Schmidhuber (2015, eq. 3), where ``h`` is a layer's output for the input
-    ``x``; between recurrent layers Zhang et al. (2016). ``b_T`` starts at -1, so that most of
-    ``x`` passes at first. (The residual connection ``h + x`` is ``keras.layers.Add``.)
+    ``x``. ``b_T`` starts at -1, so that most of ``x`` passes at first. (The residual connection
+    ``h + x`` is ``keras.layers.Add``.)
 
     Call arguments:
         inputs: the pair ``[x, h]``, each ``(..., units)``.

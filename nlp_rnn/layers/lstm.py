@@ -120,10 +120,11 @@ class LSTM(keras.layers.LSTM):
         if not bptt.applies(self, mask, training):
             return super().inner_loop(sequences, initial_state, mask, training)
         x, real = bptt.inputs_of(self, sequences, mask, training)
-        weights = bptt.weights_of(self.cell)
+        h0, c0 = initial_state
+        W, R, b = bptt.weights_of(self.cell)
         if backend.has_fused_loops():
-            h, c = backend.fused_lstm(x, *initial_state, *weights, self.go_backwards)
+            h, c = backend.fused_lstm(x, h0, c0, W, R, b, self.go_backwards)
         else:
-            h, c = lstm(x, *initial_state, *weights, real, self.go_backwards)
+            h, c = lstm(x, h0, c0, W, R, b, real, self.go_backwards)
         last, outputs = bptt.outputs_of(self, h, real)
         return last, outputs, [last, c]

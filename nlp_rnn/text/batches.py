@@ -78,9 +78,10 @@ def pad_spelling(sentences: Sequence[Ints], length: int) -> NDArray[np.int32]:
     return batch
 
 
-def padded(sequences: Sequence[Encoded]) -> tuple[NDArray[np.int32], NDArray[np.int32] | None]:
-    """The token indices of a batch and, where they are there, its characters."""
-    length = padded_length(max(map(len, sequences)))
+def padded(
+    sequences: Sequence[Encoded], length: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32] | None]:
+    """The token indices of a batch, padded to ``length``, and its characters where it has any."""
     ids = pad([sequence.ids for sequence in sequences], length)
     spelling = [sequence.spelling for sequence in sequences if sequence.spelling is not None]
     return ids, pad_spelling(spelling, length) if spelling else None
@@ -217,7 +218,8 @@ def example_batches(
     if split.labels is None:
         raise ValueError("running text has no labels: use streams")
     for rows in batches:
-        ids, characters = padded([encoded(split, i, max_length, spelling) for i in rows])
+        examples = [encoded(split, i, max_length, spelling) for i in rows]
+        ids, characters = padded(examples, padded_length(max(map(len, examples))))
         if split.kind == "tagged":
             tags = [split.sequence(split.labels, i)[:max_length] for i in rows]
             targets, weights = pad(tags, ids.shape[1]), (ids != PAD_INDEX).astype(np.float32)

@@ -19,7 +19,7 @@ import re
 import sys
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,10 @@ ENTITY = r"&\#?\w+;"
 
 SUBWORD_SPACE = "\u2581"
 """What stands for a space in subwords."""
+
+LEARNED_FROM = 50_000_000
+"""Characters of training text, from its beginning, that subwords are learned from: the library
+holds every distinct word of it, so that memory stays bounded."""
 
 NORMALISER_CACHE = 1_000_000
 """Most pieces remembered, so that memory stays bounded; 150 bytes each, mostly."""
@@ -130,19 +134,16 @@ class PatternTokenizer(Tokenizer):
             pattern = f"{letter}+(?:['’]{letter}+)*|[^\\w\\s]"
         else:
             pattern = r"\S+"
-        if parameters.html_breaks:
-            if parameters.unit == "whitespace":
-                pattern = rf"(?:(?!{BREAK}|{ENTITY})\S)+"
-            pattern = f"{BREAK}|{ENTITY}|{pattern}"
+        if parameters.html_breaks and parameters.unit == "whitespace":
+            pattern = rf"(?:(?!{BREAK}|{ENTITY})\S)+"
+        # What is outside the group, a break, separates tokens and is none.
+        pattern = f"{BREAK}|({ENTITY}|{pattern})" if parameters.html_breaks else f"({pattern})"
         self._pattern = re.compile(pattern)
         self._normalised = _Normaliser(parameters)
 
     def tokens(self, text: str) -> list[str]:
-        pieces = self._pattern.findall(text)
-        if self.parameters.html_breaks:
-            pieces = [piece for piece in pieces if not self._is_break(piece)]
         normalised = self._normalised
-        return [normalised[piece] for piece in pieces]
+        return [normalised[piece] for piece in self._pattern.findall(text) if piece]
 
     def words(self, words: Iterable[str]) -> list[str]:
         normalised = self._normalised
@@ -150,13 +151,10 @@ class PatternTokenizer(Tokenizer):
 
     def spans(self, text: str) -> list[Span]:
         return [
-            (self._normalised[match[0]], match.start(), match.end())
+            (self._normalised[match[1]], match.start(), match.end())
             for match in self._pattern.finditer(text)
-            if not self._is_break(match[0])
+            if match[1]
         ]
-
-    def _is_break(self, piece: str) -> bool:
-        return self.parameters.html_breaks and re.fullmatch(BREAK, piece) is not None
 
 
 class CharacterTokenizer(Tokenizer):
@@ -200,12 +198,21 @@ class SubwordTokenizer(Tokenizer):
         self._model: Any = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token="<unk>"))
         self._model.normalizer = self._normalizer()
         self._model.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace(SUBWORD_SPACE)
+        markup = f"{BREAK}|{ENTITY}" if parameters.html_breaks else "(?!)"  # which never matches
+        self._markup = re.compile(markup)
+        self._piece = re.compile(f"{markup}|.", re.DOTALL)
+
+    def _plain(self, text: str) -> str:
+        """The text that is read: a space for each break, its character for each entity."""
+
+        def shown(markup: re.Match[str]) -> str:
+            return " " if markup[0][0] == "<" else html.unescape(markup[0])
+
+        return self._markup.sub(shown, text)
 
     def _normalizer(self) -> Any:
         steps = self._library.normalizers
         chain = []
-        if self.parameters.html_breaks:
-            chain.append(steps.Replace(self._library.Regex(BREAK), " "))
         if self.parameters.unicode != "none":
             chain.append(getattr(steps, self.parameters.unicode)())
         if self.parameters.lowercase:
@@ -218,7 +225,8 @@ class SubwordTokenizer(Tokenizer):
         trainer = self._library.trainers.BpeTrainer(
             vocab_size=size, special_tokens=["<unk>"], show_progress=sys.stderr.isatty()
         )
-        self._model.train_from_iterator(texts, trainer)
+        first = _first_characters(map(self._plain, texts), LEARNED_FROM)
+        self._model.train_from_iterator(first, trainer)
 
     def save(self, folder: Path) -> None:
         self._model.save(str(folder / self.FILE))
@@ -232,12 +240,29 @@ class SubwordTokenizer(Tokenizer):
         except Exception as error:  # the library raises no other class
             raise UserError(f"{file}: not a subword tokenizer ({error}); copy it again") from None
 
+    def tokens(self, text: str) -> list[str]:
+        return list(self._model.encode(self._plain(text)).tokens)
+
     def spans(self, text: str) -> list[Span]:
-        encoding = self._model.encode(text)
+        # Where in the raw text each character that the model reads begins and ends.
+        places: list[tuple[int, int]] = []
+        for match in self._piece.finditer(text):
+            places += [match.span()] * len(self._plain(match[0]))
+        encoding = self._model.encode(self._plain(text))
         return [
-            (token, start, end)
+            (token, places[start][0], places[end - 1][1])
             for token, (start, end) in zip(encoding.tokens, encoding.offsets, strict=True)
         ]
+
+
+def _first_characters(texts: Iterable[str], most: int) -> Iterator[str]:
+    """The first texts, until ``most`` characters are reached."""
+    read = 0
+    for text in texts:
+        yield text
+        read += len(text)
+        if read >= most:
+            return
 
 
 def tokenizer(parameters: TokenizerParameters) -> Tokenizer:

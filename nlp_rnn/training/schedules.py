@@ -8,7 +8,7 @@ from nlp_rnn.config import ScheduledSamplingParameters, TrainingParameters
 
 
 def learning_rate(
-    parameters: TrainingParameters, progress: float, plateaus: int, step: float = 0.0
+    parameters: TrainingParameters, progress: float, plateaus: int, step: float
 ) -> float:
     """The learning rate of a training step.
 

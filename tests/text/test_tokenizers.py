@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 from pathlib import Path
 from typing import Any
@@ -64,3 +65,29 @@ def test_subwords_are_learned_saved_and_cover_unseen_words(tmp_path: Path) -> No
     assert again.tokens(text) == units.tokens(text)
     assert "".join(units.tokens("Lowest")).replace("▁", "") == "lowest"
     assert len(units.tokens("lower")) < len("lower")
+
+
+def test_subwords_are_learned_from_the_first_texts_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tokenizers", reason="the extra 'subword' is not installed")
+    monkeypatch.setattr("nlp_rnn.text.tokenizers.LEARNED_FROM", 30)
+    units = tokenizer(TokenizerParameters(unit="subword"))
+    texts = iter(["low lower lowest"] * 2 + ["zebra"] * 3)
+    units.fit(texts, 60)
+    assert list(texts) == ["zebra"] * 3
+    assert units.tokens("low") == ["▁low"]
+    assert set(units.tokens("az")) == {"▁", "<unk>"}
+
+
+def test_subwords_read_html_as_other_units_do_and_point_into_the_raw_text(tmp_path: Path) -> None:
+    pytest.importorskip("tokenizers", reason="the extra 'subword' is not installed")
+    units = tokenizer(TokenizerParameters(unit="subword", html_breaks=True))
+    text = "salt &amp; pepper<br />caf&eacute; &#60;3 &lt;br&gt;"
+    units.fit([text] * 20, 60)
+    words = "".join(units.tokens(text)).split("▁")[1:]
+    assert words == ["salt", "&", "pepper", "café", "<3", "<br>"]
+    spans = units.spans(text)
+    assert [token for token, _, _ in spans] == units.tokens(text)
+    assert all(first[2] <= second[1] for first, second in itertools.pairwise(spans))
+    for token, start, end in spans:
+        raw = html.unescape(text[start:end].removeprefix("<br />"))
+        assert raw.strip() == token.strip("▁")

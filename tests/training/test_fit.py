@@ -21,6 +21,7 @@ from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.training.checkpoint import Checkpoint, Progress
 from nlp_rnn.training.fit import clipping_advice, fit
 from nlp_rnn.training.objective import Objective, Totals, compiled
+from nlp_rnn.training.steps import StepByStep
 
 KINDS = {"classification": "labelled", "tagging": "tagged", "language_modelling": "text"}
 
@@ -220,7 +221,7 @@ def test_the_clipping_advice_is_half_to_ten_times_the_average_norm() -> None:
 
 
 def test_nt_asgd_averages_from_where_validation_stops_improving(
-    tmp_path: Path, reviews: list[Example]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reviews: list[Example]
 ) -> None:
     """Losses of the epochs, and by hand the mean of the weights after each later step."""
     job = work(
@@ -234,18 +235,18 @@ def test_nt_asgd_averages_from_where_validation_stops_improving(
     losses = iter([1.0, 2.0, 1.5, 0.5, 0.4])
     epochs: list[list[np.ndarray]] = []
     steps: list[list[np.ndarray]] = []
-    train = objective.train_on_batch
 
-    def recorded(*arguments: Any, **options: Any) -> Any:
-        figures = train(*arguments, **options)
-        steps.append([np.array(w) for w in objective.network.trainable_weights])
-        return figures
+    class Recorded(StepByStep):
+        def run(self, *arguments: Any) -> None:
+            super().run(*arguments)
+            steps.append([np.array(w) for w in objective.network.trainable_weights])
 
     def validate() -> dict[str, float]:
         epochs.append([np.array(w) for w in objective.network.trainable_weights])
         return {"validation/loss": next(losses)}
 
-    objective.train_on_batch = recorded
+    monkeypatch.setattr("nlp_rnn.training.steps.AheadOfTime", Recorded)
+    monkeypatch.setattr("nlp_rnn.training.steps.StepByStep", Recorded)
     progress = fit(objective, job.batches, validate, job.training, Checkpoint(tmp_path / "c", "x"))
     a_epoch = len(steps) // 5
     for epoch in range(3):  # 1.5 is above 1.0, which came before 2.0: averaging begins after it

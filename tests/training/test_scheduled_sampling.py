@@ -8,9 +8,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from nlp_rnn.config import ScheduledSamplingParameters
-from nlp_rnn.training.scheduled_sampling import mixed_inputs
+from nlp_rnn.text.vocabulary import PAD_INDEX
+from nlp_rnn.training.scheduled_sampling import FIRST, mixed_inputs
 from nlp_rnn.training.schedules import sampling_probability
 
 sys.path.append(str(Path(__file__).parents[1] / "models"))
@@ -28,10 +30,10 @@ def language_model(scale: float) -> keras.Model:
     return model
 
 
-def mixed(model: keras.Model, probability: float) -> np.ndarray:
+def mixed(model: keras.Model, probability: float, ids: np.ndarray = IDS) -> np.ndarray:
     seeds = keras.random.SeedGenerator(0)
     states = [keras.ops.convert_to_tensor(state) for state in ZEROS]
-    tokens = mixed_inputs(model, keras.ops.convert_to_tensor(IDS), states, probability, seeds)
+    tokens = mixed_inputs(model, keras.ops.convert_to_tensor(ids), states, probability, seeds)
     return keras.ops.convert_to_numpy(tokens)
 
 
@@ -40,11 +42,11 @@ def test_teacher_forcing_reads_the_true_tokens() -> None:
 
 
 def test_a_sure_model_reads_its_own_likeliest_tokens() -> None:
-    model = language_model(60.0)
+    model = language_model(6000.0)
     expected = IDS.copy()
     for step in range(1, IDS.shape[1]):
         logits, *_ = run(model, [expected[:, :step], *ZEROS])
-        expected[:, step] = logits[:, -1].argmax(axis=-1)
+        expected[:, step] = FIRST + logits[:, -1, FIRST:].argmax(axis=-1)
     assert (mixed(model, 1.0) == expected).mean() > 0.99
 
 
@@ -62,9 +64,19 @@ def test_an_unsure_model_reads_tokens_as_often_as_it_thinks_them_likely() -> Non
         ]
     )
     logits, *_ = run(model, [same[:1, :1], ZEROS[0][:1]])
-    expected = np.exp(logits[0, 0]) / np.exp(logits[0, 0]).sum()
+    expected = np.exp(logits[0, 0])
+    expected[PAD_INDEX] = 0
+    expected /= expected.sum()
     found = np.bincount(drawn, minlength=VOCABULARY) / len(drawn)
     np.testing.assert_allclose(found, expected, atol=4 * np.sqrt(0.25 / len(drawn)))
+
+
+def test_padding_stays_and_is_never_drawn() -> None:
+    model = language_model(1.0)
+    *_, bias = model.get_layer("logits").weights
+    bias.assign([30.0, *bias[1:]])  # the model is sure of <pad>
+    ids = IDS * (np.arange(IDS.shape[1]) < np.arange(len(IDS))[:, None] % 7)
+    np.testing.assert_array_equal(mixed(model, 1.0, ids) == PAD_INDEX, ids == PAD_INDEX)
 
 
 def test_half_the_tokens_are_its_own_at_one_half() -> None:
@@ -83,3 +95,9 @@ def test_the_models_share_grows_to_what_is_set(schedule: str) -> None:
     assert shares == sorted(shares)
     assert shares[0] < 0.01
     assert shares[-1] == pytest.approx(0.4, abs=0.01)
+
+
+def test_an_exponential_schedule_that_would_jump_is_refused() -> None:
+    with pytest.raises(ValidationError, match="would jump to 1 after the first batch"):
+        ScheduledSamplingParameters(schedule="exponential", sampling=1.0)
+    assert ScheduledSamplingParameters(schedule="linear", sampling=1.0).sampling == 1

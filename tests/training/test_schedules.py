@@ -10,13 +10,15 @@ from nlp_rnn.config import ScheduleParameters, TrainingParameters
 from nlp_rnn.training.schedules import learning_rate
 
 
-def rate(kind: str, progress: float, plateaus: int = 0, **schedule: float) -> float:
+def rate(
+    kind: str, progress: float, plateaus: int = 0, step: float = 0.0, **schedule: float
+) -> float:
     parameters = TrainingParameters(
         learning_rate=0.8,
         epochs=10,
         schedule=ScheduleParameters(kind=kind, **schedule),  # type: ignore[arg-type]
     )
-    return learning_rate(parameters, progress, plateaus)
+    return learning_rate(parameters, progress, plateaus, step)
 
 
 def test_constant() -> None:
@@ -37,3 +39,23 @@ def test_exponential_decays_each_epoch_after_the_start() -> None:
 
 def test_plateau_decays_with_every_epoch_that_brought_nothing() -> None:
     assert rate("plateau", 6, plateaus=2, decay=0.25) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(4, 2.0), (10, 0.5), (3, 1 / 3), (1, 3.0)])
+def test_warmup_rises_by_the_same_amount_in_each_step_from_the_first_on(
+    steps: int, warmup: float
+) -> None:
+    rates = [
+        rate("constant", epoch + step / steps, step=1 / steps, warmup=warmup)
+        for epoch in range(4)
+        for step in range(steps)
+    ]
+    rising = round(warmup * steps)
+    whole = [0.8] * (len(rates) - rising)
+    assert rates == pytest.approx([0.8 * n / rising for n in range(1, rising + 1)] + whole)
+
+
+def test_warmup_scales_what_the_schedule_says() -> None:
+    early, late = (rate("cosine", progress, step=0.25, warmup=2) for progress in (0.75, 5))
+    assert early == pytest.approx(rate("cosine", 0.75) / 2)
+    assert late == rate("cosine", 5)
