@@ -1,7 +1,8 @@
-"""How a command speaks and ends: its log, and what it does when it is asked to stop."""
+"""How a command runs: its log, its processors, and what it does when it is asked to stop."""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -13,6 +14,13 @@ from types import FrameType
 def log(message: str) -> None:
     """A line of the log, on standard error so that standard output stays data."""
     print(message, file=sys.stderr, flush=True)
+
+
+def processors() -> int:
+    """The processors that this process may use, which can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class Terminated(SystemExit):

@@ -301,7 +301,6 @@ def evaluate(name: str) -> None:
     if bundle.experiment != experiment:
         raise UserError(f"{bundle.folder}: was trained with other parameters; {mend}")
     record = read_json(paths.run_record(name), mend)
-    backend.select(parameters.backend)
 
     from nlp_rnn.tasks.registry import task
 
@@ -402,7 +401,7 @@ def _memory(name: str, run_name: str, parameters: Parameters, section: MemoryPar
         figures = experiment.figures(name, results)
         run.log_metrics({"longest": figures["longest"]})
         folder = paths.memory_plots(name)
-        experiment.write_plots(name, section.batches, results, folder)
+        experiment.write_plots(name, section.of(name).batches, results, folder)
         run.log_file(folder, "plots")
     write_json(paths.memory_metrics(name), figures)
     record.clear()

@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from nlp_rnn.errors import UserError
-from nlp_rnn.process import Terminated, terminable
+from nlp_rnn.process import Terminated, processors, terminable
 
 if TYPE_CHECKING:
     import mlflow
@@ -67,15 +67,7 @@ _IMPATIENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
-_PREDICTION_PACKAGES = (
-    "keras",
-    "numpy",
-    "onnxruntime",
-    "pandas",
-    "pydantic",
-    "ruamel.yaml",
-    "tokenizers",
-)
+_PREDICTION_PACKAGES = ("mlflow", "numpy", "pandas", "pydantic")
 _SOURCES_OF_CODE = ("*.py", "*.toml", "*.yaml", "*.yml")
 
 
@@ -459,7 +451,7 @@ class Run:
                 code_paths=[str(Path(__file__).parent)],
                 signature=signature,
                 input_example=frame,
-                pip_requirements=_requirements(),
+                pip_requirements=_requirements(bundle),
                 metadata={"nlp_rnn": _version("nlp_rnn")},
             )
             self._try_model(str(logged.model_id), frame, expected)
@@ -590,18 +582,11 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": platform.processor() or platform.machine(),
-        "cpus": _cpus(),
+        "cpus": processors(),
         "command": sys.argv,
         **provenance(),
         "packages": dict(sorted(packages.items(), key=lambda item: item[0].lower())),
     }
-
-
-def _cpus() -> int:
-    """The processors that this process may use, which can be fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def provenance() -> dict[str, str]:
@@ -664,12 +649,21 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _requirements() -> list[str]:
-    """Pinned packages that prediction needs.
+def _requirements(bundle: Path) -> list[str]:
+    """Pinned packages that prediction with a bundle needs.
 
     ``nlp_rnn`` is not among them: it is on no index, so its code travels with the model.
     """
-    packages = ("mlflow", *_PREDICTION_PACKAGES, _backend() or "tensorflow")
+    from nlp_rnn.inference.bundle import GRAPH
+    from nlp_rnn.text.tokenizers import SubwordTokenizer
+
+    packages = [*_PREDICTION_PACKAGES]
+    if (bundle / GRAPH).exists():
+        packages.append("onnxruntime")
+    else:
+        packages += ["keras", _backend() or "tensorflow"]
+    if (bundle / SubwordTokenizer.FILE).exists():
+        packages.append("tokenizers")
     versions = {package: _version(package) for package in packages}
     # "+cpu" and the like name builds that the index does not have.
     return [

@@ -84,7 +84,14 @@ def lines() -> list[Example]:
     return [Example(text="the cat sleeps"), Example(text="the dog barks at the cat")] * 20
 
 
-def write_untrained(folder: Path, task: str, kind: Kind, examples: list[Example]) -> Path:
+def write_untrained(
+    folder: Path,
+    task: str,
+    kind: Kind,
+    examples: list[Example],
+    model: dict[str, Any] | None = None,
+) -> Path:
+    """A bundle of a small network with random weights; ``model`` adds to its parameters."""
     from nlp_rnn.inference.bundle import write_bundle
     from nlp_rnn.models.network import network
 
@@ -103,7 +110,7 @@ def write_untrained(folder: Path, task: str, kind: Kind, examples: list[Example]
                     "task": task,
                     "dataset": "list",
                     "embeddings": {"kind": "learned", "dimension": 8, "scale": 1.0},
-                    "model": {"units": 8},
+                    "model": {"units": 8} | (model or {}),
                     "training": {},
                 }
             },
@@ -111,8 +118,8 @@ def write_untrained(folder: Path, task: str, kind: Kind, examples: list[Example]
         Path("params.yaml"),
     ).experiment("mine")
     characters = len(dataset.characters) if kind == "tagged" else 0
-    model = network(experiment, len(dataset.vocabulary), dataset.labels, characters)
-    write_bundle(folder / task, "mine", experiment, model, dataset, {"backend": None}, {})
+    built = network(experiment, len(dataset.vocabulary), dataset.labels, characters)
+    write_bundle(folder / task, "mine", experiment, built, dataset, {"backend": None}, {})
     return folder / task
 
 

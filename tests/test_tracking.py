@@ -89,7 +89,14 @@ def bundle(tmp_path):
     folder = tmp_path / "models" / "toy"
     folder.mkdir(parents=True)
     (folder / "words.json").write_text('["good"]')
+    (folder / "model.onnx").touch()
     return folder
+
+
+def required(model):
+    """The packages that a logged model asks for."""
+    lines = (model / "requirements.txt").read_text().splitlines()
+    return {line.partition("==")[0] for line in lines}
 
 
 def kept(run_id):
@@ -506,6 +513,8 @@ def test_model_is_registered_fetched_and_loads_elsewhere(store, predictor, bundl
     assert tracking.fetch_bundle("models:/toy") == tracking.fetch_bundle(second)
 
     model = tracking.fetch_bundle("models:/toy").parents[1]
+    assert {"mlflow", "onnxruntime", "pandas"} <= required(model)
+    assert not {"keras", "tensorflow", "jax", "torch", "tokenizers"} & required(model)
     suffixes = {path.suffix for path in model.rglob("*") if path.is_file()}
     assert not suffixes & {".pkl", ".pickle", ".joblib", ".pyc"}
     assert (model / "code" / "nlp_rnn" / "tracking.py").is_file()
@@ -538,6 +547,15 @@ print(json.dumps([nlp_rnn.__file__, table.to_dict("records")]))
     assert [row["label"] for row in rows] == ["positive", "negative", "negative"]
     assert rows[0]["tokens"] == '["a", "good", "one"]'
     assert rows[0]["probabilities"] == '{"positive": 1.0}'
+
+
+def test_a_model_without_a_graph_asks_for_keras(store, predictor, bundle):
+    (bundle / "model.onnx").unlink()
+    (bundle / "subwords.json").touch()
+    with tracking.run("e", "toy") as run:
+        run.log_model(bundle, "toy", ["good film"])
+    found = required(tracking.fetch_bundle("models:/toy").parents[1])
+    assert {"keras", "tokenizers"} <= found and "onnxruntime" not in found
 
 
 def test_signature_is_that_of_what_the_examples_yield(store, predictor, bundle):

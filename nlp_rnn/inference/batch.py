@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -23,13 +25,15 @@ from nlp_rnn.inference.outputs import SENTENCES, Writer, check_writable, open_wr
 from nlp_rnn.inference.predictor import Predictor
 from nlp_rnn.process import log, terminable
 
+T = TypeVar("T")
+
 
 def predict_file(
     bundle_folder: Path, input: str, output: str, text_column: str, n_best: int = 1
 ) -> None:
     """Predict with a bundle for every text of ``input`` and write ``output``, whole or not at all.
 
-    Everything that can be wrong with the arguments or a file is found before Keras is imported:
+    Everything that can be wrong with the arguments or a file is found before a network is loaded:
     a file is read once for its faults, then a second time to predict.
 
     Args:
@@ -88,13 +92,24 @@ def _check_n_best(bundle: Bundle, n_best: int) -> None:
 def _predict(predictor: Predictor, source: Source, writer: Writer, bar: tqdm[Any]) -> int:
     """Predict for all of ``source``; returns the number of texts."""
     texts = 0
-    for chunk in source.chunks():
-        writer.write(chunk, predictor.predict_chunk(list(chunk.items)))
+    begun = ((chunk, predictor.predict_chunk(list(chunk.items))) for chunk in source.chunks())
+    for chunk, predictions in _ahead(begun):
+        writer.write(chunk, predictions)
         texts += len(chunk.items)
         bar.update(len(chunk.items))
     if not texts:
         raise no_texts(source)
     return texts
+
+
+def _ahead(values: Iterable[T]) -> Iterator[T]:
+    """Each value once the next has begun: the network works while the last chunk is written."""
+    values = iter(values)
+    for before in itertools.islice(values, 1):
+        for value in values:
+            yield before
+            before = value
+        yield before
 
 
 def _progress(description: str, total: int | None) -> tqdm[Any]:

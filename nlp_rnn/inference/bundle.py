@@ -1,28 +1,34 @@
 """A model bundle: one folder that predicts on any machine, without the training data.
 
 =====================  ==========================================================
-``bundle.json``        format, name, experiment, provenance, validation figures, checksums
+``bundle.json``        format, name, experiment, provenance, validation figures, graph, checksums
 ``tokenizer.json``     the tokenizer's parameters (``subwords.json`` too for subword units)
 ``vocabulary.json``    types and counts
 ``labels.json``        labels or tags (not for language models)
 ``characters.json``    characters (of taggers only)
 ``data_card.json``     what the model was trained on
-``model.weights.h5``   the weights, in Keras's own format, no pickle
+``model.onnx``         the network as ONNX Runtime computes it, where ONNX has all its layers
+``model.weights.h5``   the weights, in Keras's own format, no pickle (not in an exported bundle)
 =====================  ==========================================================
 """
 
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from nlp_rnn import backend
 from nlp_rnn.config import Experiment, TokenizerParameters
 from nlp_rnn.errors import UserError
+from nlp_rnn.extras import require
 from nlp_rnn.files import read_json, sha256, whole_folder, write_json
+from nlp_rnn.inference.network import KerasNetwork, Network
+from nlp_rnn.inference.onnx_network import OnnxNetwork
+from nlp_rnn.process import log
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.text.tokenizers import SubwordTokenizer, Tokenizer, tokenizer
 from nlp_rnn.text.vocabulary import Vocabulary
@@ -32,8 +38,11 @@ if TYPE_CHECKING:
 
     from nlp_rnn.config import AnyExperiment
 
-FORMAT = 2
+FORMAT = 3
 WEIGHTS = "model.weights.h5"
+GRAPH = "model.onnx"
+DESCRIPTION = "bundle.json"
+DATA_CARD = "data_card.json"
 CHARACTERS = "characters.json"
 COPIED = (
     "tokenizer.json",
@@ -44,6 +53,19 @@ COPIED = (
 )
 """What a bundle has of its prepared data set, where that has it."""
 MEND = "copy the whole bundle again, or train the model again"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What ``bundle.json`` says of the ONNX graph.
+
+    Attributes:
+        unsupported: why there is none, so that Keras makes the predictions; else None.
+        int8: whether its weights were rounded to 8 bits.
+    """
+
+    unsupported: str | None
+    int8: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +81,7 @@ class Bundle:
     characters: Vocabulary | None
     provenance: dict[str, Any]
     figures: dict[str, Any]
+    graph: Graph
 
     @classmethod
     def open(cls, folder: Path) -> Bundle:
@@ -69,7 +92,7 @@ class Bundle:
         """
         if not folder.is_dir():
             raise UserError(f"{folder}: no such model folder; give a folder written by training")
-        file = folder / "bundle.json"
+        file = folder / DESCRIPTION
         data = read_json(file, f"{folder} is no complete model bundle; {MEND}")
         try:
             found = data["format"]
@@ -80,6 +103,7 @@ class Bundle:
                 )
             experiment: AnyExperiment = TypeAdapter(Experiment).validate_python(data["experiment"])
             name, provenance, figures = data["name"], data["provenance"], data["figures"]
+            graph = Graph(**data["graph"])
             checksums = {str(name): str(value) for name, value in data["sha256"].items()}
             if not (isinstance(provenance, dict) and isinstance(figures, dict)):
                 raise TypeError("provenance and figures are mappings")
@@ -108,10 +132,34 @@ class Bundle:
             Vocabulary.load(folder / CHARACTERS) if experiment.task == "tagging" else None,
             provenance,
             figures,
+            graph,
         )
 
-    def network(self) -> keras.Model:
-        """Build the network and load its weights."""
+    def network(self) -> Network:
+        """Load the network that makes this bundle's predictions.
+
+        Raises:
+            UserError: its file does not fit, or a library that runs it is not installed.
+        """
+        if self.graph.unsupported is None:
+            return OnnxNetwork(self.folder / GRAPH)
+        log(f"{self.folder}: predictions by Keras ({self.graph.unsupported})")
+        return KerasNetwork(self.keras_model(), self.experiment.model.monte_carlo_samples)
+
+    def keras_model(self) -> keras.Model:
+        """Build the network in Keras, on ``KERAS_BACKEND`` or the backend that trained it.
+
+        Raises:
+            UserError: its weights do not fit or were not exported, or no backend is installed.
+        """
+        if not (self.folder / WEIGHTS).is_file():
+            raise UserError(
+                f"{self.folder}: has no Keras weights, only an ONNX graph; use the bundle that "
+                "it was exported from"
+            )
+        require("keras", "train", f"{self.folder}: the model in it")
+        backend.select(backend.installed(self.provenance.get("backend")))
+
         from nlp_rnn.models.network import network
 
         characters = len(self.characters) if self.characters else 0
@@ -144,16 +192,36 @@ def write_bundle(
         for file in COPIED:
             if (dataset.folder / file).exists():
                 shutil.copyfile(dataset.folder / file, folder / file)
-        write_json(folder / "data_card.json", dataset.card)
+        write_json(folder / DATA_CARD, dataset.card)
         model.save_weights(folder / WEIGHTS)
-        write_json(
-            folder / "bundle.json",
-            {
-                "format": FORMAT,
-                "name": name,
-                "experiment": experiment.model_dump(),
-                "provenance": provenance,
-                "figures": figures,
-                "sha256": {file.name: sha256(file) for file in sorted(folder.iterdir())},
-            },
+        graph = _write_graph(experiment, model, folder / GRAPH)
+        describe(
+            folder,
+            name=name,
+            experiment=experiment.model_dump(),
+            provenance=provenance,
+            figures=figures,
+            graph=asdict(graph),
         )
+
+
+def _write_graph(experiment: AnyExperiment, model: keras.Model, file: Path) -> Graph:
+    """Write ``model`` as an ONNX graph that predicts as Keras does, where ONNX can express it."""
+    if experiment.model.monte_carlo_samples:
+        return Graph("monte_carlo_samples averages passes with dropout, which a graph leaves out")
+
+    from nlp_rnn.inference.onnx_graph import Unsupported, check, onnx_model
+
+    try:
+        graph = onnx_model(model)
+        check(graph, model, seed=0)
+    except (Unsupported, UserError) as reason:
+        return Graph(str(reason))
+    file.write_bytes(graph.SerializeToString())
+    return Graph(None)
+
+
+def describe(folder: Path, **description: Any) -> None:
+    """Write ``bundle.json``, the last file of a bundle, with the checksums of all others."""
+    checksums = {file.name: sha256(file) for file in sorted(folder.iterdir())}
+    write_json(folder / DESCRIPTION, {"format": FORMAT, **description, "sha256": checksums})

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_rnn import linear_chain
+from nlp_rnn.inference.network import Floats, Network
+from nlp_rnn.linear_chain import Transitions
 from nlp_rnn.text.batches import (
     TOKENS_AT_ONCE,
     Batch,
@@ -18,15 +20,9 @@ from nlp_rnn.text.batches import (
     by_length,
     pad,
     padded,
-    padded_length,
     restore_order,
 )
 from nlp_rnn.text.prepared import Ints
-
-if TYPE_CHECKING:
-    import keras
-
-Floats = NDArray[np.floating[Any]]
 
 IMPOSSIBLE = -5e3
 """Tag sequences of a lower ``log P`` break a CRF's constraints."""
@@ -39,60 +35,61 @@ def softmax(logits: Floats) -> Floats:
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
-@lru_cache(maxsize=1)  # so that a network is compiled once for all its predictions
-def _monte_carlo(network: keras.Model) -> keras.Model:
-    from nlp_rnn.models.monte_carlo import MonteCarlo
+def _by_length(
+    network: Network,
+    lengths: Sequence[int],
+    batch_size: int,
+    run: Callable[[NDArray[np.intp]], Sequence[Any]],
+) -> Iterator[Any]:
+    """What ``run`` makes of each sequence, from batches of like lengths, in order.
 
-    return MonteCarlo(network)
+    The work begins at once where the network computes in threads.
+    """
+    batches = list(by_length(np.array(lengths, np.int64), batch_size))
+    results = network.map(run, batches)
+
+    def ordered() -> Iterator[Any]:
+        yield from restore_order(batches, list(results))
+
+    return ordered()
 
 
-@lru_cache(maxsize=2)
-def _decoder(network: keras.Model, n: int) -> keras.Model | None:
-    """The Viterbi decoder of a tagger with a CRF, else None."""
-    from nlp_rnn.models.tagger import Decoder, crf_of
-
-    crf = crf_of(network)
-    return None if crf is None else Decoder(network, crf, n)
-
-
-def _by_batch(
+def _logits(
+    network: Network,
     sequences: Sequence[Encoded],
     batch_size: int,
-    run: Callable[[Any], Sequence[Any] | NDArray[Any]],
-) -> list[Any]:
-    """What ``run`` makes of each sequence, from batches of like lengths, in order."""
-    rows: list[NDArray[np.intp]] = []
-    results: list[Any] = []
-    lengths = np.array([len(sequence) for sequence in sequences], np.int64)
-    for batch in by_length(lengths, batch_size):
-        ids, characters = padded([sequences[i] for i in batch])
-        results.append(run(ids if characters is None else [ids, characters]))
-        rows.append(batch)
-    return restore_order(rows, results)
+    run: Callable[[Callable[[], Floats], NDArray[np.int32]], Sequence[Any]],
+) -> Iterator[Any]:
+    """What ``run`` makes of each sequence: of a pass over its batch, and of the lengths there."""
+
+    def run_rows(rows: NDArray[np.intp]) -> Sequence[Any]:
+        batch = [sequences[i] for i in rows]
+        lengths = np.array([len(sequence) for sequence in batch], np.int32)
+        ids, characters = padded(batch, network.padded_length(int(lengths.max())))
+        return run(lambda: network.logits(ids, lengths, characters), lengths)
+
+    return _by_length(network, [len(s) for s in sequences], batch_size, run_rows)
 
 
 def probabilities(
-    network: keras.Model, sequences: Sequence[Encoded], batch_size: int, samples: int = 0
-) -> list[Floats]:
+    network: Network, sequences: Sequence[Encoded], batch_size: int
+) -> Iterator[Floats]:
     """The softmax output of a classifier or tagger for each sequence.
 
     Args:
         sequences: each of length 1 or more.
-        samples: passes with dropout to average (Monte-Carlo dropout); 0 is one without.
 
     Returns:
         For each sequence, in order: ``(labels,)``, or ``(timesteps, tags)`` for taggers.
     """
-    model = _monte_carlo(network) if samples else network
 
-    def run(inputs: Any) -> Floats:
-        passes = [softmax(np.asarray(model.predict_on_batch(inputs))) for _ in range(samples or 1)]
-        return np.mean(passes, axis=0)
+    def run(logits: Callable[[], Floats], lengths: NDArray[np.int32]) -> Sequence[Floats]:
+        mean = np.mean([softmax(logits()) for _ in range(network.passes)], axis=0)
+        if mean.ndim == 2:
+            return mean
+        return [row[:length] for row, length in zip(mean, lengths, strict=True)]
 
-    outputs = _by_batch(sequences, batch_size, run)
-    if len(network.output.shape) == 2:
-        return outputs
-    return [output[: len(s)] for output, s in zip(outputs, sequences, strict=True)]
+    return _logits(network, sequences, batch_size, run)
 
 
 @dataclass(frozen=True)
@@ -104,111 +101,116 @@ class Tagged:
             CRF the likeliest sequence.
         probabilities: of every tag ``(words, tags)``; a CRF's are marginals.
         paths: the likeliest tag sequences with their ``log P``, best first (only of a CRF).
+        log_likelihood: ``log P`` of a tag sequence ``(words,)``, in nats.
     """
 
     best: Ints
     probabilities: Floats
+    log_likelihood: Callable[[Ints], float]
     paths: Sequence[tuple[Ints, float]] = ()
 
 
 def tag(
-    network: keras.Model,
-    sentences: Sequence[Encoded],
-    batch_size: int,
-    samples: int = 0,
-    n_best: int = 1,
-) -> list[Tagged]:
+    network: Network, sentences: Sequence[Encoded], batch_size: int, n_best: int = 1
+) -> Iterator[Tagged]:
     """Tag sentences; arguments as :func:`probabilities`.
 
     Args:
         n_best: tag sequences of a CRF to find; fewer where its constraints allow no more.
     """
-    decoder = _decoder(network, n_best)
-    if decoder is None:
-        found = probabilities(network, sentences, batch_size, samples)
-        return [Tagged(p.argmax(axis=1), p) for p in found]
+    transitions = network.transitions
+    if transitions is None:
+        return map(_tagged, probabilities(network, sentences, batch_size))
 
-    def run(inputs: Any) -> list[tuple[Ints, Floats, Floats]]:
-        outputs = (np.asarray(output) for output in decoder.predict_on_batch(inputs))
-        return list(zip(*outputs, strict=True))
+    def run(logits: Callable[[], Floats], lengths: NDArray[np.int32]) -> Sequence[Tagged]:
+        return _decoded(logits(), lengths, transitions, n_best)
 
-    return [
-        Tagged(
-            paths[0, : len(sentence)],
-            marginals[: len(sentence)].astype(np.float64),
+    return _logits(network, sentences, batch_size, run)
+
+
+def _tagged(probabilities: Floats) -> Tagged:
+    """A sentence whose tags are independent of one another."""
+
+    def log_likelihood(tags: Ints) -> float:
+        right = probabilities[np.arange(len(tags)), tags]
+        return float(np.log(np.maximum(right, 1e-300)).sum())
+
+    return Tagged(probabilities.argmax(axis=1), probabilities, log_likelihood)
+
+
+def _decoded(
+    emissions: Floats, lengths: NDArray[np.int32], transitions: Transitions, n_best: int
+) -> list[Tagged]:
+    """Sentences whose tags a CRF joins."""
+    alphas = linear_chain.forward(emissions, lengths, transitions)
+    betas = linear_chain.backward(emissions, lengths, transitions)
+    marginals = linear_chain.marginals(alphas, betas)
+    log_z = linear_chain.log_partition(alphas, transitions)
+    paths, scores = linear_chain.viterbi(emissions, lengths, transitions, n_best)
+
+    def tagged(i: int, words: int) -> Tagged:
+        return Tagged(
+            paths[i, 0, :words],
+            marginals[i, :words],
+            lambda tags: linear_chain.path_score(emissions[i], tags, transitions) - log_z[i],
             [
-                (path[: len(sentence)], float(log_p))
-                for path, log_p in zip(paths, log_probabilities, strict=True)
+                (path[:words], log_p)
+                for path, log_p in zip(paths[i], (scores[i] - log_z[i]).tolist(), strict=True)
                 if log_p > IMPOSSIBLE
             ],
         )
-        for sentence, (paths, log_probabilities, marginals) in zip(
-            sentences, _by_batch(sentences, batch_size, run), strict=True
-        )
-    ]
+
+    return [tagged(i, words) for i, words in enumerate(lengths.tolist())]
 
 
 def losses_of_windows(
-    scorer: keras.Model,
+    network: Network,
     batches: Iterable[Batch],
-    states: Sequence[Floats],
     visit: Callable[[Batch, Floats], None],
-    samples: int = 0,
 ) -> None:
-    """Run a language model's :func:`~nlp_rnn.models.language_model.scorer` over windows.
+    """Run a language model over windows of a text, from its start.
 
-    The state is carried from one window to the next.
+    The state is carried from one window to the next, in each of the network's passes one of its
+    own; their probabilities are averaged.
 
     Args:
-        states: initial states, each ``(streams, units)``.
+        batches: windows, all of as many rows.
         visit: told each window and its losses in nats, ``(streams, window)``.
-        samples: passes with dropout whose probabilities are averaged, each with a state of its
-            own; 0 is one pass without.
     """
-    model = _monte_carlo(scorer) if samples else scorer
-    carried: list[Sequence[Any]] = [states] * (samples or 1)
+    carried: list[Any] = [None] * network.passes
     for batch in batches:
         passes = []
-        for i, before in enumerate(carried):
-            losses, *carried[i] = model.predict_on_batch([batch.ids, batch.targets, *before])
-            passes.append(-np.asarray(losses, np.float64))
+        for i, states in enumerate(carried):
+            states = network.zero_states(len(batch.ids)) if states is None else states
+            losses, carried[i] = network.losses(batch.ids, batch.targets, states)
+            passes.append(-losses.astype(np.float64))
         visit(batch, math.log(len(passes)) - np.logaddexp.reduce(passes, axis=0))
 
 
-def zero_states(network: keras.Model, streams: int) -> list[Floats]:
-    """The states that start a text, each ``(streams, units)``."""
-    return [
-        np.zeros((streams, state.shape[-1]), np.float32)
-        for state in network.inputs
-        if state.name not in ("ids", "targets")
-    ]
-
-
-LOGITS_AT_ONCE = 1 << 24
-"""Most logits of a language model held at once, 64 MiB in float32."""
+LOGITS_AT_ONCE = 1 << 22
+"""Most logits of a language model held at once, 16 MiB in float32."""
 
 
 def losses_of_lines(
-    scorer: keras.Model,
+    network: Network,
     lines: Sequence[NDArray[np.integer[Any]]],
     end_index: int,
     vocabulary_size: int,
     batch_size: int,
-    samples: int = 0,
-) -> list[float]:
+) -> Iterator[float]:
     """``-ln P`` of each line of a language model, each from a fresh state, in nats.
 
     Args:
         lines: token indices with the end symbol, each of length 1 or more.
-        samples: as in :func:`losses_of_windows`.
     """
-    rows, sums = [], []
-    lengths = np.array([len(line) for line in lines], np.int64)
-    for batch in by_length(lengths, batch_size):
-        length = padded_length(int(lengths[batch].max()))
-        targets = pad([lines[i] for i in batch], length)
+
+    def run(rows: NDArray[np.intp]) -> Sequence[float]:
+        batch = [lines[i] for i in rows]
+        length = network.padded_length(max(map(len, batch)))
+        targets = pad(batch, length)
         ids = np.concatenate([np.full((len(batch), 1), end_index), targets[:, :-1]], axis=1)
-        weights = (np.arange(length) < lengths[batch][:, None]).astype(np.float32)
+        real = np.arange(length) < np.array([len(line) for line in batch])[:, None]
+        weights = real.astype(np.float32)
         steps = min(LOGITS_AT_ONCE // vocabulary_size, TOKENS_AT_ONCE) // len(batch)
         width = max(8, steps // 8 * 8)
         windows = (
@@ -221,10 +223,10 @@ def losses_of_lines(
         )
         total = np.zeros(len(batch))
 
-        def visit(window: Batch, losses: Floats, total: Floats = total) -> None:
-            total += (losses * window.weights).sum(axis=1)
+        def visit(window: Batch, losses: Floats) -> None:
+            np.add(total, (losses * window.weights).sum(axis=1), out=total)
 
-        losses_of_windows(scorer, windows, zero_states(scorer, len(batch)), visit, samples)
-        rows.append(batch)
-        sums.append(total.tolist())
-    return restore_order(rows, sums)
+        losses_of_windows(network, windows, visit)
+        return total.tolist()
+
+    return _by_length(network, [len(line) for line in lines], batch_size, run)

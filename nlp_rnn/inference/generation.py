@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from nlp_rnn.inference.forward import Floats, softmax, zero_states
+from nlp_rnn.inference.forward import softmax
+from nlp_rnn.inference.network import Floats
 from nlp_rnn.inference.predictor import LanguageModelPredictor, language_model
 from nlp_rnn.text.tokenizers import SUBWORD_SPACE
 from nlp_rnn.text.vocabulary import EOS, PAD_INDEX, UNK_INDEX
@@ -51,10 +52,10 @@ def sample(
     rng = np.random.default_rng(seed)
     start = [vocabulary.end_index, *vocabulary.encode(predictor.bundle.tokenizer.tokens(prompt))]
     ids: Any = np.tile(np.array(start, np.int32), (samples, 1))
-    states: Any = zero_states(predictor.network, samples)
+    states: Any = predictor.network.zero_states(samples)
     for _ in range(length):
-        logits, *states = predictor.network.predict_on_batch([ids, *states])
-        cumulative = next_distribution(np.asarray(logits)[:, -1], temperature).cumsum(axis=1)
+        found, states = predictor.network.log_probabilities(ids, states)
+        cumulative = next_distribution(found[:, -1], temperature).cumsum(axis=1)
         drawn = (cumulative < rng.random((samples, 1)) * cumulative[:, -1:]).sum(axis=1)
         ids = drawn.astype(np.int32)[:, None]
         yield vocabulary.decode(drawn)

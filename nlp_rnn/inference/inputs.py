@@ -27,6 +27,7 @@ from nlp_rnn.corpora.tables import (
     text_of,
 )
 from nlp_rnn.errors import UserError
+from nlp_rnn.extras import require
 from nlp_rnn.inference.predictor import CHUNK, Item
 
 if TYPE_CHECKING:
@@ -360,7 +361,7 @@ def format_of(name: str, role: str) -> str:
         role: ``INPUT`` or ``OUTPUT``, for the message.
 
     Raises:
-        UserError: the suffix is unknown.
+        UserError: the suffix is unknown, or the library that reads it is not installed.
     """
     if name == STREAM:
         return STREAM
@@ -371,6 +372,8 @@ def format_of(name: str, role: str) -> str:
             f"{name}: {found}; {role} ends with one of {', '.join(SOURCES)}, or is - for "
             f"{'lines on standard input' if role == 'INPUT' else 'JSON lines on standard output'}"
         )
+    if suffix == ".parquet":
+        require("pyarrow", "parquet", name)
     return suffix
 
 

@@ -16,13 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from nlp_rnn import backend
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference.bundle import Bundle
 from nlp_rnn.inference.forward import Tagged, losses_of_lines, probabilities, tag
+from nlp_rnn.inference.network import Floats
 from nlp_rnn.text.batches import Encoded
 from nlp_rnn.text.entities import entity_spans, is_entity_scheme
+from nlp_rnn.text.prepared import Ints
 from nlp_rnn.text.spelling import spell
+from nlp_rnn.text.tokenizers import Span
 from nlp_rnn.text.vocabulary import UNK
 
 Item = str | Sequence[str]
@@ -33,8 +35,12 @@ Prediction = dict[str, Any]
 CHUNK = 2048
 """Texts taken at a time."""
 
-BATCH = 64
+BATCH = 32
 """Texts in one forward pass."""
+
+
+NOTHING = Tagged(np.empty(0, np.int32), np.empty((0, 0)), lambda tags: 0.0)
+"""What there is to say of a sentence without words."""
 
 
 class Predictor(ABC):
@@ -50,21 +56,19 @@ class Predictor(ABC):
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
         self.network = bundle.network()
-        self.samples = bundle.experiment.model.monte_carlo_samples
 
     @staticmethod
     def load(folder: Path) -> Predictor:
-        """Load the bundle in ``folder``, on ``KERAS_BACKEND`` or the backend that trained it.
+        """Load the bundle in ``folder``.
 
         Raises:
-            UserError: the bundle is missing or broken, or no backend is installed.
+            UserError: the bundle is missing or broken, or what runs it is not installed.
         """
         return Predictor.of(Bundle.open(folder))
 
     @staticmethod
     def of(bundle: Bundle) -> Predictor:
         """Load an opened bundle; see :meth:`load`."""
-        backend.select(backend.installed(bundle.provenance.get("backend")))
         return PREDICTORS[bundle.experiment.task](bundle)
 
     def predict(self, items: Iterable[Item]) -> Iterator[Prediction]:
@@ -75,7 +79,7 @@ class Predictor(ABC):
 
     @abstractmethod
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
-        """Predict a list of items."""
+        """Predict a list of items; the network may begin before the first record is asked for."""
 
 
 def _text(item: Item) -> str:
@@ -89,14 +93,16 @@ class ClassificationPredictor(Predictor):
         longest = self.bundle.experiment.training.max_length  # type: ignore[union-attr]
         encode, tokens = self.bundle.vocabulary.encode, self.bundle.tokenizer.tokens
         texts = [Encoded(np.array(encode(tokens(_text(i)) or [UNK])[:longest])) for i in items]
-        labels = self.bundle.labels
-        for row in probabilities(self.network, texts, BATCH, self.samples):
-            best = int(row.argmax())
-            yield {
-                "label": labels[best],
-                "probability": float(row[best]),
-                "probabilities": dict(zip(labels, map(float, row), strict=True)),
-            }
+        return map(self._prediction, probabilities(self.network, texts, BATCH))
+
+    def _prediction(self, probabilities: Floats) -> Prediction:
+        labels, values = self.bundle.labels, probabilities.tolist()
+        best = int(probabilities.argmax())
+        return {
+            "label": labels[best],
+            "probability": values[best],
+            "probabilities": dict(zip(labels, values, strict=True)),
+        }
 
 
 class TaggingPredictor(Predictor):
@@ -108,7 +114,28 @@ class TaggingPredictor(Predictor):
     sentences: in the words joined by spaces).
     """
 
-    def _spans(self, item: Item) -> list[tuple[str, int, int]]:
+    def __init__(self, bundle: Bundle) -> None:
+        super().__init__(bundle)
+        self._marks_entities = is_entity_scheme(bundle.labels)
+
+    def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
+        spans = [self._spans(item) for item in items]
+        forms = [
+            [text[start:end] for _, start, end in span]
+            for text, span in zip(map(_text, items), spans, strict=True)
+        ]
+        sentences = [
+            self._encoded([word for word, _, _ in span], form)
+            for span, form in zip(spans, forms, strict=True)
+            if span
+        ]
+        tagged = tag(self.network, sentences, BATCH, self.n_best)
+        return (
+            self._prediction(_text(item), span, form, next(tagged) if span else NOTHING)
+            for item, span, form in zip(items, spans, forms, strict=True)
+        )
+
+    def _spans(self, item: Item) -> list[Span]:
         if isinstance(item, str):
             return self.bundle.tokenizer.spans(item)
         ends = list(itertools.accumulate(len(word) + 1 for word in item))
@@ -127,45 +154,31 @@ class TaggingPredictor(Predictor):
         assert self.bundle.characters is not None
         return Encoded(ids, spell(forms, self.bundle.characters, characters.longest))
 
-    def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
-        spans = [self._spans(item) for item in items]
-        forms = [
-            [_text(item)[start:end] for _, start, end in span]
-            for item, span in zip(items, spans, strict=True)
-        ]
-        filled = [i for i, span in enumerate(spans) if span]
-        sentences = [self._encoded([word for word, _, _ in spans[i]], forms[i]) for i in filled]
-        outputs = tag(self.network, sentences, BATCH, self.samples, self.n_best)
-        tagged = dict(zip(filled, outputs, strict=True))
-        entities = is_entity_scheme(self.bundle.labels)
-        nothing = Tagged(np.empty(0, np.int32), np.empty((0, 0)))
-        for i, item in enumerate(items):
-            text = _text(item)
-            output = tagged.get(i, nothing)
-            tags = [self.bundle.labels[j] for j in output.best]
-            prediction: Prediction = {
-                "tokens": forms[i],
-                "tags": tags,
-                "probabilities": [
-                    float(output.probabilities[t, j]) for t, j in enumerate(output.best)
-                ],
-            }
-            if self.n_best > 1:
-                prediction["n_best"] = [
-                    {"tags": [self.bundle.labels[j] for j in path], "probability": math.exp(log_p)}
-                    for path, log_p in output.paths
-                ]
-            if entities:
-                prediction["entities"] = [
-                    {
-                        "type": kind,
-                        "start": spans[i][first][1],
-                        "end": spans[i][last - 1][2],
-                        "text": text[spans[i][first][1] : spans[i][last - 1][2]],
-                    }
-                    for kind, first, last in entity_spans(tags)
-                ]
-            yield prediction
+    def _prediction(
+        self, text: str, spans: Sequence[Span], forms: Sequence[str], tagged: Tagged
+    ) -> Prediction:
+        tags = self._tags(tagged.best)
+        right = tagged.probabilities[np.arange(len(tags)), tagged.best]
+        prediction: Prediction = {"tokens": forms, "tags": tags, "probabilities": right.tolist()}
+        if self.n_best > 1:
+            prediction["n_best"] = [
+                {"tags": self._tags(path), "probability": math.exp(log_p)}
+                for path, log_p in tagged.paths
+            ]
+        if self._marks_entities:
+            ends = (
+                (kind, spans[first][1], spans[last - 1][2])
+                for kind, first, last in entity_spans(tags)
+            )
+            prediction["entities"] = [
+                {"type": kind, "start": start, "end": end, "text": text[start:end]}
+                for kind, start, end in ends
+            ]
+        return prediction
+
+    def _tags(self, indices: Ints) -> list[str]:
+        labels = self.bundle.labels
+        return [labels[i] for i in indices.tolist()]
 
 
 class LanguageModelPredictor(Predictor):
@@ -174,27 +187,21 @@ class LanguageModelPredictor(Predictor):
     Each line is scored by itself, as the first of a text.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        super().__init__(bundle)
-        from nlp_rnn.models.language_model import scorer
-
-        self.scorer = scorer(self.network)
-
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
         vocabulary, tokenizer = self.bundle.vocabulary, self.bundle.tokenizer
         lines = [
             np.array([*vocabulary.encode(tokenizer.tokens(_text(item))), vocabulary.end_index])
             for item in items
         ]
-        losses = losses_of_lines(
-            self.scorer, lines, vocabulary.end_index, len(vocabulary), BATCH, self.samples
-        )
-        for line, loss in zip(lines, losses, strict=True):
-            yield {
+        losses = losses_of_lines(self.network, lines, vocabulary.end_index, len(vocabulary), BATCH)
+        return (
+            {
                 "log_probability": -loss,
                 "tokens": len(line),
                 "perplexity": math.exp(min(loss / len(line), 700)),
             }
+            for line, loss in zip(lines, losses, strict=True)
+        )
 
 
 PREDICTORS: dict[str, type[Predictor]] = {

@@ -5,7 +5,8 @@ section 2.2),
 
     s(y) = start[y_1] + sum_t e_t[y_t] + sum_{t>1} between[y_{t-1}, y_t] + end[y_T]
 
-and has the probability ``exp s(y) / Z``, ``Z = sum_y' exp s(y')``.
+and has the probability ``exp s(y) / Z``, ``Z = sum_y' exp s(y')``. What is here can be
+differentiated, for training; :mod:`nlp_rnn.linear_chain` finds the likeliest sequences.
 
 All functions take ``emissions (batch, timesteps, tags)`` and a ``mask``, bool
 ``(batch, timesteps)``, true at real tokens: at least one a row, padding on the right. They
@@ -15,30 +16,18 @@ in the narrower types of mixed precision.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
+from nlp_rnn.linear_chain import Transitions
+
 FORBIDDEN = -1e4
 """Score of a forbidden transition: ``exp`` of it is 0 in every float type, so it takes no
 probability, and being finite it leaves the gradients finite where gold tags are forbidden."""
-
-
-class Transitions(NamedTuple):
-    """Scores of a chain's steps: the first tag, one tag after another, the last tag.
-
-    Attributes:
-        start: ``(tags,)``.
-        between: ``(tags, tags)``, from the row's tag to the column's.
-        end: ``(tags,)``.
-    """
-
-    start: Any
-    between: Any
-    end: Any
 
 
 def _widened(emissions: Any, transitions: Transitions) -> tuple[Any, Transitions]:
@@ -59,47 +48,20 @@ def _following(emissions: Any, mask: Any) -> Any:
     return ops.concatenate([tokens[1:], ops.zeros_like(tokens[:1])])
 
 
-def _emission(token: Any) -> tuple[Any, Any]:
-    """A step of :func:`_following` as its emissions ``(batch, tags)`` and mask ``(batch, 1)``."""
-    return token[:, :-1], token[:, -1:] > 0
+def log_partition(emissions: Any, mask: Any, transitions: Transitions) -> Any:
+    """``log Z`` ``(batch,)`` in nats, by the forward algorithm.
 
-
-def _forward(emissions: Any, mask: Any, transitions: Transitions) -> tuple[Any, Any]:
-    """The last ``alpha`` ``(batch, tags)``, held at padding, and all, timesteps first.
-
-    ``alpha_t[j] = e_t[j] + logsumexp_i(alpha_{t-1}[i] + between[i, j])``.
+    ``alpha_t[j] = e_t[j] + logsumexp_i(alpha_{t-1}[i] + between[i, j])``, held at padding.
     """
+    emissions, transitions = _widened(emissions, transitions)
 
     def step(alpha: Any, following: Any) -> tuple[Any, Any]:
-        emission, real = _emission(following)
+        emission, real = following[:, :-1], following[:, -1:] > 0
         paths = ops.expand_dims(alpha, 2) + transitions.between
         return ops.where(real, emission + ops.logsumexp(paths, axis=1), alpha), alpha
 
     first = transitions.start + emissions[:, 0]
-    return ops.scan(step, first, _following(emissions, mask))
-
-
-def _backward(emissions: Any, mask: Any, transitions: Transitions) -> Any:
-    """All ``beta``, timesteps first; ``end`` at the last real token and at padding.
-
-    ``beta_t[i] = logsumexp_j(between[i, j] + e_{t+1}[j] + beta_{t+1}[j])``.
-    """
-
-    def step(beta: Any, following: Any) -> tuple[Any, Any]:
-        emission, real = _emission(following)
-        paths = transitions.between + ops.expand_dims(emission + beta, 1)
-        beta = ops.where(real, ops.logsumexp(paths, axis=2), beta)
-        return beta, beta
-
-    last = ops.zeros_like(emissions[:, 0]) + transitions.end
-    _, betas = ops.scan(step, last, _following(emissions, mask), reverse=True)
-    return betas
-
-
-def log_partition(emissions: Any, mask: Any, transitions: Transitions) -> Any:
-    """``log Z`` ``(batch,)`` in nats, by the forward algorithm."""
-    emissions, transitions = _widened(emissions, transitions)
-    alpha, _ = _forward(emissions, mask, transitions)
+    alpha, _ = ops.scan(step, first, _following(emissions, mask))
     return ops.logsumexp(alpha + transitions.end, axis=-1)
 
 
@@ -130,63 +92,13 @@ def log_likelihood(emissions: Any, tags: Any, mask: Any, transitions: Transition
     )
 
 
-def marginals(emissions: Any, mask: Any, transitions: Transitions) -> Any:
-    """``P(y_t = j)`` ``(batch, timesteps, tags)`` by forward-backward; 0 at padding."""
-    emissions, transitions = _widened(emissions, transitions)
-    _, alphas = _forward(emissions, mask, transitions)
-    betas = _backward(emissions, mask, transitions)
-    # Equal to exp(alpha + beta - log Z), but sums to 1 however long the sentence is.
-    probabilities = ops.swapaxes(ops.softmax(alphas + betas, axis=-1), 0, 1)
-    return probabilities * ops.expand_dims(ops.cast(mask, probabilities.dtype), -1)
-
-
-def best_paths(emissions: Any, mask: Any, transitions: Transitions, n: int) -> tuple[Any, Any]:
-    """The ``n`` best tag sequences, best first, and their scores, by the Viterbi algorithm.
-
-    Every tag keeps the ``n`` best partial paths that end in it, so the list is exact (Schwartz &
-    Chow 1990). Where fewer than ``n`` allowed sequences exist, the list is filled with paths
-    whose scores are lower by about ``-FORBIDDEN``.
-
-    Returns:
-        Tag indices, int32 ``(batch, n, timesteps)``, 0 at padding, and scores ``s(y)``
-        ``(batch, n)``.
-    """
-    emissions, transitions = _widened(emissions, transitions)
-    tags = emissions.shape[-1]
-    # The cell tag * n + rank of a step holds the path to ``tag`` that is the rank-th best.
-    cells = ops.arange(tags * n, dtype="int32")
-    between = ops.repeat(ops.transpose(transitions.between), n, axis=1)
-
-    def step(carry: tuple[Any, Any], following: Any) -> tuple[Any, Any]:
-        scores, _ = carry
-        emission, real = _emission(following)
-        best, origins = ops.top_k(ops.expand_dims(scores, 1) + between, n)
-        extended = ops.reshape(best + ops.expand_dims(emission, -1), (-1, tags * n))
-        origins = ops.reshape(ops.cast(origins, "int32"), (-1, tags * n))
-        carry = ops.where(real, extended, scores), ops.where(real, origins, cells)
-        return carry, carry
-
-    def origin(cell: Any, origins: Any) -> tuple[Any, Any]:
-        cell = ops.take_along_axis(origins, cell, axis=1)
-        return cell, cell
-
-    first = ops.repeat(transitions.start + emissions[:, 0], n, axis=1)
-    first += ops.where(cells % n == 0, 0.0, FORBIDDEN)  # a single path leads to a first tag
-    (final, _), (_, origins) = ops.scan(
-        step, (first, ops.zeros_like(first, dtype="int32")), _following(emissions, mask)
-    )
-    scores, last = ops.top_k(final + ops.repeat(transitions.end, n), n)
-    _, path = ops.scan(origin, ops.cast(last, "int32"), origins, reverse=True)
-    return ops.transpose(path // n, (1, 2, 0)) * ops.expand_dims(ops.cast(mask, "int32"), 1), scores
-
-
 @keras.saving.register_keras_serializable("nlp_rnn")
 class CRF(keras.layers.Layer):
     """The weights of a linear-chain CRF and what is computed with them.
 
     ``call`` returns the emissions unchanged: in a functional model the layer marks them, and its
-    weights are saved with the model. Likelihood and decoding are methods, on emissions and mask
-    as this module's functions take them.
+    weights are saved with the model. The likelihood is a method, on emissions and mask as this
+    module's functions take them.
 
     Args:
         tags: how many.
@@ -252,27 +164,6 @@ class CRF(keras.layers.Layer):
     def log_likelihood(self, emissions: Any, tags: Any, mask: Any) -> Any:
         """See :func:`log_likelihood`."""
         return log_likelihood(emissions, tags, mask, self.scores)
-
-    def marginals(self, emissions: Any, mask: Any) -> Any:
-        """See :func:`marginals`."""
-        return marginals(emissions, mask, self.scores)
-
-    def viterbi(self, emissions: Any, mask: Any) -> tuple[Any, Any]:
-        """The best tag sequence, int32 ``(batch, timesteps)``, 0 at padding, and its score."""
-        paths, scores = best_paths(emissions, mask, self.scores, 1)
-        return paths[:, 0], scores[:, 0]
-
-    def n_best(self, emissions: Any, mask: Any, n: int) -> tuple[Any, Any]:
-        """The ``n`` best tag sequences and their ``log P`` in nats, best first.
-
-        See :func:`best_paths`; where fewer are allowed, the rest has ``log P`` near
-        :data:`FORBIDDEN`, or below.
-
-        Returns:
-            Tag indices, int32 ``(batch, n, timesteps)``, 0 at padding, and ``(batch, n)``.
-        """
-        paths, scores = best_paths(emissions, mask, self.scores, n)
-        return paths, scores - ops.expand_dims(self.log_partition(emissions, mask), 1)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"tags": self.tags, "allowed": self.allowed}

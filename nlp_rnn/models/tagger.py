@@ -61,30 +61,3 @@ def tagger(
 def crf_of(network: keras.Model) -> CRF | None:
     """The CRF of a tagger; None where it has a softmax."""
     return next((layer for layer in network.layers if isinstance(layer, CRF)), None)
-
-
-class Decoder(keras.Model):
-    """What a tagger with a CRF says of sentences.
-
-    Args:
-        network: from a tagger's inputs to emissions.
-        crf: its CRF.
-        n: how many tag sequences to find.
-
-    Returns:
-        From the network's inputs: the ``n`` likeliest tag sequences of each sentence, int32
-        ``(batch, n, timesteps)``, their ``log P`` ``(batch, n)``, and each tag's marginal
-        probability ``(batch, timesteps, tags)``.
-    """
-
-    def __init__(self, network: keras.Model, crf: CRF, n: int) -> None:
-        super().__init__(name="decoder")
-        self.network = network
-        self.crf = crf
-        self.n = n
-
-    def call(self, inputs: Any) -> tuple[Any, Any, Any]:
-        emissions = self.network(inputs, training=False)
-        real = real_tokens(inputs[0] if isinstance(inputs, list | tuple) else inputs)
-        paths, log_probabilities = self.crf.n_best(emissions, real, self.n)
-        return paths, log_probabilities, self.crf.marginals(emissions, real)

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import keras
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from nlp_rnn.baselines.counts import majority_class
 from nlp_rnn.evaluation.metrics import classification_metrics
 from nlp_rnn.inference.forward import probabilities
+from nlp_rnn.inference.network import Network
 from nlp_rnn.tasks.examples import EVALUATION_BATCH, ExamplesTask
 from nlp_rnn.tasks.task import ERRORS_SHOWN, Evaluation
-from nlp_rnn.training.objective import Objective
+
+if TYPE_CHECKING:
+    import keras
+
+    from nlp_rnn.training.objective import Objective
 
 
 class Classification(ExamplesTask):
     """Fit and judge a classifier."""
 
     def objective(self, network: keras.Model) -> Objective:
+        from nlp_rnn.training.objective import Objective
+
         return Objective(network)
 
-    def evaluate(self, network: keras.Model) -> Evaluation:
+    def evaluate(self, network: Network) -> Evaluation:
         split, labels = self.dataset.split("test"), self.dataset.labels
         texts = self.encoded("test", range(len(split)), self.max_length)
-        predicted = np.stack(probabilities(network, texts, EVALUATION_BATCH, self.samples))
+        predicted = np.stack(list(probabilities(network, texts, EVALUATION_BATCH)))
         gold = np.array(split.labels)
         best = predicted.argmax(axis=1)
         right = predicted[np.arange(len(gold)), gold]

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from nlp_rnn.baselines.counts import unigram_loss
 from nlp_rnn.config import LanguageModelTrainingParameters
 from nlp_rnn.evaluation.metrics import language_model_metrics
-from nlp_rnn.inference.forward import (
-    LOGITS_AT_ONCE,
-    losses_of_lines,
-    losses_of_windows,
-    zero_states,
-)
-from nlp_rnn.models.language_model import scorer
+from nlp_rnn.inference.forward import LOGITS_AT_ONCE, losses_of_lines, losses_of_windows
+from nlp_rnn.inference.network import Network
 from nlp_rnn.tasks.task import (
     ERRORS_SHOWN,
     EXAMPLES_SHOWN,
@@ -35,8 +30,12 @@ from nlp_rnn.text.streams import (
     whole_lines,
     windows,
 )
-from nlp_rnn.training.fit import Row
-from nlp_rnn.training.objective import Objective, TruncatedBPTT
+
+if TYPE_CHECKING:
+    import keras
+
+    from nlp_rnn.training.fit import Row
+    from nlp_rnn.training.objective import Objective
 
 EVALUATION_WINDOW = 256
 """Most steps scored at once; the state is carried, so it changes speed, not figures."""
@@ -54,6 +53,8 @@ class LanguageModelling(Task):
         return self.training
 
     def objective(self, network: keras.Model) -> Objective:
+        from nlp_rnn.training.objective import TruncatedBPTT
+
         return TruncatedBPTT(network, self._rows("train"), self._streams)
 
     def _rows(self, split: str) -> int:
@@ -84,7 +85,7 @@ class LanguageModelling(Task):
         starts = range(0, EXAMPLES_SHOWN * LONGEST_SHOWN, LONGEST_SHOWN)
         return [[ids[start : start + LONGEST_SHOWN]] for start in starts if start < len(ids)]
 
-    def losses(self, network: keras.Model, split: str, streams: int) -> np.ndarray:
+    def losses(self, network: Network, split: str, streams: int) -> np.ndarray:
         """``-ln P`` of every token of a split read as one text, float64 ``(tokens,)``.
 
         Args:
@@ -101,15 +102,13 @@ class LanguageModelling(Task):
                 row.append(values[weights > 0])
 
         losses_of_windows(
-            scorer(network),
+            network,
             windows(ids, self.dataset.vocabulary.end_index, streams, widths),
-            zero_states(network, streams),
             visit,
-            self.experiment.model.monte_carlo_samples,
         )
         return np.concatenate([values for row in rows for values in row])
 
-    def losses_of_lines(self, network: keras.Model, name: str, streams: int) -> np.ndarray:
+    def losses_of_lines(self, network: Network, name: str, streams: int) -> np.ndarray:
         """``-ln P`` of every line of a split, float64 ``(lines,)``: after the lines before it,
         or from a zero state where the model was trained so."""
         split = self.dataset.split(name)
@@ -117,25 +116,27 @@ class LanguageModelling(Task):
             losses = self.losses(network, name, min(streams, len(split.ids)))
             return np.add.reduceat(losses, split.offsets[:-1])
         return np.array(
-            losses_of_lines(
-                scorer(network),
-                [split.sequence(split.ids, i) for i in range(len(split))],
-                self.dataset.vocabulary.end_index,
-                len(self.dataset.vocabulary),
-                EVALUATION_LINES,
-                self.experiment.model.monte_carlo_samples,
+            list(
+                losses_of_lines(
+                    network,
+                    [split.sequence(split.ids, i) for i in range(len(split))],
+                    self.dataset.vocabulary.end_index,
+                    len(self.dataset.vocabulary),
+                    EVALUATION_LINES,
+                )
             )
         )
 
     def validate(self, objective: Objective) -> Row:
-        losses = self.losses_of_lines(objective.network, "validation", self.training.batch_size)
+        network = self.predicting(objective.network)
+        losses = self.losses_of_lines(network, "validation", self.training.batch_size)
         loss = losses.sum() / len(self.dataset.split("validation").ids)
         return {
             "validation/loss": float(loss),
             "validation/perplexity": float(np.exp(min(loss, 700))),
         }
 
-    def evaluate(self, network: keras.Model) -> Evaluation:
+    def evaluate(self, network: Network) -> Evaluation:
         split = self.dataset.split("test")
         losses = self.losses_of_lines(network, "test", streams=1)
         characters = self.dataset.card["splits"]["test"]["characters"]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,15 +14,19 @@ from nlp_rnn.config import AnyExperiment, TaggerParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.metrics import tagging_metrics
 from nlp_rnn.inference.forward import tag
-from nlp_rnn.models.tagger import crf_of
+from nlp_rnn.inference.network import Network
 from nlp_rnn.tasks.examples import EVALUATION_BATCH, ExamplesTask
 from nlp_rnn.tasks.task import ERRORS_SHOWN, Evaluation
 from nlp_rnn.text.entities import allowed_transitions, is_entity_scheme
 from nlp_rnn.text.prepared import Ints, PreparedDataset, Split
 from nlp_rnn.text.spelling import spell
 from nlp_rnn.text.tokenizers import tokenizer
-from nlp_rnn.training.fit import Row
-from nlp_rnn.training.objective import CRFObjective, Objective
+
+if TYPE_CHECKING:
+    import keras
+
+    from nlp_rnn.training.fit import Row
+    from nlp_rnn.training.objective import Objective
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class _Judged:
         gold: tag indices.
         best: predicted tag indices.
         right: probability of each gold tag.
+        loss: ``-ln P`` of the gold tags in nats a word.
     """
 
     numbers: list[int]
@@ -43,6 +47,7 @@ class _Judged:
     gold: list[Ints]
     best: list[Ints]
     right: list[NDArray[np.float64]]
+    loss: float
 
 
 class Tagging(ExamplesTask):
@@ -69,6 +74,9 @@ class Tagging(ExamplesTask):
         return spell(self.dataset.forms, self.dataset.characters, model.characters.longest)
 
     def objective(self, network: keras.Model) -> Objective:
+        from nlp_rnn.models.tagger import crf_of
+        from nlp_rnn.training.objective import CRFObjective, Objective
+
         crf = crf_of(network)
         if crf is None:
             return Objective(network)
@@ -103,29 +111,30 @@ class Tagging(ExamplesTask):
         entities = is_entity_scheme(self.dataset.labels)
         if not entities and "validation/accuracy" in row:
             return row
-        result = self._judge(objective.network, "validation")
+        result = self._judge(self.predicting(objective.network), "validation")
         metrics = tagging_metrics(result.gold, result.best, self.dataset.labels)
         row["validation/accuracy"] = metrics["accuracy"]
         if entities:
             row["validation/f1"] = metrics["f1"]
         return row
 
-    def _judge(self, network: keras.Model, name: str) -> _Judged:
+    def _judge(self, network: Network, name: str) -> _Judged:
         """Tag the sentences of a split that have words."""
         split = self.dataset.split(name)
         assert split.labels is not None
         numbers = np.flatnonzero(split.lengths).tolist()
         gold = [split.sequence(split.labels, i) for i in numbers]
         sentences = self.encoded(name, numbers, max_length=None)
-        tagged = tag(network, sentences, EVALUATION_BATCH, self.samples)
-        right = [
-            np.maximum(sentence.probabilities[np.arange(len(tags)), tags], 1e-300)
-            for sentence, tags in zip(tagged, gold, strict=True)
-        ]
+        best, right, log_likelihood = [], [], 0.0
+        for sentence, tags in zip(tag(network, sentences, EVALUATION_BATCH), gold, strict=True):
+            best.append(sentence.best)
+            of_gold = sentence.probabilities[np.arange(len(tags)), tags]
+            right.append(np.maximum(of_gold, 1e-300))
+            log_likelihood += sentence.log_likelihood(tags)
         words = [sentence.ids for sentence in sentences]
-        return _Judged(numbers, words, gold, [sentence.best for sentence in tagged], right)
+        return _Judged(numbers, words, gold, best, right, -log_likelihood / sum(map(len, words)))
 
-    def evaluate(self, network: keras.Model) -> Evaluation:
+    def evaluate(self, network: Network) -> Evaluation:
         split, tags = self.dataset.split("test"), self.dataset.labels
         train = self.dataset.split("train")
         result = self._judge(network, "test")
@@ -140,11 +149,8 @@ class Tagging(ExamplesTask):
             tagging_metrics(result.gold, guess, tags, seen)
             for guess in (result.best, *baselines.values())
         )
-        objective = self.objective(network)
-        objective.compile(loss=None)
-        loss = self.figures(objective, "test", max_length=None)["test/loss"]
         return Evaluation(
-            test | {"loss": loss},
+            test | {"loss": result.loss},
             dict(zip(baselines, others, strict=True)),
             self._samples(split, result),
             tags,

@@ -5,18 +5,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from nlp_rnn.config import AnyExperiment, TrainingParameters
-from nlp_rnn.models.network import network
+from nlp_rnn.inference.network import KerasNetwork, Network
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.text.prepared import Ints, PreparedDataset
-from nlp_rnn.training.fit import Row
-from nlp_rnn.training.objective import Objective
+
+if TYPE_CHECKING:
+    import keras
+
+    from nlp_rnn.training.fit import Row
+    from nlp_rnn.training.objective import Objective
 
 EXAMPLES_SHOWN = 8
 """Sequences that a diagnostic looks along."""
@@ -50,7 +53,7 @@ class Evaluation:
 
 
 class Task(ABC):
-    """One experiment on its prepared data.
+    """One experiment on its prepared data. Training it takes Keras, evaluating it need not.
 
     Args:
         experiment: its parameters.
@@ -69,11 +72,17 @@ class Task(ABC):
 
     def network(self, vectors: NDArray[Any]) -> keras.Model:
         """A fresh network that starts from the embeddings ``vectors``."""
+        from nlp_rnn.models.network import network
+
         dataset = self.dataset
         characters = len(dataset.characters) if dataset.kind == "tagged" else 0
         return network(
             self.experiment, len(dataset.vocabulary), dataset.labels, characters, vectors
         )
+
+    def predicting(self, network: keras.Model) -> Network:
+        """A network that may be in training, as predictions use it."""
+        return KerasNetwork(network, self.experiment.model.monte_carlo_samples)
 
     def rng(self, epoch: int) -> np.random.Generator:
         """The generator that shuffles one epoch, whatever came before."""
@@ -96,5 +105,5 @@ class Task(ABC):
         """``validation/loss`` and more, from exact sums."""
 
     @abstractmethod
-    def evaluate(self, network: keras.Model) -> Evaluation:
+    def evaluate(self, network: Network) -> Evaluation:
         """Judge a trained network on the test split, beside its baselines."""

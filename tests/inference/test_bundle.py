@@ -13,9 +13,12 @@ from conftest import write_untrained
 
 from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
-from nlp_rnn.inference.bundle import WEIGHTS, Bundle
+from nlp_rnn.inference import bundle as bundle_module
+from nlp_rnn.inference.bundle import GRAPH, WEIGHTS, Bundle
 from nlp_rnn.inference.forward import softmax
 from nlp_rnn.inference.generation import next_distribution
+from nlp_rnn.inference.network import KerasNetwork
+from nlp_rnn.inference.onnx_network import OnnxNetwork
 from nlp_rnn.inference.predictor import Predictor
 
 TASKS = ("classification", "tagging", "language_modelling")
@@ -34,24 +37,33 @@ def test_a_copied_bundle_predicts_the_same(
     assert here == there
 
 
-def test_saved_weights_are_those_that_were_trained(tmp_path: Path, reviews: list[Example]) -> None:
-    from nlp_rnn.models.network import network
+def test_what_is_saved_predicts_as_what_was_trained(
+    tmp_path: Path, sentences: list[Example], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the graph, and by Keras from the saved weights."""
+    trained: list[Any] = []
+    write = bundle_module.write_bundle
 
-    folder = write_untrained(tmp_path / "b", "classification", "labelled", reviews)
-    bundle = Bundle.open(folder)
-    model = network(bundle.experiment, len(bundle.vocabulary), bundle.labels)
-    restored = bundle.network()
-    shapes = [w.shape for w in model.get_weights()]
-    assert [w.shape for w in restored.get_weights()] == shapes
-    ids = np.array([[2, 3, 4]], np.int32)
-    model.set_weights(restored.get_weights())
-    np.testing.assert_allclose(model.predict_on_batch(ids), restored.predict_on_batch(ids))
+    def remembering(*arguments: Any) -> None:
+        trained.append(arguments[3])
+        write(*arguments)
+
+    monkeypatch.setattr(bundle_module, "write_bundle", remembering)
+    bundle = Bundle.open(write_untrained(tmp_path / "b", "tagging", "tagged", sentences))
+    ids, lengths = np.array([[2, 3, 4], [5, 0, 0]], np.int32), np.array([3, 1], np.int32)
+    expected = np.asarray(trained[0].predict_on_batch(ids))
+    graph = bundle.network()
+    assert isinstance(graph, OnnxNetwork)
+    for network in (graph, KerasNetwork(bundle.keras_model())):
+        found = network.logits(ids, lengths)
+        for row, other, length in zip(found, expected, lengths, strict=True):
+            np.testing.assert_allclose(row[:length], other[:length], atol=1e-5)
 
 
 def test_a_bundle_holds_no_pickle(bundles: dict[str, Path]) -> None:
     for folder in bundles.values():
         suffixes = {file.suffix for file in folder.iterdir()}
-        assert suffixes == {".json", ".h5"}
+        assert suffixes == {".json", ".h5", ".onnx"}
 
 
 def break_json(file: Path, **changes: Any) -> None:
@@ -76,6 +88,10 @@ def break_json(file: Path, **changes: Any) -> None:
         ("labels.json", lambda f: f.write_text('["positive", "negative"] '), ["damaged"]),
         (WEIGHTS, lambda f: f.unlink(), ["no such file"]),
         (WEIGHTS, lambda f: f.write_bytes(f.read_bytes()[:-9]), ["damaged"]),
+        (GRAPH, lambda f: f.unlink(), ["no such file"]),
+        (GRAPH, lambda f: f.write_bytes(f.read_bytes()[:-9]), ["damaged"]),
+        ("bundle.json", lambda f: break_json(f, format=2), ["format 2", "reads format 3"]),
+        ("bundle.json", lambda f: break_json(f, graph={"x": 1}), ["not a model bundle"]),
     ],
 )
 def test_a_broken_piece_is_named(
@@ -97,7 +113,7 @@ def test_weights_that_do_not_fit_are_named(bundles: dict[str, Path], tmp_path: P
     data["experiment"]["model"]["units"] = 9
     (folder / "bundle.json").write_text(json.dumps(data))
     with pytest.raises(UserError, match=r"model\.weights\.h5: does not fit bundle\.json"):
-        Bundle.open(folder).network()
+        Bundle.open(folder).keras_model()
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
@@ -106,8 +122,9 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 
 def test_lines_are_scored_by_the_chain_rule(bundles: dict[str, Path]) -> None:
-    """Against logits step by step, in batches with lines of other lengths."""
+    """Against Keras's logits step by step, in batches with lines of other lengths."""
     predictor = Predictor.load(bundles["language_modelling"])
+    model = predictor.bundle.keras_model()
     vocabulary = predictor.bundle.vocabulary
     lines = ["the cat sleeps", "the dog barks the cat sleeps the dog", ""]
     for line, prediction in zip(lines, predictor.predict(lines), strict=True):
@@ -116,8 +133,8 @@ def test_lines_are_scored_by_the_chain_rule(bundles: dict[str, Path]) -> None:
         token, total = vocabulary.end_index, 0.0
         for target in targets:
             ids = np.array([[token]], np.int32)
-            logits, *states = predictor.network.predict_on_batch([ids, *states])
-            total += float(np.log(softmax(logits[0, -1])[target]))
+            logits, *states = model.predict_on_batch([ids, *states])
+            total += float(np.log(softmax(np.asarray(logits)[0, -1])[target]))
             token = target
         assert prediction["log_probability"] == pytest.approx(total, rel=1e-5)
         assert prediction["tokens"] == len(targets)

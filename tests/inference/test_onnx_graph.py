@@ -13,7 +13,8 @@ from onnxruntime import InferenceSession
 
 from nlp_rnn.config import AnyExperiment, parse
 from nlp_rnn.errors import UserError
-from nlp_rnn.inference.onnx_graph import Unsupported, check, onnx_model, quantized
+from nlp_rnn.inference.onnx_graph import Unsupported, check, onnx_model
+from nlp_rnn.inference.onnx_int8 import quantized
 from nlp_rnn.layers.crf import FORBIDDEN
 from nlp_rnn.models.network import network
 from nlp_rnn.models.tagger import crf_of

@@ -14,8 +14,10 @@ import pytest
 from backends import assert_all_agree
 from keras import ops
 
+from nlp_rnn import linear_chain
 from nlp_rnn.layers import crf as module
-from nlp_rnn.layers.crf import CRF, FORBIDDEN, Transitions
+from nlp_rnn.layers.crf import CRF, FORBIDDEN
+from nlp_rnn.linear_chain import Transitions
 
 LENGTHS = (4, 1, 3, 2)
 ALLOWED = (
@@ -103,48 +105,6 @@ def test_log_likelihood_is_a_sequences_share_of_the_partition(problem: Problem) 
                 assert math.exp(log_p) == 0.0 and math.isfinite(log_p)
 
 
-def test_viterbi_finds_the_best_sequence_and_its_score(problem: Problem) -> None:
-    tags, scores = problem.crf.viterbi(problem.emissions, problem.mask)
-    tags = ops.convert_to_numpy(tags)
-    assert tags.shape == problem.mask.shape and tags.dtype == np.int32
-    assert not tags[~problem.mask].any()
-    for i, length in enumerate(problem.lengths):
-        path, score = next(iter(problem.enumerated(i).items()))
-        assert tuple(tags[i, :length]) == path
-        assert float(scores[i]) == pytest.approx(score, abs=1e-5)
-
-
-@pytest.mark.parametrize("n", [1, 2, 7])
-def test_n_best_lists_the_best_sequences_in_order(problem: Problem, n: int) -> None:
-    tags, log_p = (
-        ops.convert_to_numpy(a) for a in problem.crf.n_best(problem.emissions, problem.mask, n)
-    )
-    assert tags.shape == (len(problem.lengths), n, problem.mask.shape[1])
-    assert not tags.transpose(0, 2, 1)[~problem.mask].any()
-    for i, length in enumerate(problem.lengths):
-        scores = problem.enumerated(i)
-        expected = list(scores)[:n]
-        assert [tuple(path[:length]) for path in tags[i, : len(expected)]] == expected
-        np.testing.assert_allclose(
-            log_p[i, : len(expected)],
-            [scores[path] - log_sum_exp(scores.values()) for path in expected],
-            atol=1e-5,
-        )
-        assert (log_p[i, len(expected) :] < FORBIDDEN / 2).all()  # there are no more
-
-
-def test_marginals_sum_over_the_sequences_through_a_tag(problem: Problem) -> None:
-    found = ops.convert_to_numpy(problem.crf.marginals(problem.emissions, problem.mask))
-    expected = np.zeros_like(problem.emissions)
-    for i in range(len(problem.lengths)):
-        scores = problem.enumerated(i)
-        for path, score in scores.items():
-            p = math.exp(score - log_sum_exp(scores.values()))
-            expected[i, range(len(path)), path] += p
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    np.testing.assert_allclose(found.sum(axis=-1), problem.mask, atol=1e-6)
-
-
 def gradients(
     function: Callable[..., Any], *arrays: np.ndarray
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -201,8 +161,10 @@ def test_the_partitions_gradient_is_the_marginals() -> None:
     (analytic,), _ = gradients(
         lambda e: module.log_partition(e, problem.mask, transitions), emissions
     )
-    marginals = module.marginals(emissions, problem.mask, transitions)
-    np.testing.assert_allclose(analytic, ops.convert_to_numpy(marginals), atol=1e-12)
+    chain = (emissions, np.array(problem.lengths), transitions)
+    marginals = linear_chain.marginals(linear_chain.forward(*chain), linear_chain.backward(*chain))
+    real = problem.mask[..., None]
+    np.testing.assert_allclose(analytic, marginals * real, atol=1e-12)
 
 
 def test_forbidden_gold_tags_leave_gradients_finite() -> None:
@@ -228,11 +190,9 @@ def test_half_precision_emissions_are_summed_in_single_precision() -> None:
     found = ops.convert_to_numpy(module.log_partition(emissions, mask, transitions))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-6)
-    sums = ops.convert_to_numpy(module.marginals(emissions, mask, transitions)).sum(axis=-1)
-    np.testing.assert_allclose(sums, 1.0, atol=1e-6)
 
 
-def test_a_reloaded_model_decodes_the_same(tmp_path: Path) -> None:
+def test_a_reloaded_model_has_the_same_scores(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     features = keras.Input((None, 4))
     logits = CRF(3, ALLOWED, name="crf")(keras.layers.Dense(3)(features))
@@ -241,14 +201,13 @@ def test_a_reloaded_model_decodes_the_same(tmp_path: Path) -> None:
     network.save(tmp_path / "network.keras")
     reloaded = keras.models.load_model(tmp_path / "network.keras")
 
-    x, mask = rng.normal(size=(5, 6, 4)).astype(np.float32), np.ones((5, 6), bool)
+    x = rng.normal(size=(5, 6, 4)).astype(np.float32)
     np.testing.assert_array_equal(  # the layer leaves the emissions as they are
         network(x), network.layers[1](x)
     )
-    first, second = (
-        model.get_layer("crf").n_best(model(x), mask, 3) for model in (network, reloaded)
-    )
-    for a, b in zip(first, second, strict=True):
+    first, second = (model.get_layer("crf").scores for model in (network, reloaded))
+    for a, b, may in zip(first, second, ALLOWED, strict=True):
+        assert (ops.convert_to_numpy(a)[~may] == FORBIDDEN).all()
         np.testing.assert_array_equal(ops.convert_to_numpy(a), ops.convert_to_numpy(b))
 
 
@@ -305,8 +264,12 @@ def test_structure_is_learned_where_words_tell_nothing() -> None:
     noise, tags, weights = batch(256)
     loss = float(tagger.test_on_batch(noise, tags, sample_weight=weights))
     assert math.log(2) - 0.02 < loss < math.log(2) + 0.15
-    decoded, _ = tagger.crf.viterbi(tagger(noise), weights > 0)
-    assert (np.diff(ops.convert_to_numpy(decoded), axis=1) != 0).all()
+    emissions, scores = (
+        keras.tree.map_structure(ops.convert_to_numpy, a)
+        for a in (tagger(noise), tagger.crf.scores)
+    )
+    decoded, _ = linear_chain.viterbi(emissions, np.full(len(noise), 8), scores)
+    assert (np.diff(decoded[:, 0], axis=1) != 0).all()
 
 
 def compiled(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -330,17 +293,12 @@ def computed() -> dict[str, np.ndarray]:
     functions: dict[str, Callable[[Any, Any], Any]] = {
         "log Z": crf.log_partition,
         "log P": lambda e, mask: crf.log_likelihood(e, ops.argmax(e, axis=-1), mask),
-        "marginals": crf.marginals,
-        "viterbi": crf.viterbi,
-        "n-best": lambda e, mask: crf.n_best(e, mask, 2),
     }
     arrays = {}
     for name, function in functions.items():
         for mode, f in (("eager", function), ("compiled", compiled(function))):
-            outputs = f(problem.emissions, problem.mask)
-            outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-            for i, output in enumerate(outputs):
-                arrays[f"{mode} {name} {i}"] = ops.convert_to_numpy(output)
+            output = f(problem.emissions, problem.mask)
+            arrays[f"{mode} {name}"] = ops.convert_to_numpy(output)
     rng = np.random.default_rng(0)
     tagger = Tagger(3, ALLOWED)
     tagger.build((None, None, 5))

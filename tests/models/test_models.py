@@ -11,7 +11,7 @@ import pytest
 from backends import assert_all_agree
 
 from nlp_rnn.config import AnyExperiment, LanguageModelTrainingParameters, parse
-from nlp_rnn.inference.forward import zero_states
+from nlp_rnn.inference.network import KerasNetwork
 from nlp_rnn.models.language_model import scorer
 from nlp_rnn.models.network import network
 from nlp_rnn.training.objective import Objective, TruncatedBPTT
@@ -158,7 +158,7 @@ def test_every_encoder_is_saved_and_read_again(encoder: str, tmp_path: Path) -> 
 def test_every_encoder_carries_its_state(encoder: str) -> None:
     model = build("language_modelling", **ENCODERS[encoder])
     ids = np.random.default_rng(0).integers(1, VOCABULARY, (2, 9)).astype(np.int32)
-    zeros = zero_states(model, 2)
+    zeros = KerasNetwork(model).zero_states(2)
     whole, *final = run(model, [ids, *zeros])
     first, *states = run(model, [ids[:, :4], *zeros])
     second, *after = run(model, [ids[:, 4:], *states])

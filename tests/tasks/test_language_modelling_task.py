@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from conftest import prepared, same_everywhere
 from nlp_rnn import backend
 from nlp_rnn.config import parse
 from nlp_rnn.corpora.example import Example
-from nlp_rnn.inference.bundle import write_bundle
+from nlp_rnn.inference.bundle import Bundle, write_bundle
 from nlp_rnn.inference.forward import losses_of_windows
+from nlp_rnn.inference.network import KerasNetwork
+from nlp_rnn.inference.onnx_network import OnnxNetwork
 from nlp_rnn.inference.predictor import Predictor
 from nlp_rnn.tasks.language_modelling import LanguageModelling
 from nlp_rnn.tasks.registry import task
@@ -50,12 +53,12 @@ def language_modelling(
 def test_lines_are_judged_as_they_were_trained(tmp_path: Path, lines: list[Example]) -> None:
     dataset = prepared(tmp_path / "d", same_everywhere("text", lines))
     alone, network = language_modelling(dataset, {}, streams="lines")
-    losses = alone.losses_of_lines(network, "test", streams=1)
+    losses = alone.losses_of_lines(alone.predicting(network), "test", streams=1)
     write_bundle(tmp_path / "b", "mine", alone.experiment, network, dataset, {"backend": None}, {})
     predictions = Predictor.load(tmp_path / "b").predict(e.text for e in lines)
     np.testing.assert_allclose(losses, [-p["log_probability"] for p in predictions], rtol=1e-5)
     together, network = language_modelling(dataset, {})
-    after_others = together.losses_of_lines(network, "test", streams=1)
+    after_others = together.losses_of_lines(together.predicting(network), "test", streams=1)
     assert after_others[0] == pytest.approx(losses[0], rel=1e-5)
     assert abs(after_others[1] - losses[1]) > 1e-3
 
@@ -65,39 +68,46 @@ def test_streams_change_no_loss_but_at_their_starts(
     tmp_path: Path, lines: list[Example], streams: int
 ) -> None:
     dataset = prepared(tmp_path / "d", same_everywhere("text", lines))
-    work, network = language_modelling(dataset, {"cell": "gru"})
+    work, model = language_modelling(dataset, {"cell": "gru"})
+    network = work.predicting(model)
     losses = work.losses(network, "test", streams)
     assert losses.shape == dataset.split("test").ids.shape
     assert losses.sum() == pytest.approx(work.losses(network, "test", 1).sum(), rel=0.05)
 
 
-class _Scorer:
+class _Counting(KerasNetwork):
     """Says 1/2 and 1/8 by turns, and counts in its state how often it was asked."""
 
     def __init__(self) -> None:
+        self.passes = 2
+        self.widths = [1]
         self.asked: list[float] = []
 
-    def predict_on_batch(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
-        ids, _, state = inputs
-        self.asked.append(float(state[0, 0]))
+    def losses(
+        self, ids: np.ndarray, targets: np.ndarray, states: Sequence[np.ndarray]
+    ) -> tuple[np.ndarray, Sequence[np.ndarray]]:
+        self.asked.append(float(states[0][0, 0]))
         probability = 0.5 if len(self.asked) % 2 else 0.125
-        return [np.full(ids.shape, -math.log(probability)), state + 1]
+        return np.full(ids.shape, -math.log(probability)), [states[0] + 1]
 
 
-def test_monte_carlo_averages_probabilities_with_a_state_for_each_pass(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    scorer = _Scorer()
-    monkeypatch.setattr("nlp_rnn.inference.forward._monte_carlo", lambda network: scorer)
+def test_monte_carlo_averages_probabilities_with_a_state_for_each_pass() -> None:
+    network = _Counting()
     ids = np.ones((1, 3), np.int32)
     batch = Batch(ids, ids, np.ones((1, 3), np.float32))
     found: list[np.ndarray] = []
-    losses_of_windows(
-        scorer,  # type: ignore[arg-type]
-        [batch, batch],
-        [np.zeros((1, 1), np.float32)],
-        lambda _, losses: found.append(losses),
-        samples=2,
-    )
+    losses_of_windows(network, [batch, batch], lambda _, losses: found.append(losses))
     np.testing.assert_allclose(np.exp(-np.concatenate(found)), (0.5 + 0.125) / 2)
-    assert scorer.asked == [0, 0, 1, 1]
+    assert network.asked == [0, 0, 1, 1]
+
+
+def test_an_evaluation_is_the_same_by_keras_and_by_the_graph(
+    tmp_path: Path, lines: list[Example]
+) -> None:
+    dataset = prepared(tmp_path / "d", same_everywhere("text", lines))
+    work, network = language_modelling(dataset, {"tied": True})
+    write_bundle(tmp_path / "b", "mine", work.experiment, network, dataset, {"backend": None}, {})
+    by_graph = Bundle.open(tmp_path / "b").network()
+    assert isinstance(by_graph, OnnxNetwork)
+    found, expected = (work.evaluate(n).test for n in (by_graph, work.predicting(network)))
+    assert found == pytest.approx(expected, rel=1e-5)

@@ -17,9 +17,11 @@ from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference.batch import predict_file
 from nlp_rnn.inference.bundle import Bundle, write_bundle
+from nlp_rnn.inference.onnx_network import OnnxNetwork
 from nlp_rnn.inference.predictor import Predictor
 from nlp_rnn.tasks.registry import task
 from nlp_rnn.tasks.tagging import Tagging
+from nlp_rnn.tasks.task import Evaluation
 from nlp_rnn.text.entities import allowed_transitions
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.training.checkpoint import Checkpoint
@@ -61,6 +63,10 @@ def trained(work: Tagging, folder: Path) -> keras.Model:
     return network
 
 
+def judged(work: Tagging, network: keras.Model) -> Evaluation:
+    return work.evaluate(work.predicting(network))
+
+
 def spelt_sentences(seed: int, count: int) -> list[Example]:
     """Words of random letters, never seen before: those that end in -ing are verbs."""
     rng = np.random.default_rng(seed)
@@ -86,7 +92,7 @@ def test_characters_tag_words_that_training_never_saw(tmp_path: Path, kind: str)
     dataset = prepared(tmp_path / "d", corpus)
     model = {"characters": {"kind": kind, "dimension": 8, "units": 8}}
     accuracy = {
-        name: work.evaluate(trained(work, tmp_path / name)).test["accuracy"]
+        name: judged(work, trained(work, tmp_path / name)).test["accuracy"]
         for name, work in (
             ("with characters", tagging(dataset, model)),
             ("without", tagging(dataset, {})),
@@ -100,7 +106,7 @@ def test_a_bundle_tags_as_the_evaluation_did(tmp_path: Path, sentences: list[Exa
     dataset = prepared(tmp_path / "d", same_everywhere("tagged", sentences), min_count=5)
     work = tagging(dataset, {"output": "crf", "characters": {"kind": "cnn"}}, epochs=2)
     network = trained(work, tmp_path / "c")
-    evaluation = work.evaluate(network)
+    evaluation = judged(work, network)
     write_bundle(tmp_path / "b", "mine", work.experiment, network, dataset, {"backend": None}, {})
     predictions = list(Predictor.load(tmp_path / "b").predict([e.tokens for e in sentences]))
     tags = [tag for prediction in predictions for tag in prediction["tags"]]
@@ -139,9 +145,24 @@ def test_a_crfs_loss_is_the_same_in_validation_and_evaluation(
     objective = compiled(work.objective(network), work.training)
     row = work.validate(objective)
     assert set(row) == {"validation/loss", "validation/accuracy", "validation/f1"}
-    test = work.evaluate(network).test
+    test = judged(work, network).test
     assert test["loss"] == pytest.approx(row["validation/loss"], abs=1e-6)
     assert test["accuracy"] == pytest.approx(row["validation/accuracy"])
+
+
+@pytest.mark.parametrize("output", ["softmax", "crf"])
+def test_an_evaluation_is_the_same_by_keras_and_by_the_graph(
+    tmp_path: Path, sentences: list[Example], output: str
+) -> None:
+    dataset = prepared(tmp_path / "d", same_everywhere("tagged", sentences))
+    work = tagging(dataset, {"output": output}, epochs=2)
+    network = trained(work, tmp_path / "c")
+    write_bundle(tmp_path / "b", "mine", work.experiment, network, dataset, {"backend": None}, {})
+    by_graph = Bundle.open(tmp_path / "b").network()
+    assert isinstance(by_graph, OnnxNetwork)
+    found, expected = work.evaluate(by_graph), judged(work, network)
+    np.testing.assert_array_equal(found.predicted, expected.predicted)
+    assert found.test["loss"] == pytest.approx(expected.test["loss"], rel=1e-5)
 
 
 def test_a_constrained_crf_never_breaks_the_scheme(
@@ -156,7 +177,7 @@ def test_a_constrained_crf_never_breaks_the_scheme(
         network = work.network(np.zeros((len(dataset.vocabulary), 4), np.float32))
         rng = np.random.default_rng(0)
         network.set_weights([rng.normal(0, 2, w.shape) for w in network.get_weights()])
-        best = work._judge(network, "test").best
+        best = work._judge(work.predicting(network), "test").best
         broken[constrained] = sum(
             int(not start[tags[0]]) + int((~between[tags[:-1], tags[1:]]).sum()) for tags in best
         )
@@ -189,7 +210,8 @@ def test_monte_carlo_dropout_averages_passes_that_differ(
         network = work.network(np.ones((len(dataset.vocabulary), 4), np.float32))
         rng = np.random.default_rng(0)
         network.set_weights([rng.normal(0, 1, w.shape) for w in network.get_weights()])
-        passes = [np.concatenate(work._judge(network, "test").right) for _ in range(8)]
+        predicting = work.predicting(network)
+        passes = [np.concatenate(work._judge(predicting, "test").right) for _ in range(8)]
         spread[samples] = np.std(passes, axis=0).mean()
     # the deviation of a mean of 64 is an eighth of one pass's
     assert 0 < spread[64] < 0.25 * spread[1]

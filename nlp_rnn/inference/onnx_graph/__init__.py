@@ -20,28 +20,21 @@ The outputs, all float32, are
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import keras
 import numpy as np
 import onnx
 from keras import ops, tree
 from onnxruntime import InferenceSession
-from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference.onnx_graph.converters import LENGTHS, convert
 from nlp_rnn.inference.onnx_graph.graph import Graph, Unsupported
 
-__all__ = ["Unsupported", "check", "onnx_model", "quantized"]
+__all__ = ["Unsupported", "check", "onnx_model"]
 
 TOLERANCE = 1e-4
 """How far a file's output may be from Keras's, relative to values above 1: rounding alone reaches
 1e-5 in networks of many units, a weight in the wrong place 1e-2."""
-
-READY_TO_QUANTIZE = {"onnx.quant.pre_process": "onnxruntime.quant"}
-"""Says to ONNX Runtime, which else warns, that a graph's shapes are inferred."""
 
 
 def onnx_model(network: keras.Model) -> onnx.ModelProto:
@@ -70,25 +63,11 @@ def onnx_model(network: keras.Model) -> onnx.ModelProto:
     if states:
         prediction = graph.node("LogSoftmax", prediction, axis=-1)
         names = ["log_probabilities", *(f"next_{state.name}" for state in network.inputs[1:])]
+    else:
+        graph.input(LENGTHS, "int32", (None,))  # also where nothing needs it
     for name, value, tensor in zip(names, [prediction, *states], network.outputs, strict=True):
         graph.output(name, value, tensor.shape)
     return graph.model()
-
-
-def quantized(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same with weights of int8 and products of integers, smaller and faster, not equal.
-
-    Activations are scaled by their largest value in a batch, so a prediction depends a little on
-    the other rows. Weights take 7 bits, for sums of 8 overflow on processors without VNNI.
-    """
-    model = onnx.shape_inference.infer_shapes(model)
-    onnx.helper.set_model_props(model, READY_TO_QUANTIZE)
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "model.onnx"
-        quantize_dynamic(
-            model, file, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8
-        )
-        return onnx.load(file)
 
 
 def check(model: onnx.ModelProto, network: keras.Model, seed: int) -> float:

@@ -22,6 +22,7 @@ from nlp_rnn.layers.activity import (
     NormStabilizer,
     TemporalActivationRegularization,
 )
+from nlp_rnn.layers.bidirectional import Bidirectional
 from nlp_rnn.layers.characters import CharacterBiLSTM, CharacterCNN
 from nlp_rnn.layers.crf import CRF
 from nlp_rnn.layers.dropout import EmbeddingDropout
@@ -44,7 +45,7 @@ def _input(graph: Graph, layer: layers.InputLayer) -> str:
 
 
 def _mask(graph: Graph, not_equal: Any, ids: str) -> str:
-    return graph.input(LENGTHS, "int32", (None,))
+    return LENGTHS
 
 
 def _identity(graph: Graph, layer: layers.Layer, values: str, *others: str) -> str:
@@ -96,8 +97,10 @@ def _recurrent(graph: Graph, layer: layers.Layer, sequences: str, *others: str) 
             raise Unsupported(f"merge_mode {layer.merge_mode}")
         directions = [layer.forward_layer, layer.backward_layer]
     if others == (LENGTHS,):
-        return recurrent(graph, directions, sequences, LENGTHS)
-    return recurrent(graph, directions, sequences, initial_states=others)
+        results = recurrent(graph, directions, sequences, LENGTHS)
+    else:
+        results = recurrent(graph, directions, sequences, initial_states=others)
+    return results if layer.return_state else results[:1]
 
 
 def _weight_drop(graph: Graph, layer: WeightDrop, *values: str) -> list[str]:
@@ -210,7 +213,7 @@ CONVERTERS: dict[type, Converter] = {
     layers.Add: _add,
     layers.Concatenate: _concatenate,
     HighwayConnection: _highway,
-    layers.Bidirectional: _recurrent,
+    Bidirectional: _recurrent,
     WeightDrop: _weight_drop,
     LastPooling: _last_pooling,
     MeanPooling: _mean_pooling,

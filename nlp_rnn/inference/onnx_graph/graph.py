@@ -80,7 +80,7 @@ class Graph:
         graph = helper.make_graph(
             nodes[::-1],
             "network",
-            [value for value in self._inputs if value.name in needed],
+            self._inputs,
             self._outputs,
             [values for values in self._arrays if values.name in needed],
         )

@@ -1,0 +1,141 @@
+"""What predictions and evaluations need of a trained network, and how Keras provides it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_rnn.linear_chain import Transitions
+from nlp_rnn.text import batches
+
+if TYPE_CHECKING:
+    import keras
+
+Floats = NDArray[np.floating[Any]]
+Tokens = NDArray[np.int32]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Network(ABC):
+    """A network that computes forward passes over padded batches.
+
+    Attributes:
+        passes: how many a prediction averages, each with other dropout masks; 1 is without.
+        transitions: of a tagger's CRF; None where it has a softmax.
+        widths: of a language model's states.
+    """
+
+    passes: int
+    transitions: Transitions | None
+    widths: Sequence[int]
+
+    @abstractmethod
+    def logits(self, ids: Tokens, lengths: Tokens, characters: Tokens | None = None) -> Floats:
+        """Logits of a classifier ``(batch, labels)`` or a tagger ``(batch, timesteps, tags)``.
+
+        Args:
+            ids: token indices ``(batch, timesteps)``, padded on the right with 0.
+            lengths: tokens of each row ``(batch,)``, 1 or more.
+            characters: the spelling of each token ``(batch, timesteps, characters)``, for
+                networks that read it.
+        """
+
+    @abstractmethod
+    def log_probabilities(
+        self, ids: Tokens, states: Sequence[Floats]
+    ) -> tuple[Floats, Sequence[Floats]]:
+        """A language model's ``ln P`` of each next token ``(batch, timesteps, vocabulary)``.
+
+        Args:
+            states: before ``ids``, each ``(batch, width)``.
+
+        Returns:
+            The log-probabilities, and the states after ``ids``.
+        """
+
+    @abstractmethod
+    def losses(
+        self, ids: Tokens, targets: Tokens, states: Sequence[Floats]
+    ) -> tuple[Floats, Sequence[Floats]]:
+        """As :meth:`log_probabilities`, but ``-ln P`` of ``targets`` only, in their shape."""
+
+    @abstractmethod
+    def map(self, function: Callable[[T], R], batches: Iterable[T]) -> Iterator[R]:
+        """``function`` of each batch, in order; several at once where that is faster."""
+
+    def padded_length(self, length: int) -> int:
+        """What a batch of rows up to ``length`` is padded to."""
+        return length
+
+    def zero_states(self, rows: int) -> list[Floats]:
+        """The states that start a text, each ``(rows, width)``."""
+        return [np.zeros((rows, width), np.float32) for width in self.widths]
+
+
+@lru_cache(maxsize=1)  # so that a network is compiled once for all its predictions
+def _monte_carlo(model: keras.Model) -> keras.Model:
+    from nlp_rnn.models.monte_carlo import MonteCarlo
+
+    return MonteCarlo(model)
+
+
+class KerasNetwork(Network):
+    """A Keras model: one that is being trained, or that has no ONNX graph.
+
+    Args:
+        model: as :func:`nlp_rnn.models.network.network` builds it.
+        samples: passes with dropout to average (Monte-Carlo dropout); 0 is one without.
+    """
+
+    def __init__(self, model: keras.Model, samples: int = 0) -> None:
+        self.passes = samples or 1
+        self.widths = [
+            state.shape[-1] for state in model.inputs if state.name not in ("ids", "characters")
+        ]
+        self._model = model
+        self._drops = samples > 0
+
+    @property
+    def transitions(self) -> Transitions | None:  # type: ignore[override]  # training goes on
+        from keras import ops
+
+        from nlp_rnn.models.tagger import crf_of
+
+        crf = crf_of(self._model)
+        return crf and Transitions(*map(ops.convert_to_numpy, crf.scores))
+
+    def _run(self, model: keras.Model, inputs: Any) -> Any:
+        return (_monte_carlo(model) if self._drops else model).predict_on_batch(inputs)
+
+    def logits(self, ids: Tokens, lengths: Tokens, characters: Tokens | None = None) -> Floats:
+        inputs = ids if characters is None else [ids, characters]
+        return np.asarray(self._run(self._model, inputs))
+
+    def log_probabilities(
+        self, ids: Tokens, states: Sequence[Floats]
+    ) -> tuple[Floats, Sequence[Floats]]:
+        logits, *states = self._run(self._model, [ids, *states])
+        logits = np.asarray(logits, np.float64)
+        return logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True), states
+
+    def losses(
+        self, ids: Tokens, targets: Tokens, states: Sequence[Floats]
+    ) -> tuple[Floats, Sequence[Floats]]:
+        from nlp_rnn.models.language_model import scorer
+
+        losses, *states = self._run(scorer(self._model), [ids, targets, *states])
+        return np.asarray(losses), states
+
+    def map(self, function: Callable[[T], R], batches: Iterable[T]) -> Iterator[R]:
+        return map(function, batches)
+
+    def padded_length(self, length: int) -> int:
+        """One of a few bounds, since some backends compile for each shape."""
+        return batches.padded_length(length)

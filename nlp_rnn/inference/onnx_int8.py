@@ -1,0 +1,28 @@
+"""ONNX graphs with weights of 8 bits. It needs the library ``onnx``, but no Keras."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import onnx
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+READY_TO_QUANTIZE = {"onnx.quant.pre_process": "onnxruntime.quant"}
+"""Says to ONNX Runtime, which else warns, that a graph's shapes are inferred."""
+
+
+def quantized(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same with weights of int8 and products of integers, smaller and faster, not equal.
+
+    Activations are scaled by their largest value in a batch, so a prediction depends a little on
+    the other rows. Weights take 7 bits, for sums of 8 overflow on processors without VNNI.
+    """
+    model = onnx.shape_inference.infer_shapes(model)
+    onnx.helper.set_model_props(model, READY_TO_QUANTIZE)
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "model.onnx"
+        quantize_dynamic(
+            model, file, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8
+        )
+        return onnx.load(file)
