@@ -1,14 +1,11 @@
-"""Baselines that only count: majority class, most frequent tag of a word, unigrams."""
+"""Baselines that only count: majority class, most frequent tag of a word."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_rnn.text.prepared import Ints, Split
-from nlp_rnn.text.vocabulary import PAD_INDEX, Vocabulary
+from nlp_rnn.text.prepared import Split
 
 BLOCK = 1 << 20
 """Tokens counted at a time, so that memory does not grow with the corpus."""
@@ -37,19 +34,3 @@ def most_frequent_tags(split: Split, vocabulary_size: int, tags: int) -> NDArray
     best = counts.argmax(axis=1)
     best[counts.sum(axis=1) == 0] = counts.sum(axis=0).argmax()
     return best
-
-
-def unigram_loss(ids: Ints, vocabulary: Vocabulary) -> float:
-    """The sum of ``-ln P`` of ``ids`` under add-one smoothed unigram counts, nats.
-
-    ``P(w) = (count(w) + 1) / (tokens + types)``; ``<pad>`` is no type.
-    """
-    counts: NDArray[Any] = np.array(vocabulary.counts, np.float64) + 1
-    counts[PAD_INDEX] = 0
-    log_probability = np.log(np.maximum(counts, 1e-300) / counts.sum())
-    return float(
-        sum(
-            -log_probability[ids[start : start + BLOCK]].sum()
-            for start in range(0, len(ids), BLOCK)
-        )
-    )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nlp_rnn.baselines.counts import unigram_loss
 from nlp_rnn.config import LanguageModelTrainingParameters
 from nlp_rnn.evaluation.metrics import language_model_metrics
 from nlp_rnn.inference.forward import LOGITS_AT_ONCE, losses_of_lines, losses_of_windows
@@ -34,8 +33,12 @@ from nlp_rnn.text.streams import (
 if TYPE_CHECKING:
     import keras
 
+    from nlp_rnn.ngrams import NGramCounts
     from nlp_rnn.training.fit import Row
     from nlp_rnn.training.objective import Objective
+
+NGRAM_ORDER = 5
+"""Of the Kneser-Ney baseline: the usual one for text by word."""
 
 EVALUATION_WINDOW = 256
 """Most steps scored at once; the state is carried, so it changes speed, not figures."""
@@ -141,7 +144,6 @@ class LanguageModelling(Task):
         losses = self.losses_of_lines(network, "test", streams=1)
         characters = self.dataset.card["splits"]["test"]["characters"]
         tokens = len(split.ids)
-        unigram = unigram_loss(split.ids, self.dataset.vocabulary)
         by_line = losses / split.lengths
         worst = set(np.argsort(-by_line, kind="stable")[:ERRORS_SHOWN].tolist())
         samples = [
@@ -156,6 +158,27 @@ class LanguageModelling(Task):
         ]
         return Evaluation(
             language_model_metrics(float(losses.sum()), tokens, characters),
-            {"unigram": language_model_metrics(unigram, tokens, characters)},
+            {
+                name: language_model_metrics(loss, tokens, characters)
+                for name, loss in self._ngram_losses().items()
+            },
             sorted(samples, key=lambda sample: -sample["perplexity"]),
         )
+
+    def _ngram_losses(self) -> dict[str, float]:
+        """``-ln P`` of the test split in nats by n-gram models that the training split counts."""
+        from nlp_rnn.ngrams import add_k, count_ngrams, modified_kneser_ney
+
+        vocabulary = self.dataset.vocabulary
+        train, test = (np.asarray(self.dataset.split(name).ids) for name in ("train", "test"))
+
+        def counts(order: int) -> NGramCounts:
+            return count_ngrams(train, order, len(vocabulary), vocabulary.end_index)
+
+        models = {
+            "unigram": add_k(counts(1)),
+            f"kneser_ney_{NGRAM_ORDER}": modified_kneser_ney(counts(NGRAM_ORDER)),
+        }
+        return {
+            name: float(-np.log(model.probabilities(test)).sum()) for name, model in models.items()
+        }
