@@ -45,7 +45,8 @@ def _by_length(
 
     The work begins at once where the network computes in threads.
     """
-    batches = list(by_length(np.array(lengths, np.int64), batch_size))
+    # The longest first, so that no thread begins a long batch when the others have ended.
+    batches = list(by_length(np.array(lengths, np.int64), batch_size))[::-1]
     results = network.map(run, batches)
 
     def ordered() -> Iterator[Any]:
