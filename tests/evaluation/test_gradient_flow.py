@@ -199,7 +199,7 @@ def test_layers_are_found_inside_their_wrappers_with_what_they_receive() -> None
     }
     received = random(VOCABULARY, FEATURES).astype(np.float32)[IDS]
     np.testing.assert_array_equal(layer_inputs(network, "bidirectional_0", IDS), received)
-    hidden, *_ = first(received[None])
+    hidden = first(received[None])
     np.testing.assert_allclose(
         layer_inputs(network, "bidirectional_1", IDS), hidden[0], rtol=1e-6, atol=1e-7
     )

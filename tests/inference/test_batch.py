@@ -733,7 +733,12 @@ def test_interrupted(
             main(arguments)
         assert stopped.value.code == status
     else:
-        assert main(arguments) == status
+        # A process that a shell started in the background ignores Ctrl-C.
+        old = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            assert main(arguments) == status
+        finally:
+            signal.signal(signal.SIGINT, old)
     assert not list((tmp_path / "out").iterdir())
     assert signal.getsignal(signal.SIGTERM) == before
 
