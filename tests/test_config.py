@@ -63,7 +63,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 
 def test_defaults_fill_what_is_not_given() -> None:
     parameters = parse(BASE, FILE)
-    assert parameters.backend == "tensorflow"
+    assert parameters.backend == "auto"
     assert parameters.experiment("sentiment").model.cell.kind == "lstm"
 
 

@@ -29,6 +29,7 @@ class TiedOutput(keras.layers.Layer):
 
     def __init__(self, embedding: layers.Embedding, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.embedding = embedding
 
     def build(self, hidden_shape: tuple[int | None, ...]) -> None:
