@@ -1,85 +1,231 @@
-"""Sampling text from a language model."""
+"""Generating text with a language model: sampling and beam search."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from nlp_rnn.inference.forward import softmax
-from nlp_rnn.inference.network import Floats
+from nlp_rnn.inference.decoding import (
+    Hypothesis,
+    beam_search,
+    nucleus,
+    sample,
+    tempered,
+    top_k,
+)
+from nlp_rnn.inference.forward import LOGITS_AT_ONCE
+from nlp_rnn.inference.network import Floats, Tokens
 from nlp_rnn.inference.predictor import LanguageModelPredictor, language_model
 from nlp_rnn.text.tokenizers import SUBWORD_SPACE
 from nlp_rnn.text.vocabulary import EOS, PAD_INDEX, UNK_INDEX
 
 
-def next_distribution(logits: Floats, temperature: float) -> Floats:
-    """The distribution to sample from, ``(samples, vocabulary)``.
+@dataclass(frozen=True)
+class Sampling:
+    """Draw each token from the distribution of the next one.
 
-    ``softmax(logits / temperature)`` without ``<pad>`` and ``<unk>``, which are no text;
-    temperature 0 puts all probability on the likeliest token.
+    Attributes:
+        temperature: divides the logits; 0 is greedy.
+        top_k: draw from so many likeliest tokens.
+        top_p: draw from the likeliest tokens that have this probability together.
+        samples: texts.
+        seed: of all samples.
     """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    samples: int = 1
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class BeamSearch:
+    """Search for the likeliest text.
+
+    Attributes:
+        width: hypotheses that are kept at each step.
+        n_best: texts to list with their scores; None for the best alone.
+        length_penalty: the exponent ``alpha`` of Wu et al. (2016).
+    """
+
+    width: int
+    n_best: int | None = None
+    length_penalty: float = 0.6
+
+
+def text_only(logits: Floats) -> Floats:
+    """Without ``<pad>`` and ``<unk>``, which are no text: their logits are ``-inf``."""
     logits = logits.astype(np.float64)
     logits[:, [PAD_INDEX, UNK_INDEX]] = -np.inf
-    below_best = logits - logits.max(axis=1, keepdims=True)
-    if temperature == 0:
-        return (below_best == 0).astype(np.float64)
-    with np.errstate(over="ignore"):  # a tiny temperature takes what is below the best to -inf
-        return softmax(below_best / temperature)
+    return logits
 
 
-def sample(
-    predictor: LanguageModelPredictor,
-    prompt: str,
-    length: int,
-    temperature: float,
-    samples: int,
-    seed: int | None,
-) -> Iterator[list[str]]:
-    """Sample token by token, all samples at once.
+def next_distribution(
+    logits: Floats, temperature: float, k: int | None = None, p: float | None = None
+) -> Floats:
+    """The distribution to sample text from, ``(samples, vocabulary)``."""
+    probabilities = tempered(text_only(logits), temperature)
+    if k is not None:
+        probabilities = top_k(probabilities, k)
+    if p is not None:
+        probabilities = nucleus(probabilities, p)
+    return probabilities
+
+
+def piece(token: str, before: str, unit: str) -> str:
+    """What ``token`` adds to the text ``before``, of which only the end matters.
 
     Args:
-        prompt: what every sample continues, after the start of a text.
-        length: tokens to sample.
+        unit: of the tokenizer.
 
-    Yields:
-        For each step, the next token of every sample.
+    >>> piece("dog", "the", "word"), piece("dog", "", "word"), piece("g", "do", "character")
+    (' dog', 'dog', 'g')
     """
-    vocabulary = predictor.bundle.vocabulary
-    rng = np.random.default_rng(seed)
-    start = [vocabulary.end_index, *vocabulary.encode(predictor.bundle.tokenizer.tokens(prompt))]
-    ids: Any = np.tile(np.array(start, np.int32), (samples, 1))
-    states: Any = predictor.network.zero_states(samples)
-    for _ in range(length):
-        found, states = predictor.network.log_probabilities(ids, states)
-        cumulative = next_distribution(found[:, -1], temperature).cumsum(axis=1)
-        drawn = (cumulative < rng.random((samples, 1)) * cumulative[:, -1:]).sum(axis=1)
-        ids = drawn.astype(np.int32)[:, None]
-        yield vocabulary.decode(drawn)
+    if token == EOS:
+        return "\n"
+    starts = not before or before[-1].isspace()
+    if unit == "character":
+        return token
+    if unit == "subword":
+        token = token.replace(SUBWORD_SPACE, " ")
+        return token.lstrip(" ") if starts else token
+    return token if starts else " " + token
+
+
+class PromptedModel:
+    """A language model that has read a prompt, from the start of a text.
+
+    Args:
+        predictor: the model.
+        prompt: what every text continues; its lines end as those of the training text do.
+    """
+
+    def __init__(self, predictor: LanguageModelPredictor, prompt: str) -> None:
+        self._network = predictor.network
+        self._vocabulary = predictor.bundle.vocabulary
+        self._unit = predictor.bundle.tokenizer.parameters.unit
+        self._prompt = prompt
+        end, tokens = self._vocabulary.end_index, predictor.bundle.tokenizer.tokens
+        ids = [
+            i for line in prompt.split("\n") for i in (end, *self._vocabulary.encode(tokens(line)))
+        ]
+        self._token, self._states = ids[-1], self._read(np.array([ids[:-1]], np.int32))
+
+    def _read(self, ids: Tokens) -> Sequence[Floats]:
+        """The states after ``ids (1, timesteps)``, read in pieces so that memory is bounded."""
+        states: Sequence[Floats] = self._network.zero_states(1)
+        window = max(1, LOGITS_AT_ONCE // len(self._vocabulary))
+        for start in range(0, ids.shape[1], window):
+            _, states = self._network.log_probabilities(ids[:, start : start + window], states)
+        return states
+
+    def _step(self, tokens: Tokens, states: Sequence[Floats]) -> tuple[Floats, Sequence[Floats]]:
+        found, states = self._network.log_probabilities(tokens[:, None], states)
+        return found[:, -1], states
+
+    def _text_step(
+        self, tokens: Tokens, states: Sequence[Floats]
+    ) -> tuple[Floats, Sequence[Floats]]:
+        found, states = self._step(tokens, states)
+        return text_only(found), states
+
+    def _end(self, stop_at_end: bool) -> int | None:
+        return self._vocabulary.end_index if stop_at_end else None
+
+    def sample(
+        self, length: int, sampling: Sampling, stop_at_end: bool = False
+    ) -> Iterator[list[str]]:
+        """What each token adds to every sample; nothing where it has ended."""
+        end = self._end(stop_at_end)
+        steps = sample(
+            self._step,
+            self._token,
+            self._states,
+            partial(
+                next_distribution,
+                temperature=sampling.temperature,
+                k=sampling.top_k,
+                p=sampling.top_p,
+            ),
+            np.random.default_rng(sampling.seed).spawn(sampling.samples),
+            length,
+            end,
+        )
+        pieces = [self._prompt] * sampling.samples
+        for tokens in steps:
+            # An empty piece follows a space or nothing at all, so the next one starts alike.
+            pieces = [
+                self._piece(token, before, end)
+                for token, before in zip(tokens.tolist(), pieces, strict=True)
+            ]
+            yield pieces
+
+    def search(
+        self, length: int, beam: BeamSearch, stop_at_end: bool = False
+    ) -> list[tuple[str, Hypothesis]]:
+        """The best texts, prompt included, the best first."""
+        end = self._end(stop_at_end)
+        hypotheses = beam_search(
+            self._text_step,
+            self._token,
+            self._states,
+            beam.width,
+            length,
+            end,
+            beam.length_penalty,
+            beam.n_best or 1,
+        )
+        return [(self._text(hypothesis.tokens, end), hypothesis) for hypothesis in hypotheses]
+
+    def _piece(self, token: int, before: str, end: int | None) -> str:
+        return "" if token == end else piece(self._vocabulary.types[token], before, self._unit)
+
+    def _text(self, tokens: Sequence[int], end: int | None) -> str:
+        text = self._prompt
+        for token in tokens:
+            text += self._piece(token, text, end)
+        return text
 
 
 def generate(
     folder: Path,
     prompt: str,
     length: int,
-    temperature: float,
-    samples: int,
-    seed: int | None,
+    decoding: Sampling | BeamSearch,
+    stop_at_end: bool = False,
 ) -> None:
-    """Print samples from the bundle in ``folder``; a single one streams token by token."""
-    predictor = language_model(folder)
-    unit = predictor.bundle.tokenizer.parameters.unit
-    space = " " if unit in ("word", "whitespace") else ""
-    texts = [prompt] * samples
-    for tokens in sample(predictor, prompt, length, temperature, samples, seed):
-        for i, token in enumerate(tokens):
-            before = "" if not texts[i] or texts[i].endswith("\n") else space
-            piece = "\n" if token == EOS else before + token.replace(SUBWORD_SPACE, " ")
-            if samples == 1:
-                sys.stdout.write(prompt + piece if texts[i] == prompt else piece)
-                sys.stdout.flush()
-            texts[i] += piece
-    print("" if samples == 1 else "\n\n".join(texts))
+    """Print texts of the language model in ``folder``; a single sample streams token by token.
+
+    Args:
+        prompt: what every text continues.
+        length: most tokens to generate.
+        decoding: how to choose them. An n-best list is printed as JSON lines.
+        stop_at_end: end a text where a line ends.
+
+    Raises:
+        UserError: the bundle is missing or broken, or no language model.
+    """
+    model = PromptedModel(language_model(folder), prompt)
+    if isinstance(decoding, BeamSearch):
+        for text, hypothesis in model.search(length, decoding, stop_at_end):
+            record = {
+                "text": text,
+                "log_probability": hypothesis.log_probability,
+                "score": hypothesis.score,
+            }
+            print(text if decoding.n_best is None else json.dumps(record, ensure_ascii=False))
+        return
+    steps = model.sample(length, decoding, stop_at_end)
+    if decoding.samples > 1:
+        print("\n\n".join(prompt + "".join(pieces) for pieces in zip(*steps, strict=True)))
+        return
+    print(prompt, end="", flush=True)
+    for (added,) in steps:
+        print(added, end="", flush=True)
+    print()

@@ -1,0 +1,226 @@
+"""Decoding: which tokens to choose, given the probability of each next one.
+
+Distributions are float64 ``(rows, vocabulary)``, a text in each row. Where filters are combined,
+temperature comes first, then top-k, then the nucleus.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_rnn.inference.forward import softmax
+from nlp_rnn.inference.network import Floats, Tokens
+
+Step = Callable[[Tokens, Sequence[Floats]], tuple[Floats, Sequence[Floats]]]
+"""Tokens ``(rows,)`` and the states before them, each ``(rows, width)``, to ``ln P`` of each next
+token ``(rows, vocabulary)`` and the states after them. What may not follow has ``-inf``."""
+
+
+def tempered(logits: Floats, temperature: float) -> Floats:
+    """``softmax(logits / temperature)``; at 0, its limit, all probability on the likeliest token.
+
+    Of equally likely ones, the limit here is the first.
+    """
+    below_best = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    if temperature == 0:
+        greedy = np.zeros_like(below_best)
+        np.put_along_axis(greedy, logits.argmax(axis=-1)[..., None], 1.0, axis=-1)
+        return greedy
+    with np.errstate(over="ignore"):  # a tiny temperature takes what is below the best to -inf
+        return softmax(below_best / temperature)
+
+
+def top_k(probabilities: Floats, k: int) -> Floats:
+    """The ``k`` likeliest tokens, their probabilities scaled to sum to 1 (Fan et al. 2018).
+
+    Where several are equally likely, as many of them as make ``k``; all tokens where there are
+    fewer.
+
+    Raises:
+        ValueError: ``k`` is below 1.
+
+    >>> top_k(np.array([0.25, 0.5, 0.125, 0.125]), 2)
+    array([0.33333333, 0.66666667, 0.        , 0.        ])
+    """
+    if k < 1:
+        raise ValueError(f"expected k of 1 or more, found {k}")
+    k = min(k, probabilities.shape[-1])
+    likeliest = np.argpartition(probabilities, -k, axis=-1)[..., -k:]
+    return _only(probabilities, likeliest, np.take_along_axis(probabilities, likeliest, axis=-1))
+
+
+def nucleus(probabilities: Floats, p: float) -> Floats:
+    """The smallest set of likeliest tokens that has probability ``p`` or more, scaled to sum to 1.
+
+    Top-p (Holtzman et al. 2020, equations 2 and 3).
+
+    Raises:
+        ValueError: ``p`` is not above 0 and at most 1.
+
+    >>> nucleus(np.array([0.25, 0.5, 0.125, 0.125]), 0.7)
+    array([0.33333333, 0.66666667, 0.        , 0.        ])
+    """
+    if not 0 < p <= 1:
+        raise ValueError(f"expected p above 0 and at most 1, found {p}")
+    order = np.argsort(-probabilities, axis=-1, kind="stable")
+    ranked = np.take_along_axis(probabilities, order, axis=-1)
+    likelier = np.roll(ranked.cumsum(axis=-1), 1, axis=-1)
+    likelier[..., 0] = 0
+    return _only(probabilities, order, np.where(likelier < p, ranked, 0))
+
+
+def _only(probabilities: Floats, tokens: NDArray[np.intp], kept: Floats) -> Floats:
+    """The distribution in proportion to ``kept`` at ``tokens``, 0 elsewhere."""
+    distribution = np.zeros_like(probabilities)
+    np.put_along_axis(distribution, tokens, kept / kept.sum(axis=-1, keepdims=True), axis=-1)
+    return distribution
+
+
+def draw(probabilities: Floats, uniform: Floats) -> Tokens:
+    """One token of each row, by the inverse of its cumulative distribution.
+
+    Args:
+        uniform: ``(rows,)``, each at least 0 and below 1.
+    """
+    cumulative = probabilities.cumsum(axis=-1)
+    below = cumulative <= uniform[:, None] * cumulative[:, -1:]  # so what has none is never drawn
+    return below.sum(axis=-1, dtype=np.int32)
+
+
+def sample(
+    step: Step,
+    token: int,
+    states: Sequence[Floats],
+    distribution: Callable[[Floats], Floats],
+    generators: Sequence[np.random.Generator],
+    length: int,
+    end: int | None = None,
+) -> Iterator[Tokens]:
+    """Sample token by token, all samples at once.
+
+    Args:
+        token: what every sample continues.
+        states: before ``token``, each ``(1, width)``.
+        distribution: what to sample from, given ``ln P``.
+        generators: one for each sample, so that none depends on how many there are.
+        length: most tokens to sample.
+        end: the token that ends a sample; None where nothing does.
+
+    Yields:
+        The next token of every sample, ``end`` where it has ended, until all have.
+    """
+    rows = len(generators)
+    tokens, states = _repeated(token, states, rows)
+    ended = np.zeros(rows, bool)
+    for _ in range(length):
+        found, states = step(tokens, states)
+        drawn = draw(distribution(found), np.array([one.random() for one in generators]))
+        tokens = np.where(ended, tokens, drawn)
+        yield tokens
+        ended = tokens == end
+        if ended.all():
+            return
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A text that beam search found.
+
+    Attributes:
+        tokens: with the end, where it was reached.
+        log_probability: ``ln P`` of the tokens.
+        score: ``log_probability`` over the length penalty.
+    """
+
+    tokens: tuple[int, ...]
+    log_probability: float
+    score: float
+
+
+def length_penalty(length: int, alpha: float) -> float:
+    """``((5 + length) / 6) ** alpha`` (Wu et al. 2016, equation 14).
+
+    Log-probabilities add up, so the longer of two texts mostly has the lower; divided by this they
+    compare. 0 leaves them alone, 1 is nearly the mean of the tokens.
+    """
+    return ((5 + length) / 6) ** alpha
+
+
+def beam_search(
+    step: Step,
+    token: int,
+    states: Sequence[Floats],
+    width: int,
+    length: int,
+    end: int | None = None,
+    alpha: float = 0.0,
+    n: int = 1,
+) -> list[Hypothesis]:
+    """The ``n`` texts of the highest score that a beam finds.
+
+    Of all one-token continuations of the hypotheses in the beam, those that end and are among the
+    ``width`` likeliest are complete, and the ``width`` likeliest that do not end are the next beam.
+    The search is over when no continuation of these can be among the ``n`` best. With a beam of
+    all prefixes the list is exact; a beam of 1 with ``alpha`` 0 is greedy.
+
+    Args:
+        token: what every text continues.
+        states: before ``token``, each ``(1, width of the state)``.
+        width: of the beam, 1 or more.
+        length: most tokens of a text; one that has so many is complete without ``end``.
+        end: the token that ends a text, counted as a token of it; None where nothing does.
+        alpha: of :func:`length_penalty`, 0 or more.
+        n: texts to return, 1 or more.
+
+    Returns:
+        The best first; fewer than ``n`` where the beam completes fewer.
+    """
+    tokens, states = _repeated(token, states, width)
+    paths = np.empty((width, 0), np.int32)
+    log_p = np.full(width, -np.inf)
+    log_p[0] = 0  # the other rows hold no hypothesis yet
+    best: list[Hypothesis] = []
+    for steps in range(1, length + 1):
+        found, states = step(tokens, states)
+        continued = log_p[:, None] + found
+        # Each row ends once, so among twice the width at least the width does not end.
+        places = _largest(continued.ravel(), 2 * width)
+        rows, chosen = np.divmod(places.astype(np.int32), np.int32(continued.shape[1]))
+        log_p = continued.ravel()[places]
+        paths = np.concatenate([paths[rows], chosen[:, None]], axis=1)
+
+        ends = chosen == end
+        complete = np.flatnonzero((ends | (steps == length))[:width] & np.isfinite(log_p[:width]))
+        penalty = length_penalty(steps, alpha)
+        best += [
+            Hypothesis(tuple(paths[i].tolist()), float(log_p[i]), float(log_p[i]) / penalty)
+            for i in complete
+        ]
+        best = heapq.nlargest(n, best, key=lambda hypothesis: hypothesis.score)
+
+        beam = np.flatnonzero(~ends)[:width]
+        tokens, paths, log_p = chosen[beam], paths[beam], log_p[beam]
+        states = [np.asarray(state)[rows[beam]] for state in states]
+        # Continuations only lose probability, and the longest has the greatest penalty.
+        attainable = log_p.max(initial=-np.inf) / length_penalty(length, alpha)
+        if attainable == -np.inf or (len(best) == n and best[-1].score >= attainable):
+            break
+    return best
+
+
+def _largest(values: Floats, n: int) -> NDArray[np.intp]:
+    """Where the ``n`` largest values stand, the largest first."""
+    n = min(n, len(values))
+    places = np.argpartition(values, -n)[-n:]
+    return places[np.argsort(-values[places], kind="stable")]
+
+
+def _repeated(token: int, states: Sequence[Floats], rows: int) -> tuple[Tokens, Sequence[Floats]]:
+    """One text as ``rows`` equal ones."""
+    tokens = np.full(rows, token, np.int32)
+    return tokens, [np.repeat(state, rows, axis=0) for state in states]
