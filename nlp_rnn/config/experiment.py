@@ -25,12 +25,16 @@ class LearnedEmbeddings(Section):
     """Drawn uniformly from [-scale, scale]."""
 
 
+LookupStep = Literal["lowercase", "digits_zeroed"]
+"""What is tried when a word has no vector as it is."""
+
+
 class PretrainedEmbeddings(Section):
-    """Vectors read from a GloVe text file, one word and its numbers a line."""
+    """Vectors read from a file: GloVe, word2vec (text or binary) or fastText ``.vec``."""
 
     kind: Literal["pretrained"]
     file: str
-    """A GloVe file, or ``archive.zip!member.txt``, relative to ``NLP_RNN_DATA``."""
+    """The file, plain or ``.gz``, or ``archive.zip!member``, relative to ``NLP_RNN_DATA``."""
     dimension: int = Field(gt=0)
     trainable: bool = True
     """``false`` freezes the vectors, ``true`` fine-tunes them."""
@@ -38,6 +42,11 @@ class PretrainedEmbeddings(Section):
     """Where to download the archive from when it is not there."""
     sha256: str | None = None
     """What the download must hash to."""
+    lookup: tuple[LookupStep, ...] = ("lowercase",)
+    """What is tried, in order, for a word that the file does not have as it is."""
+    unknown: Literal["drawn", "mean"] = "drawn"
+    """Vectors of words that are not found: drawn to the file's mean and spread, or the mean of
+    those found."""
 
 
 AnyEmbeddings = LearnedEmbeddings | PretrainedEmbeddings

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_rnn.config import LearnedEmbeddings, PretrainedEmbeddings
+from nlp_rnn.config import LearnedEmbeddings, LookupStep, PretrainedEmbeddings
 from nlp_rnn.corpora import data_folder
 from nlp_rnn.corpora.download import ensure
-from nlp_rnn.embeddings.glove import open_vectors, read_vectors
+from nlp_rnn.embeddings.lookup import forms
+from nlp_rnn.embeddings.reading import load_vectors
+from nlp_rnn.embeddings.vectors import WordVectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import sha256, whole_folder, write_json
 from nlp_rnn.text.vocabulary import PAD_INDEX, Vocabulary
@@ -31,47 +34,83 @@ def learned(
 
 
 def pretrained(
-    parameters: PretrainedEmbeddings, vocabulary: Vocabulary, seed: int, folder: Path
+    parameters: PretrainedEmbeddings,
+    vocabulary: Vocabulary,
+    seed: int,
+    folder: Path,
 ) -> tuple[Matrix, dict[str, Any]]:
-    """Vectors from a GloVe file; missing words are drawn to its mean and spread.
+    """Vectors from a file of them, ``(types, dimension)``, and their coverage of the vocabulary.
 
-    A word is looked up as it is, then in lower case. Coverage counts types that are words, and
-    tokens of the training split.
+    Args:
+        parameters: the file, how words are looked up in it, what becomes of those not found.
+        vocabulary: of the training split.
+        seed: of what is drawn.
+        folder: that the file is relative to.
 
     Raises:
-        UserError: see :func:`~nlp_rnn.embeddings.glove.read_vectors`; no word is found.
+        UserError: see :func:`~nlp_rnn.embeddings.reading.load_vectors`; no word is found.
     """
+    lookup = parameters.lookup
     archive = folder / parameters.file.partition("!")[0]
     ensure(archive, parameters.url, parameters.sha256, "embeddings.file")
-    wanted = set(vocabulary.types) | {word.lower() for word in vocabulary.types}
-    with open_vectors(parameters.file, folder) as lines:
-        vectors = read_vectors(lines, wanted, parameters.dimension, str(folder / parameters.file))
-    rng = np.random.default_rng(seed)
-    size = (len(vocabulary), parameters.dimension)
-    matrix = rng.normal(vectors.mean, vectors.deviation, size).astype(np.float32)
-    matrix[PAD_INDEX] = 0
-    types = tokens = 0
-    for i, word in enumerate(vocabulary.types):
-        vector = vectors.found.get(word, vectors.found.get(word.lower()))
-        if vector is not None and i != PAD_INDEX:
-            matrix[i] = vector
-            types += 1
-            tokens += vocabulary.counts[i]
+    wanted = {form for word in vocabulary.types for _, form in forms(word, lookup)}
+    file = load_vectors(parameters.file, folder, wanted, parameters.dimension)
+    vectors = WordVectors(file.vectors.words, file.vectors.matrix, lookup)
+    found = [vectors.find(word) for word in vocabulary.types]
+    found[PAD_INDEX] = None
+    types = [i for i, hit in enumerate(found) if hit]
     if not types:
         raise UserError(
             f"{folder / parameters.file}: has a vector for no word of the data; is it of another "
             "language, or are its words written another way?"
         )
+    known = vectors.matrix[[hit[0] for hit in found if hit]]
+    if parameters.unknown == "mean":
+        matrix = np.tile(known.mean(axis=0), (len(vocabulary), 1))
+    else:
+        rng = np.random.default_rng(seed)
+        size = (len(vocabulary), parameters.dimension)
+        matrix = rng.normal(file.mean, file.deviation, size).astype(np.float32)
+    matrix[PAD_INDEX] = 0
+    matrix[types] = known
     return matrix, {
         "kind": "pretrained",
         "file": parameters.file,
         "file_sha256": sha256(archive),
-        "words_in_file": vectors.words,
+        "words_in_file": file.words,
+        "duplicates": file.duplicates,
         "types": len(vocabulary),
-        "types_found": types,
-        "type_coverage": types / vocabulary.words,
-        "token_coverage": tokens / max(sum(vocabulary.counts), 1),
+        **coverage([hit and hit[1] for hit in found], vocabulary, lookup),
     }
+
+
+def coverage(
+    steps: Sequence[str | None], vocabulary: Vocabulary, lookup: Sequence[LookupStep]
+) -> dict[str, Any]:
+    """How much of the vocabulary has a vector, in the end and after each step of the lookup.
+
+    Args:
+        steps: the step that found each type; None where none did.
+        vocabulary: coverage counts its types that are words, and tokens of the training split.
+        lookup: the steps after ``as_is``.
+    """
+    special = len(vocabulary) - vocabulary.words
+    after = []
+    types = tokens = 0
+    for step in ("as_is", *lookup):
+        rows = [i for i, by in enumerate(steps) if by == step and i >= special]
+        types += len(rows)
+        tokens += sum(vocabulary.counts[i] for i in rows)
+        after.append(
+            {
+                "step": step,
+                "types_found": types,
+                "type_coverage": types / max(vocabulary.words, 1),
+                "token_coverage": tokens / max(sum(vocabulary.counts), 1),
+            }
+        )
+    total = {name: value for name, value in after[-1].items() if name != "step"}
+    return total | {"lookup": after}
 
 
 def write_initial(
@@ -87,11 +126,11 @@ def write_initial(
         data_sha256: of the prepared data whose vocabulary it is.
     """
     if isinstance(parameters, LearnedEmbeddings):
-        matrix, coverage = learned(parameters, vocabulary, seed)
+        matrix, card = learned(parameters, vocabulary, seed)
     else:
-        matrix, coverage = pretrained(parameters, vocabulary, seed, data_folder())
+        matrix, card = pretrained(parameters, vocabulary, seed, data_folder())
     with whole_folder(target) as folder:
         np.save(folder / "vectors.npy", matrix, allow_pickle=False)
-        coverage |= {"dimension": parameters.dimension, "data_sha256": data_sha256}
-        write_json(folder / "coverage.json", coverage)
-    return coverage
+        card |= {"dimension": parameters.dimension, "data_sha256": data_sha256}
+        write_json(folder / "coverage.json", card)
+    return card
