@@ -107,9 +107,9 @@ class GRUParameters(Section):
 AnyCell = SimpleRNNParameters | LSTMParameters | PhasedLSTMParameters | GRUParameters
 
 
-def _by_name(cell: Any) -> Any:
+def _by_name(value: Any) -> Any:
     """``cell: gru`` is short for ``cell: {kind: gru}``."""
-    return {"kind": cell} if isinstance(cell, str) else cell
+    return {"kind": value} if isinstance(value, str) else value
 
 
 Cell = Annotated[
@@ -118,6 +118,29 @@ Cell = Annotated[
 ]
 
 # --- the encoder ----------------------------------------------------------------------
+
+
+class NetworkParameters(Section):
+    """What recurrent and feed-forward networks share: dropout."""
+
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """On non-recurrent connections: input, between layers, output (Zaremba et al. 2014)."""
+    embedding_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Of word types: all occurrences in a batch go together (Gal & Ghahramani 2016)."""
+    monte_carlo_samples: int = Field(default=0, ge=0)
+    """Forward passes with dropout that a prediction averages (Gal & Ghahramani 2016); 0 is one
+    pass without dropout."""
+
+    @property
+    def dropout_rates(self) -> tuple[float, ...]:
+        """Of all that is drawn anew in each pass with dropout."""
+        return (self.dropout, self.embedding_dropout)
+
+    @model_validator(mode="after")
+    def _samples_differ(self) -> NetworkParameters:
+        if self.monte_carlo_samples and not any(self.dropout_rates):
+            raise impossible("monte_carlo_samples averages over dropout, so it needs some")
+        return self
 
 
 class ZoneoutParameters(Section):
@@ -129,7 +152,7 @@ class ZoneoutParameters(Section):
     """Of the LSTM's ``c``."""
 
 
-class EncoderParameters(Section):
+class EncoderParameters(NetworkParameters):
     """The recurrent encoder under every head."""
 
     cell: Cell = LSTMParameters(kind="lstm")
@@ -141,14 +164,10 @@ class EncoderParameters(Section):
     connection: Literal["plain", "residual", "highway"] = "plain"
     """How a layer after the first passes its own input on beside its output (He et al. 2016;
     Srivastava et al. 2015)."""
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    """On non-recurrent connections: input, between layers, output (Zaremba et al. 2014)."""
     variational: bool = False
     """``dropout`` draws one mask a sequence instead of one a step (Gal & Ghahramani 2016)."""
     recurrent_dropout: float = Field(default=0.0, ge=0, lt=1)
     """On ``h_{t-1}``, one mask a sequence (Gal & Ghahramani 2016)."""
-    embedding_dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Of word types: all occurrences in a batch go together (Gal & Ghahramani 2016)."""
     weight_drop: float = Field(default=0.0, ge=0, lt=1)
     """On the recurrent kernels (DropConnect; Merity et al. 2017)."""
     zoneout: ZoneoutParameters = ZoneoutParameters()
@@ -158,9 +177,6 @@ class EncoderParameters(Section):
     """Weight of TAR, the mean square of their differences in time (Merity et al. 2017)."""
     norm_stabilizer: float = Field(default=0.0, ge=0)
     """Weight of the penalty on changes of their norm (Krueger & Memisevic 2016)."""
-    monte_carlo_samples: int = Field(default=0, ge=0)
-    """Forward passes with dropout that a prediction averages (Gal & Ghahramani 2016); 0 is one
-    pass without dropout."""
 
     @property
     def width(self) -> int:
@@ -199,21 +215,13 @@ class EncoderParameters(Section):
 
     @property
     def dropout_rates(self) -> tuple[float, ...]:
-        """Of all that is drawn anew in each pass with dropout."""
         return (
-            self.dropout,
+            *super().dropout_rates,
             self.recurrent_dropout,
-            self.embedding_dropout,
             self.weight_drop,
             self.zoneout.hidden,
             self.zoneout.cell,
         )
-
-    @model_validator(mode="after")
-    def _samples_differ(self) -> EncoderParameters:
-        if self.monte_carlo_samples and not any(self.dropout_rates):
-            raise impossible("monte_carlo_samples averages over dropout, so it needs some")
-        return self
 
 
 # --- heads ----------------------------------------------------------------------------
@@ -283,8 +291,128 @@ class TaggerParameters(EncoderParameters):
         return self
 
 
+class SoftmaxParameters(Section):
+    """The full softmax."""
+
+    kind: Literal["softmax"]
+
+
+class AdaptiveSoftmaxParameters(Section):
+    """Rare types in clusters, each with a softmax of its own (Grave et al. 2017)."""
+
+    kind: Literal["adaptive_softmax"]
+    cutoffs: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)
+    """The first type of each cluster, by rank of frequency, rising."""
+    divisor: int = Field(default=4, gt=0)
+    """Cluster ``c`` sees the encoder's output projected to its ``1 / divisor^c``."""
+
+    @model_validator(mode="after")
+    def _cutoffs_rise(self) -> AdaptiveSoftmaxParameters:
+        if self.cutoffs != sorted(set(self.cutoffs)):
+            raise impossible("cutoffs must rise")
+        return self
+
+
+class SampledSoftmaxParameters(Section):
+    """In training a sum over sampled types instead of all (Jean et al. 2015)."""
+
+    kind: Literal["sampled_softmax"]
+    samples: int = Field(default=1000, gt=0)
+    """Types drawn for each batch."""
+
+
+class HierarchicalSoftmaxParameters(Section):
+    """The way to each type through a Huffman tree (Morin & Bengio 2005)."""
+
+    kind: Literal["hierarchical_softmax"]
+
+
+AnyOutput = (
+    SoftmaxParameters
+    | AdaptiveSoftmaxParameters
+    | SampledSoftmaxParameters
+    | HierarchicalSoftmaxParameters
+)
+Output = Annotated[
+    Annotated[AnyOutput, Field(discriminator="kind")],
+    BeforeValidator(_by_name),
+]
+
+
 class LanguageModelParameters(EncoderParameters):
-    """One-directional encoder, softmax over the vocabulary at every token."""
+    """One-directional encoder, a distribution over the vocabulary at every token."""
 
     tied: bool = False
     """Share output weights with the embeddings (Press & Wolf 2017)."""
+    output: Output = SoftmaxParameters(kind="softmax")
+    """``softmax``, ``adaptive_softmax``, ``sampled_softmax`` or ``hierarchical_softmax``, or a
+    mapping with its ``kind`` and options."""
+
+    @model_validator(mode="after")
+    def _output_can_be_tied(self) -> LanguageModelParameters:
+        if self.tied and self.output.kind == "hierarchical_softmax":
+            raise impossible(
+                "tied does not go with output: hierarchical_softmax, whose weights are of the "
+                "nodes of a tree"
+            )
+        if (
+            self.tied
+            and isinstance(self.output, AdaptiveSoftmaxParameters)
+            and self.output.divisor != 1
+        ):
+            raise impossible("tied needs output.divisor: 1, so that weights have one width")
+        return self
+
+
+# --- the feed-forward language model ----------------------------------------------------
+
+
+class AverageParameters(Section):
+    """The mean of the context's vectors."""
+
+    kind: Literal["average"]
+
+
+class ConcatenationParameters(Section):
+    """The context's vectors side by side (Bengio et al. 2003)."""
+
+    kind: Literal["concatenation"]
+
+
+class ConvolutionParameters(Section):
+    """Filters over neighbours in the context, their outputs side by side (Pham et al. 2016)."""
+
+    kind: Literal["convolution"]
+    window: int = Field(default=3, gt=0)
+    """Tokens a filter sees."""
+    filters: int = Field(default=100, gt=0)
+
+
+AnyContextInputs = AverageParameters | ConcatenationParameters | ConvolutionParameters
+ContextInputs = Annotated[
+    Annotated[AnyContextInputs, Field(discriminator="kind")],
+    BeforeValidator(_by_name),
+]
+
+
+class FeedForwardParameters(NetworkParameters):
+    """The language model of Bengio et al. (2003): a fixed context, one hidden layer."""
+
+    kind: Literal["feed_forward"]
+    context: int = Field(default=4, gt=0)
+    """Tokens that the next one depends on."""
+    inputs: ContextInputs = ConcatenationParameters(kind="concatenation")
+    """``average``, ``concatenation`` or ``convolution``, or a mapping with its ``kind`` and
+    options: what the hidden layer sees of the context."""
+    units: int = Field(default=100, gt=0)
+    """Width of the hidden layer."""
+    direct: bool = False
+    """The output layer sees the inputs beside the hidden layer."""
+
+    @model_validator(mode="after")
+    def _filters_fit(self) -> FeedForwardParameters:
+        if isinstance(self.inputs, ConvolutionParameters) and self.inputs.window > self.context:
+            raise impossible(
+                f"inputs.window ({self.inputs.window}) is longer than context ({self.context})"
+            )
+        return self

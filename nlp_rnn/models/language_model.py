@@ -1,44 +1,42 @@
-"""The distribution of the next token: one-directional encoder, softmax over the vocabulary."""
+"""The distribution of the next token: one-directional encoder, then an output layer."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from nlp_rnn.config import LanguageModelParameters
+from nlp_rnn.errors import UserError
+from nlp_rnn.layers.softmax.adaptive import AdaptiveSoftmax
+from nlp_rnn.layers.softmax.full import Softmax
+from nlp_rnn.layers.softmax.hierarchical import HierarchicalSoftmax
+from nlp_rnn.layers.softmax.output import OutputLayer
+from nlp_rnn.layers.softmax.sampled import SampledSoftmax
 from nlp_rnn.models.cells import states
 from nlp_rnn.models.encoder import embedded, real_tokens, recurrent_stack
 
 
-@keras.saving.register_keras_serializable("nlp_rnn")
-class TiedOutput(keras.layers.Layer):
-    """Logits from the embedding matrix itself (Press & Wolf 2017; Inan et al. 2017).
-
-    Args:
-        embedding: the embedding layer whose matrix ``E`` is shared.
-
-    Call arguments:
-        hidden: ``(batch, timesteps, dimension)``.
-
-    Returns:
-        ``hidden E^T + b``, ``(batch, timesteps, vocabulary)``.
-    """
-
-    def __init__(self, embedding: layers.Embedding, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-        self.embedding = embedding
-
-    def build(self, hidden_shape: tuple[int | None, ...]) -> None:
-        self.bias = self.add_weight(
-            shape=(self.embedding.input_dim,), initializer="zeros", name="bias"
+def output_layer(embedding: layers.Embedding, parameters: LanguageModelParameters) -> OutputLayer:
+    """The layer from the encoder's outputs to the vocabulary, named ``logits``."""
+    output = parameters.output
+    vocabulary = embedding.input_dim
+    tied = embedding if parameters.tied else None
+    if output.kind == "adaptive_softmax":
+        if output.cutoffs[-1] >= vocabulary:
+            raise UserError(
+                f"params.yaml: model.output.cutoffs: {output.cutoffs[-1]} is not below the size "
+                f"of the vocabulary, {vocabulary}; choose lower ones, or output: softmax"
+            )
+        return AdaptiveSoftmax(
+            vocabulary, output.cutoffs, output.divisor, embedding=tied, name="logits"
         )
-
-    def call(self, hidden: Any) -> Any:
-        return ops.matmul(hidden, ops.transpose(self.embedding.embeddings)) + self.bias
+    if output.kind == "sampled_softmax":
+        return SampledSoftmax(vocabulary, output.samples, embedding=tied, name="logits")
+    if output.kind == "hierarchical_softmax":
+        return HierarchicalSoftmax(vocabulary, name="logits")
+    return Softmax(vocabulary, embedding=tied, name="logits")
 
 
 def language_model(embedding: layers.Embedding, parameters: LanguageModelParameters) -> keras.Model:
@@ -63,23 +61,34 @@ def language_model(embedding: layers.Embedding, parameters: LanguageModelParamet
         mask=real_tokens(ids),
         initial_states=initial,
     )
-    if parameters.tied:
-        logits = TiedOutput(embedding, name="logits")(hidden)
-    else:
-        logits = layers.Dense(embedding.input_dim, name="logits")(hidden)
+    # A name for what hidden_states finds.
+    hidden = layers.Identity(name="hidden")(hidden)
+    logits = output_layer(embedding, parameters)(hidden)
     return keras.Model([ids, *initial], [logits, *final], name="language_model")
 
 
+@lru_cache(maxsize=1)  # so that a network's are compiled once
+def hidden_states(network: keras.Model) -> keras.Model:
+    """A language model up to its output layer, ``network.get_layer("logits")``.
+
+    Returns:
+        A model from ``[ids, *states]`` to ``[hidden, *states]``, ``hidden``
+        ``(batch, timesteps, width)``.
+    """
+    hidden = network.get_layer("hidden").output
+    return keras.Model(network.inputs, [hidden, *network.outputs[1:]], name="hidden_states")
+
+
 @lru_cache(maxsize=1)  # so that a network's scorer is compiled once
-def scorer(model: keras.Model) -> keras.Model:
+def scorer(network: keras.Model) -> keras.Model:
     """A language model that returns the probability of given tokens instead of all logits.
 
     Returns:
         A model from ``[ids, targets, *states]`` to ``[losses, *states]``: ``losses`` is
         ``-ln P(target)`` in nats, ``(batch, timesteps)``.
     """
-    ids, *states = model.inputs
+    ids, *states = network.inputs
     targets = keras.Input((None,), dtype="int32", name="targets")
-    logits, *final = model(model.inputs)
-    losses = ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
+    hidden, *final = hidden_states(network)(network.inputs)
+    losses = network.get_layer("logits")(hidden, targets)
     return keras.Model([ids, targets, *states], [losses, *final], name="scorer")

@@ -9,23 +9,11 @@ from keras import ops
 
 from nlp_rnn.config import LanguageModelTrainingParameters, TrainingParameters
 from nlp_rnn.layers.crf import CRF
+from nlp_rnn.layers.softmax.full import cross_entropy
+from nlp_rnn.models.language_model import hidden_states
 from nlp_rnn.training.optimizer import optimizer
 from nlp_rnn.training.scheduled_sampling import mixed_inputs
 from nlp_rnn.training.schedules import sampling_probability
-
-
-def cross_entropy(logits: Any, targets: Any) -> Any:
-    """``-ln softmax(logits)[target]`` in nats, the shape of ``targets``.
-
-    Keras's own multiplies by one-hot targets on JAX, which for a large vocabulary costs more than
-    the softmax.
-
-    Args:
-        logits: ``(..., classes)``.
-        targets: indices ``(...)``.
-    """
-    chosen = ops.take_along_axis(logits, ops.expand_dims(ops.cast(targets, "int32"), -1), axis=-1)
-    return ops.logsumexp(logits, axis=-1) - ops.squeeze(chosen, -1)
 
 
 class Objective(keras.Model):
@@ -69,14 +57,17 @@ class Objective(keras.Model):
 
     def _cross_entropy(self, targets: Any, logits: Any, weights: Any) -> Any:
         """The mean cross-entropy of the targets that count; updates the metrics."""
-        losses = cross_entropy(logits, targets)
-        weights = ops.cast(weights, losses.dtype)
-        self.cross_entropy.update_state(losses, weights)
         if self.accuracy is not None:
             correct = ops.equal(
                 ops.cast(ops.argmax(logits, axis=-1), "int32"), ops.cast(targets, "int32")
             )
-            self.accuracy.update_state(ops.cast(correct, losses.dtype), weights)
+            self.accuracy.update_state(ops.cast(correct, logits.dtype), weights)
+        return self._mean(cross_entropy(logits, targets), weights)
+
+    def _mean(self, losses: Any, weights: Any) -> Any:
+        """The mean loss of the targets that count."""
+        weights = ops.cast(weights, losses.dtype)
+        self.cross_entropy.update_state(losses, weights)
         return ops.sum(losses * weights) / ops.sum(weights)
 
 
@@ -105,7 +96,8 @@ class TruncatedBPTT(Objective):
     The gradient stops at the window's start, the state does not (truncated backpropagation
     through time, Williams & Peng 1990, BPTT(h; h)). Inputs are ``[ids, starts]``: a row of
     which ``starts`` is 1 begins a new text and has its own state set to zero, whatever the
-    others do.
+    others do. The call returns the encoder's outputs: the loss is the output layer's own, which
+    may not need all logits.
 
     Args:
         network: from ``[ids, *states]`` to ``[logits, *states]``.
@@ -117,6 +109,8 @@ class TruncatedBPTT(Objective):
         self, network: keras.Model, batch_size: int, parameters: LanguageModelTrainingParameters
     ) -> None:
         super().__init__(network, with_accuracy=False)
+        self.hidden_states = hidden_states(network)
+        self.output_layer = network.get_layer("logits")
         self.scheduled_sampling = parameters.scheduled_sampling
         self.states = [
             self._held((batch_size, state.shape[-1]), f"state_{i}")
@@ -140,10 +134,13 @@ class TruncatedBPTT(Objective):
         before = [state * ops.cast(going_on, state.dtype) for state in self.states]
         if training and self.scheduled_sampling:
             ids = mixed_inputs(self.network, ids, before, self.sampling, self.seeds)
-        logits, *after = self.network([ids, *before], training=training)
+        hidden, *after = self.hidden_states([ids, *before], training=training)
         for state, value in zip(self.states, after, strict=True):
             state.assign(ops.stop_gradient(value))
-        return logits
+        return hidden
+
+    def _cross_entropy(self, targets: Any, hidden: Any, weights: Any) -> Any:
+        return self._mean(self.output_layer(hidden, targets, training=True), weights)
 
 
 class Totals:

@@ -157,6 +157,13 @@ LANGUAGE_MODELS: dict[str, dict[str, Any]] = {
     "gru, dropped": {"cell": "gru", "layers": 2, "weight_drop": 0.3, "norm_stabilizer": 0.1},
     "lstm, tied": {"layers": 2, "tied": True, "temporal_activation_regularization": 1.0},
     "lstm, peepholes": {"cell": {"kind": LSTM, "peepholes": True, "coupled_gates": True}},
+    "adaptive softmax": {"output": {"kind": "adaptive_softmax", "cutoffs": [4, 8], "divisor": 2}},
+    "adaptive softmax, tied": {
+        "tied": True,
+        "output": {"kind": "adaptive_softmax", "cutoffs": [4], "divisor": 1},
+    },
+    "sampled softmax": {"output": "sampled_softmax"},
+    "hierarchical softmax": {"output": "hierarchical_softmax"},
 }
 
 

@@ -28,8 +28,11 @@ from nlp_rnn.layers.crf import CRF
 from nlp_rnn.layers.dropout import EmbeddingDropout
 from nlp_rnn.layers.highway import HighwayConnection
 from nlp_rnn.layers.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
+from nlp_rnn.layers.softmax.adaptive import AdaptiveSoftmax
+from nlp_rnn.layers.softmax.full import Softmax
+from nlp_rnn.layers.softmax.hierarchical import HierarchicalSoftmax
+from nlp_rnn.layers.softmax.sampled import SampledSoftmax
 from nlp_rnn.layers.weight_drop import WeightDrop
-from nlp_rnn.models.language_model import TiedOutput
 
 Converter = Callable[..., str | list[str]]
 
@@ -61,12 +64,6 @@ def _dense(graph: Graph, layer: layers.Dense, x: str) -> str:
     z = graph.node("Add", product, array(layer.bias))
     operator = activation(layer.activation)
     return z if operator == "Affine" else graph.node(operator, z)
-
-
-def _tied_output(graph: Graph, layer: TiedOutput, hidden: str) -> str:
-    # Written a second time, transposed, as products want it: quantisation cannot share a matrix.
-    matrix = array(layer.embedding.embeddings).T
-    return graph.node("Add", graph.node("MatMul", hidden, matrix), array(layer.bias))
 
 
 # --- connections ----------------------------------------------------------------------
@@ -156,6 +153,44 @@ def _attention_pooling(graph: Graph, layer: AttentionPooling, states: str, lengt
     return graph.node("ReduceSum", weighted, np.array([1]), keepdims=0)
 
 
+# --- output layers --------------------------------------------------------------------
+
+
+def _affine(graph: Graph, x: str, kernel: Any, bias: Any) -> str:
+    # Tied weights are written a second time, as products want them: quantisation cannot share them.
+    return graph.node("Add", graph.node("MatMul", x, array(kernel)), array(bias))
+
+
+def _softmax(graph: Graph, layer: Softmax, hidden: str) -> str:
+    return _affine(graph, hidden, array(layer.weights_by_type).T, layer.bias)
+
+
+def _adaptive_softmax(graph: Graph, layer: AdaptiveSoftmax, hidden: str) -> str:
+    scores = _affine(graph, hidden, layer.first_kernel, layer.bias)
+    first = graph.node("LogSoftmax", scores, axis=-1)
+    frequent = layer.cutoffs[0]
+    parts = [graph.node("Slice", first, *map(np.array, ([0], [frequent], [-1])))]
+    for c in range(len(layer.clusters)):
+        narrow = hidden
+        if layer.divisor > 1:
+            narrow = graph.node("MatMul", hidden, array(layer.projections[c]))
+        scores = _affine(graph, narrow, layer.kernel_within(c), layer.biases[c])
+        place = ([frequent + c], [frequent + c + 1], [-1])
+        cluster = graph.node("Slice", first, *map(np.array, place))
+        parts.append(graph.node("Add", cluster, graph.node("LogSoftmax", scores, axis=-1)))
+    return graph.node("Concat", *parts, axis=-1)
+
+
+def _hierarchical_softmax(graph: Graph, layer: HierarchicalSoftmax, hidden: str) -> str:
+    scores = _affine(graph, hidden, array(layer.kernel).T, layer.bias)
+    levels = []
+    for nodes, turns in zip(layer.nodes.T, layer.turns.T, strict=True):
+        turned = graph.node("Mul", graph.node("Gather", scores, nodes, axis=-1), -turns)
+        surprise = graph.node("Softplus", turned)  # -ln sigmoid(turn * score)
+        levels.append(graph.node("Mul", surprise, -abs(turns)))
+    return graph.node("Sum", *levels)
+
+
 # --- characters -----------------------------------------------------------------------
 
 Encode = Callable[[Graph, Any, str, str], str]
@@ -204,7 +239,11 @@ CONVERTERS: dict[type, Converter] = {
     layers.InputLayer: _input,
     layers.Embedding: _embedding,
     layers.Dense: _dense,
-    TiedOutput: _tied_output,
+    layers.Identity: _identity,
+    Softmax: _softmax,
+    SampledSoftmax: _softmax,
+    AdaptiveSoftmax: _adaptive_softmax,
+    HierarchicalSoftmax: _hierarchical_softmax,
     layers.Dropout: _identity,
     EmbeddingDropout: _identity,
     ActivationRegularization: _identity,
