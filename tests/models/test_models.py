@@ -249,6 +249,37 @@ def test_scorer_gives_minus_log_softmax() -> None:
     np.testing.assert_allclose(losses, expected, atol=1e-5)
 
 
+OUTPUTS: list[Any] = [
+    "softmax",
+    {"kind": "adaptive_softmax", "cutoffs": [3, 6], "divisor": 2},
+    {"kind": "sampled_softmax", "samples": 8},
+    "hierarchical_softmax",
+]
+
+
+@pytest.mark.parametrize("output", OUTPUTS, ids=["full", "adaptive", "sampled", "hierarchical"])
+def test_every_output_layer_learns_a_markov_chain(output: Any) -> None:
+    """Whose optimum is known: the entropy of the next type given the last."""
+    rng = np.random.default_rng(0)
+    chain = rng.dirichlet(np.full(VOCABULARY - 1, 0.3), VOCABULARY - 1)
+    text = [0]
+    while len(text) < 20 * 1301:
+        text.append(int(rng.choice(len(chain), p=chain[text[-1]])))
+    streams = np.array(text, np.int32).reshape(20, -1) + 1
+    model = build("language_modelling", cell="simple_rnn", units=16, output=output)
+    objective = truncated(model, 20)
+    objective.compile(optimizer=keras.optimizers.Adam(0.03), loss=None)
+    for start in range(0, 1000, 5):
+        ids, targets = (streams[:, start + i : start + i + 10] for i in (0, 1))
+        inputs = [ids, np.zeros(20, np.float32)]
+        objective.train_on_batch(inputs, targets, sample_weight=np.ones((20, 10), np.float32))
+    ids, targets = streams[:, 1000:1300], streams[:, 1001:1301]
+    losses, _ = KerasNetwork(model).losses(ids, targets, [np.zeros((20, 16), np.float32)])
+    optimum = -np.log(chain[ids - 1, targets - 1]).mean()
+    unigram = np.bincount(streams[:, :1000].ravel(), minlength=VOCABULARY) / streams[:, :1000].size
+    assert losses.mean() < optimum + 0.2 * (-np.log(unigram[targets]).mean() - optimum)
+
+
 def test_tied_weights_share_the_embedding_matrix() -> None:
     free, tied = (build("language_modelling", cell="lstm", tied=tied) for tied in (False, True))
     assert free.count_params() - tied.count_params() == VOCABULARY * UNITS
