@@ -115,7 +115,26 @@ def test_defaults_fill_what_is_not_given() -> None:
             ["model.cell", "coupled_gates needs forget_gate: true"],
         ),
         ("experiments.sentiment.model.output", "crf", ["unknown parameter 'output'"]),
-        ("experiments.language.model.output", "crf", ["unknown parameter 'output'"]),
+        (
+            "experiments.language.model.output",
+            "adaptive",
+            ["model.output.kind: no such kind 'adaptive'", "did you mean 'adaptive_softmax'"],
+        ),
+        (
+            "experiments.language.model.output",
+            {"kind": "adaptive_softmax", "cutoffs": [9, 5]},
+            ["model.output", "cutoffs must rise"],
+        ),
+        (
+            "experiments.language.model.output",
+            {"kind": "adaptive_softmax", "cutoffs": [5]},
+            ["tied needs output.divisor: 1"],
+        ),
+        (
+            "experiments.language.model.output",
+            "hierarchical_softmax",
+            ["tied does not go with output: hierarchical_softmax"],
+        ),
         ("experiments.sentiment.model.connection", "residual", ["needs layers: 2"]),
         ("experiments.sentiment.model.monte_carlo_samples", 5, ["dropout"]),
         (

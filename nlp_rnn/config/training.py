@@ -37,6 +37,9 @@ class TrainingParameters(Section):
     schedule: ScheduleParameters = ScheduleParameters()
     averaging: AveragingParameters | None = None
     """null keeps the weights of the best epoch; a mapping averages those of SGD's last steps."""
+    weight_decay: float | None = Field(default=None, ge=0)
+    """Of each weight the share that a step takes away, times the learning rate; null leaves it to
+    the optimiser: 0.004 of adamw, else none."""
     clip_norm: float | None = Field(default=None, gt=0)
     """Largest Euclidean norm of the whole gradient (Pascanu et al. 2013)."""
     clip_value: float | None = Field(default=None, gt=0)

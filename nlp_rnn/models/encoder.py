@@ -9,7 +9,7 @@ import keras
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from nlp_rnn.config import EncoderParameters
+from nlp_rnn.config import EncoderParameters, NetworkParameters
 from nlp_rnn.layers.activity import (
     ActivationRegularization,
     NormStabilizer,
@@ -45,7 +45,7 @@ def real_tokens(ids: Any) -> Any:
     return ops.not_equal(ids, PAD_INDEX)
 
 
-def embedded(embedding: layers.Embedding, ids: Any, parameters: EncoderParameters) -> Any:
+def embedded(embedding: layers.Embedding, ids: Any, parameters: NetworkParameters) -> Any:
     """The vectors of ``ids``, in training without those of the word types that are dropped."""
     vectors = embedding(ids)
     if parameters.embedding_dropout:
@@ -56,10 +56,15 @@ def embedded(embedding: layers.Embedding, ids: Any, parameters: EncoderParameter
     return vectors
 
 
-def _dropout(parameters: EncoderParameters, name: str) -> layers.Dropout:
-    """Dropout of non-recurrent connections: naive (a mask a step) or variational."""
+def _dropout(parameters: EncoderParameters, rate: float | None, name: str) -> layers.Dropout:
+    """Dropout of non-recurrent connections: naive (a mask a step) or variational.
+
+    Args:
+        rate: None for ``dropout`` of the parameters.
+    """
     shape = ONE_MASK_A_SEQUENCE if parameters.variational else None
-    return layers.Dropout(parameters.dropout, noise_shape=shape, name=name)
+    rate = parameters.dropout if rate is None else rate
+    return layers.Dropout(rate, noise_shape=shape, name=name)
 
 
 def recurrent_stack(
@@ -89,12 +94,13 @@ def recurrent_stack(
     final: list[Any] = []
     for i in range(parameters.layers):
         below = hidden
-        layer = recurrent_layer(parameters, i, return_state=initial_states is not None)
+        layer = recurrent_layer(parameters.of_layer(i), i, return_state=initial_states is not None)
         if bidirectional:
             layer = Bidirectional(layer, name=f"bidirectional_{i}")
         if parameters.weight_drop:
             layer = WeightDrop(layer, parameters.weight_drop, name=f"weight_drop_{i}")
-        dropped = _dropout(parameters, f"dropout_{i}")(below)
+        rate = parameters.dropout if i else parameters.input_dropout
+        dropped = _dropout(parameters, rate, f"dropout_{i}")(below)
         if initial_states is not None:
             initial = list(initial_states[i * count : (i + 1) * count])
             hidden, *after = layer(dropped, initial_state=initial)
@@ -119,7 +125,7 @@ def _regularized(hidden: Any, parameters: EncoderParameters, mask: Any) -> Any:
         hidden = NormStabilizer(parameters.norm_stabilizer, name="norm_stabilizer")(
             hidden, mask=mask
         )
-    hidden = _dropout(parameters, "dropout_output")(hidden)
+    hidden = _dropout(parameters, parameters.output_dropout, "dropout_output")(hidden)
     if parameters.activation_regularization:
         hidden = ActivationRegularization(parameters.activation_regularization, name="ar")(
             hidden, mask=mask

@@ -21,7 +21,7 @@ OPTIMIZERS = {
 }
 
 
-class _Measured:
+class Measured:
     """Mixed into an optimiser: dense gradients, their norm, and averages of the weights.
 
     Attributes:
@@ -50,7 +50,7 @@ class _Measured:
         self.gradient_norm.assign(ops.sqrt(sum(squares)))
 
 
-class _Averaging(_Measured):
+class _Averaging(Measured):
     """Averages the weights of every step since :meth:`start_averaging`."""
 
     def build(self, variables: Any) -> None:
@@ -82,9 +82,10 @@ class _Averaging(_Measured):
 def optimizer(training: TrainingParameters) -> Any:
     """The optimiser of ``training``, with gradients clipped by joint norm or by value."""
     base = OPTIMIZERS[training.optimizer]
-    mixed = _Averaging if training.averaging else _Measured
+    mixed = _Averaging if training.averaging else Measured
     return type(base.__name__, (mixed, base), {})(
         learning_rate=training.learning_rate,
+        **({} if training.weight_decay is None else {"weight_decay": training.weight_decay}),
         global_clipnorm=training.clip_norm,
         clipvalue=training.clip_value,
     )

@@ -85,3 +85,21 @@ def test_naive_dropout_falls_on_inputs_and_the_output_and_the_residual_passes_by
         assert 0.3 < kept.mean() < 0.7
         masks += list(np.moveaxis(kept, 1, 0))
     assert len({mask.tobytes() for mask in masks}) == len(masks)  # one a step, none a sequence
+
+
+def test_the_last_layer_may_have_a_width_of_its_own() -> None:
+    parameters = EncoderParameters.model_validate(
+        {"cell": "lstm", "units": 6, "layers": 3, "last_units": 4}
+    )
+    hidden, _ = recurrent_stack(keras.Input((None, 5)), parameters, False, None)
+    assert [parameters.of_layer(i).units for i in range(3)] == [6, 6, 4]
+    assert hidden.shape[-1] == parameters.width == 4
+
+
+def test_input_and_output_may_have_rates_of_their_own() -> None:
+    rates = {"dropout": 0.2, "input_dropout": 0.0, "output_dropout": 0.5}
+    parameters = EncoderParameters.model_validate({"units": 6, "layers": 3, **rates})
+    inputs = keras.Input((None, 5))
+    model = keras.Model(inputs, recurrent_stack(inputs, parameters, False, None)[0])
+    names = ["dropout_0", "dropout_1", "dropout_2", "dropout_output"]
+    assert [model.get_layer(name).rate for name in names] == [0.0, 0.2, 0.2, 0.5]

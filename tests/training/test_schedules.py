@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
+import keras
+import numpy as np
 import pytest
 
 from nlp_rnn.config import ScheduleParameters, TrainingParameters
+from nlp_rnn.training.optimizer import optimizer
 from nlp_rnn.training.schedules import learning_rate
 
 
@@ -59,3 +62,11 @@ def test_warmup_scales_what_the_schedule_says() -> None:
     early, late = (rate("cosine", progress, step=0.25, warmup=2) for progress in (0.75, 5))
     assert early == pytest.approx(rate("cosine", 0.75) / 2)
     assert late == rate("cosine", 5)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+def test_weight_decay_shrinks_weights_without_a_gradient(name: str) -> None:
+    weight = keras.Variable(np.array([2.0, -4.0], np.float32))
+    parameters = TrainingParameters(optimizer=name, learning_rate=0.5, weight_decay=0.1)
+    optimizer(parameters).apply([np.zeros(2, np.float32)], [weight])
+    np.testing.assert_allclose(weight, [1.9, -3.8], rtol=1e-6)
