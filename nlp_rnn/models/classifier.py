@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -23,10 +25,16 @@ def classifier(
     mask = real_tokens(ids)
     vectors = embedded(embedding, ids, parameters)
     states, _ = recurrent_stack(vectors, parameters, parameters.bidirectional, mask)
-    pooling: layers.Layer
-    if parameters.pooling == "last":
-        pooling = LastPooling(parameters.bidirectional, name="last")
-    else:
-        pooling = POOLING[parameters.pooling](name=parameters.pooling)
-    logits = layers.Dense(labels, name="logits")(pooling(states, mask=mask))
+    logits = layers.Dense(labels, name="logits")(_pooled(states, mask, parameters))
     return keras.Model(ids, logits, name="classifier")
+
+
+def _pooled(states: Any, mask: Any, parameters: ClassifierParameters) -> Any:
+    def by(name: str) -> Any:
+        if name == "last":
+            return LastPooling(parameters.bidirectional, name=name)(states, mask=mask)
+        return POOLING[name](name=name)(states, mask=mask)
+
+    if parameters.pooling == "concatenated":
+        return layers.Concatenate(name="pooled")([by("last"), by("max"), by("mean")])
+    return by(parameters.pooling)

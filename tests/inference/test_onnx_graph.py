@@ -84,6 +84,7 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "last of one direction": (CLASSIFIER, {"pooling": "last", "bidirectional": False}),
     "mean": (CLASSIFIER, {"pooling": "mean", "cell": "gru"}),
     "max": (CLASSIFIER, {"pooling": "max", "bidirectional": False}),
+    "concatenated": (CLASSIFIER, {"pooling": "concatenated"}),
     "attention": (CLASSIFIER, {"pooling": "attention", "cell": "simple_rnn"}),
     "elman": (TAGGER, {"cell": {"kind": "simple_rnn", "vanishing_gradient_penalty": 0.1}}),
     "irnn": (

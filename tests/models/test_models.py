@@ -104,9 +104,16 @@ def test_parameter_counts_are_the_textbooks(cell: str, bidirectional: bool) -> N
     assert model.count_params() == VOCABULARY * m + recurrent + (directions * n + 1) * len(LABELS)
 
 
+def test_concatenated_pooling_is_the_three_poolings_side_by_side() -> None:
+    model = build("classification", pooling="concatenated")
+    outputs = [model.get_layer(name).output for name in ("pooled", "last", "max", "mean")]
+    pooled, *parts = run(keras.Model(model.inputs, outputs), [padded(7)])
+    np.testing.assert_array_equal(pooled, np.concatenate(parts, axis=-1))
+
+
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention", "concatenated"])
 def test_padding_changes_no_classification(cell: str, bidirectional: bool, pooling: str) -> None:
     model = build(
         "classification", cell=cell, bidirectional=bidirectional, pooling=pooling, layers=2
