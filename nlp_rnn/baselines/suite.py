@@ -1,0 +1,216 @@
+"""Every baseline of a data set: fitted, chosen on the validation split, applied to the test split.
+
+What a method has to choose, it chooses from a few values by its figure on the validation split.
+Where that split was drawn from the training data, as IMDB has none of its own, the chosen model is
+then fitted to both; an official validation split is never trained on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_rnn.baselines.bag_of_words import NBSVM, bag_of_words, term_counts, tf_idf
+from nlp_rnn.baselines.counts import majority_class, most_frequent_tags
+from nlp_rnn.baselines.hmm import HMM
+from nlp_rnn.baselines.linear_crf import Features, Problem, allowed_in, train_crfs
+from nlp_rnn.corpora.example import SPLITS, Kind
+from nlp_rnn.evaluation.familiar import words_and_entities
+from nlp_rnn.evaluation.metrics import (
+    Metrics,
+    classification_metrics,
+    entity_surface_metrics,
+    tagging_metrics,
+)
+from nlp_rnn.evaluation.predictions import Row, labelled_rows, tagged_rows
+from nlp_rnn.process import log
+from nlp_rnn.text.entities import is_entity_scheme
+from nlp_rnn.text.prepared import PreparedDataset, Split
+from nlp_rnn.text.tokenizers import tokenizer
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+Ints = NDArray[np.integer[Any]]
+Settings = dict[str, float]
+
+BAG_OF_WORDS_PENALTIES = (0.01, 0.1, 1.0)
+TF_IDF_PENALTIES = (1.0, 10.0, 100.0)
+NB_SVM_PENALTIES = (0.01, 0.1, 1.0)
+"""``C``, the inverse of the penalty's weight."""
+
+NB_SVM_INTERPOLATIONS = (0.25, 0.5, 0.75, 1.0)
+"""``beta``."""
+
+CRF_PENALTIES = (1.0, 0.3, 0.1)
+"""``l2``."""
+
+MOST_TAGS = 150
+"""With more, the trigrams of an HMM would not fit into memory, and it is left out."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a baseline makes of the test split.
+
+    Attributes:
+        name: of the method.
+        predicted: class indices ``(examples,)``, or the tag indices of each sentence.
+        chosen: the setting that was best on the validation split.
+        tried: every setting, with its figure there.
+        seconds: of all this; the first of those that share counts or features has their share.
+    """
+
+    name: str
+    predicted: Any
+    chosen: Settings = field(default_factory=dict)
+    tried: list[Settings] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def fit_all(dataset: PreparedDataset) -> Iterator[Fitted]:
+    """Fit the baselines of a data set one by one, the simplest first.
+
+    Running text has none here: n-gram models stand beside each language model.
+    """
+    methods: dict[Kind, Callable[[PreparedDataset], Iterator[Fitted]]]
+    methods = {"labelled": _classifiers, "tagged": _taggers}
+    if dataset.kind not in methods:
+        log(f"{dataset.folder.name}: n-gram models are its baselines, in each model's evaluation")
+        return
+    started = time.perf_counter()
+    for fitted in methods[dataset.kind](dataset):
+        seconds = time.perf_counter() - started
+        log(f"{dataset.folder.name}: {fitted.name}, {seconds:.1f} s")
+        yield replace(fitted, seconds=seconds)
+        started = time.perf_counter()
+
+
+def judged(dataset: PreparedDataset, fitted: Fitted) -> tuple[Metrics, list[Row]]:
+    """The figures on the test split, those of a network's evaluation, and the rows of a file of
+    predictions."""
+    test, labels = dataset.split("test"), dataset.labels
+    if dataset.kind == "labelled":
+        classes = np.asarray(test.labels)
+        figures = classification_metrics(classes, fitted.predicted, labels)
+        return figures, labelled_rows(labels, classes, fitted.predicted)
+    normalised = tokenizer(dataset.tokenizer_parameters).words
+    counts, entities = words_and_entities(dataset)
+    words = [sentence for sentence in _words(test) if sentence]
+    seen = [np.array([word in counts for word in normalised(sentence)]) for sentence in words]
+    pairs = _sentences(test, test.labels), fitted.predicted
+    gold, best = ([tags for tags in side if len(tags)] for side in pairs)
+    figures = tagging_metrics(gold, best, labels, seen)
+    figures |= entity_surface_metrics(gold, best, labels, words, entities)
+    return figures, tagged_rows(labels, *pairs)
+
+
+# --- classification ---------------------------------------------------------------------
+
+Grid = Mapping[str, Sequence[float]]
+"""The values to choose from."""
+
+Fits = Callable[["csr_matrix", Ints, Grid], Iterator[tuple[Settings, Any]]]
+"""Counts ``(texts, terms)``, labels ``(texts,)`` and a grid to a fitted model for each setting."""
+
+
+def _logistic(make: Callable[[float], Any]) -> Fits:
+    def fits(counts: csr_matrix, labels: Ints, grid: Grid) -> Iterator[tuple[Settings, Any]]:
+        for C in grid["C"]:
+            yield {"C": C}, make(C).fit(counts, labels)
+
+    return fits
+
+
+def _nb_svms(counts: csr_matrix, labels: Ints, grid: Grid) -> Iterator[tuple[Settings, Any]]:
+    for C in grid["C"]:
+        fitted = NBSVM.fit(counts, labels, C)
+        for beta in grid["beta"]:
+            yield {"C": C, "beta": beta}, replace(fitted, beta=beta)
+
+
+def _classifiers(dataset: PreparedDataset) -> Iterator[Fitted]:
+    from scipy.sparse import hstack
+
+    splits = [dataset.split(name) for name in SPLITS]
+    train, _, test = splits
+    yield Fitted("majority", np.full(len(test), majority_class(train)))
+    units = tokenizer(dataset.tokenizer_parameters)
+    units.load(dataset.folder)
+    texts = [units.tokens(record["text"]) for split in splits for record in split.records()]
+    words = term_counts(texts, 1)
+    both = hstack([words, term_counts(texts, 2)], format="csr")
+    drawn = "validation" in dataset.card.get("taken_from_train", {})
+    for name, counts, fits, grid in (
+        ("bag_of_words", words, _logistic(bag_of_words), {"C": BAG_OF_WORDS_PENALTIES}),
+        ("tf_idf", both, _logistic(tf_idf), {"C": TF_IDF_PENALTIES}),
+        ("nb_svm", both, _nb_svms, {"C": NB_SVM_PENALTIES, "beta": NB_SVM_INTERPOLATIONS}),
+    ):
+        yield _chosen(name, counts, splits, fits, grid, drawn)
+
+
+def _chosen(
+    name: str, counts: csr_matrix, splits: Sequence[Split], fits: Fits, grid: Grid, refit: bool
+) -> Fitted:
+    """The best model on the validation split, applied to the test split.
+
+    Args:
+        counts: of the texts of training, validation and test, one after the other.
+        refit: fit the chosen model to training and validation together.
+    """
+    labels = np.concatenate([np.asarray(split.labels) for split in splits])
+    trained, judged, _ = np.cumsum([len(split) for split in splits]).tolist()
+
+    def known_in(first: int) -> Ints:
+        """The terms that the first texts have; models fitted to those know no others."""
+        return np.flatnonzero(counts[:first].getnnz(axis=0))
+
+    known = known_in(trained)
+    found = list(fits(counts[:trained, known], labels[:trained], grid))
+    texts, gold = counts[trained:judged, known], labels[trained:judged]
+    accuracies = [float(np.mean(model.predict(texts) == gold)) for _, model in found]
+    settings, model = found[int(np.argmax(accuracies))]
+    tried = [of | {"accuracy": a} for (of, _), a in zip(found, accuracies, strict=True)]
+    if refit:
+        known = known_in(judged)
+        single = {option: (value,) for option, value in settings.items()}
+        [(_, model)] = fits(counts[:judged, known], labels[:judged], single)
+    return Fitted(name, model.predict(counts[judged:, known]), settings, tried)
+
+
+# --- tagging ----------------------------------------------------------------------------
+
+
+def _taggers(dataset: PreparedDataset) -> Iterator[Fitted]:
+    train, validation, test = (dataset.split(name) for name in SPLITS)
+    tags = dataset.labels
+    majority = np.full(len(test.ids), majority_class(train))
+    yield Fitted("majority", _sentences(test, majority))
+    of_types = most_frequent_tags(train, len(dataset.vocabulary), len(tags))
+    yield Fitted("most_frequent_tag", _sentences(test, of_types[test.ids]))
+    if len(tags) <= MOST_TAGS:
+        hmm = HMM(_words(train), _sentences(train, train.labels), len(tags))
+        yield Fitted("hmm", [hmm.tag(sentence) for sentence in _words(test)])
+    features = Features(dataset.forms, train)
+    problem = Problem(features.matrix(train), train, allowed_in(train, tags))
+    figure = "f1" if is_entity_scheme(tags) else "accuracy"
+    gold = _sentences(validation, validation.labels)
+    found = list(train_crfs(features, problem, CRF_PENALTIES))
+    figures = [float(tagging_metrics(gold, crf.tag(validation), tags)[figure]) for crf in found]
+    best = int(np.argmax(figures))
+    tried = [{"l2": l2, figure: f} for l2, f in zip(CRF_PENALTIES, figures, strict=True)]
+    yield Fitted("linear_crf", found[best].tag(test), {"l2": CRF_PENALTIES[best]}, tried)
+
+
+def _words(split: Split) -> Iterator[list[str]]:
+    return (record["tokens"] for record in split.records())
+
+
+def _sentences(split: Split, of_words: Any) -> list[Ints]:
+    """An array over the words of a split, cut into its sentences."""
+    return np.split(np.asarray(of_words), split.offsets[1:-1])
