@@ -215,6 +215,26 @@ def gradient(function: Callable[[Any], Any], array: ArrayLike) -> NDArray[Any]:
     return keras.ops.convert_to_numpy(result)
 
 
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of tensors as one program, where the backend compiles: TensorFlow and JAX.
+
+    Args:
+        function: by ``keras.ops`` and built layers, which draws and assigns nothing. Each shape
+            of its arguments is compiled anew.
+    """
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function
+
+
 def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
     """``keras.ops.custom_gradient`` for several outputs, alike on TensorFlow and JAX.
 
@@ -233,6 +253,43 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
         return outputs, backward
 
     return keras.ops.custom_gradient(with_gradient)
+
+
+def on_device(network: Any) -> Callable[[Sequence[Any]], list[Any]]:
+    """The compiled forward pass of a network with several inputs and outputs, as it predicts.
+
+    Keras's ``predict_on_batch`` copies what it returns to NumPy. This returns tensors, so that a
+    state that goes from one call into the next does not leave the device.
+    """
+    import keras
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        @jax.jit
+        def compiled(weights: Any, others: Any, inputs: Any) -> Any:
+            return network.stateless_call(weights, others, inputs)
+
+        def run(inputs: Sequence[Any]) -> list[Any]:
+            groups = (network.trainable_variables, network.non_trainable_variables)
+            values = ([variable.value for variable in group] for group in groups)
+            outputs, others = compiled(*values, list(inputs))
+            for variable, value in zip(groups[1], others, strict=True):  # generators go on
+                variable.assign(value)
+            return outputs
+
+        return run
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(network, reduce_retracing=True)
+    import torch
+
+    @torch.no_grad()
+    def eagerly(inputs: Sequence[Any]) -> list[Any]:
+        return network([keras.ops.convert_to_tensor(value) for value in inputs])
+
+    return eagerly
 
 
 def scan(

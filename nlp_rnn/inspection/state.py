@@ -1,0 +1,12 @@
+"""Names of states."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class State(NamedTuple):
+    """A state of a network: the number of its recurrent layer, from 0, and its name, as ``h``."""
+
+    layer: int
+    name: str
