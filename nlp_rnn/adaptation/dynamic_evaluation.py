@@ -1,0 +1,125 @@
+"""Dynamic evaluation: the model learns from each window of a text after scoring it."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any
+
+import keras
+import numpy as np
+
+from nlp_rnn.config import DynamicEvaluationParameters, LanguageModelTrainingParameters
+from nlp_rnn.text.prepared import Ints
+from nlp_rnn.text.streams import windows
+from nlp_rnn.training.objective import TruncatedBPTT
+from nlp_rnn.training.optimizer import Measured
+from nlp_rnn.training.steps import training_steps
+
+
+class _Objective(TruncatedBPTT):
+    """The exact loss as evaluation knows it: no dropout, no sampled softmax, no penalties."""
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        return super().call(inputs, training=False)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        return self._mean(self.output_layer(y_pred, y, training=False), sample_weight)
+
+
+class DecayingSGD(Measured, keras.optimizers.SGD):
+    """Plain SGD that draws the weights back to where they were when it was built.
+
+    Krause et al. (2018), equation 3 with ``RMS_norm`` 1, ``eta`` the learning rate, ``lambda``
+    the decay and ``theta_g`` the trained weights::
+
+        theta  <-  theta - eta grad L(theta) + lambda (theta_g - theta)
+
+    Attributes:
+        decay: ``lambda``, a variable; 0 until it is set.
+    """
+
+    def build(self, variables: Any) -> None:
+        super().build(variables)
+        self.decay = self._scalar("decay", 0.0)
+        self.trained = [
+            self.add_variable_from_reference(variable, name="trained") for variable in variables
+        ]
+        for trained, variable in zip(self.trained, variables, strict=True):
+            trained.assign(_copy(variable))
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        for weight, trained in zip(self._trainable_variables, self.trained, strict=True):
+            decay = keras.ops.cast(self.decay, weight.dtype)
+            weight.assign(weight + decay * (trained - weight))
+        super().apply(grads, trainable_variables)
+
+
+def _copy(variable: Any) -> Any:
+    """The value in memory of its own: on JAX a step takes over that of every variable."""
+    return keras.ops.copy(keras.ops.convert_to_tensor(variable))
+
+
+class DynamicEvaluation:
+    """A language model that goes on learning from the text it is judged on.
+
+    Every token is scored before the model learns from it. The network's weights are the trained
+    ones again after each text.
+
+    Args:
+        network: as :func:`nlp_rnn.models.language_model.language_model` builds it.
+        parameters: window and clipping; the rates are those of :meth:`loss`.
+    """
+
+    def __init__(self, network: keras.Model, parameters: DynamicEvaluationParameters) -> None:
+        self._objective = _Objective(network, 1, LanguageModelTrainingParameters())
+        self._optimizer = DecayingSGD(global_clipnorm=parameters.clip_norm)
+        self._objective.compile(optimizer=self._optimizer, loss=None, jit_compile="auto")
+        self._window = parameters.window
+        self._steps: Any = None
+
+    def loss(self, ids: Ints, end_index: int, learning_rate: float, decay: float) -> float:
+        """``-ln P`` of a text in nats, the sum over its tokens; infinite where it diverged.
+
+        Args:
+            ids: ``(tokens,)``, one text.
+            end_index: what precedes its first token.
+            learning_rate: of the mean loss of a window, in one update after it.
+            decay: the share of the way back to the trained weights in each update.
+        """
+        from tqdm import tqdm
+
+        widths = [self._window] * -(-len(ids) // self._window)  # one shape: one compilation
+        batches = windows(ids, end_index, 1, widths)
+        if self._steps is None:
+            self._steps = training_steps(self._objective, next(windows(ids, end_index, 1, widths)))
+        tokens = []
+        optimizer = self._optimizer
+        settings = [(optimizer.learning_rate, learning_rate), (optimizer.decay, decay)]
+        description = f"dynamic evaluation, rate {learning_rate:g}, decay {decay:g}"
+        try:
+            for batch in tqdm(
+                batches,
+                description,
+                total=len(widths),
+                unit="window",
+                leave=False,
+                disable=not sys.stderr.isatty(),
+            ):
+                self._steps.run(batch, settings)
+                tokens.append(float(batch.weights.sum()))
+        finally:
+            figures = self._steps.finish()
+            weights = self._objective.trainable_variables
+            for weight, trained in zip(weights, optimizer.trained, strict=True):
+                weight.assign(_copy(trained))
+        means = [figure["cross_entropy"] for figure in figures]
+        total = float(np.dot(means, tokens))
+        return total if math.isfinite(total) else math.inf

@@ -1,0 +1,273 @@
+"""How likely texts are to a language model: token by token, and from the likeliest on."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import count, islice
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+import numpy as np
+
+from nlp_rnn.errors import UserError
+from nlp_rnn.files import whole_file
+from nlp_rnn.inference.batch import open_all, predict_all, read_once
+from nlp_rnn.inference.bundle import Bundle
+from nlp_rnn.inference.forward import of_lines
+from nlp_rnn.inference.inputs import Chunk, Columns, JsonChunk
+from nlp_rnn.inference.network import Floats, Network
+from nlp_rnn.inference.outputs import Writer, open_writer, to_json
+from nlp_rnn.inference.predictor import (
+    BATCH,
+    CHUNK,
+    Item,
+    LanguageModelPredictor,
+    Prediction,
+    Predictor,
+    as_text,
+)
+from nlp_rnn.process import log, terminable
+from nlp_rnn.text.batches import Batch
+from nlp_rnn.text.vocabulary import UNK, UNK_INDEX
+
+ROWS = 8192
+"""Rows of tokens written at a time."""
+
+By = Literal["total", "mean"]
+"""What texts are ranked by: ``ln P`` of the whole text, or its mean over the tokens."""
+
+
+# --- token by token -----------------------------------------------------------------
+
+
+def losses_and_ranks(network: Network, windows: Iterable[Batch]) -> Iterator[Floats]:
+    """``-ln P`` (nats) and rank of each target of some windows.
+
+    Args:
+        windows: the first starts the texts; the state is carried from one to the next.
+
+    Yields:
+        ``(rows, width, 2)``. The rank is 1 plus the number of types that are likelier.
+    """
+    carried: list[Any] = [None] * network.passes
+    for batch in windows:
+        passes = []
+        for i, states in enumerate(carried):
+            states = network.zero_states(len(batch.ids)) if states is None else states
+            found, carried[i] = network.log_probabilities(batch.ids, states)
+            passes.append(found)
+        mean = np.logaddexp.reduce(passes, axis=0) if len(passes) > 1 else passes[0]
+        right = np.take_along_axis(mean, batch.targets[..., None], axis=-1)
+        losses = math.log(len(passes)) - right[..., 0].astype(np.float64)
+        yield np.stack([losses, 1 + (mean > right).sum(axis=-1)], axis=-1)
+
+
+class TokenScorer(Predictor):
+    """``tokens`` of each text with its end symbol, their ``log_probabilities`` (nats), ``ranks``
+    and whether they are ``unknown``, that is scored as ``<unk>``.
+
+    Each text is scored by itself, as the first of a text.
+    """
+
+    def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
+        vocabulary, tokenizer = self.bundle.vocabulary, self.bundle.tokenizer
+        assert vocabulary.end is not None
+        texts = [[*tokenizer.tokens(as_text(item)), vocabulary.end] for item in items]
+        lines = [np.array(vocabulary.encode(tokens)) for tokens in texts]
+        scores = of_lines(
+            self.network,
+            lines,
+            vocabulary.end_index,
+            len(vocabulary),
+            BATCH,
+            lambda windows: list(losses_and_ranks(self.network, windows)),
+        )
+        return (
+            {
+                "tokens": tokens,
+                "log_probabilities": (-values[:, 0]).tolist(),
+                "ranks": values[:, 1].astype(int).tolist(),
+                "unknown": (line == UNK_INDEX).tolist(),
+            }
+            for tokens, line, values in zip(texts, lines, scores, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class _TokenChunk(Chunk):
+    """Rows of tokens, which bring no columns."""
+
+    items: Sequence[str]
+
+    def rows(self) -> Iterable[Mapping[str, Any]]:
+        return ({} for _ in self.items)
+
+    def columns(self) -> Columns:
+        return {}
+
+
+class _TokenTable(Writer):
+    """Writes what :class:`TokenScorer` predicts as a table with a row a token.
+
+    Attributes:
+        tokens, unknown: rows so far, and those of ``<unk>``.
+        log_probability: the sum over them.
+    """
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._numbers = count(1)
+        self.tokens = self.unknown = 0
+        self.log_probability = 0.0
+
+    def write(self, chunk: Chunk, predictions: Iterable[Prediction]) -> None:
+        rows = (row for prediction in predictions for row in self._rows(prediction))
+        while some := list(islice(rows, ROWS)):
+            self._writer.write(_TokenChunk([row["token"] for row in some]), some)
+
+    def _rows(self, prediction: Prediction) -> Iterator[Prediction]:
+        text = next(self._numbers)
+        self.tokens += len(prediction["tokens"])
+        self.unknown += sum(prediction["unknown"])
+        self.log_probability += math.fsum(prediction["log_probabilities"])
+        for position, (token, log_p, rank, unknown) in enumerate(
+            zip(*prediction.values(), strict=True), 1
+        ):
+            yield {
+                "text": text,
+                "position": position,
+                "token": token,
+                "log_probability": log_p,
+                "bits": -log_p / math.log(2),
+                "rank": rank,
+                "unknown": unknown,
+            }
+
+
+def score_file(bundle_folder: Path, input: str, output: str, text_column: str) -> None:
+    """Write the probability of every token of every text of ``input``, a row each.
+
+    Arguments and errors are those of :func:`~nlp_rnn.inference.batch.predict_file`.
+
+    Raises:
+        UserError: also where the bundle is no language model.
+    """
+    bundle, source, format = open_all(bundle_folder, input, output, text_column)
+    _check_language_model(bundle)
+    known = read_once(source, whole_rows=False)
+    scorer = TokenScorer(bundle)
+    with terminable(), open_writer(output, format, {}) as writer:
+        table = _TokenTable(writer)
+        texts = predict_all(scorer, source, table, known.texts)
+    perplexity = math.exp(min(-table.log_probability / table.tokens, 700))
+    log(
+        f"{texts:,} text{'' if texts == 1 else 's'}, {table.tokens:,} tokens with the end symbols, "
+        f"{table.unknown / table.tokens:.2%} scored as {UNK}: perplexity {perplexity:.2f}"
+    )
+
+
+def _check_language_model(bundle: Bundle) -> None:
+    if bundle.experiment.task != "language_modelling":
+        raise UserError(
+            f"{bundle.folder}: a model for {bundle.experiment.task}; only language models know how "
+            "likely a text is"
+        )
+
+
+# --- from the likeliest on ----------------------------------------------------------
+
+
+class _Ranking(Writer):
+    """Collects texts in a temporary database, which sorts them on disk where they are many."""
+
+    def __init__(self, database: sqlite3.Connection, by: By) -> None:
+        self._database = database
+        self._by = by
+        database.execute("CREATE TABLE texts (score REAL, record BLOB)")
+
+    def write(self, chunk: Chunk, predictions: Iterable[Prediction]) -> None:
+        rows = zip(chunk.rows(), chunk.items, predictions, strict=True)
+        self._database.executemany(
+            "INSERT INTO texts VALUES (?, ?)",
+            (
+                (self._score(found), _packed([row, as_text(item), found]))
+                for row, item, found in rows
+            ),
+        )
+
+    def _score(self, prediction: Prediction) -> float:
+        divisor = prediction["tokens"] if self._by == "mean" else 1
+        return float(prediction["log_probability"] / divisor)
+
+    def write_to(self, writer: Writer) -> None:
+        """Write all texts, the likeliest first; equal ones in the order they came."""
+        sorted_ = self._database.execute("SELECT record FROM texts ORDER BY score DESC, rowid")
+        numbers = count(1)
+        while some := [_unpacked(record) for (record,) in sorted_.fetchmany(CHUNK)]:
+            rows, texts, found = zip(*some, strict=True)
+            ranked = ({"rank": next(numbers), **prediction} for prediction in found)
+            writer.write(JsonChunk(texts, rows), ranked)
+
+
+def _packed(value: Any) -> bytes:
+    return to_json(value).encode("utf-8", "surrogatepass")
+
+
+def _unpacked(record: bytes) -> Any:
+    return json.loads(record.decode("utf-8", "surrogatepass"))
+
+
+class _TextWriter(Writer):
+    """One text a line."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, chunk: Chunk, predictions: Iterable[Prediction]) -> None:
+        line_ends = str.maketrans("\r\n", "  ")
+        self._stream.writelines(as_text(item).translate(line_ends) + "\n" for item in chunk.items)
+
+
+@contextmanager
+def _open_ranked(output: str, format: str, columns: Columns) -> Iterator[Writer]:
+    """As :func:`~nlp_rnn.inference.outputs.open_writer`, but plain text holds the texts."""
+    if format != ".txt":
+        with open_writer(output, format, columns) as writer:
+            yield writer
+        return
+    with (
+        whole_file(Path(output)) as partial,
+        partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream,
+    ):
+        yield _TextWriter(stream)
+
+
+def rank_file(
+    bundle_folder: Path, input: str, output: str, text_column: str, by: By = "total"
+) -> None:
+    """Write the texts of ``input`` from the likeliest to the least likely.
+
+    The other arguments and errors are those of :func:`~nlp_rnn.inference.batch.predict_file`.
+
+    Raises:
+        UserError: also where the bundle is no language model.
+    """
+    bundle, source, format = open_all(bundle_folder, input, output, text_column)
+    _check_language_model(bundle)
+    known = read_once(source, whole_rows=format != ".txt")
+    predictor = LanguageModelPredictor(bundle)
+    # A database without a name lies in a temporary file that nobody else can open.
+    with (
+        terminable(),
+        closing(sqlite3.connect("")) as database,
+        _open_ranked(output, format, known.columns) as writer,
+    ):
+        ranking = _Ranking(database, by)
+        texts = predict_all(predictor, source, ranking, known.texts)
+        ranking.write_to(writer)
+    log(f"{texts:,} text{'' if texts == 1 else 's'} ranked by {by} log-probability")
