@@ -45,4 +45,4 @@ ui: $(STAMP) ## show the runs in MLflow's web interface
 	$(VENV)/bin/mlflow ui --backend-store-uri sqlite:///mlflow.db
 
 clean: ## remove what the pipeline wrote; keeps raw data and MLflow's runs
-	rm -rf data/prepared data/checksums embeddings checkpoints models runs metrics plots reports
+	rm -rf data/prepared data/checksums embeddings vectors/*/ checkpoints models runs metrics plots predictions reports

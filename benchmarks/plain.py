@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.works import SEED, first_batches, from_json, initial_vectors
-from nlp_rnn.config import AnyExperiment
+from nlp_rnn.config import AnyExperiment, EncoderParameters
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.text.prepared import PreparedDataset
 
@@ -81,6 +81,7 @@ class Plain(nn.Module):
     ) -> None:
         super().__init__()
         model, self.task, self.packed = experiment.model, experiment.task, packed
+        assert isinstance(model, EncoderParameters)
         both = bool(getattr(model, "bidirectional", False))
         width = model.units * (2 if both else 1)
         inputs = vectors.shape[1]

@@ -22,6 +22,7 @@ from benchmarks.harness import PROJECT
 from nlp_rnn.config import (
     AnyExperiment,
     BatchTrainingParameters,
+    EncoderParameters,
     Experiment,
     LanguageModelTrainingParameters,
     TokenizerParameters,
@@ -279,6 +280,7 @@ def training_flops(experiment: AnyExperiment, vocabulary: int, labels: int) -> f
     out, as are a CRF's sums.
     """
     model = experiment.model
+    assert isinstance(model, EncoderParameters)
     directions = 2 if getattr(model, "bidirectional", False) else 1
     inputs, forward = experiment.embeddings.dimension, 0
     for _ in range(model.layers):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nlp_rnn.commands import compare, embeddings, inspect, score
+from nlp_rnn.commands.arguments import MODEL_HELP, bundle_folder, count, fraction, positive, seed
 from nlp_rnn.errors import UserError
-from nlp_rnn.extras import require
 
 if TYPE_CHECKING:
     from nlp_rnn.inference.generation import BeamSearch, Sampling
@@ -52,33 +52,23 @@ def stage(function: Callable[..., None], argument: str | None = None) -> int:
     return run(lambda: function(options.name) if argument else function())
 
 
-def _bundle(model: str) -> Path:
-    """The bundle folder that MODEL names, fetched from MLflow where it lies there."""
-    if model.startswith(("runs:/", "models:/")):
-        require("mlflow", "train", model)
-
-        from nlp_rnn.tracking import fetch_bundle
-
-        return fetch_bundle(model)
-    return Path(model)
-
-
 def _predict(options: argparse.Namespace) -> None:
     from nlp_rnn.inference.batch import predict_file
 
     predict_file(
-        _bundle(options.model),
+        bundle_folder(options.model),
         options.input,
         options.output,
         options.text_column,
         options.n_best,
+        options.review_below,
     )
 
 
 def _export(options: argparse.Namespace) -> None:
     from nlp_rnn.inference.export import export_onnx
 
-    export_onnx(_bundle(options.model), Path(options.target), options.int8)
+    export_onnx(bundle_folder(options.model), Path(options.target), options.int8)
 
 
 def _given(options: argparse.Namespace, *names: str) -> list[str]:
@@ -133,40 +123,12 @@ def _generate(options: argparse.Namespace) -> None:
     from nlp_rnn.inference.generation import generate
 
     generate(
-        _bundle(options.model),
+        bundle_folder(options.model),
         prompt=options.prompt,
         length=options.length,
         decoding=decoding,
         stop_at_end=options.stop_at_end,
     )
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"expected a number of 0 or more, found {text}")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, found {text}")
-    return value
-
-
-def _fraction(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, at most 1, found {text}")
-    return value
-
-
-def _seed(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number of 0 or more, found {text}")
-    return value
 
 
 def parser() -> argparse.ArgumentParser:
@@ -178,7 +140,6 @@ def parser() -> argparse.ArgumentParser:
         epilog="Train models with `dvc repro` in a folder with params.yaml and dvc.yaml.",
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    model_help = "a bundle folder (models/NAME), runs:/RUN_ID or models:/NAME@current"
 
     predict = commands.add_parser(
         "predict",
@@ -198,7 +159,7 @@ def parser() -> argparse.ArgumentParser:
             "  echo 'not bad at all' | nlp-rnn predict models:/sentiment-bilstm@current - -"
         ),
     )
-    predict.add_argument("model", metavar="MODEL", help=model_help)
+    predict.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     predict.add_argument(
         "input",
         metavar="INPUT",
@@ -213,10 +174,17 @@ def parser() -> argparse.ArgumentParser:
     )
     predict.add_argument(
         "--n-best",
-        type=_count,
+        type=count,
         default=1,
         metavar="N",
         help="give the N likeliest tag sequences of each sentence too (taggers with a CRF)",
+    )
+    predict.add_argument(
+        "--review-below",
+        type=fraction,
+        metavar="P",
+        help="add a column review: true where the probability of the label, or the lowest of the "
+        "tags, is below P, so that a person looks at it (reports of evaluations say what P costs)",
     )
     predict.set_defaults(action=_predict)
 
@@ -239,7 +207,7 @@ def parser() -> argparse.ArgumentParser:
             "  nlp-rnn export models:/ner-bilstm-crf@current ner-small --int8"
         ),
     )
-    export.add_argument("model", metavar="MODEL", help=model_help)
+    export.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     export.add_argument("target", metavar="TARGET", help="a folder that does not exist yet")
     export.add_argument(
         "--format", choices=["onnx"], default="onnx", help="of the network (default: onnx)"
@@ -268,10 +236,10 @@ def parser() -> argparse.ArgumentParser:
             "  nlp-rnn generate models/lm-lstm --prompt 'the' --beam 10 --n-best 5 --stop-at-end"
         ),
     )
-    generate.add_argument("model", metavar="MODEL", help=model_help)
+    generate.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     generate.add_argument("--prompt", default="", help="text to continue (default: none)")
     generate.add_argument(
-        "--length", type=_count, default=100, metavar="N", help="most tokens (default: 100)"
+        "--length", type=count, default=100, metavar="N", help="most tokens (default: 100)"
     )
     generate.add_argument(
         "--stop-at-end", action="store_true", help="stop where the model ends a line"
@@ -279,44 +247,48 @@ def parser() -> argparse.ArgumentParser:
     sampling = generate.add_argument_group("sampling (the default)")
     sampling.add_argument(
         "--temperature",
-        type=_positive,
+        type=positive,
         metavar="T",
         help="divides the logits: below 1 safer, above 1 bolder, 0 always the likeliest token "
         "(default: 1)",
     )
     sampling.add_argument(
-        "--top-k", type=_count, metavar="K", help="draw from the K likeliest tokens"
+        "--top-k", type=count, metavar="K", help="draw from the K likeliest tokens"
     )
     sampling.add_argument(
         "--top-p",
-        type=_fraction,
+        type=fraction,
         metavar="P",
         help="draw from the fewest tokens that have probability P together (nucleus sampling); "
         "with --top-k, after it",
     )
-    sampling.add_argument("--samples", type=_count, metavar="N", help="texts (default: 1)")
-    sampling.add_argument("--seed", type=_seed, help="for the same text every time")
+    sampling.add_argument("--samples", type=count, metavar="N", help="texts (default: 1)")
+    sampling.add_argument("--seed", type=seed, help="for the same text every time")
     beam = generate.add_argument_group("beam search")
     beam.add_argument(
         "--beam",
-        type=_count,
+        type=count,
         metavar="WIDTH",
         help="search for the likeliest text and keep the WIDTH best beginnings at each step",
     )
     beam.add_argument(
         "--n-best",
-        type=_count,
+        type=count,
         metavar="N",
         help="list the N best texts as JSON lines, with ln P (nats) and score",
     )
     beam.add_argument(
         "--length-penalty",
-        type=_positive,
+        type=positive,
         metavar="ALPHA",
         help="score texts by ln P / ((5 + tokens) / 6)^ALPHA: 0 favours short ones, 1 is nearly "
         "the mean of the tokens (default: 0.6)",
     )
     generate.set_defaults(action=_generate)
+    score.add(commands)
+    compare.add(commands)
+    embeddings.add(commands)
+    inspect.add(commands)
     return top
 
 

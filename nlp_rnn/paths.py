@@ -13,6 +13,11 @@ def prepared(dataset: str) -> Path:
     return Path("data/prepared") / dataset
 
 
+def vectors(name: str) -> Path:
+    """Word vectors learned from a corpus."""
+    return Path("vectors") / name
+
+
 def embeddings(experiment: str) -> Path:
     """Initial word vectors of an experiment and their coverage."""
     return Path("embeddings") / experiment
@@ -36,6 +41,21 @@ def run_record(experiment: str) -> Path:
 def metrics(experiment: str) -> Path:
     """Test figures, baselines and optimum."""
     return Path("metrics") / f"{experiment}.json"
+
+
+def predictions(experiment: str) -> Path:
+    """Gold, prediction and confidence of every test example."""
+    return Path("predictions") / f"{experiment}.jsonl"
+
+
+def baseline_metrics(dataset: str) -> Path:
+    """Test figures of every baseline of a data set."""
+    return Path("metrics/baselines") / f"{dataset}.json"
+
+
+def baseline_predictions(dataset: str) -> Path:
+    """The folder of each baseline's predictions of the test split."""
+    return Path("predictions/baselines") / dataset
 
 
 def training_plots(experiment: str) -> Path:

@@ -490,6 +490,7 @@ def run(
     name: str,
     run_id: str | None = None,
     missing: Literal["error", "new"] = "error",
+    parent: str | None = None,
 ) -> Iterator[Run]:
     """Create a run, or reopen one, for the length of the block.
 
@@ -504,22 +505,27 @@ def run(
         missing: what to do if the store does not hold ``run_id``. ``"error"`` is for a stage
             that adds to a run; ``"new"``, for a training that is resumed, starts a new run
             tagged ``resumed_from``.
+        parent: an open run that MLflow shows this one under.
 
     Raises:
         UserError: the store cannot be used, the experiment is deleted, or the run is missing.
     """
+    nested = parent is not None
     with _connected() as client:
         import mlflow
 
         found = _find_run(client, run_id, name, missing) if run_id else None
         if found:
-            opened = mlflow.start_run(run_id=found)
+            opened = mlflow.start_run(run_id=found, nested=nested)
         else:
             opened = mlflow.start_run(
                 experiment_id=_experiment_id(client, experiment),
                 run_name=name,
                 tags={**provenance(), **({"resumed_from": run_id} if run_id else {})},
+                nested=nested,
             )
+        if nested:
+            client.set_tag(opened.info.run_id, "mlflow.parentRunId", parent)
         status = "FAILED"
         try:
             with terminable():

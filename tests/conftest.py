@@ -117,7 +117,7 @@ def write_untrained(
         },
         Path("params.yaml"),
     ).experiment("mine")
-    characters = len(dataset.characters) if kind == "tagged" else 0
+    characters = dataset.characters.types if kind == "tagged" else ()
     built = network(experiment, len(dataset.vocabulary), dataset.labels, characters)
     write_bundle(folder / task, "mine", experiment, built, dataset, {"backend": None}, {})
     return folder / task

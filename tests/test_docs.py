@@ -23,8 +23,10 @@ LAYERS = (PROJECT / "docs" / "layers.md").read_text(encoding="utf-8")
 
 SECTIONS: list[type[Section]] = [
     model.ClassifierParameters,
+    model.AveragedParameters,
     model.TaggerParameters,
     model.LanguageModelParameters,
+    model.FeedForwardParameters,
     training.BatchTrainingParameters,
     training.LanguageModelTrainingParameters,
 ]

@@ -165,10 +165,12 @@ def test_everything_is_where_users_look_for_it(project: Path) -> None:
             f"plots/training/{experiment}/loss.csv",
             f"plots/training/{experiment}/loss.png",
             f"plots/evaluation/{experiment}/worst_predictions.json",
+            f"predictions/{experiment}.jsonl",
             f"runs/{experiment}.json",
         ):
             assert (project / file).is_file(), file
     assert (project / "plots/evaluation/names/confusion.png").is_file()
+    assert (project / "plots/evaluation/names/report.md").is_file()
     assert (project / "reports/results.png").is_file()
 
 
@@ -421,9 +423,15 @@ def repository(tmp_path: Path) -> Path:
         # A plain `dvc repro` must leave these alone: their file is not there.
         "real": {
             "datasets": {"mine": {"source": "files", "format": "text", "train": "missing.txt"}},
+            "vectors": {"other": {"dataset": "mine", "algorithm": "pmi_svd", "dimension": 4}},
+            "encoders": [],
             "experiments": {"mine": PARAMETERS["experiments"]["words"] | {"dataset": "mine"}},
         },
+        "vectors": {"words": {"dataset": "tags", "algorithm": "pmi_svd", "dimension": 8}},
+        "encoders": [],
     }
+    # The second starts from vectors that are learned from the data of the first.
+    parameters["experiments"]["two"]["embeddings"] = {"kind": "words", "dimension": 8}
     write_parameters(tmp_path, parameters)
     pipeline = YAML().load(PROJECT / "dvc.yaml")
     pipeline["stages"]["report"]["deps"] = [f"metrics/{name}.json" for name in DVC]
@@ -433,6 +441,9 @@ def repository(tmp_path: Path) -> Path:
     (tmp_path / "real").mkdir()
     YAML().dump(real, tmp_path / "real/dvc.yaml")
     shutil.copytree(PROJECT / "pipelines", tmp_path / "pipelines")
+    (tmp_path / "vectors").mkdir()
+    for kind in ("learned", "pretrained"):
+        shutil.copy(PROJECT / "vectors" / kind, tmp_path / "vectors")
     (tmp_path / "nlp_rnn").symlink_to(PROJECT / "nlp_rnn")
     run_dvc(tmp_path, "init", "--no-scm", "--quiet")
     return tmp_path
@@ -452,7 +463,7 @@ def run_dvc(folder: Path, *arguments: str) -> str:
 
 def test_dvc_runs_everything_once_and_then_only_what_changed(repository: Path) -> None:
     first = run_dvc(repository, "repro")
-    assert first.count("Running stage") == 2 * 4 + 1
+    assert first.count("Running stage") == 2 * 5 + 2
     again = run_dvc(repository, "repro")
     assert "Running stage" not in again
     yaml = YAML()
@@ -462,4 +473,10 @@ def test_dvc_runs_everything_once_and_then_only_what_changed(repository: Path) -
     changed = run_dvc(repository, "repro")
     ran = {line.split("'")[1] for line in changed.splitlines() if "Running stage" in line}
     assert ran == {"train@two", "evaluate@two", "report"}
+    parameters["vectors"]["words"]["window"] = 2
+    yaml.dump(parameters, repository / "params.yaml")
+    assert "Running stage" not in run_dvc(repository, "repro", "embed@one")
+    changed = run_dvc(repository, "repro", "embed@two")
+    ran = {line.split("'")[1] for line in changed.splitlines() if "Running stage" in line}
+    assert ran == {"vectors@words", "embed@two"}
     assert "test.accuracy" in run_dvc(repository, "metrics", "show")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -124,14 +125,25 @@ LABELLED_FORMATS = ("csv", "tsv", "jsonl", "parquet", "folders")
 TAGGED_FORMATS = ("conll", "conllu")
 
 
+def _kind_of_format(section: Mapping[str, Any]) -> Kind:
+    """What the files of a data set hold."""
+    if section.get("format") in LABELLED_FORMATS:
+        return "labelled"
+    return "tagged" if section.get("format") in TAGGED_FORMATS else "text"
+
+
 class FilesDataset(DatasetSection):
     """The user's own files. Paths are relative to ``NLP_RNN_DATA`` (default ``data/raw``)."""
 
     source: Literal["files"]
     format: Literal["csv", "tsv", "jsonl", "parquet", "folders", "conll", "conllu", "text"]
-    train: str
-    validation: str | None = None
-    test: str | None = None
+    kind: Kind = Field(default_factory=_kind_of_format)
+    """What the format holds; ``text`` reads the texts of ``folders`` without their labels, and
+    those of ``unsup`` too."""
+    train: str | list[str]
+    """A list is read in order, as one."""
+    validation: str | list[str] | None = None
+    test: str | list[str] | None = None
     text_column: str = "text"
     label_column: str = "label"
     word_column: int = Field(default=0)
@@ -142,11 +154,18 @@ class FilesDataset(DatasetSection):
     scheme: Literal["BIO", "IOB1", "BIOES"] | None = None
     """How entity tags mark spans; null where tags are not entities. Read as given, kept as BIO."""
 
-    @property
-    def kind(self) -> Kind:
-        if self.format in LABELLED_FORMATS:
-            return "labelled"
-        return "tagged" if self.format in TAGGED_FORMATS else "text"
+    @model_validator(mode="after")
+    def _kind_fits_format(self) -> FilesDataset:
+        kind = _kind_of_format({"format": self.format})
+        if self.kind not in (kind, "text" if self.format == "folders" else kind):
+            raise impossible(f"kind of format {self.format} is '{kind}', not '{self.kind}'")
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_read(self) -> FilesDataset:
+        if [] in (self.train, self.validation, self.test):
+            raise impossible("train, validation and test each name one file or folder, or several")
+        return self
 
     @model_validator(mode="after")
     def _columns_fit_format(self) -> FilesDataset:

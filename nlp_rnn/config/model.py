@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -161,9 +162,16 @@ class EncoderParameters(NetworkParameters):
     units: int = Field(default=100, gt=0)
     """Width of one direction of one layer."""
     layers: int = Field(default=1, gt=0)
+    last_units: int | None = Field(default=None, gt=0)
+    """Width of the last layer where it is not ``units``: of tied weights that of the embeddings
+    (Merity et al. 2017)."""
     connection: Literal["plain", "residual", "highway"] = "plain"
     """How a layer after the first passes its own input on beside its output (He et al. 2016;
     Srivastava et al. 2015)."""
+    input_dropout: float | None = Field(default=None, ge=0, lt=1)
+    """On the input, where it is not ``dropout``."""
+    output_dropout: float | None = Field(default=None, ge=0, lt=1)
+    """On the last layer's output, where it is not ``dropout``."""
     variational: bool = False
     """``dropout`` draws one mask a sequence instead of one a step (Gal & Ghahramani 2016)."""
     recurrent_dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -178,17 +186,27 @@ class EncoderParameters(NetworkParameters):
     norm_stabilizer: float = Field(default=0.0, ge=0)
     """Weight of the penalty on changes of their norm (Krueger & Memisevic 2016)."""
 
+    def of_layer(self, number: int) -> EncoderParameters:
+        """The parameters of one layer, counted from 0; ``units`` is its own."""
+        if self.last_units is None or number < self.layers - 1:
+            return self
+        return self.model_copy(update={"units": self.last_units})
+
     @property
     def width(self) -> int:
-        """Width of one direction of a layer's output."""
+        """Width of one direction of the last layer's output."""
         projection = self.cell.projection if isinstance(self.cell, LSTMParameters) else None
-        return projection or self.units
+        return projection or self.last_units or self.units
 
     @model_validator(mode="after")
     def _connections_have_layers(self) -> EncoderParameters:
         if self.connection != "plain" and self.layers < 2:
             raise impossible(
                 f"connection: {self.connection} is between layers, so it needs layers: 2 or more"
+            )
+        if self.connection != "plain" and self.last_units not in (None, self.units):
+            raise impossible(
+                f"connection: {self.connection} adds layers of one width: leave last_units out"
             )
         return self
 
@@ -217,6 +235,8 @@ class EncoderParameters(NetworkParameters):
     def dropout_rates(self) -> tuple[float, ...]:
         return (
             *super().dropout_rates,
+            self.input_dropout or 0.0,
+            self.output_dropout or 0.0,
             self.recurrent_dropout,
             self.weight_drop,
             self.zoneout.hidden,
@@ -230,8 +250,19 @@ class EncoderParameters(NetworkParameters):
 class ClassifierParameters(EncoderParameters):
     """Encoder, pooling over real tokens, softmax over labels."""
 
+    kind: Literal["recurrent"] = "recurrent"
     bidirectional: bool = True
-    pooling: Literal["last", "mean", "max", "attention"] = "last"
+    pooling: Literal["last", "mean", "max", "attention", "concatenated"] = "last"
+    """From the states of all tokens to one vector; ``concatenated`` is last, max and mean side by
+    side (Howard & Ruder 2018)."""
+
+
+class AveragedParameters(NetworkParameters):
+    """The mean of a text's vectors, softmax over labels: fastText (Joulin et al. 2017)."""
+
+    kind: Literal["averaged"]
+    pairs: int = Field(default=0, ge=0)
+    """Vectors that all pairs of adjacent words share by a hash; 0 reads no pairs."""
 
 
 class CharacterEncoderSection(Section):
@@ -271,15 +302,37 @@ class TaggerParameters(EncoderParameters):
     bidirectional: bool = True
     characters: CharacterEncoder | None = None
     """Reads each word's spelling beside its embedding; null reads none."""
+    casing: int = Field(default=0, ge=0)
+    """Width of an embedding of how each word is written, beside its own: in lower case, with an
+    initial capital, in capitals, with digits (Collobert et al. 2011); 0 reads nothing of it."""
     output: Literal["softmax", "crf"] = "softmax"
     """A distribution for each tag, or one for the whole sequence (Lafferty et al. 2001)."""
     constrained: bool = True
     """The CRF gives no probability to what the tagging scheme forbids."""
+    tag_scheme: Literal["BIOES"] | None = None
+    """The scheme in which the network learns entities (Ratinov & Roth 2009); predictions and
+    figures stay in the tags of the data. null learns those."""
+
+    @property
+    def longest(self) -> int | None:
+        """Characters of a word that are read; None where none is."""
+        if self.characters is not None:
+            return self.characters.longest
+        return CharacterEncoderSection().longest if self.casing else None
 
     @property
     def dropout_rates(self) -> tuple[float, ...]:
         of_characters = self.characters.dropout if self.characters else 0.0
         return (*super().dropout_rates, of_characters)
+
+    @model_validator(mode="after")
+    def _scheme_is_kept(self) -> TaggerParameters:
+        if self.tag_scheme and self.output == "crf" and not self.constrained:
+            raise impossible(
+                "tag_scheme with output: crf needs constrained: true, so that a sequence of tags "
+                "has one meaning and its whole probability"
+            )
+        return self
 
     @model_validator(mode="after")
     def _samples_are_of_single_tags(self) -> TaggerParameters:
@@ -339,8 +392,8 @@ Output = Annotated[
 ]
 
 
-class LanguageModelParameters(EncoderParameters):
-    """One-directional encoder, a distribution over the vocabulary at every token."""
+class OutputParameters(Section):
+    """From the last layer of a language model to a distribution over the vocabulary."""
 
     tied: bool = False
     """Share output weights with the embeddings (Press & Wolf 2017)."""
@@ -349,7 +402,7 @@ class LanguageModelParameters(EncoderParameters):
     mapping with its ``kind`` and options."""
 
     @model_validator(mode="after")
-    def _output_can_be_tied(self) -> LanguageModelParameters:
+    def _output_can_be_tied(self) -> OutputParameters:
         if self.tied and self.output.kind == "hierarchical_softmax":
             raise impossible(
                 "tied does not go with output: hierarchical_softmax, whose weights are of the "
@@ -364,7 +417,10 @@ class LanguageModelParameters(EncoderParameters):
         return self
 
 
-# --- the feed-forward language model ----------------------------------------------------
+class LanguageModelParameters(EncoderParameters, OutputParameters):
+    """One-directional encoder, a distribution over the vocabulary at every token."""
+
+    kind: Literal["recurrent"] = "recurrent"
 
 
 class AverageParameters(Section):
@@ -395,7 +451,7 @@ ContextInputs = Annotated[
 ]
 
 
-class FeedForwardParameters(NetworkParameters):
+class FeedForwardParameters(NetworkParameters, OutputParameters):
     """The language model of Bengio et al. (2003): a fixed context, one hidden layer."""
 
     kind: Literal["feed_forward"]
@@ -409,6 +465,17 @@ class FeedForwardParameters(NetworkParameters):
     direct: bool = False
     """The output layer sees the inputs beside the hidden layer."""
 
+    @property
+    def width(self) -> int:
+        """Width of the hidden layer."""
+        return self.units
+
+    @model_validator(mode="after")
+    def _direct_connections_have_weights(self) -> FeedForwardParameters:
+        if self.tied and self.direct:
+            raise impossible("tied does not go with direct, whose weights the embeddings lack")
+        return self
+
     @model_validator(mode="after")
     def _filters_fit(self) -> FeedForwardParameters:
         if isinstance(self.inputs, ConvolutionParameters) and self.inputs.window > self.context:
@@ -416,3 +483,21 @@ class FeedForwardParameters(NetworkParameters):
                 f"inputs.window ({self.inputs.window}) is longer than context ({self.context})"
             )
         return self
+
+
+def _recurrent_by_default(section: Any) -> Any:
+    """A model without ``kind`` is recurrent."""
+    return {"kind": "recurrent", **section} if isinstance(section, Mapping) else section
+
+
+AnyClassifier = ClassifierParameters | AveragedParameters
+Classifier = Annotated[
+    Annotated[AnyClassifier, Field(discriminator="kind")],
+    BeforeValidator(_recurrent_by_default),
+]
+
+AnyLanguageModel = LanguageModelParameters | FeedForwardParameters
+LanguageModel = Annotated[
+    Annotated[AnyLanguageModel, Field(discriminator="kind")],
+    BeforeValidator(_recurrent_by_default),
+]

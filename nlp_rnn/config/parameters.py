@@ -11,15 +11,34 @@ from typing import Any, Literal, get_args
 from pydantic import Field, ValidationError
 
 from nlp_rnn.config.data import AnyDataset, Dataset
-from nlp_rnn.config.experiment import AnyEmbeddings, AnyExperiment, Experiment, MemoryParameters
-from nlp_rnn.config.model import AnyCell, AnyCharacterEncoder
+from nlp_rnn.config.experiment import (
+    AnyEmbeddings,
+    AnyExperiment,
+    Experiment,
+    MemoryParameters,
+    TransferredEmbeddings,
+)
+from nlp_rnn.config.model import (
+    AnyCell,
+    AnyCharacterEncoder,
+    AnyClassifier,
+    AnyContextInputs,
+    AnyLanguageModel,
+    AnyOutput,
+    EncoderParameters,
+    LanguageModelParameters,
+)
 from nlp_rnn.config.section import Section, nearest
+from nlp_rnn.config.vectors import AnyVectors, Vectors
 from nlp_rnn.corpora.example import Kind
 from nlp_rnn.errors import UserError
 
 PARAMS_FILE = Path("params.yaml")
 
 Backend = Literal["auto", "tensorflow", "jax", "torch"]
+
+KINDS_OF_EMBEDDINGS = ("learned", "pretrained")
+"""Any other kind is the name of vectors."""
 
 KIND_OF_TASK: dict[str, Kind] = {
     "classification": "labelled",
@@ -38,7 +57,9 @@ class RealData(Section):
     """Data sets and experiments that need downloaded or supplied files."""
 
     datasets: dict[str, Dataset] = Field(default_factory=dict)
+    vectors: dict[str, Vectors] = Field(default_factory=dict)
     experiments: dict[str, Experiment] = Field(default_factory=dict)
+    encoders: list[str] = Field(default_factory=list)
 
 
 class Parameters(Section):
@@ -48,7 +69,12 @@ class Parameters(Section):
     seed: int = Field(default=1, ge=0)
     tracking: TrackingParameters = TrackingParameters()
     datasets: dict[str, Dataset] = Field(default_factory=dict)
+    vectors: dict[str, Vectors] = Field(default_factory=dict)
+    """Word vectors that are learned from a data set, for experiments and to look at."""
     experiments: dict[str, Experiment] = Field(default_factory=dict)
+    encoders: list[str] = Field(default_factory=list)
+    """Language models among the experiments, whose embeddings and recurrent layers others may
+    start from."""
     real: RealData = RealData()
     memory: MemoryParameters | None = None
     """What `dvc repro memory/dvc.yaml` runs."""
@@ -58,8 +84,16 @@ class Parameters(Section):
         return {**self.datasets, **self.real.datasets}
 
     @property
+    def all_vectors(self) -> dict[str, AnyVectors]:
+        return {**self.vectors, **self.real.vectors}
+
+    @property
     def all_experiments(self) -> dict[str, AnyExperiment]:
         return {**self.experiments, **self.real.experiments}
+
+    @property
+    def all_encoders(self) -> list[str]:
+        return [*self.encoders, *self.real.encoders]
 
     def dataset(self, name: str) -> AnyDataset:
         """The data set called ``name``; UserError with the nearest name where there is none."""
@@ -73,8 +107,20 @@ class Parameters(Section):
             raise UserError(f"no experiment '{name}'; {nearest(name, self.all_experiments)}")
         return self.all_experiments[name]
 
+    def learned_vectors(self, name: str) -> AnyVectors:
+        """The vectors called ``name``; UserError with the nearest name where there are none."""
+        if name not in self.all_vectors:
+            raise UserError(f"no vectors '{name}'; {nearest(name, self.all_vectors)}")
+        return self.all_vectors[name]
+
+    def encoder(self, name: str) -> AnyExperiment:
+        """The language model ``name`` of the ``encoders``; UserError where it is none of them."""
+        if name not in self.all_encoders:
+            raise UserError(f"no encoder '{name}'; {nearest(name, self.all_encoders)}")
+        return self.experiment(name)
+
     def _check_references(self, file: Path) -> None:
-        for group in ("datasets", "experiments"):
+        for group in ("datasets", "vectors", "experiments"):
             both = set(getattr(self, group)) & set(getattr(self.real, group))
             if both:
                 raise UserError(f"{file}: real.{group}.{min(both)}: also named in {group}; rename")
@@ -89,6 +135,15 @@ class Parameters(Section):
                     f"{file}: datasets.{name}.tokenizer.unit: '{dataset.tokenizer.unit}' would cut "
                     "tagged words into pieces; use 'word' or 'whitespace'"
                 )
+        for prefix, learned in (("vectors", self.vectors), ("real.vectors", self.real.vectors)):
+            for name, vectors in learned.items():
+                key = f"{file}: {prefix}.{name}"
+                if name in KINDS_OF_EMBEDDINGS:
+                    raise UserError(f"{key}: is a kind of embeddings already; rename")
+                if vectors.dataset not in self.all_datasets:
+                    hint = nearest(vectors.dataset, self.all_datasets)
+                    raise UserError(f"{key}.dataset: no data set '{vectors.dataset}'; {hint}")
+        self._check_encoders(file)
         for prefix, experiments in (
             ("experiments", self.experiments),
             ("real.experiments", self.real.experiments),
@@ -98,6 +153,10 @@ class Parameters(Section):
                 if experiment.dataset not in self.all_datasets:
                     hint = nearest(experiment.dataset, self.all_datasets)
                     raise UserError(f"{key}.dataset: no data set '{experiment.dataset}'; {hint}")
+                if experiment.embeddings.kind in self.all_encoders:
+                    self._check_start(name, experiment, key)
+                elif isinstance(experiment.embeddings, TransferredEmbeddings):
+                    self._check_embeddings(experiment.embeddings, f"{key}.embeddings")
                 kind = self.all_datasets[experiment.dataset].kind
                 if kind != KIND_OF_TASK[experiment.task]:
                     raise UserError(
@@ -105,14 +164,88 @@ class Parameters(Section):
                         f"data set, but {experiment.dataset} is {kind}"
                     )
 
+    def _check_embeddings(self, embeddings: TransferredEmbeddings, key: str) -> None:
+        """Whether vectors that an experiment starts from are there, and fit."""
+        name = embeddings.kind
+        if name not in self.all_vectors:
+            hint = nearest(name, [*KINDS_OF_EMBEDDINGS, *self.all_vectors, *self.all_encoders])
+            if name in self.all_experiments:
+                hint = "to start from the experiment of that name, list it under encoders"
+            raise UserError(f"{key}.kind: no such kind '{name}', nor vectors of that name; {hint}")
+        vectors = self.all_vectors[name]
+        if embeddings.dimension != vectors.dimension:
+            raise UserError(
+                f"{key}.dimension: {embeddings.dimension}, but vectors.{name} have dimension "
+                f"{vectors.dimension}"
+            )
+        if embeddings.unknown == "subwords" and vectors.algorithm != "fasttext":
+            raise UserError(
+                f"{key}.unknown: subwords are learned by algorithm fasttext, and vectors.{name} "
+                f"by {vectors.algorithm}"
+            )
 
-def _key(location: tuple[int | str, ...], data: Any) -> str:
-    """The dotted key of a pydantic error location, without the tags of unions in it."""
+    def _check_encoders(self, file: Path) -> None:
+        """Whether the encoders are recurrent language models of the same part of the file."""
+        for prefix, names, experiments in (
+            ("encoders", self.encoders, self.experiments),
+            ("real.encoders", self.real.encoders, self.real.experiments),
+        ):
+            for name in names:
+                key = f"{file}: {prefix}"
+                if name not in experiments:
+                    hint = nearest(name, experiments)
+                    raise UserError(
+                        f"{key}: no {prefix.replace('encoders', 'experiments')}.{name}; {hint}"
+                    )
+                if not isinstance(experiments[name].model, LanguageModelParameters):
+                    raise UserError(f"{key}: {name} is no recurrent language model; leave it out")
+                if name in self.all_vectors or name in KINDS_OF_EMBEDDINGS:
+                    raise UserError(f"{key}: vectors have the name {name} too; rename one of them")
+
+    def _check_start(self, name: str, experiment: AnyExperiment, key: str) -> None:
+        """Whether an experiment's network can start from an encoder's."""
+        embeddings, model = experiment.embeddings, experiment.model
+        source = self.experiment(embeddings.kind)
+        encoder = f"the encoder {embeddings.kind}"
+        if name == embeddings.kind:
+            raise UserError(f"{key}.embeddings.kind: {name} cannot start from itself")
+        if not isinstance(model, EncoderParameters):
+            raise UserError(f"{key}.model.kind: {encoder} needs a model with recurrent layers")
+        if getattr(model, "bidirectional", False):
+            raise UserError(
+                f"{key}.model.bidirectional: {encoder} reads from left to right only; set "
+                "bidirectional: false, for a classifier with pooling: concatenated"
+            )
+        for option in ("characters", "casing"):
+            if getattr(model, option, None):
+                raise UserError(f"{key}.model.{option}: {encoder} reads none; leave it out")
+        if embeddings.dimension != source.embeddings.dimension:
+            raise UserError(
+                f"{key}.embeddings.dimension: {embeddings.dimension}, but {encoder} has "
+                f"{source.embeddings.dimension}"
+            )
+        for option in ("cell", "units", "layers", "last_units", "connection"):
+            own, given = getattr(model, option), getattr(source.model, option)
+            if own != given:
+                raise UserError(f"{key}.model.{option}: {own!r}, but {encoder} has {given!r}")
+        if "unknown" in embeddings.model_fields_set:
+            raise UserError(
+                f"{key}.embeddings.unknown: words that {encoder} does not know start from its "
+                "<unk>; leave it out"
+            )
+
+
+def _key(location: tuple[int | str, ...], data: Any, missing: bool) -> str:
+    """The dotted key of a pydantic error location, without the tags of unions in it.
+
+    Args:
+        missing: the last part is a key that is not there.
+    """
     keys: list[str] = []
     for position, part in enumerate(location):
         last = position == len(location) - 1
         if isinstance(data, Mapping):
-            if part in data or last:
+            if part in data or (last and missing):
                 keys.append(str(part))
                 data = data.get(part)
         else:
@@ -125,10 +258,18 @@ def _tags(discriminator: str, key: str) -> tuple[str, ...]:
     unions = {
         "source": AnyDataset,
         "task": AnyExperiment,
-        "kind": {"cell": AnyCell, "characters": AnyCharacterEncoder}.get(key, AnyEmbeddings),
+        "algorithm": AnyVectors,
+        "kind": {
+            "model": AnyClassifier | AnyLanguageModel,
+            "cell": AnyCell,
+            "inputs": AnyContextInputs,
+            "characters": AnyCharacterEncoder,
+            "output": AnyOutput,
+        }.get(key, AnyEmbeddings),
     }
     sections = get_args(unions[discriminator])
-    return tuple(get_args(s.model_fields[discriminator].annotation)[0] for s in sections)
+    annotations = (s.model_fields[discriminator].annotation for s in sections)
+    return tuple(value for annotation in annotations for value in get_args(annotation))
 
 
 def _union_fault(key: str, error: Any) -> str:
@@ -153,7 +294,7 @@ def parse(data: Any, file: Path) -> Parameters:
         parameters = Parameters.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        key = _key(first["loc"], data)
+        key = _key(first["loc"], data, first["type"] == "missing")
         message = first["msg"]
         if first["type"].startswith("union_tag"):
             raise UserError(f"{file}: {_union_fault(key, first)}") from None

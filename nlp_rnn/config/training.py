@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -44,6 +44,12 @@ class TrainingParameters(Section):
     """Largest Euclidean norm of the whole gradient (Pascanu et al. 2013)."""
     clip_value: float | None = Field(default=None, gt=0)
     """Largest absolute value of any component of the gradient (Mikolov 2012)."""
+    unfreezing: Literal["gradual"] | None = None
+    """``gradual``: the first epoch trains the head alone, each further one a group of layers more,
+    from the top down, embeddings last (Howard & Ruder 2018); null trains all from the start."""
+    discriminative: float = Field(default=1.0, ge=1)
+    """The learning rate of each group of layers is lower than that of the group above by this
+    factor; Howard & Ruder (2018) use 2.6."""
     epochs: int = Field(default=10, gt=0)
     select: Literal["loss", "accuracy", "f1"] = "loss"
     """The figure of the validation split whose best epoch is kept. Accuracy is for
@@ -52,8 +58,17 @@ class TrainingParameters(Section):
     """Stop after so many epochs without a better figure; null runs all epochs. The weights of
     the best epoch are kept either way."""
     batch_size: int = Field(default=32, gt=0)
+    seeds: list[Annotated[int, Field(ge=0)]] | None = Field(default=None, min_length=2)
+    """Train once with each, and report means and standard deviations; the model that is used
+    is the best on the validation split. null trains once, with the project's seed."""
     gradient_flow: bool = False
     """Draw how far gradients reach back in time, before and after training."""
+
+    @model_validator(mode="after")
+    def _seeds_differ(self) -> TrainingParameters:
+        if self.seeds is not None and len(set(self.seeds)) < len(self.seeds):
+            raise impossible("seeds: each once; the same seed trains the same model")
+        return self
 
     @model_validator(mode="after")
     def _one_clipping(self) -> TrainingParameters:
@@ -76,9 +91,32 @@ class BatchTrainingParameters(TrainingParameters):
     sorted by length as a whole. Batches are taken in random order."""
     batch_tokens: int | None = Field(default=None, gt=0)
     """A batch holds so many tokens, padding included, instead of batch_size examples."""
+    word_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """The probability that a word is read as ``<unk>`` in training; its characters stay (Bowman
+    et al. 2016)."""
+    singleton_dropout: float = Field(default=0.0, ge=0, le=1)
+    """The same, beside it, for words that occur once in training, so that the vector of ``<unk>``
+    is learned; Lample et al. (2016) use 0.5."""
     max_length: int | None = Field(default=None, gt=0)
-    """Longer examples are cut to their first tokens in training and, for classification,
-    in prediction; null keeps all."""
+    """Longer examples are cut to so many tokens, the first unless ``long_texts`` says otherwise,
+    in training and, for classification, in prediction; null keeps all."""
+
+
+LongTexts = Literal["head", "tail", "both"]
+
+
+class ClassificationTrainingParameters(BatchTrainingParameters):
+    """Training on whole texts."""
+
+    long_texts: LongTexts = "head"
+    """What is kept of a text that is longer than ``max_length``: its beginning, its end, or half
+    of each (Sun et al. 2019)."""
+
+    @model_validator(mode="after")
+    def _some_texts_are_long(self) -> ClassificationTrainingParameters:
+        if self.long_texts != "head" and self.max_length is None:
+            raise impossible(f"long_texts: {self.long_texts} needs max_length, or none is long")
+        return self
 
 
 class ScheduledSamplingParameters(Section):

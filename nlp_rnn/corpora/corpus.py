@@ -16,10 +16,15 @@ class Corpus(ABC):
     Attributes:
         name: what the data set is called in ``params.yaml``, for messages.
         kind: which fields its examples have.
+        continuous: whether each example continues the one before, as lines of one text do.
     """
 
     name: str
     kind: Kind
+
+    @property
+    def continuous(self) -> bool:
+        return self.kind == "text"
 
     @abstractmethod
     def splits(self) -> tuple[str, ...]:

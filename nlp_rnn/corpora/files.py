@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
@@ -46,30 +46,38 @@ class FilesCorpus(Corpus):
         self.name = name
         self.kind = dataset.kind
         self._dataset = dataset
-        self._places: dict[str, _Place] = {}
+        self._places: dict[str, list[_Place]] = {}
         for split in SPLITS:
-            given: str | None = getattr(dataset, split)
-            if given is not None:
-                self._places[split] = self._locate(split, given, folder)
+            if given := self._given(split):
+                self._places[split] = [self._locate(split, path, folder) for path in given]
         self._check_distinct()
+
+    def _given(self, split: str) -> list[str]:
+        """The paths of a split as the parameters name them."""
+        given: str | list[str] | None = getattr(self._dataset, split)
+        return [given] if isinstance(given, str) else given or []
+
+    @property
+    def continuous(self) -> bool:
+        return super().continuous and self._dataset.format != "folders"
 
     def splits(self) -> tuple[str, ...]:
         return tuple(self._places)
 
     def origin(self, split: str) -> str:
-        return str(self._places[split])
+        return " and ".join(map(str, self._places[split]))
 
     def read(self, split: str) -> Iterator[Example]:
-        return self._not_empty(self._examples(self._places[split]), split)
+        each = map(self._examples, self._places[split])
+        return self._not_empty(chain.from_iterable(each), split)
 
     def provenance(self) -> dict[str, Any]:
-        given = {split: str(getattr(self._dataset, split)) for split in self._places}
-        if self._dataset.format == "folders":
-            given = {
-                split: path.partition("!")[0] if is_archive(self._places[split].path) else path
-                for split, path in given.items()
-            }
-        paths = {given[split]: self._places[split].path for split in self._places}
+        folders = self._dataset.format == "folders"
+        paths = {
+            given.partition("!")[0] if folders and is_archive(place.path) else given: place.path
+            for split, places in self._places.items()
+            for given, place in zip(self._given(split), places, strict=True)
+        }
         return {
             "source": f"files ({self._dataset.format})",
             "files": {name: fingerprint(path) for name, path in paths.items()},
@@ -90,9 +98,10 @@ class FilesCorpus(Corpus):
             case "parquet":
                 return read_parquet(path, data.text_column, data.label_column, bad_bytes)
             case "folders":
+                labelled = data.kind == "labelled"
                 if place.inside is None:
-                    return read_folder(path, bad_bytes)
-                return read_archive(path, place.inside, bad_bytes)
+                    return read_folder(path, bad_bytes, labelled)
+                return read_archive(path, place.inside, bad_bytes, labelled)
             case "conll":
                 tag_column = data.tag_column if isinstance(data.tag_column, int) else -1
                 return read_conll(path, data.word_column, tag_column, data.scheme, bad_bytes)
@@ -138,8 +147,10 @@ class FilesCorpus(Corpus):
         return place
 
     def _check_distinct(self) -> None:
-        for first, second in combinations(self._places, 2):
-            one, other = self._places[first], self._places[second]
+        each = [(split, place) for split, places in self._places.items() for place in places]
+        for (first, one), (second, other) in combinations(each, 2):
+            if _same(one, other) and first == second:
+                raise UserError(f"{one}: is twice in {first} of data set '{self.name}'")
             if _same(one, other):
                 raise UserError(
                     f"{one}: serves both {first} and {second} of data set '{self.name}'; give "

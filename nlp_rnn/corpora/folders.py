@@ -1,9 +1,10 @@
-"""Labelled texts as one file each, in a folder named for the label; on disk or in an archive.
+"""Texts as one file each, in a folder named for their label; on disk or in an archive.
 
 The layout of the Large Movie Review Dataset (Maas et al. 2011, "Learning Word Vectors for
 Sentiment Analysis"): ``train/pos/0_9.txt``. Sub-folders directly below are the labels, except
 ``unsup``, where that data set keeps what is unlabelled, and hidden ones; files are read
-whose name ends in ``.txt``; deeper folders are not entered.
+whose name ends in ``.txt``; deeper folders are not entered. Read as running text, the texts of
+``unsup`` are among them, and none has a label.
 """
 
 from __future__ import annotations
@@ -46,36 +47,40 @@ def _example(raw: bytes, label: str, where: str, bad_bytes: BadBytes) -> Example
     return Example(text=decode(without_bom(raw), bad_bytes, where), label=label)
 
 
-def _is_label(name: str) -> bool:
-    return name != UNLABELLED and not name.startswith(".")
+def _is_read(folder: str, labelled: bool) -> bool:
+    return not folder.startswith(".") and not (labelled and folder == UNLABELLED)
 
 
 def _is_text(name: str) -> bool:
     return name.endswith(".txt") and not name.startswith(".")
 
 
-def read_folder(folder: Path, bad_bytes: BadBytes) -> Iterator[Example]:
+def read_folder(folder: Path, bad_bytes: BadBytes, labelled: bool = True) -> Iterator[Example]:
     """Stream ``folder/<label>/*.txt``, sorted by label, then by name.
+
+    Args:
+        bad_bytes: what undecodable UTF-8 is.
+        labelled: false leaves the labels out and reads the unlabelled texts too.
 
     Raises:
         UserError: a folder or file may not be read, or is no UTF-8.
     """
     try:
         labels = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-        for label in filter(_is_label, labels):
+        for label in (name for name in labels if _is_read(name, labelled)):
             for name in sorted(entry.name for entry in (folder / label).iterdir()):
                 file = folder / label / name
                 if _is_text(name) and file.is_file():
                     with open_binary(file) as stream:
                         raw = stream.read()
-                    yield _example(raw, label, str(file), bad_bytes)
+                    yield _example(raw, label if labelled else "", str(file), bad_bytes)
     except PermissionError as error:
         raise UserError(
             f"{error.filename}: permission denied; make the folder readable (chmod u+rx)"
         ) from None
 
 
-def _label_of(member: str, inside: tuple[str, ...], archive: Path) -> str | None:
+def _label_of(member: str, inside: tuple[str, ...], archive: Path, labelled: bool) -> str | None:
     """The label of a member of an archive, or ``None`` where it is not to be read."""
     parts = tuple(part for part in member.split("/") if part not in ("", "."))
     if len(parts) != len(inside) + 2 or parts[: len(inside)] != inside:
@@ -83,7 +88,9 @@ def _label_of(member: str, inside: tuple[str, ...], archive: Path) -> str | None
     label, name = parts[-2:]
     if ".." in parts:
         raise UserError(f"{archive}!{member}: leads out of its folder; archive it without '..'")
-    return label if _is_label(label) and _is_text(name) else None
+    if not (_is_read(label, labelled) and _is_text(name)):
+        return None
+    return label if labelled else ""
 
 
 def _not_regular(archive: Path, member: str) -> UserError:
@@ -92,7 +99,9 @@ def _not_regular(archive: Path, member: str) -> UserError:
     )
 
 
-def read_archive(archive: Path, inside: str, bad_bytes: BadBytes) -> Iterator[Example]:
+def read_archive(
+    archive: Path, inside: str, bad_bytes: BadBytes, labelled: bool = True
+) -> Iterator[Example]:
     """Stream ``<inside>/<label>/*.txt`` from a tar (plain, gz, bz2, xz) or zip archive.
 
     Nothing is ever written to disk. Examples come in the order of the archive.
@@ -101,6 +110,7 @@ def read_archive(archive: Path, inside: str, bad_bytes: BadBytes) -> Iterator[Ex
         archive: the archive.
         inside: folder in it, written with ``/``; empty for its top.
         bad_bytes: what undecodable UTF-8 is.
+        labelled: as of :func:`read_folder`.
 
     Raises:
         UserError: the archive is broken or truncated, a wanted member is no regular file, or
@@ -110,7 +120,7 @@ def read_archive(archive: Path, inside: str, bad_bytes: BadBytes) -> Iterator[Ex
     read = _zip_members if archive.name.lower().endswith(".zip") else _tar_members
     with open_binary(archive) as stream:
         try:
-            for member, label, raw in read(stream, parts, archive):
+            for member, label, raw in read(stream, parts, archive, labelled):
                 yield _example(raw, label, f"{archive}!{member}", bad_bytes)
         except _BROKEN as error:
             reason = str(error) or type(error).__name__
@@ -132,13 +142,14 @@ def _decompressed(stream: BufferedReader) -> BufferedIOBase:
 
 
 def _tar_members(
-    stream: BufferedReader, inside: tuple[str, ...], archive: Path
+    stream: BufferedReader, inside: tuple[str, ...], archive: Path, labelled: bool
 ) -> Iterator[tuple[str, str, bytes]]:
     with _decompressed(stream) as plain, tarfile.open(fileobj=plain, mode="r:") as members:
         while (member := members.next()) is not None:
             # tarfile remembers every member it has seen: 50,000 reviews would fill memory.
             members.members = []  # type: ignore[attr-defined]
-            if member.isdir() or (label := _label_of(member.name, inside, archive)) is None:
+            label = _label_of(member.name, inside, archive, labelled)
+            if member.isdir() or label is None:
                 continue
             content = members.extractfile(member) if member.isreg() else None
             if content is None:
@@ -153,11 +164,11 @@ def _tar_members(
 
 
 def _zip_members(
-    stream: BufferedReader, inside: tuple[str, ...], archive: Path
+    stream: BufferedReader, inside: tuple[str, ...], archive: Path, labelled: bool
 ) -> Iterator[tuple[str, str, bytes]]:
     with zipfile.ZipFile(stream) as members:
         for member in members.infolist():
-            label = _label_of(member.filename, inside, archive)
+            label = _label_of(member.filename, inside, archive, labelled)
             if member.is_dir() or label is None:
                 continue
             mode = stat.S_IFMT(member.external_attr >> 16)

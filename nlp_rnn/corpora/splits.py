@@ -28,8 +28,9 @@ def with_all_splits(corpus: Corpus, ratios: SplitParameters, seed: int) -> Corpu
     """The corpus with all of train, validation and test.
 
     What it lacks is taken from its training data; a share is one of all that data. Labelled
-    texts are drawn at random with every label in proportion, tagged sentences at random, and
-    running text is cut in order, at line ends: training, validation, test.
+    texts are drawn at random with every label in proportion, tagged sentences at random, as are
+    texts that stand alone, and running text is cut in order, at line ends: training, validation,
+    test.
 
     Args:
         corpus: has at least ``train``.
@@ -76,8 +77,10 @@ class _SplitCorpus(Corpus):
         manner = {
             "labelled": f"drawn with seed {self._seed}, labels in proportion",
             "tagged": f"sentences drawn with seed {self._seed}",
-            "text": "cut in order at line ends: train, validation, test",
+            "text": f"texts drawn with seed {self._seed}",
         }[self.kind]
+        if self._corpus.continuous:
+            manner = "cut in order at line ends: train, validation, test"
         taken = {split: f"{share:g} of train, {manner}" for split, share in self._shares.items()}
         return {**self._corpus.provenance(), "taken_from_train": taken}
 
@@ -100,12 +103,12 @@ class _SplitCorpus(Corpus):
         validation = self._shares.get("validation", 0.0)
         test = self._shares.get("test", 0.0)
         examples = self._corpus.read("train")
-        if self.kind == "text":
+        if self._corpus.continuous:
             # Lengths count the line end, so that a blank line has one.
             lengths = np.array(array("q", (len(each.text) + 1 for each in examples)), np.int64)
             assignment = cut_in_order(lengths, validation, test)
         else:
-            # Tagged sentences have no label: one stratum holds them all.
+            # What has no label is of one stratum.
             numbers: dict[str, int] = {}
             labels = array("q", (numbers.setdefault(each.label, len(numbers)) for each in examples))
             assignment = draw(np.array(labels, np.int64), validation, test, self._seed)

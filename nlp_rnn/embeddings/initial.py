@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_rnn.config import LearnedEmbeddings, LookupStep, PretrainedEmbeddings
+from nlp_rnn import paths
+from nlp_rnn.config import (
+    AnyEmbeddings,
+    LearnedEmbeddings,
+    LookupStep,
+    PretrainedEmbeddings,
+    TransferredEmbeddings,
+)
 from nlp_rnn.corpora import data_folder
 from nlp_rnn.corpora.download import ensure
+from nlp_rnn.embeddings.encoders import RECURRENT, is_encoder, vectors_of_encoder
+from nlp_rnn.embeddings.learned import CARD, LearnedVectors
 from nlp_rnn.embeddings.lookup import forms
 from nlp_rnn.embeddings.reading import load_vectors
+from nlp_rnn.embeddings.subwords import Subwords
 from nlp_rnn.embeddings.vectors import WordVectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import sha256, whole_folder, write_json
@@ -50,19 +61,95 @@ def pretrained(
     Raises:
         UserError: see :func:`~nlp_rnn.embeddings.reading.load_vectors`; no word is found.
     """
-    lookup = parameters.lookup
     archive = folder / parameters.file.partition("!")[0]
     ensure(archive, parameters.url, parameters.sha256, "embeddings.file")
-    wanted = {form for word in vocabulary.types for _, form in forms(word, lookup)}
+    wanted = {form for word in vocabulary.types for _, form in forms(word, parameters.lookup)}
     file = load_vectors(parameters.file, folder, wanted, parameters.dimension)
-    vectors = WordVectors(file.vectors.words, file.vectors.matrix, lookup)
+    matrix, covered = _looked_up(
+        parameters,
+        vocabulary,
+        seed,
+        folder / parameters.file,
+        file.vectors,
+        file.mean,
+        file.deviation,
+    )
+    return matrix, {
+        "kind": "pretrained",
+        "file": parameters.file,
+        "file_sha256": sha256(archive),
+        "words_in_file": file.words,
+        "duplicates": file.duplicates,
+        **covered,
+    }
+
+
+def transferred(
+    parameters: TransferredEmbeddings, vocabulary: Vocabulary, seed: int, folder: Path
+) -> tuple[Matrix, dict[str, Any]]:
+    """Vectors learned from a corpus, ``(types, dimension)``, and their coverage.
+
+    Args:
+        parameters: how words are looked up in them, what becomes of those not found.
+        vocabulary: of the training split.
+        seed: of what is drawn.
+        folder: of the vectors.
+
+    Raises:
+        UserError: the folder is missing or damaged; no word is found.
+    """
+    learned = LearnedVectors.read(folder)
+    rows = learned.vectors.matrix.astype(np.float64)
+    if rows.shape[1] != parameters.dimension:
+        raise UserError(
+            f"{folder}: the vectors have dimension {rows.shape[1]}, not {parameters.dimension}; "
+            f"learn them again: dvc repro vectors@{folder.name}"
+        )
+    matrix, covered = _looked_up(
+        parameters,
+        vocabulary,
+        seed,
+        folder,
+        learned.vectors,
+        rows.mean(axis=0),
+        rows.std(axis=0),
+        learned.subwords if parameters.unknown == "subwords" else None,
+    )
+    return matrix, {
+        "kind": "vectors",
+        "vectors": parameters.kind,
+        "card_sha256": sha256(folder / CARD),
+        "words_in_file": len(learned.vectors),
+        **covered,
+    }
+
+
+def _looked_up(
+    parameters: PretrainedEmbeddings | TransferredEmbeddings,
+    vocabulary: Vocabulary,
+    seed: int,
+    source: Path,
+    vectors: WordVectors,
+    mean: NDArray[np.float64],
+    deviation: NDArray[np.float64],
+    subwords: Subwords | None = None,
+) -> tuple[Matrix, dict[str, Any]]:
+    """The vectors of a vocabulary's types, and their coverage.
+
+    Args:
+        source: of the vectors, for messages.
+        mean: ``(dimension,)``, of all vectors of the source.
+        deviation: likewise.
+        subwords: from which words that are not found get theirs, if given.
+    """
+    vectors = WordVectors(vectors.words, vectors.matrix, parameters.lookup)
     found = [vectors.find(word) for word in vocabulary.types]
     found[PAD_INDEX] = None
     types = [i for i, hit in enumerate(found) if hit]
     if not types:
         raise UserError(
-            f"{folder / parameters.file}: has a vector for no word of the data; is it of another "
-            "language, or are its words written another way?"
+            f"{source}: has a vector for no word of the data; is it of another language, or are "
+            "its words written another way?"
         )
     known = vectors.matrix[[hit[0] for hit in found if hit]]
     if parameters.unknown == "mean":
@@ -70,17 +157,16 @@ def pretrained(
     else:
         rng = np.random.default_rng(seed)
         size = (len(vocabulary), parameters.dimension)
-        matrix = rng.normal(file.mean, file.deviation, size).astype(np.float32)
+        matrix = rng.normal(mean, deviation, size).astype(np.float32)
+    if subwords is not None:
+        for i in range(len(vocabulary) - vocabulary.words, len(vocabulary)):
+            matrix[i] = subwords.vector(vocabulary.types[i])
     matrix[PAD_INDEX] = 0
     matrix[types] = known
+    steps = [hit and hit[1] for hit in found]
     return matrix, {
-        "kind": "pretrained",
-        "file": parameters.file,
-        "file_sha256": sha256(archive),
-        "words_in_file": file.words,
-        "duplicates": file.duplicates,
         "types": len(vocabulary),
-        **coverage([hit and hit[1] for hit in found], vocabulary, lookup),
+        **coverage(steps, vocabulary, parameters.lookup),
     }
 
 
@@ -115,22 +201,33 @@ def coverage(
 
 def write_initial(
     target: Path,
-    parameters: LearnedEmbeddings | PretrainedEmbeddings,
+    parameters: AnyEmbeddings,
     vocabulary: Vocabulary,
     seed: int,
     data_sha256: str,
 ) -> dict[str, Any]:
     """Write ``vectors.npy`` ``(types, dimension)`` and ``coverage.json``; returns the latter.
 
+    Of an encoder also ``recurrent.npz``, the weights that its recurrent layers start from.
+
     Args:
         data_sha256: of the prepared data whose vocabulary it is.
     """
+    source = paths.vectors(parameters.kind)
     if isinstance(parameters, LearnedEmbeddings):
         matrix, card = learned(parameters, vocabulary, seed)
+    elif isinstance(parameters, TransferredEmbeddings):
+        if is_encoder(source):
+            matrix, card, steps = vectors_of_encoder(parameters, vocabulary, source)
+            card |= {"types": len(vocabulary), **coverage(steps, vocabulary, parameters.lookup)}
+        else:
+            matrix, card = transferred(parameters, vocabulary, seed, source)
     else:
         matrix, card = pretrained(parameters, vocabulary, seed, data_folder())
     with whole_folder(target) as folder:
         np.save(folder / "vectors.npy", matrix, allow_pickle=False)
+        if card["kind"] == "encoder":
+            shutil.copyfile(source / RECURRENT, folder / RECURRENT)
         card |= {"dimension": parameters.dimension, "data_sha256": data_sha256}
         write_json(folder / "coverage.json", card)
     return card

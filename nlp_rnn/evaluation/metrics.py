@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_rnn.text.entities import is_entity_scheme
+from nlp_rnn.text.entities import entity_spans, is_entity_scheme
 
 Metrics = dict[str, Any]
 
@@ -78,6 +78,46 @@ def entity_metrics(gold: list[list[str]], predicted: list[list[str]]) -> Metrics
             "f1": float(f1_score(gold, predicted, mode="strict", scheme=IOB2, zero_division=0))
         },
         "per_class": per_type,
+    }
+
+
+def entity_surface_metrics(
+    gold: Sequence[NDArray[Any]],
+    predicted: Sequence[NDArray[Any]],
+    tags: Sequence[str],
+    words: Sequence[Sequence[str]],
+    known: Collection[str],
+) -> Metrics:
+    """How a tagger does on entities by what they are called; nothing where tags mark none.
+
+    Args:
+        gold: tag indices of each sentence.
+        predicted: likewise.
+        tags: names of the tags.
+        words: of each sentence, as they are written.
+        known: the entities of the training split, their words joined by spaces.
+
+    ``surface_f1`` is the F1 of the different pairs of entity and type in the whole split, so that
+    a frequent entity counts once (Derczynski et al. 2017, for WNUT-17); a pair is right when gold
+    has it anywhere. ``unseen_entity_recall`` is the recall of the gold entities, each with its
+    place, that training never had as an entity; None where there are none.
+    """
+    if not is_entity_scheme(tags):
+        return {}
+
+    def entities(of: Sequence[NDArray[Any]]) -> list[tuple[str, int, int, int, str]]:
+        return [
+            (" ".join(words[i][start:end]), i, start, end, kind)
+            for i, sentence in enumerate(of)
+            for kind, start, end in entity_spans([tags[tag] for tag in sentence])
+        ]
+
+    right, found = entities(gold), set(entities(predicted))
+    surfaces, guessed = ({(e[0], e[-1]) for e in side} for side in (right, found))
+    unseen = [entity in found for entity in right if entity[0] not in known]
+    return {
+        "surface_f1": 2 * len(surfaces & guessed) / max(len(surfaces) + len(guessed), 1),
+        "unseen_entity_recall": sum(unseen) / len(unseen) if unseen else None,
     }
 
 

@@ -15,6 +15,7 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.inference.bundle import Bundle
 from nlp_rnn.inference.inputs import (
     Source,
+    Survey,
     check_readable,
     format_of,
     no_texts,
@@ -29,7 +30,12 @@ T = TypeVar("T")
 
 
 def predict_file(
-    bundle_folder: Path, input: str, output: str, text_column: str, n_best: int = 1
+    bundle_folder: Path,
+    input: str,
+    output: str,
+    text_column: str,
+    n_best: int = 1,
+    review_below: float | None = None,
 ) -> None:
     """Predict with a bundle for every text of ``input`` and write ``output``, whole or not at all.
 
@@ -43,34 +49,46 @@ def predict_file(
         output: a file of one of the same formats, or ``-`` for JSON lines on standard output.
         text_column: the column of the text in tables.
         n_best: tag sequences to give of each sentence, of a tagger with a CRF.
+        review_below: mark predictions of a lower confidence for review.
 
     Raises:
         UserError: the bundle, a file or a suffix is at fault, or there is no text.
     """
+    bundle, source, format = open_all(bundle_folder, input, output, text_column)
+    _check_n_best(bundle, n_best)
+    if review_below is not None:
+        _check_review(bundle, output, format)
+    known = read_once(source, format not in (".parquet", ".txt"))
+    predictor = Predictor.of(bundle)
+    predictor.n_best = n_best
+    predictor.review_below = review_below
+    started = time.perf_counter()
+    with terminable(), open_writer(output, format, known.columns) as writer:
+        texts = predict_all(predictor, source, writer, known.texts)
+    seconds = time.perf_counter() - started
+    log(
+        f"{texts:,} text{'' if texts == 1 else 's'} in {seconds:.1f} s, "
+        f"{texts / seconds:,.0f} texts/s"
+    )
+
+
+def open_all(
+    bundle_folder: Path, input: str, output: str, text_column: str
+) -> tuple[Bundle, Source, str]:
+    """The bundle, the texts, and the format of ``output``; arguments as :func:`predict_file`."""
     format_of(input, "INPUT")
     format = format_of(output, "OUTPUT")
     check_readable(input)
     check_writable(output, input)
     bundle = Bundle.open(bundle_folder)
     _check_fits(bundle, output, format)
-    _check_n_best(bundle, n_best)
-    source = open_source(input, text_column, bundle.tokenizer.parameters.bad_bytes)
+    return bundle, open_source(input, text_column, bundle.tokenizer.parameters.bad_bytes), format
+
+
+def read_once(source: Source, whole_rows: bool) -> Survey:
+    """:func:`~nlp_rnn.inference.inputs.survey` with a progress bar."""
     with _progress("reading", None) as bar:
-        known = survey(source, format not in (".parquet", ".txt"), bar.update)
-    predictor = Predictor.of(bundle)
-    predictor.n_best = n_best
-    started = time.perf_counter()
-    with (
-        terminable(),
-        open_writer(output, format, known.columns) as writer,
-        _progress("predicting", known.texts) as bar,
-    ):
-        texts = _predict(predictor, source, writer, bar)
-    seconds = time.perf_counter() - started
-    log(
-        f"{texts:,} text{'' if texts == 1 else 's'} in {seconds:.1f} s, "
-        f"{texts / seconds:,.0f} texts/s"
-    )
+        return survey(source, whole_rows, bar.update)
 
 
 def _check_fits(bundle: Bundle, output: str, format: str) -> None:
@@ -89,14 +107,34 @@ def _check_n_best(bundle: Bundle, n_best: int) -> None:
         )
 
 
-def _predict(predictor: Predictor, source: Source, writer: Writer, bar: tqdm[Any]) -> int:
-    """Predict for all of ``source``; returns the number of texts."""
+def _check_review(bundle: Bundle, output: str, format: str) -> None:
+    if bundle.experiment.task == "language_modelling":
+        raise UserError(
+            f"--review-below: {bundle.folder} is a language model, which is not right or wrong; "
+            "leave it out"
+        )
+    if format in (".txt", *SENTENCES):
+        raise UserError(
+            f"{output}: {format} has no place for --review-below; write .jsonl, .csv, .tsv or "
+            ".parquet"
+        )
+
+
+def predict_all(
+    predictor: Predictor, source: Source, writer: Writer, expected: int | None = None
+) -> int:
+    """Predict for all of ``source``; returns the number of texts.
+
+    Args:
+        expected: how many they are, where it is known.
+    """
     texts = 0
     begun = ((chunk, predictor.predict_chunk(list(chunk.items))) for chunk in source.chunks())
-    for chunk, predictions in _ahead(begun):
-        writer.write(chunk, predictions)
-        texts += len(chunk.items)
-        bar.update(len(chunk.items))
+    with _progress("predicting", expected) as bar:
+        for chunk, predictions in _ahead(begun):
+            writer.write(chunk, predictions)
+            texts += len(chunk.items)
+            bar.update(len(chunk.items))
     if not texts:
         raise no_texts(source)
     return texts

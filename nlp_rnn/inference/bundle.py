@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,13 +23,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from nlp_rnn import backend
-from nlp_rnn.config import Experiment, TokenizerParameters
+from nlp_rnn.config import Experiment, TaggerParameters, TokenizerParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
 from nlp_rnn.files import read_json, sha256, whole_folder, write_json
 from nlp_rnn.inference.network import KerasNetwork, Network
 from nlp_rnn.inference.onnx_network import OnnxNetwork
 from nlp_rnn.process import log
+from nlp_rnn.text.entities import LearnedTags
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.text.tokenizers import SubwordTokenizer, Tokenizer, tokenizer
 from nlp_rnn.text.vocabulary import Vocabulary
@@ -135,6 +137,17 @@ class Bundle:
             graph,
         )
 
+    @property
+    def learned_tags(self) -> LearnedTags:
+        """What a tagger's network learned, and what it says of :attr:`labels`."""
+        assert isinstance(self.experiment.model, TaggerParameters)
+        return LearnedTags(self.labels, self.experiment.model.tag_scheme)
+
+    @property
+    def temperature(self) -> float:
+        """What calibrates the probabilities: logits are divided by it."""
+        return float(self.figures.get("temperature", 1.0))
+
     def network(self) -> Network:
         """Load the network that makes this bundle's predictions.
 
@@ -162,7 +175,7 @@ class Bundle:
 
         from nlp_rnn.models.network import network
 
-        characters = len(self.characters) if self.characters else 0
+        characters = self.characters.types if self.characters else ()
         model = network(self.experiment, len(self.vocabulary), self.labels, characters)
         file = self.folder / WEIGHTS
         try:
@@ -181,12 +194,14 @@ def write_bundle(
     dataset: PreparedDataset,
     provenance: dict[str, Any],
     figures: dict[str, Any],
+    temperature: Callable[[Network], float] = lambda network: 1.0,
 ) -> None:
     """Write a bundle, whole or not at all.
 
     Args:
         provenance: where the model comes from: commit, backend, versions, seed, hashes.
         figures: validation figures and training history.
+        temperature: finds what calibrates the network that will predict.
     """
     with whole_folder(target) as folder:
         for file in COPIED:
@@ -195,12 +210,17 @@ def write_bundle(
         write_json(folder / DATA_CARD, dataset.card)
         model.save_weights(folder / WEIGHTS)
         graph = _write_graph(experiment, model, folder / GRAPH)
+        predicting = (
+            OnnxNetwork(folder / GRAPH)
+            if graph.unsupported is None
+            else KerasNetwork(model, experiment.model.monte_carlo_samples)
+        )
         describe(
             folder,
             name=name,
-            experiment=experiment.model_dump(),
+            experiment=experiment.of_training(),
             provenance=provenance,
-            figures=figures,
+            figures=figures | {"temperature": temperature(predicting)},
             graph=asdict(graph),
         )
 

@@ -14,11 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_rnn.inference.forward import softmax
-from nlp_rnn.inference.network import Floats, Tokens
+from nlp_rnn.inference.network import Floats, Rows, States, Tokens
 
-Step = Callable[[Tokens, Sequence[Floats]], tuple[Floats, Sequence[Floats]]]
+Step = Callable[[Tokens, States], tuple[Floats, States]]
 """Tokens ``(rows,)`` and the states before them, each ``(rows, width)``, to ``ln P`` of each next
 token ``(rows, vocabulary)`` and the states after them. What may not follow has ``-inf``."""
+
+Select = Callable[[States, Rows], States]
+"""The states of some rows, which may repeat, as :meth:`~nlp_rnn.inference.network.Network.select`:
+the decoders never look into states, so these may lie on a device."""
 
 
 def tempered(logits: Floats, temperature: float) -> Floats:
@@ -94,8 +98,9 @@ def draw(probabilities: Floats, uniform: Floats) -> Tokens:
 
 def sample(
     step: Step,
+    select: Select,
     token: int,
-    states: Sequence[Floats],
+    states: States,
     distribution: Callable[[Floats], Floats],
     generators: Sequence[np.random.Generator],
     length: int,
@@ -104,6 +109,7 @@ def sample(
     """Sample token by token, all samples at once.
 
     Args:
+        select: the rows of states.
         token: what every sample continues.
         states: before ``token``, each ``(1, width)``.
         distribution: what to sample from, given ``ln P``.
@@ -115,7 +121,7 @@ def sample(
         The next token of every sample, ``end`` where it has ended, until all have.
     """
     rows = len(generators)
-    tokens, states = _repeated(token, states, rows)
+    tokens, states = np.full(rows, token, np.int32), select(states, np.zeros(rows, np.intp))
     ended = np.zeros(rows, bool)
     for _ in range(length):
         found, states = step(tokens, states)
@@ -153,8 +159,9 @@ def length_penalty(length: int, alpha: float) -> float:
 
 def beam_search(
     step: Step,
+    select: Select,
     token: int,
-    states: Sequence[Floats],
+    states: States,
     width: int,
     length: int,
     end: int | None = None,
@@ -169,6 +176,7 @@ def beam_search(
     all prefixes the list is exact; a beam of 1 with ``alpha`` 0 is greedy.
 
     Args:
+        select: the rows of states.
         token: what every text continues.
         states: before ``token``, each ``(1, width of the state)``.
         width: of the beam, 1 or more.
@@ -180,7 +188,7 @@ def beam_search(
     Returns:
         The best first; fewer than ``n`` where the beam completes fewer.
     """
-    tokens, states = _repeated(token, states, width)
+    tokens, states = np.full(width, token, np.int32), select(states, np.zeros(width, np.intp))
     paths = np.empty((width, 0), np.int32)
     log_p = np.full(width, -np.inf)
     log_p[0] = 0  # the other rows hold no hypothesis yet
@@ -205,7 +213,7 @@ def beam_search(
 
         beam = np.flatnonzero(~ends)[:width]
         tokens, paths, log_p = chosen[beam], paths[beam], log_p[beam]
-        states = [np.asarray(state)[rows[beam]] for state in states]
+        states = select(states, rows[beam])
         # Continuations only lose probability, and the longest has the greatest penalty.
         attainable = log_p.max(initial=-np.inf) / length_penalty(length, alpha)
         if attainable == -np.inf or (len(best) == n and best[-1].score >= attainable):
@@ -218,9 +226,3 @@ def _largest(values: Floats, n: int) -> NDArray[np.intp]:
     n = min(n, len(values))
     places = np.argpartition(values, -n)[-n:]
     return places[np.argsort(-values[places], kind="stable")]
-
-
-def _repeated(token: int, states: Sequence[Floats], rows: int) -> tuple[Tokens, Sequence[Floats]]:
-    """One text as ``rows`` equal ones."""
-    tokens = np.full(rows, token, np.int32)
-    return tokens, [np.repeat(state, rows, axis=0) for state in states]

@@ -132,13 +132,18 @@ def _batch_steps(bundle: Bundle) -> Iterator[str]:
         return
     longest = experiment.training.max_length
     if experiment.task == "classification" and longest:
-        yield f"Of a longer text keep the first {longest} tokens."
+        kept = {
+            "head": f"the first {longest} tokens",
+            "tail": f"the last {longest} tokens",
+            "both": f"the first {longest - longest // 2} and the last {longest // 2} tokens",
+        }
+        yield f"Of a longer text keep {kept[experiment.training.long_texts]}."
     yield (
         "Pad the rows of a batch on the right with 0. `lengths` says how many tokens each has, "
         "1 or more; a text without any is the one id 1."
     )
-    if experiment.task == "tagging" and experiment.model.characters:
-        most = experiment.model.characters.longest
+    if experiment.task == "tagging" and experiment.model.longest:
+        most = experiment.model.longest
         yield (
             "`characters` has for each word, as it is written, 2, the places of its characters in "
             "`types` of `characters.json` (1 for those that are not there), 2, and 0 up to a width "
@@ -152,15 +157,20 @@ def _answers(bundle: Bundle) -> str:
     experiment = bundle.experiment
     if experiment.task == "language_modelling":
         return PROBABILITIES
+    answers = SOFTMAX
     if experiment.task == "tagging" and experiment.model.output == "crf":
-        return CRF
-    return SOFTMAX
+        answers = CRF
+    answers += CALIBRATED.format(temperature=bundle.temperature)
+    if experiment.task == "tagging" and experiment.model.tag_scheme:
+        tags = ", ".join(f"`{tag}`" for tag in bundle.learned_tags.tags)
+        answers += LEARNED.format(tags=tags)
+    return answers
 
 
 HEAD = """\
 # {name}
 
-A recurrent neural network that gives {purpose}. In Python it takes one command,
+A neural network that gives {purpose}. In Python it takes one command,
 
 ```
 pip install 'nlp_rnn[predict]'
@@ -198,3 +208,13 @@ The Viterbi algorithm finds them:
     y_T = the j of the highest v_T[j] + end[j],                y_(t-1) = b_t[y_t]
 
 -10000 stands where a tag may not begin, follow or end."""
+
+CALIBRATED = """
+
+For probabilities that can be trusted as such, divide all these scores by {temperature:.6g} first,
+the temperature that calibrates them. What is predicted stays the same."""
+
+LEARNED = """
+
+Here the tags of the network are not those of `labels.json`, but, in this order, {tags}. In what is
+predicted write `B-` for `S-` and `I-` for `E-`; the probability of either is the sum of both."""

@@ -22,7 +22,9 @@ from nlp_rnn.text.batches import (
     padded,
     restore_order,
 )
+from nlp_rnn.text.entities import LearnedTags
 from nlp_rnn.text.prepared import Ints
+from nlp_rnn.text.vocabulary import PAD_INDEX
 
 IMPOSSIBLE = -5e3
 """Tag sequences of a lower ``log P`` break a CRF's constraints."""
@@ -72,13 +74,26 @@ def _logits(
     return _by_length(network, [len(s) for s in sequences], batch_size, run_rows)
 
 
+def log(probabilities: Floats) -> Floats:
+    """The natural logarithm, finite for 0."""
+    return np.log(np.maximum(probabilities, 1e-300))
+
+
 def probabilities(
-    network: Network, sequences: Sequence[Encoded], batch_size: int
+    network: Network,
+    sequences: Sequence[Encoded],
+    batch_size: int,
+    temperature: float = 1.0,
+    learned: LearnedTags | None = None,
 ) -> Iterator[Floats]:
     """The softmax output of a classifier or tagger for each sequence.
 
     Args:
         sequences: each of length 1 or more.
+        temperature: what the logits are divided by (see
+            :func:`nlp_rnn.evaluation.calibration.fit_temperature`); where passes are averaged,
+            the logarithm of their mean.
+        learned: what a tagger's network knows instead of the tags of the data, if it does.
 
     Returns:
         For each sequence, in order: ``(labels,)``, or ``(timesteps, tags)`` for taggers.
@@ -86,6 +101,10 @@ def probabilities(
 
     def run(logits: Callable[[], Floats], lengths: NDArray[np.int32]) -> Sequence[Floats]:
         mean = np.mean([softmax(logits()) for _ in range(network.passes)], axis=0)
+        if learned:
+            mean = learned.of_labels(mean)
+        if temperature != 1:
+            mean = softmax(log(mean) / temperature)
         if mean.ndim == 2:
             return mean
         return [row[:length] for row, length in zip(mean, lengths, strict=True)]
@@ -101,30 +120,42 @@ class Tagged:
         best: the tag of each word ``(words,)``: of a softmax the likeliest of each word, of a
             CRF the likeliest sequence.
         probabilities: of every tag ``(words, tags)``; a CRF's are marginals.
+        logits: what they follow from: of a softmax ``ln P`` ``(words, tags)``, of a CRF the
+            emissions of what its network learned.
         paths: the likeliest tag sequences with their ``log P``, best first (only of a CRF).
         log_likelihood: ``log P`` of a tag sequence ``(words,)``, in nats.
     """
 
     best: Ints
     probabilities: Floats
+    logits: Floats
     log_likelihood: Callable[[Ints], float]
     paths: Sequence[tuple[Ints, float]] = ()
 
 
 def tag(
-    network: Network, sentences: Sequence[Encoded], batch_size: int, n_best: int = 1
+    network: Network,
+    sentences: Sequence[Encoded],
+    batch_size: int,
+    learned: LearnedTags | None = None,
+    n_best: int = 1,
+    temperature: float = 1.0,
 ) -> Iterator[Tagged]:
     """Tag sentences; arguments as :func:`probabilities`.
+
+    A temperature changes how sure a tagger is, not what it predicts: of a CRF it divides all
+    scores, so that ``P(y)`` is proportional to ``exp(s(y) / temperature)``.
 
     Args:
         n_best: tag sequences of a CRF to find; fewer where its constraints allow no more.
     """
     transitions = network.transitions
     if transitions is None:
-        return map(_tagged, probabilities(network, sentences, batch_size))
+        return map(_tagged, probabilities(network, sentences, batch_size, temperature, learned))
 
     def run(logits: Callable[[], Floats], lengths: NDArray[np.int32]) -> Sequence[Tagged]:
-        return _decoded(logits(), lengths, transitions, n_best)
+        found = _decoded(logits(), lengths, transitions, n_best, temperature)
+        return [_in_labels(tagged, learned) for tagged in found] if learned else found
 
     return _logits(network, sentences, batch_size, run)
 
@@ -133,16 +164,32 @@ def _tagged(probabilities: Floats) -> Tagged:
     """A sentence whose tags are independent of one another."""
 
     def log_likelihood(tags: Ints) -> float:
-        right = probabilities[np.arange(len(tags)), tags]
-        return float(np.log(np.maximum(right, 1e-300)).sum())
+        return float(logits[np.arange(len(tags)), tags].sum())
 
-    return Tagged(probabilities.argmax(axis=1), probabilities, log_likelihood)
+    logits = log(probabilities)
+    return Tagged(probabilities.argmax(axis=1), probabilities, logits, log_likelihood)
+
+
+def _in_labels(tagged: Tagged, learned: LearnedTags) -> Tagged:
+    """What a CRF says, in the tags of the data."""
+    return Tagged(
+        learned.meaning[tagged.best],
+        learned.of_labels(tagged.probabilities),
+        tagged.logits,
+        lambda labels: tagged.log_likelihood(learned.encode(labels)),
+        [(learned.meaning[path], log_p) for path, log_p in tagged.paths],
+    )
 
 
 def _decoded(
-    emissions: Floats, lengths: NDArray[np.int32], transitions: Transitions, n_best: int
+    logits: Floats,
+    lengths: NDArray[np.int32],
+    transitions: Transitions,
+    n_best: int,
+    temperature: float,
 ) -> list[Tagged]:
     """Sentences whose tags a CRF joins."""
+    emissions, transitions = linear_chain.tempered(logits, transitions, temperature)
     alphas = linear_chain.forward(emissions, lengths, transitions)
     betas = linear_chain.backward(emissions, lengths, transitions)
     marginals = linear_chain.marginals(alphas, betas)
@@ -153,11 +200,12 @@ def _decoded(
         return Tagged(
             paths[i, 0, :words],
             marginals[i, :words],
+            logits[i, :words],
             lambda tags: linear_chain.path_score(emissions[i], tags, transitions) - log_z[i],
             [
                 (path[:words], log_p)
                 for path, log_p in zip(paths[i], (scores[i] - log_z[i]).tolist(), strict=True)
-                if log_p > IMPOSSIBLE
+                if log_p * temperature > IMPOSSIBLE
             ],
         )
 
@@ -194,40 +242,61 @@ LOGITS_AT_ONCE = 1 << 22
 
 def losses_of_lines(
     network: Network,
-    lines: Sequence[NDArray[np.integer[Any]]],
+    lines: Sequence[Ints],
     end_index: int,
     vocabulary_size: int,
     batch_size: int,
-) -> Iterator[float]:
-    """``-ln P`` of each line of a language model, each from a fresh state, in nats.
+) -> Iterator[Floats]:
+    """``-ln P`` of each token of each line of a language model, in nats, ``(tokens,)`` a line.
 
     Args:
-        lines: token indices with the end symbol, each of length 1 or more.
+        lines: token indices with the end symbol, each of length 1 or more. Each is read from a
+            fresh state.
     """
 
-    def run(rows: NDArray[np.intp]) -> Sequence[float]:
+    def read(windows: Iterable[Batch]) -> list[Floats]:
+        found: list[Floats] = []
+        losses_of_windows(network, windows, lambda _, losses: found.append(losses))
+        return found
+
+    return of_lines(network, lines, end_index, vocabulary_size, batch_size, read)
+
+
+def of_lines(
+    network: Network,
+    lines: Sequence[Ints],
+    end_index: int,
+    vocabulary_size: int,
+    batch_size: int,
+    read: Callable[[Iterable[Batch]], Sequence[Floats]],
+) -> Iterator[Floats]:
+    """What ``read`` says of each token of each line; the other arguments as
+    :func:`losses_of_lines`.
+
+    Args:
+        read: from the windows of a batch, of which the first starts its lines, to values of
+            their targets, each ``(rows, width, ...)``.
+
+    Returns:
+        For each line, in order, ``(tokens, ...)``.
+    """
+
+    def run(rows: NDArray[np.intp]) -> Sequence[Floats]:
         batch = [lines[i] for i in rows]
         length = network.padded_length(max(map(len, batch)))
         targets = pad(batch, length)
         ids = np.concatenate([np.full((len(batch), 1), end_index), targets[:, :-1]], axis=1)
-        real = np.arange(length) < np.array([len(line) for line in batch])[:, None]
-        weights = real.astype(np.float32)
         steps = min(LOGITS_AT_ONCE // vocabulary_size, TOKENS_AT_ONCE) // len(batch)
         width = max(8, steps // 8 * 8)
         windows = (
             Batch(
                 ids[:, start : start + width].astype(np.int32),
                 targets[:, start : start + width],
-                weights[:, start : start + width],
+                (targets[:, start : start + width] != PAD_INDEX).astype(np.float32),
             )
             for start in range(0, length, width)
         )
-        total = np.zeros(len(batch))
-
-        def visit(window: Batch, losses: Floats) -> None:
-            np.add(total, (losses * window.weights).sum(axis=1), out=total)
-
-        losses_of_windows(network, windows, visit)
-        return total.tolist()
+        values = np.concatenate(read(windows), axis=1)
+        return [row[: len(line)] for row, line in zip(values, batch, strict=True)]
 
     return _by_length(network, [len(line) for line in lines], batch_size, run)

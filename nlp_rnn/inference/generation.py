@@ -19,10 +19,11 @@ from nlp_rnn.inference.decoding import (
     top_k,
 )
 from nlp_rnn.inference.forward import LOGITS_AT_ONCE
-from nlp_rnn.inference.network import Floats, Tokens
+from nlp_rnn.inference.network import Floats, States, Tokens
 from nlp_rnn.inference.predictor import LanguageModelPredictor, language_model
+from nlp_rnn.process import log
 from nlp_rnn.text.tokenizers import SUBWORD_SPACE
-from nlp_rnn.text.vocabulary import EOS, PAD_INDEX, UNK_INDEX
+from nlp_rnn.text.vocabulary import EOS, PAD_INDEX, UNK, UNK_INDEX
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,10 @@ class Sampling:
     top_p: float | None = None
     samples: int = 1
     seed: int | None = None
+
+    def generators(self) -> list[np.random.Generator]:
+        """One for each sample, so that none depends on how many there are."""
+        return np.random.default_rng(self.seed).spawn(self.samples)
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,9 @@ class PromptedModel:
     Args:
         predictor: the model.
         prompt: what every text continues; its lines end as those of the training text do.
+
+    Attributes:
+        unknown: tokens of the prompt that the model reads as ``<unk>``.
     """
 
     def __init__(self, predictor: LanguageModelPredictor, prompt: str) -> None:
@@ -111,40 +119,54 @@ class PromptedModel:
         self._vocabulary = predictor.bundle.vocabulary
         self._unit = predictor.bundle.tokenizer.parameters.unit
         self._prompt = prompt
+        self._at_once = max(1, LOGITS_AT_ONCE // len(self._vocabulary))
         end, tokens = self._vocabulary.end_index, predictor.bundle.tokenizer.tokens
-        ids = [
-            i for line in prompt.split("\n") for i in (end, *self._vocabulary.encode(tokens(line)))
-        ]
+        lines = [tokens(line) for line in prompt.split("\n")]
+        ids = [i for line in lines for i in (end, *self._vocabulary.encode(line))]
         self._token, self._states = ids[-1], self._read(np.array([ids[:-1]], np.int32))
+        words = dict.fromkeys(word for line in lines for word in line)
+        words.pop(UNK, None)
+        self.unknown = [word for word in words if self._vocabulary.encode([word]) == [UNK_INDEX]]
 
-    def _read(self, ids: Tokens) -> Sequence[Floats]:
+    def _read(self, ids: Tokens) -> States:
         """The states after ``ids (1, timesteps)``, read in pieces so that memory is bounded."""
-        states: Sequence[Floats] = self._network.zero_states(1)
-        window = max(1, LOGITS_AT_ONCE // len(self._vocabulary))
-        for start in range(0, ids.shape[1], window):
-            _, states = self._network.log_probabilities(ids[:, start : start + window], states)
+        states: States = self._network.zero_states(1)
+        for start in range(0, ids.shape[1], self._at_once):
+            window = ids[:, start : start + self._at_once]
+            _, states = self._network.log_probabilities(window, states)
         return states
 
-    def _step(self, tokens: Tokens, states: Sequence[Floats]) -> tuple[Floats, Sequence[Floats]]:
+    def _step(self, tokens: Tokens, states: States) -> tuple[Floats, States]:
         found, states = self._network.log_probabilities(tokens[:, None], states)
         return found[:, -1], states
 
-    def _text_step(
-        self, tokens: Tokens, states: Sequence[Floats]
-    ) -> tuple[Floats, Sequence[Floats]]:
+    def _text_step(self, tokens: Tokens, states: States) -> tuple[Floats, States]:
         found, states = self._step(tokens, states)
         return text_only(found), states
 
     def _end(self, stop_at_end: bool) -> int | None:
         return self._vocabulary.end_index if stop_at_end else None
 
+    def samples(self, length: int, sampling: Sampling, stop_at_end: bool = False) -> Iterator[str]:
+        """What follows the prompt in every sample; as many at once as memory is bounded for."""
+        generators = sampling.generators()
+        for start in range(0, len(generators), self._at_once):
+            some = generators[start : start + self._at_once]
+            for pieces in zip(*self.sample(length, sampling, some, stop_at_end), strict=True):
+                yield "".join(pieces)
+
     def sample(
-        self, length: int, sampling: Sampling, stop_at_end: bool = False
+        self,
+        length: int,
+        sampling: Sampling,
+        generators: Sequence[np.random.Generator],
+        stop_at_end: bool = False,
     ) -> Iterator[list[str]]:
-        """What each token adds to every sample; nothing where it has ended."""
+        """What each token adds to the sample of every generator; nothing where it has ended."""
         end = self._end(stop_at_end)
         steps = sample(
             self._step,
+            self._network.select,
             self._token,
             self._states,
             partial(
@@ -153,11 +175,11 @@ class PromptedModel:
                 k=sampling.top_k,
                 p=sampling.top_p,
             ),
-            np.random.default_rng(sampling.seed).spawn(sampling.samples),
+            generators,
             length,
             end,
         )
-        pieces = [self._prompt] * sampling.samples
+        pieces = [self._prompt] * len(generators)
         for tokens in steps:
             # An empty piece follows a space or nothing at all, so the next one starts alike.
             pieces = [
@@ -173,6 +195,7 @@ class PromptedModel:
         end = self._end(stop_at_end)
         hypotheses = beam_search(
             self._text_step,
+            self._network.select,
             self._token,
             self._states,
             beam.width,
@@ -212,6 +235,8 @@ def generate(
         UserError: the bundle is missing or broken, or no language model.
     """
     model = PromptedModel(language_model(folder), prompt)
+    if model.unknown:
+        log(f"not in the model's vocabulary, so read as {UNK}: {', '.join(model.unknown)}")
     if isinstance(decoding, BeamSearch):
         for text, hypothesis in model.search(length, decoding, stop_at_end):
             record = {
@@ -221,11 +246,13 @@ def generate(
             }
             print(text if decoding.n_best is None else json.dumps(record, ensure_ascii=False))
         return
-    steps = model.sample(length, decoding, stop_at_end)
     if decoding.samples > 1:
-        print("\n\n".join(prompt + "".join(pieces) for pieces in zip(*steps, strict=True)))
+        for number, text in enumerate(model.samples(length, decoding, stop_at_end)):
+            print("\n" * (number > 0) + prompt + text)
         return
     print(prompt, end="", flush=True)
-    for (added,) in steps:
-        print(added, end="", flush=True)
-    print()
+    try:
+        for (added,) in model.sample(length, decoding, decoding.generators(), stop_at_end):
+            print(added, end="", flush=True)
+    finally:
+        print()  # Ctrl-C too leaves whole lines

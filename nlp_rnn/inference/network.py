@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.floating[Any]]
 Tokens = NDArray[np.int32]
+Rows = NDArray[np.integer[Any]]
+
+States = Sequence[Any]
+"""A language model's states, each ``(batch, width)``: arrays, or tensors on the device where the
+network computes. Only the network itself looks into them."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -48,9 +53,7 @@ class Network(ABC):
         """
 
     @abstractmethod
-    def log_probabilities(
-        self, ids: Tokens, states: Sequence[Floats]
-    ) -> tuple[Floats, Sequence[Floats]]:
+    def log_probabilities(self, ids: Tokens, states: States) -> tuple[Floats, States]:
         """A language model's ``ln P`` of each next token ``(batch, timesteps, vocabulary)``.
 
         Args:
@@ -78,12 +81,23 @@ class Network(ABC):
         """The states that start a text, each ``(rows, width)``."""
         return [np.zeros((rows, width), np.float32) for width in self.widths]
 
+    def select(self, states: States, rows: Rows) -> States:
+        """The states of ``rows``, in this order; a row may be there more than once."""
+        return [state[rows] for state in states]
+
 
 @lru_cache(maxsize=1)  # so that a network is compiled once for all its predictions
 def _monte_carlo(model: keras.Model) -> keras.Model:
     from nlp_rnn.models.monte_carlo import MonteCarlo
 
     return MonteCarlo(model)
+
+
+@lru_cache(maxsize=1)  # likewise
+def _on_device(model: keras.Model) -> Callable[[Sequence[Any]], list[Any]]:
+    from nlp_rnn.backend import on_device
+
+    return on_device(model)
 
 
 class KerasNetwork(Network):
@@ -111,19 +125,27 @@ class KerasNetwork(Network):
         crf = crf_of(self._model)
         return crf and Transitions(*map(ops.convert_to_numpy, crf.scores))
 
+    def _called(self, model: keras.Model) -> keras.Model:
+        return _monte_carlo(model) if self._drops else model
+
     def _run(self, model: keras.Model, inputs: Any) -> Any:
-        return (_monte_carlo(model) if self._drops else model).predict_on_batch(inputs)
+        return self._called(model).predict_on_batch(inputs)
 
     def logits(self, ids: Tokens, lengths: Tokens, characters: Tokens | None = None) -> Floats:
         inputs = ids if characters is None else [ids, characters]
         return np.asarray(self._run(self._model, inputs))
 
-    def log_probabilities(
-        self, ids: Tokens, states: Sequence[Floats]
-    ) -> tuple[Floats, Sequence[Floats]]:
-        logits, *states = self._run(self._model, [ids, *states])
-        logits = np.asarray(logits, np.float64)
-        return logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True), states
+    def log_probabilities(self, ids: Tokens, states: States) -> tuple[Floats, States]:
+        """The states stay on the device: text is generated in many small steps."""
+        from keras import ops
+
+        logits, *states = _on_device(self._called(self._model))([ids, *states])
+        return ops.convert_to_numpy(ops.log_softmax(logits, axis=-1)), states
+
+    def select(self, states: States, rows: Rows) -> States:
+        from keras import ops
+
+        return [ops.take(state, rows, axis=0) for state in states]
 
     def losses(
         self, ids: Tokens, targets: Tokens, states: Sequence[Floats]

@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from nlp_rnn.config import ClassificationTrainingParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference.bundle import Bundle
 from nlp_rnn.inference.forward import Tagged, losses_of_lines, probabilities, tag
 from nlp_rnn.inference.network import Floats
-from nlp_rnn.text.batches import Encoded
+from nlp_rnn.text.batches import Encoded, shortened
 from nlp_rnn.text.entities import entity_spans, is_entity_scheme
 from nlp_rnn.text.prepared import Ints
 from nlp_rnn.text.spelling import spell
@@ -39,7 +40,7 @@ BATCH = 32
 """Texts in one forward pass."""
 
 
-NOTHING = Tagged(np.empty(0, np.int32), np.empty((0, 0)), lambda tags: 0.0)
+NOTHING = Tagged(np.empty(0, np.int32), np.empty((0, 0)), np.empty((0, 0)), lambda tags: 0.0)
 """What there is to say of a sentence without words."""
 
 
@@ -52,6 +53,10 @@ class Predictor(ABC):
 
     n_best = 1
     """Tag sequences to give of each sentence."""
+
+    review_below: float | None = None
+    """Confidence below which a prediction is marked for a person to review: the probability of
+    the label, or the lowest of the tags."""
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
@@ -82,7 +87,8 @@ class Predictor(ABC):
         """Predict a list of items; the network may begin before the first record is asked for."""
 
 
-def _text(item: Item) -> str:
+def as_text(item: Item) -> str:
+    """An item as one text: the words of a segmented sentence joined by spaces."""
     return item if isinstance(item, str) else " ".join(item)
 
 
@@ -90,19 +96,21 @@ class ClassificationPredictor(Predictor):
     """``label``, its ``probability``, and the ``probabilities`` of all labels."""
 
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
-        longest = self.bundle.experiment.training.max_length  # type: ignore[union-attr]
+        training = self.bundle.experiment.training
+        assert isinstance(training, ClassificationTrainingParameters)
         encode, tokens = self.bundle.vocabulary.encode, self.bundle.tokenizer.tokens
-        texts = [Encoded(np.array(encode(tokens(_text(i)) or [UNK])[:longest])) for i in items]
-        return map(self._prediction, probabilities(self.network, texts, BATCH))
+        ids = (np.array(encode(tokens(as_text(item)) or [UNK])) for item in items)
+        texts = [Encoded(shortened(x, training.max_length, training.long_texts)) for x in ids]
+        predicted = probabilities(self.network, texts, BATCH, self.bundle.temperature)
+        return map(self._prediction, predicted)
 
     def _prediction(self, probabilities: Floats) -> Prediction:
         labels, values = self.bundle.labels, probabilities.tolist()
         best = int(probabilities.argmax())
-        return {
-            "label": labels[best],
-            "probability": values[best],
-            "probabilities": dict(zip(labels, values, strict=True)),
-        }
+        prediction = {"label": labels[best], "probability": values[best]}
+        if self.review_below is not None:
+            prediction["review"] = values[best] < self.review_below
+        return prediction | {"probabilities": dict(zip(labels, values, strict=True))}
 
 
 class TaggingPredictor(Predictor):
@@ -117,21 +125,24 @@ class TaggingPredictor(Predictor):
     def __init__(self, bundle: Bundle) -> None:
         super().__init__(bundle)
         self._marks_entities = is_entity_scheme(bundle.labels)
+        self._learned = bundle.learned_tags
 
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
         spans = [self._spans(item) for item in items]
         forms = [
             [text[start:end] for _, start, end in span]
-            for text, span in zip(map(_text, items), spans, strict=True)
+            for text, span in zip(map(as_text, items), spans, strict=True)
         ]
         sentences = [
             self._encoded([word for word, _, _ in span], form)
             for span, form in zip(spans, forms, strict=True)
             if span
         ]
-        tagged = tag(self.network, sentences, BATCH, self.n_best)
+        tagged = tag(
+            self.network, sentences, BATCH, self._learned, self.n_best, self.bundle.temperature
+        )
         return (
-            self._prediction(_text(item), span, form, next(tagged) if span else NOTHING)
+            self._prediction(as_text(item), span, form, next(tagged) if span else NOTHING)
             for item, span, form in zip(items, spans, forms, strict=True)
         )
 
@@ -147,12 +158,12 @@ class TaggingPredictor(Predictor):
 
     def _encoded(self, words: Sequence[str], forms: Sequence[str]) -> Encoded:
         """A sentence as the network reads it: words normalised, forms as they are written."""
-        characters = self.bundle.experiment.model.characters  # type: ignore[union-attr]
+        longest = self.bundle.experiment.model.longest  # type: ignore[union-attr]
         ids = np.array(self.bundle.vocabulary.encode(words))
-        if characters is None:
+        if longest is None:
             return Encoded(ids)
         assert self.bundle.characters is not None
-        return Encoded(ids, spell(forms, self.bundle.characters, characters.longest))
+        return Encoded(ids, spell(forms, self.bundle.characters, longest))
 
     def _prediction(
         self, text: str, spans: Sequence[Span], forms: Sequence[str], tagged: Tagged
@@ -160,6 +171,8 @@ class TaggingPredictor(Predictor):
         tags = self._tags(tagged.best)
         right = tagged.probabilities[np.arange(len(tags)), tagged.best]
         prediction: Prediction = {"tokens": forms, "tags": tags, "probabilities": right.tolist()}
+        if self.review_below is not None:
+            prediction["review"] = bool(right.min(initial=1.0) < self.review_below)
         if self.n_best > 1:
             prediction["n_best"] = [
                 {"tags": self._tags(path), "probability": math.exp(log_p)}
@@ -190,17 +203,18 @@ class LanguageModelPredictor(Predictor):
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
         vocabulary, tokenizer = self.bundle.vocabulary, self.bundle.tokenizer
         lines = [
-            np.array([*vocabulary.encode(tokenizer.tokens(_text(item))), vocabulary.end_index])
+            np.array([*vocabulary.encode(tokenizer.tokens(as_text(item))), vocabulary.end_index])
             for item in items
         ]
         losses = losses_of_lines(self.network, lines, vocabulary.end_index, len(vocabulary), BATCH)
+        totals = (float(values.sum()) for values in losses)
         return (
             {
                 "log_probability": -loss,
                 "tokens": len(line),
                 "perplexity": math.exp(min(loss / len(line), 700)),
             }
-            for line, loss in zip(lines, losses, strict=True)
+            for line, loss in zip(lines, totals, strict=True)
         )
 
 

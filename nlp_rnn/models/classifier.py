@@ -1,4 +1,4 @@
-"""A label for a text: encoder, pooling over real tokens, softmax."""
+"""A label for a text: encoder, pooling over real tokens, softmax; or no encoder at all."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import Any
 import keras
 from keras import layers
 
-from nlp_rnn.config import ClassifierParameters
-from nlp_rnn.layers.pooling import POOLING, LastPooling
+from nlp_rnn.config import AnyClassifier, AveragedParameters, ClassifierParameters
+from nlp_rnn.layers.pairs import PairBuckets
+from nlp_rnn.layers.pooling import POOLING, LastPooling, MeanPooling
 from nlp_rnn.models.encoder import embedded, real_tokens, recurrent_stack
 
 
-def classifier(
-    embedding: layers.Embedding, parameters: ClassifierParameters, labels: int
-) -> keras.Model:
+def classifier(embedding: layers.Embedding, parameters: AnyClassifier, labels: int) -> keras.Model:
     """Build a classifier.
 
     Returns:
@@ -24,9 +23,24 @@ def classifier(
     ids = keras.Input((None,), dtype="int32", name="ids")
     mask = real_tokens(ids)
     vectors = embedded(embedding, ids, parameters)
-    states, _ = recurrent_stack(vectors, parameters, parameters.bidirectional, mask)
-    logits = layers.Dense(labels, name="logits")(_pooled(states, mask, parameters))
+    if isinstance(parameters, AveragedParameters):
+        text = _averaged(ids, vectors, mask, parameters)
+    else:
+        states, _ = recurrent_stack(vectors, parameters, parameters.bidirectional, mask)
+        text = _pooled(states, mask, parameters)
+    logits = layers.Dense(labels, name="logits")(text)
     return keras.Model(ids, logits, name="classifier")
+
+
+def _averaged(ids: Any, vectors: Any, mask: Any, parameters: AveragedParameters) -> Any:
+    """The mean over real tokens of each one's vector plus that of its pair with the next."""
+    if parameters.pairs:
+        buckets = PairBuckets(parameters.pairs, name="pairs")(ids)
+        dimension = vectors.shape[-1]
+        of_pairs = layers.Embedding(parameters.pairs, dimension, name="pair_embedding")(buckets)
+        vectors = layers.Add(name="terms")([vectors, of_pairs])
+    mean = MeanPooling(name="mean")(vectors, mask=mask)
+    return layers.Dropout(parameters.dropout, name="dropout_output")(mean)
 
 
 def _pooled(states: Any, mask: Any, parameters: ClassifierParameters) -> Any:

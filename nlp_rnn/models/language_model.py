@@ -7,7 +7,7 @@ from functools import lru_cache
 import keras
 from keras import layers
 
-from nlp_rnn.config import LanguageModelParameters
+from nlp_rnn.config import AnyLanguageModel, FeedForwardParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.layers.softmax.adaptive import AdaptiveSoftmax
 from nlp_rnn.layers.softmax.full import Softmax
@@ -16,9 +16,10 @@ from nlp_rnn.layers.softmax.output import OutputLayer
 from nlp_rnn.layers.softmax.sampled import SampledSoftmax
 from nlp_rnn.models.cells import states
 from nlp_rnn.models.encoder import embedded, real_tokens, recurrent_stack
+from nlp_rnn.models.feed_forward import CONTEXT, feed_forward_stack
 
 
-def output_layer(embedding: layers.Embedding, parameters: LanguageModelParameters) -> OutputLayer:
+def output_layer(embedding: layers.Embedding, parameters: AnyLanguageModel) -> OutputLayer:
     """The layer from the encoder's outputs to the vocabulary, named ``logits``."""
     output = parameters.output
     vocabulary = embedding.input_dim
@@ -39,28 +40,41 @@ def output_layer(embedding: layers.Embedding, parameters: LanguageModelParameter
     return Softmax(vocabulary, embedding=tied, name="logits")
 
 
-def language_model(embedding: layers.Embedding, parameters: LanguageModelParameters) -> keras.Model:
+def _state_widths(parameters: AnyLanguageModel) -> dict[str, int]:
+    """The states of a language model: name and width."""
+    if isinstance(parameters, FeedForwardParameters):
+        return {CONTEXT: parameters.context}
+    return {
+        f"{state}_{i}": width
+        for i in range(parameters.layers)
+        for state, width in states(parameters.of_layer(i)).items()
+    }
+
+
+def language_model(embedding: layers.Embedding, parameters: AnyLanguageModel) -> keras.Model:
     """Build a language model with explicit state.
 
     Returns:
         A model from ``[ids, *states]`` to ``[logits, *states]``: token indices int32
         ``(batch, timesteps)``, logits of each next token ``(batch, timesteps, vocabulary)``,
-        states ``(batch, width)`` each, layer by layer, as :func:`~nlp_rnn.models.cells.states`
-        names them. Zeros start a text.
+        states ``(batch, width)`` each. Those of recurrent layers are, layer by layer, as
+        :func:`~nlp_rnn.models.cells.states` names them; a feed-forward network's is the last
+        tokens that it has read. Zeros start a text.
     """
     ids = keras.Input((None,), dtype="int32", name="ids")
     initial = [
-        keras.Input((width,), name=f"{state}_{i}")
-        for i in range(parameters.layers)
-        for state, width in states(parameters).items()
+        keras.Input((width,), name=name) for name, width in _state_widths(parameters).items()
     ]
-    hidden, final = recurrent_stack(
-        embedded(embedding, ids, parameters),
-        parameters,
-        bidirectional=False,
-        mask=real_tokens(ids),
-        initial_states=initial,
-    )
+    if isinstance(parameters, FeedForwardParameters):
+        hidden, final = feed_forward_stack(embedding, ids, initial, parameters)
+    else:
+        hidden, final = recurrent_stack(
+            embedded(embedding, ids, parameters),
+            parameters,
+            bidirectional=False,
+            mask=real_tokens(ids),
+            initial_states=initial,
+        )
     # A name for what hidden_states finds.
     hidden = layers.Identity(name="hidden")(hidden)
     logits = output_layer(embedding, parameters)(hidden)

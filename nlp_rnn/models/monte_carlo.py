@@ -16,6 +16,7 @@ class MonteCarlo(keras.Model):
     def __init__(self, network: keras.Model) -> None:
         super().__init__(name="monte_carlo")
         self.network = network
+        self.built = network.built
 
     def call(self, inputs: Any) -> Any:
         return self.network(inputs, training=True)

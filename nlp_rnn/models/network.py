@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nlp_rnn.config import (
     AnyExperiment,
     ClassificationExperiment,
-    PretrainedEmbeddings,
+    GivenEmbeddings,
     TaggingExperiment,
 )
 from nlp_rnn.models.classifier import classifier
@@ -24,19 +24,19 @@ def network(
     experiment: AnyExperiment,
     vocabulary_size: int,
     labels: Sequence[str],
-    characters: int = 0,
+    characters: Sequence[str] = (),
     vectors: NDArray[Any] | None = None,
 ) -> keras.Model:
     """Build the network of ``experiment``.
 
     Args:
         labels: names of labels or tags; of no meaning for language models.
-        characters: number of character types; of no meaning without a character encoder.
+        characters: every type of them, the special ones first; of no meaning where none is read.
         vectors: initial embeddings ``(vocabulary_size, dimension)``; None where weights are
             loaded afterwards.
     """
     embeddings = experiment.embeddings
-    frozen = isinstance(embeddings, PretrainedEmbeddings) and not embeddings.trainable
+    frozen = isinstance(embeddings, GivenEmbeddings) and embeddings.frozen
     embedding = embedding_layer(vocabulary_size, embeddings.dimension, vectors, not frozen)
     if isinstance(experiment, ClassificationExperiment):
         return classifier(embedding, experiment.model, len(labels))

@@ -9,10 +9,11 @@ import keras
 from keras import layers
 
 from nlp_rnn.config import AnyCharacterEncoder, CharacterCNNParameters, TaggerParameters
+from nlp_rnn.layers.casing import Casing
 from nlp_rnn.layers.characters import CharacterBiLSTM, CharacterCNN
 from nlp_rnn.layers.crf import CRF
 from nlp_rnn.models.encoder import embedded, real_tokens, recurrent_stack
-from nlp_rnn.text.entities import allowed_transitions
+from nlp_rnn.text.entities import LearnedTags, allowed_transitions
 
 
 def character_encoder(parameters: AnyCharacterEncoder, characters: int) -> layers.Layer:
@@ -28,34 +29,39 @@ def character_encoder(parameters: AnyCharacterEncoder, characters: int) -> layer
 def tagger(
     embedding: layers.Embedding,
     parameters: TaggerParameters,
-    tags: Sequence[str],
-    characters: int = 0,
+    labels: Sequence[str],
+    characters: Sequence[str] = (),
 ) -> keras.Model:
     """Build a tagger.
 
     Args:
-        tags: their names, of which a constrained CRF learns what the tagging scheme allows.
-        characters: number of character types; of no meaning without a character encoder.
+        labels: names of the data's tags, of which a constrained CRF learns what the tagging scheme
+            allows.
+        characters: every type of them, the special ones first; of no meaning where none is read.
 
     Returns:
         A model from token indices, int32 ``(batch, timesteps)`` padded on the right with 0, to
-        logits ``(batch, timesteps, tags)``: with a CRF its emissions. With a character encoder
-        there is a second input, the characters of each word, int32
-        ``(batch, timesteps, characters)``.
+        logits ``(batch, timesteps, tags)`` of :class:`~nlp_rnn.text.entities.LearnedTags`: with a
+        CRF its emissions. With a character encoder or casing there is a second input, the
+        characters of each word, int32 ``(batch, timesteps, characters)``.
     """
+    tags = LearnedTags(labels, parameters.tag_scheme).tags
     inputs = [keras.Input((None,), dtype="int32", name="ids")]
     mask = real_tokens(inputs[0])
-    vectors = embedded(embedding, inputs[0], parameters)
-    if parameters.characters:
+    vectors = [embedded(embedding, inputs[0], parameters)]
+    if parameters.longest:
         inputs.append(keras.Input((None, None), dtype="int32", name="characters"))
-        spelling = character_encoder(parameters.characters, characters)(inputs[1])
-        vectors = layers.Concatenate(name="word")([vectors, spelling])
-    states, _ = recurrent_stack(vectors, parameters, parameters.bidirectional, mask)
+    if parameters.characters:
+        vectors.append(character_encoder(parameters.characters, len(characters))(inputs[1]))
+    if parameters.casing:
+        vectors.append(Casing(characters, parameters.casing, name="casing")(inputs[1]))
+    word = layers.Concatenate(name="word")(vectors) if len(vectors) > 1 else vectors[0]
+    states, _ = recurrent_stack(word, parameters, parameters.bidirectional, mask)
     logits = layers.Dense(len(tags), name="logits")(states)
     if parameters.output == "crf":
         allowed = allowed_transitions(tags) if parameters.constrained else None
         logits = CRF(len(tags), allowed, name="crf")(logits, mask=mask)
-    return keras.Model(inputs if parameters.characters else inputs[0], logits, name="tagger")
+    return keras.Model(inputs if parameters.longest else inputs[0], logits, name="tagger")
 
 
 def crf_of(network: keras.Model) -> CRF | None:

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nlp_rnn.baselines.counts import majority_class
+from nlp_rnn.config import ClassificationTrainingParameters, LongTexts
+from nlp_rnn.evaluation.calibration import fit_temperature, probabilities_at
+from nlp_rnn.evaluation.errors import (
+    LENGTHS,
+    Table,
+    Targets,
+    accuracy_by_bucket,
+    confident_errors,
+    confusion_pairs,
+    slices,
+)
 from nlp_rnn.evaluation.metrics import classification_metrics
-from nlp_rnn.inference.forward import probabilities
-from nlp_rnn.inference.network import Network
+from nlp_rnn.evaluation.predictions import labelled_rows
+from nlp_rnn.inference.forward import log, probabilities
+from nlp_rnn.inference.network import Floats, Network
 from nlp_rnn.tasks.examples import EVALUATION_BATCH, ExamplesTask
 from nlp_rnn.tasks.task import ERRORS_SHOWN, Evaluation
+from nlp_rnn.text.vocabulary import UNK_INDEX
 
 if TYPE_CHECKING:
     import keras
@@ -22,40 +36,65 @@ if TYPE_CHECKING:
 class Classification(ExamplesTask):
     """Fit and judge a classifier."""
 
+    @property
+    def long_texts(self) -> LongTexts:
+        assert isinstance(self.training, ClassificationTrainingParameters)
+        return self.training.long_texts
+
     def objective(self, network: keras.Model) -> Objective:
         from nlp_rnn.training.objective import Objective
 
         return Objective(network)
 
-    def evaluate(self, network: Network) -> Evaluation:
+    def _log_probabilities(self, network: Network, name: str) -> Floats:
+        """``ln P`` of every label ``(texts, labels)``."""
+        texts = self.encoded(name, range(len(self.dataset.split(name))), self.max_length)
+        return log(np.stack(list(probabilities(network, texts, EVALUATION_BATCH))))
+
+    def temperature(self, network: Network) -> float:
+        gold = np.array(self.dataset.split("validation").labels)
+        return fit_temperature([self._log_probabilities(network, "validation")], [gold])
+
+    def evaluate(self, network: Network, temperature: float = 1.0) -> Evaluation:
         split, labels = self.dataset.split("test"), self.dataset.labels
-        texts = self.encoded("test", range(len(split)), self.max_length)
-        predicted = np.stack(list(probabilities(network, texts, EVALUATION_BATCH)))
+        logs = self._log_probabilities(network, "test")
         gold = np.array(split.labels)
-        best = predicted.argmax(axis=1)
-        right = predicted[np.arange(len(gold)), gold]
+        best = logs.argmax(axis=1)
         test = classification_metrics(gold, best, labels)
-        test["loss"] = float(-np.log(np.maximum(right, 1e-300)).mean())
+        test["loss"] = float(-logs[np.arange(len(gold)), gold].mean())
         majority = np.full_like(gold, majority_class(self.dataset.split("train")))
-        worst = np.argsort(right, kind="stable")[:ERRORS_SHOWN]
-        rank = {int(i): position for position, i in enumerate(worst)}
-        samples = [
-            {
-                "rank": rank[i] + 1,
-                "text": record["text"],
-                "label": labels[gold[i]],
-                "predicted": labels[best[i]],
-                "correct": bool(gold[i] == best[i]),
-                "probability_of_label": float(right[i]),
-            }
-            for i, record in enumerate(split.records())
-            if i in rank
-        ]
+        (calibrated,) = probabilities_at(temperature, [logs])
+        confidence = calibrated.max(axis=1)
+        targets = Targets(labels, gold, best, confidence, self._texts)
         return Evaluation(
             test,
             {"majority": classification_metrics(gold, majority, labels)},
-            sorted(samples, key=lambda sample: sample["rank"]),
+            confident_errors(targets, ERRORS_SHOWN),
+            labelled_rows(labels, gold, best, confidence),
             labels,
             gold,
             best,
+            confidence,
+            np.exp(logs.max(axis=1)),
+            self._tables(targets),
         )
+
+    def _texts(self, numbers: Sequence[int]) -> dict[int, str]:
+        """Some texts of the test split."""
+        wanted = set(numbers)
+        records = enumerate(self.dataset.split("test").records())
+        return {i: record["text"] for i, record in records if i in wanted}
+
+    def _tables(self, targets: Targets) -> dict[str, Table]:
+        split = self.dataset.split("test")
+        is_unknown = (split.ids == UNK_INDEX).astype(np.int64)
+        unknown = np.add.reduceat(is_unknown, split.offsets[:-1]) / split.lengths
+        texts = (record["text"] for record in split.records())
+        sizes = np.ones(len(split), np.int64)
+        return {
+            "confusion_pairs": confusion_pairs(targets),
+            "accuracy_by_length": accuracy_by_bucket(
+                split.lengths, LENGTHS, targets.right, "tokens"
+            ),
+            "slices": slices(texts, unknown, sizes, targets.right),
+        }

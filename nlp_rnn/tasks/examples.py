@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nlp_rnn.config import BatchTrainingParameters
+from nlp_rnn.config import AnyExperiment, BatchTrainingParameters, LongTexts
+from nlp_rnn.errors import UserError
 from nlp_rnn.tasks.task import EXAMPLES_SHOWN, LONGEST_SHOWN, Task
 from nlp_rnn.text.batches import Batch, Encoded, by_length, encoded, example_batches, mini_batches
-from nlp_rnn.text.prepared import Ints
+from nlp_rnn.text.prepared import Ints, PreparedDataset, Split
+from nlp_rnn.text.word_dropout import drop_words, unknown_rates
 
 if TYPE_CHECKING:
     from nlp_rnn.training.fit import Row
@@ -22,11 +25,28 @@ EVALUATION_BATCH = 64
 
 
 class ExamplesTask(Task):
-    """Labelled or tagged examples, each on its own."""
+    """Labelled or tagged examples, each on its own.
+
+    Raises:
+        UserError: words that occur once are to be dropped, but the vocabulary has none.
+    """
+
+    def __init__(self, experiment: AnyExperiment, dataset: PreparedDataset, seed: int) -> None:
+        super().__init__(experiment, dataset, seed)
+        if self._examples.singleton_dropout and 1 not in dataset.vocabulary.counts[2:]:
+            raise UserError(
+                f"training.singleton_dropout: no word of the vocabulary of {experiment.dataset} "
+                "occurs once; set the data set's vocabulary.min_count: 1, or leave it out"
+            )
 
     @property
     def max_length(self) -> int | None:
         return self._examples.max_length
+
+    @property
+    def long_texts(self) -> LongTexts:
+        """What is kept of examples that are longer than ``max_length``."""
+        return "head"
 
     @property
     def _examples(self) -> BatchTrainingParameters:
@@ -42,19 +62,30 @@ class ExamplesTask(Task):
         lengths = self.dataset.split(split).lengths
         return np.minimum(lengths, max_length) if max_length else lengths
 
+    def split(self, name: str) -> Split:
+        """A split as the network learns it."""
+        return self.dataset.split(name)
+
+    def _batches(self, split: Split, rows: Iterable[NDArray[np.intp]]) -> Iterator[Batch]:
+        return example_batches(split, rows, self.max_length, self.spelling, self.long_texts)
+
     def batches(self, epoch: int) -> tuple[Iterable[Batch], int]:
         lengths = self._lengths("train", self.max_length)
-        training = self._examples
+        training, rng = self._examples, self.rng(epoch)
         rows = mini_batches(
-            lengths, training.batch_size, self.rng(epoch), training.batching, training.batch_tokens
+            lengths, training.batch_size, rng, training.batching, training.batch_tokens
         )
-        split = self.dataset.split("train")
-        return example_batches(split, rows, self.max_length, self.spelling), len(rows)
+        batches = self._batches(self.split("train"), rows)
+        if training.word_dropout or training.singleton_dropout:
+            counts = self.dataset.vocabulary.counts
+            rates = unknown_rates(counts, training.word_dropout, training.singleton_dropout)
+            batches = drop_words(batches, rates, rng)
+        return batches, len(rows)
 
     def encoded(self, split: str, numbers: Sequence[int], max_length: int | None) -> list[Encoded]:
         """Examples of a split as the network reads them."""
         examples = self.dataset.split(split)
-        return [encoded(examples, i, max_length, self.spelling) for i in numbers]
+        return [encoded(examples, i, max_length, self.spelling, self.long_texts) for i in numbers]
 
     def example_inputs(self) -> list[Sequence[Ints]]:
         lengths = self._lengths("validation", LONGEST_SHOWN)
@@ -68,9 +99,9 @@ class ExamplesTask(Task):
         from nlp_rnn.training.objective import Totals
 
         totals = Totals()
-        split = self.dataset.split("validation")
+        split = self.split("validation")
         rows = by_length(self._lengths("validation", self.max_length), EVALUATION_BATCH)
-        for batch in example_batches(split, rows, self.max_length, self.spelling):
+        for batch in self._batches(split, rows):
             figures = objective.test_on_batch(
                 batch.inputs, batch.targets, sample_weight=batch.weights, return_dict=True
             )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nlp_rnn.config import LanguageModelTrainingParameters
+from nlp_rnn.config import (
+    EvaluationParameters,
+    LanguageModellingExperiment,
+    LanguageModelTrainingParameters,
+)
 from nlp_rnn.evaluation.metrics import language_model_metrics
 from nlp_rnn.inference.forward import LOGITS_AT_ONCE, losses_of_lines, losses_of_windows
 from nlp_rnn.inference.network import Network
@@ -29,11 +33,12 @@ from nlp_rnn.text.streams import (
     whole_lines,
     windows,
 )
+from nlp_rnn.text.vocabulary import UNK_INDEX
 
 if TYPE_CHECKING:
     import keras
 
-    from nlp_rnn.ngrams import NGramCounts
+    from nlp_rnn.ngrams import NGramCounts, NGramModel
     from nlp_rnn.training.fit import Row
     from nlp_rnn.training.objective import Objective
 
@@ -54,6 +59,12 @@ class LanguageModelling(Task):
     def _streams(self) -> LanguageModelTrainingParameters:
         assert isinstance(self.training, LanguageModelTrainingParameters)
         return self.training
+
+    @property
+    def evaluation(self) -> EvaluationParameters:
+        """What is added to the model at test time."""
+        assert isinstance(self.experiment, LanguageModellingExperiment)
+        return self.experiment.evaluation
 
     def objective(self, network: keras.Model) -> Objective:
         from nlp_rnn.training.objective import TruncatedBPTT
@@ -114,21 +125,23 @@ class LanguageModelling(Task):
     def losses_of_lines(self, network: Network, name: str, streams: int) -> np.ndarray:
         """``-ln P`` of every line of a split, float64 ``(lines,)``: after the lines before it,
         or from a zero state where the model was trained so."""
+        losses = self.losses_of_tokens(network, name, streams)
+        return np.add.reduceat(losses, self.dataset.split(name).offsets[:-1])
+
+    def losses_of_tokens(self, network: Network, name: str, streams: int = 1) -> np.ndarray:
+        """``-ln P`` of every token of a split, float64 ``(tokens,)``, as the model is judged: the
+        split is one text, or each line starts from a zero state where the model was trained so."""
         split = self.dataset.split(name)
         if self._streams.streams == "text":
-            losses = self.losses(network, name, min(streams, len(split.ids)))
-            return np.add.reduceat(losses, split.offsets[:-1])
-        return np.array(
-            list(
-                losses_of_lines(
-                    network,
-                    [split.sequence(split.ids, i) for i in range(len(split))],
-                    self.dataset.vocabulary.end_index,
-                    len(self.dataset.vocabulary),
-                    EVALUATION_LINES,
-                )
-            )
+            return self.losses(network, name, min(streams, len(split.ids)))
+        losses = losses_of_lines(
+            network,
+            [split.sequence(split.ids, i) for i in range(len(split))],
+            self.dataset.vocabulary.end_index,
+            len(self.dataset.vocabulary),
+            EVALUATION_LINES,
         )
+        return np.concatenate(list(losses))
 
     def validate(self, objective: Objective) -> Row:
         network = self.predicting(objective.network)
@@ -139,7 +152,7 @@ class LanguageModelling(Task):
             "validation/perplexity": float(np.exp(min(loss, 700))),
         }
 
-    def evaluate(self, network: Network) -> Evaluation:
+    def evaluate(self, network: Network, temperature: float = 1.0) -> Evaluation:
         split = self.dataset.split("test")
         losses = self.losses_of_lines(network, "test", streams=1)
         characters = self.dataset.card["splits"]["test"]["characters"]
@@ -163,22 +176,46 @@ class LanguageModelling(Task):
                 for name, loss in self._ngram_losses().items()
             },
             sorted(samples, key=lambda sample: -sample["perplexity"]),
+            self._predictions(losses),
         )
+
+    def _predictions(self, losses: np.ndarray) -> list[dict[str, Any]]:
+        """A row for each line of the test split, whose ``-ln P`` are ``losses``."""
+        split = self.dataset.split("test")
+        is_unknown = (split.ids == UNK_INDEX).astype(np.int64)
+        unknown = np.add.reduceat(is_unknown, split.offsets[:-1])
+        lines = zip(split.records(), losses, split.lengths, unknown, strict=True)
+        return [
+            {
+                "loss": float(loss),
+                "tokens": int(tokens),
+                "unknown": int(unknown),
+                "characters": len(record["text"]) + 1,  # the newline counts
+            }
+            for record, loss, tokens, unknown in lines
+        ]
 
     def _ngram_losses(self) -> dict[str, float]:
         """``-ln P`` of the test split in nats by n-gram models that the training split counts."""
-        from nlp_rnn.ngrams import add_k, count_ngrams, modified_kneser_ney
-
-        vocabulary = self.dataset.vocabulary
-        train, test = (np.asarray(self.dataset.split(name).ids) for name in ("train", "test"))
-
-        def counts(order: int) -> NGramCounts:
-            return count_ngrams(train, order, len(vocabulary), vocabulary.end_index)
+        from nlp_rnn.ngrams import add_k
 
         models = {
-            "unigram": add_k(counts(1)),
-            f"kneser_ney_{NGRAM_ORDER}": modified_kneser_ney(counts(NGRAM_ORDER)),
+            "unigram": add_k(self._ngram_counts(1)),
+            f"kneser_ney_{NGRAM_ORDER}": self.kneser_ney(NGRAM_ORDER),
         }
+        test = np.asarray(self.dataset.split("test").ids)
         return {
             name: float(-np.log(model.probabilities(test)).sum()) for name, model in models.items()
         }
+
+    def kneser_ney(self, order: int) -> NGramModel:
+        """The modified Kneser-Ney model of the training split."""
+        from nlp_rnn.ngrams import modified_kneser_ney
+
+        return modified_kneser_ney(self._ngram_counts(order))
+
+    def _ngram_counts(self, order: int) -> NGramCounts:
+        from nlp_rnn.ngrams import count_ngrams
+
+        train, vocabulary = self.dataset.split("train"), self.dataset.vocabulary
+        return count_ngrams(train.ids, order, len(vocabulary), vocabulary.end_index)

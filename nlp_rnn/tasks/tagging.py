@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,25 @@ from numpy.typing import NDArray
 from nlp_rnn.baselines.counts import majority_class, most_frequent_tags
 from nlp_rnn.config import AnyExperiment, TaggerParameters
 from nlp_rnn.errors import UserError
-from nlp_rnn.evaluation.metrics import tagging_metrics
+from nlp_rnn.evaluation.calibration import fit_temperature, probabilities_at
+from nlp_rnn.evaluation.errors import (
+    FREQUENCIES,
+    LENGTHS,
+    Table,
+    Targets,
+    accuracy_by_bucket,
+    confident_errors,
+    confusion_pairs,
+    slices,
+)
+from nlp_rnn.evaluation.familiar import words_and_entities
+from nlp_rnn.evaluation.metrics import entity_surface_metrics, tagging_metrics
+from nlp_rnn.evaluation.predictions import tagged_rows
 from nlp_rnn.inference.forward import tag
-from nlp_rnn.inference.network import Network
+from nlp_rnn.inference.network import Floats, Network
 from nlp_rnn.tasks.examples import EVALUATION_BATCH, ExamplesTask
 from nlp_rnn.tasks.task import ERRORS_SHOWN, Evaluation
-from nlp_rnn.text.entities import allowed_transitions, is_entity_scheme
+from nlp_rnn.text.entities import LearnedTags, allowed_transitions, is_entity_scheme
 from nlp_rnn.text.prepared import Ints, PreparedDataset, Split
 from nlp_rnn.text.spelling import spell
 from nlp_rnn.text.tokenizers import tokenizer
@@ -38,7 +52,8 @@ class _Judged:
         words: vocabulary indices.
         gold: tag indices.
         best: predicted tag indices.
-        right: probability of each gold tag.
+        confidence: probability of each predicted tag.
+        logits: what the probabilities of all tags follow from.
         loss: ``-ln P`` of the gold tags in nats a word.
     """
 
@@ -46,7 +61,8 @@ class _Judged:
     words: list[Ints]
     gold: list[Ints]
     best: list[Ints]
-    right: list[NDArray[np.float64]]
+    confidence: list[Floats]
+    logits: list[Floats]
     loss: float
 
 
@@ -54,7 +70,8 @@ class Tagging(ExamplesTask):
     """Fit and judge a tagger. Test sentences are never cut.
 
     Raises:
-        UserError: F1 is to select the best epoch, but the tags mark no entities.
+        UserError: F1 is to select the best epoch, or tags are to be learned in another scheme, but
+            they mark no entities.
     """
 
     def __init__(self, experiment: AnyExperiment, dataset: PreparedDataset, seed: int) -> None:
@@ -64,14 +81,35 @@ class Tagging(ExamplesTask):
                 f"training.select: f1 is for entities, but the tags of {experiment.dataset} mark "
                 "none; use accuracy or loss"
             )
+        if self.model.tag_scheme and not is_entity_scheme(dataset.labels):
+            raise UserError(
+                f"model.tag_scheme is for entities, but the tags of {experiment.dataset} mark "
+                "none; leave it out"
+            )
+
+    @property
+    def model(self) -> TaggerParameters:
+        """The parameters of the network."""
+        assert isinstance(self.experiment.model, TaggerParameters)
+        return self.experiment.model
+
+    @cached_property
+    def learned(self) -> LearnedTags:
+        """What the network learns."""
+        return LearnedTags(self.dataset.labels, self.model.tag_scheme)
+
+    def split(self, name: str) -> Split:
+        split = super().split(name)
+        assert split.labels is not None
+        if self.model.tag_scheme is None:
+            return split
+        return replace(split, labels=self.learned.encode(split.labels, split.offsets[1:]))
 
     @cached_property
     def spelling(self) -> Ints | None:
-        model = self.experiment.model
-        assert isinstance(model, TaggerParameters)
-        if model.characters is None:
+        if self.model.longest is None:
             return None
-        return spell(self.dataset.forms, self.dataset.characters, model.characters.longest)
+        return spell(self.dataset.forms, self.dataset.characters, self.model.longest)
 
     def objective(self, network: keras.Model) -> Objective:
         from nlp_rnn.models.tagger import crf_of
@@ -89,9 +127,8 @@ class Tagging(ExamplesTask):
         Raises:
             UserError: the tags of a sentence break their scheme.
         """
-        model, tags = self.experiment.model, self.dataset.labels
-        assert isinstance(model, TaggerParameters)
-        if not model.constrained:
+        tags = self.dataset.labels
+        if not self.model.constrained:
             return
         start, between, end = allowed_transitions(tags)
         for name in ("train", "validation", "test"):
@@ -125,18 +162,23 @@ class Tagging(ExamplesTask):
         numbers = np.flatnonzero(split.lengths).tolist()
         gold = [split.sequence(split.labels, i) for i in numbers]
         sentences = self.encoded(name, numbers, max_length=None)
-        best, right, log_likelihood = [], [], 0.0
-        for sentence, tags in zip(tag(network, sentences, EVALUATION_BATCH), gold, strict=True):
+        best, confidence, logits, log_likelihood = [], [], [], 0.0
+        tagged = tag(network, sentences, EVALUATION_BATCH, self.learned)
+        for sentence, tags in zip(tagged, gold, strict=True):
             best.append(sentence.best)
-            of_gold = sentence.probabilities[np.arange(len(tags)), tags]
-            right.append(np.maximum(of_gold, 1e-300))
+            confidence.append(_of(sentence.probabilities, sentence.best))
+            logits.append(sentence.logits)
             log_likelihood += sentence.log_likelihood(tags)
         words = [sentence.ids for sentence in sentences]
-        return _Judged(numbers, words, gold, best, right, -log_likelihood / sum(map(len, words)))
+        loss = -log_likelihood / sum(map(len, words))
+        return _Judged(numbers, words, gold, best, confidence, logits, loss)
 
-    def evaluate(self, network: Network) -> Evaluation:
-        split, tags = self.dataset.split("test"), self.dataset.labels
-        train = self.dataset.split("train")
+    def temperature(self, network: Network) -> float:
+        result = self._judge(network, "validation")
+        return fit_temperature(result.logits, result.gold, network.transitions, self.learned)
+
+    def evaluate(self, network: Network, temperature: float = 1.0) -> Evaluation:
+        tags, train = self.dataset.labels, self.dataset.split("train")
         result = self._judge(network, "test")
         tag_of_word = most_frequent_tags(train, len(self.dataset.vocabulary), len(tags))
         majority = majority_class(train)
@@ -144,52 +186,81 @@ class Tagging(ExamplesTask):
             "majority": [np.full_like(tag, majority) for tag in result.gold],
             "most_frequent_tag": [tag_of_word[sentence] for sentence in result.words],
         }
-        seen = self._seen_in_training(split)
+        forms = [record["tokens"] for record in self.dataset.split("test").records()]
+        forms = [sentence for sentence in forms if sentence]
+        counts, entities = words_and_entities(self.dataset)
+        normalised = tokenizer(self.dataset.tokenizer_parameters).words
+        seen = [np.array([counts[word] for word in normalised(words)]) for words in forms]
         test, *others = (
-            tagging_metrics(result.gold, guess, tags, seen)
+            tagging_metrics(result.gold, guess, tags, [count > 0 for count in seen])
+            | entity_surface_metrics(result.gold, guess, tags, forms, entities)
             for guess in (result.best, *baselines.values())
+        )
+        calibrated = probabilities_at(temperature, result.logits, network.transitions, self.learned)
+        confidence = list(map(_of, calibrated, result.best))
+        gold, best = np.concatenate(result.gold), np.concatenate(result.best)
+        sure = np.concatenate(confidence)
+        targets = Targets(
+            tags, gold, best, sure, lambda wanted: _marked(forms, result, tags, wanted)
         )
         return Evaluation(
             test | {"loss": result.loss},
             dict(zip(baselines, others, strict=True)),
-            self._samples(split, result),
+            confident_errors(targets, ERRORS_SHOWN),
+            tagged_rows(
+                tags,
+                *(self._of_all(v, result.numbers) for v in (result.gold, result.best, confidence)),
+            ),
             tags,
-            np.concatenate(result.gold),
-            np.concatenate(result.best),
+            gold,
+            best,
+            sure,
+            np.concatenate(result.confidence),
+            _tables(targets, forms, seen),
         )
 
-    def _seen_in_training(self, split: Split) -> list[NDArray[np.bool_]]:
-        """Whether each word occurs in the training split, be it too rare for the vocabulary."""
-        normalised = tokenizer(self.dataset.tokenizer_parameters).words
-        types: set[str] = set()
-        for record in self.dataset.split("train").records():
-            types.update(normalised(record["tokens"]))
-        return [
-            np.array([word in types for word in normalised(record["tokens"])])
-            for record in split.records()
-            if record["tokens"]
-        ]
+    def _of_all(self, values: Sequence[NDArray[Any]], numbers: Sequence[int]) -> list[NDArray[Any]]:
+        """``values`` of sentences of the test split, and nothing of those without words."""
+        everything = [values[0][:0]] * len(self.dataset.split("test"))
+        for number, of_sentence in zip(numbers, values, strict=True):
+            everything[number] = of_sentence
+        return everything
 
-    def _samples(self, split: Split, result: _Judged) -> list[dict[str, Any]]:
-        """The sentences whose least probable gold tag is least probable, errors marked."""
-        tags = self.dataset.labels
-        least = np.array([sentence.min() for sentence in result.right])
-        worst = np.argsort(least, kind="stable")[:ERRORS_SHOWN].tolist()
-        place = {result.numbers[i]: i for i in worst}
-        samples = []
-        for number, record in enumerate(split.records()):
-            if number not in place:
-                continue
-            i = place[number]
-            triples = zip(record["tokens"], result.gold[i], result.best[i], strict=True)
-            samples.append(
-                {
-                    "text": " ".join(
-                        word if gold == best else f"[{word} {tags[gold]}→{tags[best]}]"
-                        for word, gold, best in triples
-                    ),
-                    "errors": int((result.gold[i] != result.best[i]).sum()),
-                    "lowest_probability_of_tag": float(least[i]),
-                }
-            )
-        return sorted(samples, key=lambda sample: sample["lowest_probability_of_tag"])
+
+def _of(probabilities: Floats, tags: Ints) -> Floats:
+    """The probability of each tag of a sentence ``(words,)``."""
+    return probabilities[np.arange(len(tags)), tags]
+
+
+def _marked(
+    forms: Sequence[Sequence[str]], result: _Judged, tags: Sequence[str], wanted: Sequence[int]
+) -> dict[int, str]:
+    """The sentence of each wanted word, with that word, its tag and the predicted tag marked."""
+    starts = np.cumsum([0, *map(len, forms)])
+    texts = {}
+    for target in wanted:
+        sentence = int(np.searchsorted(starts, target, side="right")) - 1
+        place = target - int(starts[sentence])
+        gold, best = (tags[side[sentence][place]] for side in (result.gold, result.best))
+        words = list(forms[sentence])
+        words[place] = f"[{words[place]} {gold}→{best}]"
+        texts[target] = " ".join(words)
+    return texts
+
+
+def _tables(
+    targets: Targets, forms: Sequence[Sequence[str]], seen: Sequence[Ints]
+) -> dict[str, Table]:
+    """Where a tagger errs; ``seen`` is how often training had each word."""
+    sizes, right = np.array([len(words) for words in forms]), targets.right
+    unknown = np.array([(counts == 0).mean() for counts in seen])
+    return {
+        "confusion_pairs": confusion_pairs(targets),
+        "accuracy_by_length": accuracy_by_bucket(
+            np.repeat(sizes, sizes), LENGTHS, right, "words in the sentence"
+        ),
+        "accuracy_by_frequency": accuracy_by_bucket(
+            np.concatenate(seen), FREQUENCIES, right, "times in training"
+        ),
+        "slices": slices(map(" ".join, forms), unknown, sizes, right),
+    }

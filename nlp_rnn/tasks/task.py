@@ -39,17 +39,25 @@ class Evaluation:
         test: metrics of the model.
         baselines: metrics of each baseline.
         samples: predictions, the worst errors first.
+        predictions: a row for every example (see :mod:`nlp_rnn.evaluation.predictions`).
         labels: names of the classes; none for language models.
         gold: class indices of all targets ``(targets,)``.
         predicted: likewise, what the model predicts.
+        confidence: probability of what is predicted ``(targets,)``, calibrated.
+        uncalibrated: likewise, as the network gives it.
+        tables: where it errs, by name (see :mod:`nlp_rnn.evaluation.errors`).
     """
 
     test: dict[str, Any]
     baselines: dict[str, dict[str, Any]]
     samples: list[dict[str, Any]]
+    predictions: list[dict[str, Any]]
     labels: list[str] = field(default_factory=list)
     gold: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     predicted: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    confidence: NDArray[Any] = field(default_factory=lambda: np.empty(0))
+    uncalibrated: NDArray[Any] = field(default_factory=lambda: np.empty(0))
+    tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 class Task(ABC):
@@ -75,7 +83,7 @@ class Task(ABC):
         from nlp_rnn.models.network import network
 
         dataset = self.dataset
-        characters = len(dataset.characters) if dataset.kind == "tagged" else 0
+        characters = dataset.characters.types if dataset.kind == "tagged" else ()
         return network(
             self.experiment, len(dataset.vocabulary), dataset.labels, characters, vectors
         )
@@ -104,6 +112,15 @@ class Task(ABC):
     def validate(self, objective: Objective) -> Row:
         """``validation/loss`` and more, from exact sums."""
 
+    def temperature(self, network: Network) -> float:
+        """What calibrates the probabilities of a trained network, found on the validation split;
+        1 changes nothing."""
+        return 1.0
+
     @abstractmethod
-    def evaluate(self, network: Network) -> Evaluation:
-        """Judge a trained network on the test split, beside its baselines."""
+    def evaluate(self, network: Network, temperature: float = 1.0) -> Evaluation:
+        """Judge a trained network on the test split, beside its baselines.
+
+        Args:
+            temperature: of its confidences; the test figures are of the network as it is.
+        """

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_rnn.config import LongTexts
 from nlp_rnn.text.prepared import Ints, Split
 from nlp_rnn.text.spelling import BOUNDARY_INDEX
 from nlp_rnn.text.vocabulary import PAD_INDEX
@@ -46,6 +47,22 @@ def pad(sequences: Sequence[Ints], length: int) -> NDArray[np.int32]:
     for row, sequence in zip(batch, sequences, strict=True):
         row[: len(sequence)] = sequence[:length]
     return batch
+
+
+def shortened(sequence: Ints, longest: int | None, part: LongTexts = "head") -> Ints:
+    """At most ``longest`` items of a sequence: its first, its last, or half of each.
+
+    >>> shortened(np.arange(9), 5, "both").tolist()
+    [0, 1, 2, 7, 8]
+    """
+    if longest is None or len(sequence) <= longest:
+        return sequence
+    if part == "head":
+        return sequence[:longest]
+    if part == "tail":
+        return sequence[-longest:]
+    last = longest // 2
+    return np.concatenate([sequence[: longest - last], sequence[len(sequence) - last :]])
 
 
 @dataclass(frozen=True)
@@ -192,13 +209,18 @@ class Batch:
 
 
 def encoded(
-    split: Split, i: int, max_length: int | None = None, spelling: Ints | None = None
+    split: Split,
+    i: int,
+    max_length: int | None = None,
+    spelling: Ints | None = None,
+    long_texts: LongTexts = "head",
 ) -> Encoded:
     """Example ``i`` of a split as a model reads it; arguments as :func:`example_batches`."""
-    ids = split.sequence(split.ids, i)[:max_length]
+    ids = shortened(split.sequence(split.ids, i), max_length, long_texts)
     if spelling is None or split.forms is None:
         return Encoded(ids)
-    return Encoded(ids, spelling[split.sequence(split.forms, i)[:max_length]])
+    forms = shortened(split.sequence(split.forms, i), max_length, long_texts)
+    return Encoded(ids, spelling[forms])
 
 
 def example_batches(
@@ -206,22 +228,26 @@ def example_batches(
     batches: Iterable[NDArray[np.intp]],
     max_length: int | None = None,
     spelling: Ints | None = None,
+    long_texts: LongTexts = "head",
 ) -> Iterator[Batch]:
     """Labelled or tagged examples, padded.
 
     Args:
         batches: the examples of each batch, see :func:`mini_batches` and :func:`by_length`.
-        max_length: longer examples are cut to their first tokens.
+        max_length: longer examples are cut to so many tokens.
         spelling: the characters of every form, ``(forms, characters)``, for models that read
             them.
+        long_texts: which tokens of longer examples are kept, see :func:`shortened`.
     """
     if split.labels is None:
         raise ValueError("running text has no labels: use streams")
     for rows in batches:
-        examples = [encoded(split, i, max_length, spelling) for i in rows]
+        examples = [encoded(split, i, max_length, spelling, long_texts) for i in rows]
         ids, characters = padded(examples, padded_length(max(map(len, examples))))
         if split.kind == "tagged":
-            tags = [split.sequence(split.labels, i)[:max_length] for i in rows]
+            tags = [
+                shortened(split.sequence(split.labels, i), max_length, long_texts) for i in rows
+            ]
             targets, weights = pad(tags, ids.shape[1]), (ids != PAD_INDEX).astype(np.float32)
         else:
             targets = np.asarray(split.labels[rows], np.int32)

@@ -1,31 +1,39 @@
-"""Entity spans in sequences of BIO tags, and which tags may follow which."""
+"""Entity spans in sequences of BIO or BIOES tags, which tags may follow which, and recoding."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Bools = NDArray[np.bool_]
+Floats = NDArray[np.floating[Any]]
+Ints = NDArray[np.integer[Any]]
 
 
 def entity_spans(tags: Sequence[str]) -> Iterator[tuple[str, int, int]]:
-    """The entities of a BIO sequence: type, first token, one past the last token.
+    """The entities of a BIO or BIOES sequence: type, first token, one past the last token.
 
-    As in conlleval, an ``I-`` tag that continues nothing begins an entity.
+    As in conlleval, a tag that continues nothing begins an entity.
 
     >>> list(entity_spans(["B-PER", "I-PER", "O", "I-LOC", "B-LOC"]))
     [('PER', 0, 2), ('LOC', 3, 4), ('LOC', 4, 5)]
+    >>> list(entity_spans(["B-PER", "E-PER", "S-PER"]))
+    [('PER', 0, 2), ('PER', 2, 3)]
     """
     start, current = 0, ""
     for i, tag in enumerate([*tags, "O"]):
         prefix, _, kind = tag.partition("-")
-        if current and (prefix != "I" or kind != current):
+        if current and (prefix not in ("I", "E") or kind != current):
             yield current, start, i
             current = ""
-        if prefix in ("B", "I") and not current:
+        if prefix in ("B", "I", "E", "S") and not current:
             start, current = i, kind
+        if current and prefix in ("E", "S"):
+            yield current, start, i + 1
+            current = ""
 
 
 def is_entity_scheme(tags: Sequence[str]) -> bool:
@@ -50,9 +58,73 @@ def allowed_transitions(tags: Sequence[str]) -> tuple[Bools, Bools, Bools]:
     everything = np.ones(len(tags), bool)
     if not is_entity_scheme(tags):
         return everything, np.ones((len(tags), len(tags)), bool), everything
-    prefixes, kinds = [tag[:2] for tag in tags], np.array([tag[2:] for tag in tags])
-    opening, inside = np.isin(prefixes, ["B-", "I-"]), np.isin(prefixes, ["I-", "E-"])
-    continuing = opening[:, None] & inside & (kinds[:, None] == kinds)
-    if np.isin(prefixes, ["E-", "S-"]).any():
+    opening, inside = _with_prefix(tags, "B-", "I-"), _with_prefix(tags, "I-", "E-")
+    continuing = _continuing(tags)
+    if _with_prefix(tags, "E-", "S-").any():
         return ~inside, continuing | ~(opening[:, None] | inside), ~opening
     return ~inside, continuing | ~inside, everything
+
+
+def _with_prefix(tags: Sequence[str], *prefixes: str) -> Bools:
+    return np.array([tag[:2] in prefixes for tag in tags], bool)
+
+
+def _continuing(tags: Sequence[str]) -> Bools:
+    """Where the column's tag goes on with the entity of the row's ``(tags, tags)``."""
+    kinds = np.array([tag[2:] for tag in tags])
+    same = kinds[:, None] == kinds
+    return same & _with_prefix(tags, "B-", "I-")[:, None] & _with_prefix(tags, "I-", "E-")
+
+
+LAST = {"B-": "S-", "I-": "E-"}
+"""What BIOES calls the last word of an entity, by what BIO calls it."""
+
+
+class LearnedTags:
+    """The tags that a network learns, and the tags of its data that they stand for.
+
+    With the scheme BIOES, ``B-`` and ``I-`` become ``S-`` and ``E-`` at the last word of an
+    entity. Each learned tag stands for one tag of the data, whatever its neighbours are: what
+    is predicted has a meaning even where it breaks the scheme, and the probability of a tag is
+    the sum over the learned ones that stand for it.
+
+    Args:
+        labels: tags of the data.
+        scheme: None, and data that are in BIOES already, leave them as they are.
+
+    Attributes:
+        tags: what is learned: the labels, then the ``S-`` and ``E-`` of them.
+        meaning: index of the label that each stands for ``(tags,)``.
+
+    >>> learned = LearnedTags(["O", "B-PER", "I-PER"], "BIOES")
+    >>> learned.tags, learned.meaning.tolist()
+    (['O', 'B-PER', 'I-PER', 'S-PER', 'E-PER'], [0, 1, 2, 1, 2])
+    >>> [learned.tags[i] for i in learned.encode(np.array([1, 2, 0, 1]))]
+    ['B-PER', 'E-PER', 'O', 'S-PER']
+    """
+
+    def __init__(self, labels: Sequence[str], scheme: Literal["BIOES"] | None) -> None:
+        plain = scheme is None or bool(_with_prefix(labels, *LAST.values()).any())
+        split = [] if plain else np.flatnonzero(_with_prefix(labels, *LAST)).tolist()
+        self.tags = [*labels, *(LAST[labels[i][:2]] + labels[i][2:] for i in split)]
+        self.meaning = np.array([*range(len(labels)), *split], np.int32)
+        self._last = np.arange(len(labels), dtype=np.int32)
+        self._last[split] = np.arange(len(labels), len(self.tags))
+        self._continuing = _continuing(labels)
+
+    def encode(self, labels: Ints, ends: Ints | None = None) -> Ints:
+        """What is learned of sentences one after the other ``(words,)``.
+
+        Args:
+            labels: label indices ``(words,)``.
+            ends: one past the last word of each sentence; None is one sentence.
+        """
+        goes_on = np.zeros(len(labels), bool)
+        goes_on[:-1] = self._continuing[labels[:-1], labels[1:]]
+        if ends is not None:
+            goes_on[ends - 1] = False
+        return np.where(goes_on, labels, self._last[labels])
+
+    def of_labels(self, probabilities: Floats) -> Floats:
+        """Probabilities of the labels ``(..., labels)``, from those of the learned tags."""
+        return probabilities @ np.eye(len(self._last))[self.meaning]

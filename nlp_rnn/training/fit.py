@@ -64,7 +64,10 @@ def train_epoch(
     for step, batch in enumerate(bar):
         progress = epoch + step / steps
         rate = learning_rate(parameters, progress, plateaus, 1 / steps) * batch.rate
-        settings = [(objective.optimizer.learning_rate, rate)]
+        settings = [
+            (objective.optimizer.learning_rate, rate),
+            *objective.optimizer.settings(epoch),
+        ]
         training.run(batch, settings + objective.settings(progress / parameters.epochs))
         weights.append(float(batch.weights.sum()))
         tokens += batch.tokens

@@ -14,6 +14,7 @@ from nlp_rnn.models.language_model import hidden_states
 from nlp_rnn.training.optimizer import optimizer
 from nlp_rnn.training.scheduled_sampling import mixed_inputs
 from nlp_rnn.training.schedules import sampling_probability
+from nlp_rnn.training.unfreezing import paces
 
 
 class Objective(keras.Model):
@@ -163,7 +164,16 @@ class Totals:
         return {f"{prefix}/{names[k]}": v / self._targets for k, v in self._sums.items()}
 
 
-def compiled(objective: Objective, training: TrainingParameters) -> Objective:
-    """Give the objective its optimiser."""
-    objective.compile(optimizer=optimizer(training), loss=None, jit_compile="auto")
+def compiled(
+    objective: Objective, training: TrainingParameters, frozen_epochs: int = 0
+) -> Objective:
+    """Give the objective its optimiser.
+
+    Args:
+        objective: of a network with a layer called ``embedding``.
+        training: its parameters.
+        frozen_epochs: the first epochs, in which embeddings are not trained.
+    """
+    chosen = optimizer(training, paces(objective.network, training, frozen_epochs))
+    objective.compile(optimizer=chosen, loss=None, jit_compile="auto")
     return objective

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from keras import ops
 
 from nlp_rnn import backend
 from nlp_rnn.config import TrainingParameters
+from nlp_rnn.training.unfreezing import Pace
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
@@ -42,6 +43,10 @@ class Measured:
         return self.add_variable(  # type: ignore[attr-defined]
             shape=(), initializer=keras.initializers.Constant(value), dtype="float32", name=name
         )
+
+    def settings(self, epoch: int) -> list[tuple[keras.Variable, float]]:
+        """What to set before each step of an epoch, counted from 0."""
+        return []
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         dense = [backend.dense(gradient) for gradient in grads]
@@ -79,11 +84,83 @@ class _Averaging(Measured):
             self.averaged.assign(0.0)
 
 
-def optimizer(training: TrainingParameters) -> Any:
-    """The optimiser of ``training``, with gradients clipped by joint norm or by value."""
+class _Paced(Measured):
+    """Trains some weights slower than others, or not yet.
+
+    The change that a step makes to a weight, weight decay and all, is multiplied by its factor,
+    which is the same as a smaller learning rate: all of :data:`OPTIMIZERS` change weights in
+    proportion to it. A scaled gradient would not do, as Adam's averages take its scale out again.
+    While a factor is 0 the weight is as it was, and its gradient counts as 0: for the joint norm
+    that is clipped and for the optimiser's averages. So the other weights are trained as if it
+    were frozen for good.
+
+    Attributes:
+        paces: of the weights that have one.
+        factors: the factor of each pace in this epoch.
+        trained: the steps in which each had a factor above 0.
+    """
+
+    paces: Sequence[Pace]
+
+    def build(self, variables: Any) -> None:
+        super().build(variables)
+        self.factors = [self._scalar(f"factor_{i}", 1.0) for i in range(len(self.paces))]
+        self.trained = [self._scalar(f"trained_{i}", 0.0) for i in range(len(self.paces))]
+        self._pace_of = [
+            next((i for i, p in enumerate(self.paces) if any(v is w for w in p.weights)), None)
+            for v in variables
+        ]
+
+    def settings(self, epoch: int) -> list[tuple[keras.Variable, float]]:
+        return [
+            (factor, pace.factor if epoch >= pace.frozen_epochs else 0.0)
+            for factor, pace in zip(self.factors, self.paces, strict=True)
+        ]
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        weights = self._trainable_variables  # type: ignore[attr-defined]
+        paced = [(n, i) for n, i in enumerate(self._pace_of) if i is not None]
+        grads = list(grads)
+        for n, i in paced:
+            gradient = backend.dense(grads[n])
+            grads[n] = ops.where(self.factors[i] > 0, gradient, ops.zeros_like(gradient))
+        before = {n: ops.copy(weights[n]) for n, _ in paced}
+        super().apply(grads, trainable_variables)
+        shares = [self._share(*pace) for pace in zip(self.factors, self.trained, strict=True)]
+        for n, i in paced:
+            old, new = before[n], ops.convert_to_tensor(weights[n])
+            share = ops.cast(shares[i], new.dtype)
+            weights[n].assign(ops.where(share == 1, new, old + share * (new - old)))
+
+    def _share(self, factor: Any, trained: Any) -> Any:
+        """The share of a step's change that a pace makes; counts the step.
+
+        Adam makes up for averages that started at zero by the count of all steps. Those of weights
+        that were frozen started when they were not any more, so their own steps count instead.
+        """
+        trained.assign(trained + ops.cast(factor > 0, trained.dtype))
+        if not isinstance(self, keras.optimizers.Adam):
+            return factor
+
+        def correction(steps: Any) -> Any:
+            steps = ops.maximum(ops.cast(steps, "float32"), 1.0)
+            return ops.sqrt(1 - self.beta_2**steps) / (1 - self.beta_1**steps)
+
+        return factor * correction(trained) / correction(self.iterations)
+
+
+def optimizer(training: TrainingParameters, paces: Sequence[Pace] = ()) -> Any:
+    """The optimiser of ``training``, with gradients clipped by joint norm or by value.
+
+    Args:
+        training: its parameters.
+        paces: of weights that are trained slower than others or not from the start.
+    """
     base = OPTIMIZERS[training.optimizer]
-    mixed = _Averaging if training.averaging else Measured
-    return type(base.__name__, (mixed, base), {})(
+    mixed: list[type] = [_Paced if paces else Measured]
+    if training.averaging:
+        mixed.insert(0, _Averaging)  # of weights as their pace leaves them
+    return type(base.__name__, (*mixed, base), {"paces": paces})(
         learning_rate=training.learning_rate,
         **({} if training.weight_decay is None else {"weight_decay": training.weight_decay}),
         global_clipnorm=training.clip_norm,

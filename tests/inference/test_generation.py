@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from backends import assert_all_agree
 from scipy.stats import chisquare
 
 from nlp_rnn.cli import main
-from nlp_rnn.config import TokenizerParameters
+from nlp_rnn.config import TokenizerParameters, parse
 from nlp_rnn.inference import generation
 from nlp_rnn.inference.decoding import (
     Hypothesis,
@@ -35,7 +36,9 @@ from nlp_rnn.inference.generation import (
     next_distribution,
     piece,
 )
+from nlp_rnn.inference.network import KerasNetwork
 from nlp_rnn.inference.predictor import language_model
+from nlp_rnn.models.network import network
 from nlp_rnn.text.tokenizers import tokenizer
 from nlp_rnn.text.vocabulary import Vocabulary
 
@@ -88,6 +91,10 @@ class PrefixModel:
         return sorted(found, key=lambda hypothesis: -hypothesis.score)
 
 
+def rows_of(states: Sequence[Any], rows: np.ndarray) -> list[Any]:
+    return [state[rows] for state in states]
+
+
 def assert_same(found: Sequence[Hypothesis], expected: Sequence[Hypothesis]) -> None:
     assert [h.tokens for h in found] == [h.tokens for h in expected]
     for attribute in ("log_probability", "score"):
@@ -104,20 +111,20 @@ def test_a_wide_beam_is_an_exhaustive_search(
     model = PrefixModel(4, impossible=impossible)
     expected = model.exhaustive(4, end, alpha)
     for n in (1, 7, len(expected)):
-        found = beam_search(model.step, START, model.start, 4**4, 4, end, alpha, n)
+        found = beam_search(model.step, rows_of, START, model.start, 4**4, 4, end, alpha, n)
         assert_same(found, expected[:n])
 
 
 def test_a_beam_gives_as_many_texts_as_there_are() -> None:
     model = PrefixModel(3)
-    found = beam_search(model.step, START, model.start, 50, 2, 1, n=50)
+    found = beam_search(model.step, rows_of, START, model.start, 50, 2, 1, n=50)
     assert len(found) == len(set(found)) == len(list(model.texts(2, 1)))
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_texts_of_a_narrow_beam_have_the_scores_it_says(seed: int) -> None:
     model = PrefixModel(6, seed)
-    found = beam_search(model.step, START, model.start, 3, 5, 1, 0.6, 3)
+    found = beam_search(model.step, rows_of, START, model.start, 3, 5, 1, 0.6, 3)
     assert len({h.tokens for h in found}) == 3
     for hypothesis in found:
         log_p = model.log_probability(hypothesis.tokens)
@@ -132,7 +139,7 @@ def test_texts_of_a_narrow_beam_have_the_scores_it_says(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_a_beam_of_one_is_greedy(seed: int, end: int | None) -> None:
     model = PrefixModel(5, seed)
-    (found,) = beam_search(model.step, START, model.start, 1, 6, end)
+    (found,) = beam_search(model.step, rows_of, START, model.start, 1, 6, end)
     tokens = [int(row[0]) for row in sampled(model, 1, 6, lambda x: tempered(x, 0), end)]
     assert list(found.tokens) == tokens
 
@@ -146,7 +153,7 @@ def chain(*rows: Sequence[float]) -> Callable[..., Any]:
 def test_a_beam_finds_what_greedy_misses() -> None:
     # 1 is likelier at first, but what follows 2 is certain.
     step = chain([0, 0.6, 0.4, 0], [0.3, 0.3, 0.2, 0.2], [0, 0, 0, 1], [0.25] * 4)
-    greedy, wide = (beam_search(step, 0, [], width, 2)[0] for width in (1, 2))
+    greedy, wide = (beam_search(step, rows_of, 0, [], width, 2)[0] for width in (1, 2))
     assert greedy.tokens[0] == 1
     assert wide.tokens == (2, 3)
     assert wide.log_probability == pytest.approx(math.log(0.4))
@@ -158,7 +165,7 @@ def test_the_length_penalty_is_the_papers_and_favours_longer_texts() -> None:
     assert length_penalty(19, 0.5) == 2
     # "1" ends at once with 0.6; "2 3 4 1" has 0.4.
     step = chain([0, 0.6, 0.4, 0, 0], [0.2] * 5, [0, 0, 0, 1, 0], [0, 0, 0, 0, 1], [0, 1, 0, 0, 0])
-    short, long = (beam_search(step, 0, [], 2, 8, 1, alpha)[0] for alpha in (0.0, 3.0))
+    short, long = (beam_search(step, rows_of, 0, [], 2, 8, 1, alpha)[0] for alpha in (0.0, 3.0))
     assert short.tokens == (1,)
     assert long.tokens == (2, 3, 4, 1)
     assert long.score == pytest.approx(math.log(0.4) / 1.5**3)
@@ -167,7 +174,7 @@ def test_the_length_penalty_is_the_papers_and_favours_longer_texts() -> None:
 def test_texts_that_end_leave_the_beam_as_wide_as_it_is() -> None:
     # In a beam of 2, "1" ends first, and "3" takes its place.
     step = chain([0, 0.5, 0.3, 0.2], [0.25] * 4, [0.25] * 4, [0, 1, 0, 0])
-    found = beam_search(step, 0, [], 2, 5, 1, n=2)
+    found = beam_search(step, rows_of, 0, [], 2, 5, 1, n=2)
     assert [hypothesis.tokens for hypothesis in found] == [(1,), (3, 1)]
 
 
@@ -178,7 +185,7 @@ def test_a_search_ends_when_nothing_better_can_follow() -> None:
         found, states = model.step(tokens, states)
         return (found if model.steps < 3 else np.log([[1e-9, 1 - 3e-9, 1e-9, 1e-9]])), states
 
-    beam_search(surely_ending, START, model.start, 1, 10_000, 1, 0.6)
+    beam_search(surely_ending, rows_of, START, model.start, 1, 10_000, 1, 0.6)
     assert model.steps < 20
 
 
@@ -279,7 +286,9 @@ def sampled(
     end: int | None = None,
 ) -> list[np.ndarray]:
     generators = np.random.default_rng(5).spawn(samples)
-    return list(sample(model.step, START, model.start, distribution, generators, length, end))
+    return list(
+        sample(model.step, rows_of, START, model.start, distribution, generators, length, end)
+    )
 
 
 def test_a_sample_depends_on_the_seed_alone() -> None:
@@ -319,6 +328,9 @@ class PrefixNetwork:
 
     def zero_states(self, rows: int) -> list[np.ndarray]:
         return [np.repeat(state, rows, axis=0) for state in self._model.start]
+
+    def select(self, states: Sequence[Any], rows: np.ndarray) -> list[Any]:
+        return rows_of(states, rows)
 
     def log_probabilities(self, ids: np.ndarray, states: Any) -> tuple[np.ndarray, Any]:
         found = []
@@ -431,6 +443,28 @@ def test_every_sample_continues_the_prompt(printed: Callable[..., str], unit: st
     assert all(text.startswith(prompt) and "\n" not in text for text in texts)
 
 
+def test_samples_are_drawn_a_few_at_a_time_where_memory_is_short(
+    printed: Callable[..., str], unit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--seed", "3", "--samples", "5", "--length", "9")
+    together = printed(*options)
+    monkeypatch.setattr(generation, "LOGITS_AT_ONCE", 2 * len(TYPES[unit]))
+    assert printed(*options) == together
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"), [("the yak sleeps\nyak emu", ": yak, emu\n"), ("the <unk> cat", "")]
+)
+def test_words_that_the_model_does_not_know_are_named(
+    prompt: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(generation, "language_model", lambda folder: predictor("whitespace"))
+    assert main(["generate", "model", "--prompt", prompt]) == 0
+    out, error = capsys.readouterr()
+    assert out.startswith(prompt)
+    assert error.endswith(said) and error.count("\n") == bool(said)
+
+
 def test_without_stopping_lines_follow_one_another(printed: Callable[..., str], unit: str) -> None:
     text = printed("--seed", "1", "--length", "60")
     assert "\n" in text.strip("\n")
@@ -495,6 +529,56 @@ def test_values_without_a_meaning_are_refused(options: str) -> None:
     assert exit.value.code == 2
 
 
+# --- networks ------------------------------------------------------------------------------
+
+
+def by_keras(**model: Any) -> KerasNetwork:
+    """A language model of 9 types with fixed weights."""
+    data = {
+        "datasets": {"d": {"source": "tfds", "name": "x", "kind": "text"}},
+        "experiments": {
+            "e": {
+                "task": "language_modelling",
+                "dataset": "d",
+                "embeddings": {"kind": "learned", "dimension": 4},
+                "model": {"cell": "gru", "units": 5} | model,
+                "training": {},
+            }
+        },
+    }
+    experiment = parse(data, Path("params.yaml")).experiment("e")
+    built = network(experiment, 9, ())
+    rng = np.random.default_rng(0)
+    built.set_weights([rng.normal(0, 0.5, w.shape) for w in built.get_weights()])
+    return KerasNetwork(built, experiment.model.monte_carlo_samples)
+
+
+def computed() -> dict[str, np.ndarray]:
+    """On each backend: rows that change places between steps, and dropout."""
+    ids = np.random.default_rng(1).integers(1, 9, (3, 6)).astype(np.int32)
+    rows = np.array([2, 0, 2])
+    model = by_keras()
+    _, states = model.log_probabilities(ids[:, :4], model.zero_states(3))
+    selected = model.select(states, rows)
+    found, after = model.log_probabilities(ids[rows, 4:], selected)
+    assert not any(isinstance(state, np.ndarray) for state in (*states, *selected, *after))
+    whole, _ = model.log_probabilities(ids[rows], model.zero_states(3))
+    np.testing.assert_allclose(found, whole[:, 4:], atol=1e-5)
+
+    dropping = by_keras(dropout=0.5, monte_carlo_samples=2)
+    passes = [dropping.log_probabilities(ids, dropping.zero_states(3))[0] for _ in range(3)]
+    assert np.ptp(passes, axis=0).any(axis=-1).all()
+    return {"selected": found, "random": np.array(passes)}
+
+
+def test_states_stay_on_the_device_of_every_backend_and_rows_may_change_places(
+    on_backends: dict[str, dict[str, np.ndarray]],
+) -> None:
+    assert_all_agree(on_backends)
+    for arrays in on_backends.values():
+        np.testing.assert_allclose(np.exp(arrays["selected"]).sum(axis=-1), 1, atol=1e-6)
+
+
 def test_a_trained_models_search_and_predictions_agree(bundles: dict[str, Path]) -> None:
     model = language_model(bundles["language_modelling"])
     found = PromptedModel(model, "").search(4, BeamSearch(200, 200), stop_at_end=True)
@@ -507,9 +591,6 @@ def test_a_trained_models_search_and_predictions_agree(bundles: dict[str, Path])
 
 def test_samples_of_a_trained_model_do_not_mix(bundles: dict[str, Path]) -> None:
     model = PromptedModel(language_model(bundles["language_modelling"]), "the")
-    one, three = (
-        ["".join(pieces) for pieces in zip(*steps, strict=True)]
-        for steps in (model.sample(12, Sampling(samples=n, seed=4)) for n in (1, 3))
-    )
+    one, three = (list(model.samples(12, Sampling(samples=n, seed=4))) for n in (1, 3))
     assert one == three[:1]
     assert len(set(three)) == 3

@@ -19,7 +19,9 @@ from nlp_rnn.layers.crf import FORBIDDEN
 from nlp_rnn.models.network import network
 from nlp_rnn.models.tagger import crf_of
 
-VOCABULARY, LETTERS, UNITS, TAGS = 11, 9, 6, ("O", "B-X", "I-X")
+VOCABULARY, UNITS, TAGS = 11, 6, ("O", "B-X", "I-X")
+CHARACTERS = ("<pad>", "<unk>", "<eos>", "a", "b", "A", "B", "1", ".")
+LETTERS = len(CHARACTERS)
 KINDS = {"classification": "labelled", "tagging": "tagged", "language_modelling": "text"}
 CLASSIFIER, TAGGER, LANGUAGE_MODEL = KINDS
 
@@ -47,7 +49,7 @@ def experiment(task: str, **model: Any) -> AnyExperiment:
 def build(task: str, **model: Any) -> keras.Model:
     """A network whose weights are all random: biases, peepholes and a CRF's, too."""
     keras.utils.set_random_seed(0)
-    built = network(experiment(task, **model), VOCABULARY, TAGS, LETTERS)
+    built = network(experiment(task, **model), VOCABULARY, TAGS, CHARACTERS)
     rng = np.random.default_rng(0)
     for variable in built.trainable_variables:
         variable.assign(variable + rng.normal(0, 0.4, variable.shape))
@@ -127,6 +129,9 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "letters, even window": (TAGGER, {"characters": {"kind": "cnn", "window": 4, "dropout": 0.2}}),
     "letters, crf": (TAGGER, {"characters": {"kind": "bilstm", "units": 4}, "output": "crf"}),
+    "casing": (TAGGER, {"casing": 3}),
+    "letters, casing": (TAGGER, {"casing": 3, "characters": {"kind": "cnn"}, "output": "crf"}),
+    "learned in another scheme": (TAGGER, {"tag_scheme": "BIOES", "output": "crf"}),
 }
 
 
@@ -198,6 +203,7 @@ def test_states_carried_over_windows_are_as_one_text_in_keras(name: str) -> None
         (CLASSIFIER, {"pooling": "attention"}),
         (TAGGER, {"characters": {"kind": "cnn", "window": 3}, "cell": "gru"}),
         (TAGGER, {"characters": {"kind": "bilstm"}}),
+        (TAGGER, {"casing": 2}),
         (LANGUAGE_MODEL, {"tied": True}),
     ],
 )

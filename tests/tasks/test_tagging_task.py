@@ -211,7 +211,7 @@ def test_monte_carlo_dropout_averages_passes_that_differ(
         rng = np.random.default_rng(0)
         network.set_weights([rng.normal(0, 1, w.shape) for w in network.get_weights()])
         predicting = work.predicting(network)
-        passes = [np.concatenate(work._judge(predicting, "test").right) for _ in range(8)]
-        spread[samples] = np.std(passes, axis=0).mean()
+        logits = [np.concatenate(work._judge(predicting, "test").logits) for _ in range(8)]
+        spread[samples] = np.std(np.exp(logits), axis=0).mean()
     # the deviation of a mean of 64 is an eighth of one pass's
     assert 0 < spread[64] < 0.25 * spread[1]

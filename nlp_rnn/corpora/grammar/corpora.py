@@ -1,5 +1,6 @@
 """The four built-in corpora: their examples, and the best that any model can do on them."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
@@ -132,6 +133,21 @@ def optimum(
 def word_classes() -> dict[str, set[str]]:
     """Lexicon class -> the words listed in it (fresh names, which are spelt, are not listed)."""
     return {name: set(word_class.words) for name, word_class in lexicon().items()}
+
+
+def classes_of_words(corpus: str) -> dict[str, str]:
+    """The words that a single lexicon class of ``corpus`` emits, each with that class.
+
+    Classes of one word, such as those of commas, are left out.
+    """
+    emitted = {frozenset(word_class.words) for word_class in automaton(corpus).classes}
+    # Two names of one class, as the plural of a present tense is its base, count as the first.
+    names = {frozenset(words): name for name, words in reversed(word_classes().items())}
+    classes = {names[words]: words for words in emitted if len(words) > 1 and words in names}
+    times = Counter(word for words in classes.values() for word in words)
+    return {
+        word: name for name in sorted(classes) for word in sorted(classes[name]) if times[word] == 1
+    }
 
 
 def label_posteriors(

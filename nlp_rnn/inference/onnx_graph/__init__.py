@@ -6,7 +6,7 @@ file are
 - ``ids``, int32 ``(batch, timesteps)``;
 - ``lengths``, int32 ``(batch,)``: the real tokens of each row, at least one; not of language
   models, which see no padding;
-- ``characters``, int32 ``(batch, timesteps, characters)``, of a tagger that reads spellings;
+- ``characters``, int32 ``(batch, timesteps, characters)``, of a tagger that reads them;
 - the states of a language model, float32 ``(batch, width)``, named as the network's inputs.
 
 The outputs, all float32, are
@@ -29,6 +29,9 @@ from onnxruntime import InferenceSession
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference.onnx_graph.converters import LENGTHS, convert
 from nlp_rnn.inference.onnx_graph.graph import Graph, Unsupported
+from nlp_rnn.layers.casing import Casing
+from nlp_rnn.layers.characters import CharacterEncoder
+from nlp_rnn.models.feed_forward import CONTEXT
 
 __all__ = ["Unsupported", "check", "onnx_model"]
 
@@ -106,21 +109,26 @@ def _random_inputs(
 ) -> dict[str, np.ndarray]:
     """Rows of unequal lengths where the file has ``lengths``, else of equal ones."""
     rows, steps, longest = 4, 12, 7
+    vocabulary = network.get_layer("embedding").input_dim
     lengths = np.array([steps, 1, *rng.integers(1, steps + 1, rows - 2)], np.int32)
     feeds = {}
     for value in model.graph.input:
         if value.name == "ids":
-            vocabulary = network.get_layer("embedding").input_dim
             feeds["ids"] = rng.integers(1, vocabulary, (rows, steps), np.int32)
         elif value.name == LENGTHS:
             feeds["ids"] *= np.arange(steps) < lengths[:, None]
             feeds[LENGTHS] = lengths
         elif value.name == "characters":
-            letters = network.get_layer("spelling").characters
+            readers = (CharacterEncoder, Casing)
+            letters = next(x.characters for x in network.layers if isinstance(x, readers))
             of_word = rng.integers(1, longest + 1, (rows, steps, 1))
             spelling = rng.integers(1, letters, (rows, steps, longest), np.int32)
             feeds["characters"] = spelling * (np.arange(longest) < of_word)
         else:
-            width = value.type.tensor_type.shape.dim[1].dim_value
-            feeds[value.name] = rng.standard_normal((rows, width), np.float32)
+            shape = rows, value.type.tensor_type.shape.dim[1].dim_value
+            feeds[value.name] = (
+                rng.integers(0, vocabulary, shape).astype(np.float32)
+                if value.name == CONTEXT
+                else rng.standard_normal(shape, np.float32)
+            )
     return feeds

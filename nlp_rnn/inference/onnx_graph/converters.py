@@ -23,10 +23,13 @@ from nlp_rnn.layers.activity import (
     TemporalActivationRegularization,
 )
 from nlp_rnn.layers.bidirectional import Bidirectional
+from nlp_rnn.layers.casing import Casing
 from nlp_rnn.layers.characters import CharacterBiLSTM, CharacterCNN
+from nlp_rnn.layers.context import ContextTokens, JoinedNeighbours
 from nlp_rnn.layers.crf import CRF
 from nlp_rnn.layers.dropout import EmbeddingDropout
 from nlp_rnn.layers.highway import HighwayConnection
+from nlp_rnn.layers.pairs import STRIDE, PairBuckets
 from nlp_rnn.layers.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
 from nlp_rnn.layers.softmax.adaptive import AdaptiveSoftmax
 from nlp_rnn.layers.softmax.full import Softmax
@@ -81,6 +84,53 @@ def _highway(graph: Graph, layer: HighwayConnection, x: str, h: str) -> str:
     gate = _dense(graph, layer.transform_gate, x)
     carry = graph.node("Sub", np.float32(1), gate)
     return graph.node("Add", graph.node("Mul", gate, h), graph.node("Mul", carry, x))
+
+
+# --- contexts of fixed width ----------------------------------------------------------
+
+
+def _steps(graph: Graph, values: str, first: int, end: int = np.iinfo(np.int64).max) -> str:
+    return graph.node("Slice", values, *map(np.array, ([first], [end], [1])))
+
+
+def _context_tokens(graph: Graph, layer: ContextTokens, before: str, ids: str) -> list[str]:
+    earlier = graph.node("Cast", before, to=TensorProto.INT32)
+    tokens = graph.node("Concat", earlier, ids, axis=1)
+    last = _steps(graph, tokens, -layer.context)
+    return [_steps(graph, tokens, 1), graph.node("Cast", last, to=TensorProto.FLOAT)]
+
+
+def _joined_neighbours(graph: Graph, layer: JoinedNeighbours, vectors: str) -> str:
+    most = layer.size - 1
+    parts = [_steps(graph, vectors, i, i - most) for i in range(most)]
+    return graph.node("Concat", *parts, _steps(graph, vectors, most), axis=-1)
+
+
+def _along_time(
+    graph: Graph, operator: str, vectors: str, *weights: np.ndarray, **attributes: Any
+) -> str:
+    """An operator over channels and steps, which ONNX has the other way round."""
+    channels = graph.node("Transpose", vectors, perm=[0, 2, 1])
+    return graph.node(
+        "Transpose", graph.node(operator, channels, *weights, **attributes), perm=[0, 2, 1]
+    )
+
+
+def _average(graph: Graph, layer: layers.AveragePooling1D, vectors: str) -> str:
+    return _along_time(graph, "AveragePool", vectors, kernel_shape=list(layer.pool_size))
+
+
+def _convolution(graph: Graph, layer: layers.Conv1D, vectors: str) -> str:
+    kernel = array(layer.kernel).transpose(2, 1, 0)
+    z = _along_time(graph, "Conv", vectors, kernel, array(layer.bias))
+    return graph.node(activation(layer.activation), z)
+
+
+def _pair_buckets(graph: Graph, layer: PairBuckets, ids: str) -> str:
+    first = _steps(graph, ids, 0, 1)
+    right = graph.node("Concat", _steps(graph, ids, 1), graph.node("Sub", first, first), axis=1)
+    left = graph.node("Mul", ids, np.int32(STRIDE))
+    return graph.node("Mod", graph.node("Add", left, right), np.int32(layer.buckets))
 
 
 # --- recurrent layers -----------------------------------------------------------------
@@ -207,14 +257,14 @@ def _character_encoder(graph: Graph, layer: layers.Layer, ids: str, encode: Enco
 def _convolved(graph: Graph, layer: CharacterCNN, embedded: str, lengths: str) -> str:
     within = graph.node("Where", _real(graph, embedded, lengths), embedded, np.float32(0))
     before = (layer.window - 1) // 2
-    features = graph.node(
+    features = _along_time(
+        graph,
         "Conv",
-        graph.node("Transpose", within, perm=[0, 2, 1]),
+        within,
         array(layer.convolution.kernel).transpose(2, 1, 0),
         array(layer.convolution.bias),
         pads=[before, layer.window - 1 - before],
     )
-    features = graph.node("Transpose", features, perm=[0, 2, 1])
     return _max_pooling(graph, layer.pooling, features, lengths)
 
 
@@ -222,6 +272,31 @@ def _last_states(graph: Graph, layer: CharacterBiLSTM, embedded: str, lengths: s
     directions = [layer.bilstm.forward_layer, layer.bilstm.backward_layer]
     _, forward, _, backward, _ = recurrent(graph, directions, embedded, lengths)
     return graph.node("Concat", forward, backward, axis=-1)
+
+
+def _casing(graph: Graph, layer: Casing, ids: str) -> str:
+    of_each = graph.node("Gather", layer.counted, ids)
+    counts = graph.node("ReduceSum", of_each, np.array([2]), keepdims=0)
+    first = graph.node("Slice", of_each, *map(np.array, ([0], [2], [2])))
+    capitals = graph.node("Gather", first, np.array(2), axis=3)
+    initial = graph.node("ReduceSum", capitals, np.array([2]), keepdims=0)
+    characters, lower, upper, digits = (
+        graph.node("Gather", counts, np.array(i), axis=2) for i in range(4)
+    )
+    none = np.int32(0)
+    tests = (
+        graph.node("Equal", digits, characters),
+        graph.node("Greater", graph.node("Add", digits, digits), characters),
+        graph.node("Greater", digits, none),
+        graph.node("Equal", graph.node("Add", lower, upper), none),
+        graph.node("Equal", upper, none),
+        graph.node("Equal", lower, none),
+        graph.node("Equal", upper, initial),
+    )
+    found: Any = np.int32(len(tests))
+    for i, test in reversed(list(enumerate(tests))):
+        found = graph.node("Where", test, np.int32(i), found)
+    return _embedding(graph, layer.embedding, found)
 
 
 # --------------------------------------------------------------------------------------
@@ -238,6 +313,11 @@ def _crf(graph: Graph, layer: CRF, emissions: str, lengths: str) -> str:
 CONVERTERS: dict[type, Converter] = {
     layers.InputLayer: _input,
     layers.Embedding: _embedding,
+    ContextTokens: _context_tokens,
+    JoinedNeighbours: _joined_neighbours,
+    layers.AveragePooling1D: _average,
+    PairBuckets: _pair_buckets,
+    layers.Conv1D: _convolution,
     layers.Dense: _dense,
     layers.Identity: _identity,
     Softmax: _softmax,
@@ -260,6 +340,7 @@ CONVERTERS: dict[type, Converter] = {
     AttentionPooling: _attention_pooling,
     CharacterCNN: partial(_character_encoder, encode=_convolved),
     CharacterBiLSTM: partial(_character_encoder, encode=_last_states),
+    Casing: _casing,
     CRF: _crf,
 }
 """By exact class, but for recurrent layers, whose cells tell what they compute."""

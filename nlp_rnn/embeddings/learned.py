@@ -1,0 +1,62 @@
+"""Folders of learned vectors: ``vectors.txt``, ``card.json`` and, of fastText, ``subwords.npy``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nlp_rnn.embeddings.export import write_word2vec
+from nlp_rnn.embeddings.reading import load_vectors
+from nlp_rnn.embeddings.subwords import Subwords
+from nlp_rnn.embeddings.vectors import WordVectors
+from nlp_rnn.errors import UserError
+from nlp_rnn.files import read_json, whole_folder, write_json
+
+VECTORS, SUBWORDS, CARD = "vectors.txt", "subwords.npy", "card.json"
+
+
+@dataclass(frozen=True)
+class LearnedVectors:
+    """Vectors learned from a corpus.
+
+    Attributes:
+        vectors: the most frequent words first.
+        subwords: of fastText; else None.
+        card: what they were learned from and how.
+    """
+
+    vectors: WordVectors
+    subwords: Subwords | None
+    card: dict[str, Any]
+
+    def write(self, target: Path) -> None:
+        """Write the folder, whole or not at all; the vectors in word2vec's text format."""
+        card = self.card
+        with whole_folder(target) as folder:
+            write_word2vec(self.vectors, folder / VECTORS)
+            if self.subwords is not None:
+                np.save(folder / SUBWORDS, self.subwords.matrix, allow_pickle=False)
+                lengths = {"shortest": self.subwords.shortest, "longest": self.subwords.longest}
+                card = card | {"subwords": lengths}
+            write_json(folder / CARD, card)
+
+    @classmethod
+    def read(cls, folder: Path) -> LearnedVectors:
+        """Read the folder.
+
+        Raises:
+            UserError: it is missing, incomplete or damaged.
+        """
+        mend = f"learn the vectors: dvc repro vectors@{folder.name}"
+        card = read_json(folder / CARD, mend)
+        subwords = None
+        if "subwords" in card:
+            try:
+                matrix = np.load(folder / SUBWORDS, allow_pickle=False)
+            except (OSError, ValueError, EOFError):
+                raise UserError(f"{folder / SUBWORDS}: missing or broken; {mend}") from None
+            subwords = Subwords(matrix, **card["subwords"])
+        return cls(load_vectors(VECTORS, folder).vectors, subwords, card)

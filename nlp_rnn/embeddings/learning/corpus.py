@@ -1,0 +1,77 @@
+"""What word vectors are learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_rnn.errors import UserError
+from nlp_rnn.text.prepared import Split
+from nlp_rnn.text.vocabulary import PAD_INDEX, UNK_INDEX
+
+State = tuple[int, list[NDArray[Any]]]
+"""Where learning stands: epochs done, and the arrays from which it goes on."""
+
+Save = Callable[[int, list[NDArray[Any]]], None]
+"""Keeps a state after each epoch."""
+
+
+@dataclass(frozen=True)
+class TokenCorpus:
+    """Sentences of token indices; no context reaches beyond a sentence.
+
+    Attributes:
+        words: the most frequent first.
+        counts: occurrences of each, int64 ``(words,)``.
+        ids: int32 ``(tokens,)``, indices of ``words``.
+        offsets: int64 ``(sentences + 1,)``; sentence ``i`` is ``ids[offsets[i]:offsets[i + 1]]``.
+    """
+
+    words: list[str]
+    counts: NDArray[np.int64]
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, split: Split, types: Sequence[str], min_count: int = 1) -> TokenCorpus:
+        """The tokens of a split.
+
+        Args:
+            split: of a prepared data set.
+            types: of its vocabulary.
+            min_count: rarer types count as ``<unk>``, as those outside the vocabulary do.
+
+        Raises:
+            UserError: fewer than two words are left.
+        """
+        ids = np.asarray(split.ids)
+        counts = np.bincount(ids, minlength=len(types))
+        known = counts >= min_count
+        known[UNK_INDEX] = True
+        ids = np.where(known, np.arange(len(types)), UNK_INDEX)[ids]
+        counts = np.bincount(ids, minlength=len(types))
+        counts[PAD_INDEX] = 0
+        order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+        if len(order) < 2:
+            raise UserError(
+                f"{split.records_file}: no two words occur {min_count} times; lower "
+                "vectors.min_count, or give more text"
+            )
+        place = np.zeros(len(types), np.int32)
+        place[order] = np.arange(len(order))
+        words = [types[i] for i in order]
+        return cls(words, counts[order], place[ids], np.asarray(split.offsets))
+
+    def __len__(self) -> int:
+        """How many sentences there are."""
+        return len(self.offsets) - 1
+
+    def sentences(self) -> Iterator[list[str]]:
+        """The words of each sentence."""
+        words = np.array(self.words, object)
+        for begin, end in zip(self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True):
+            yield words[self.ids[begin:end]].tolist()

@@ -1,0 +1,148 @@
+"""word2vec: vectors that predict words from words near them, by gensim."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_rnn.config import Word2VecVectors
+from nlp_rnn.config.vectors import PredictedVectors
+from nlp_rnn.embeddings.learning.corpus import Save, State, TokenCorpus
+from nlp_rnn.embeddings.vectors import WordVectors
+from nlp_rnn.extras import require
+from nlp_rnn.process import log
+
+LAST_RATE = 1 / 250
+"""Of the initial learning rate, what is left at the end; gensim's 0.0001 of 0.025."""
+
+
+def word2vec(
+    corpus: TokenCorpus, parameters: Word2VecVectors, seed: int, saved: State | None, save: Save
+) -> WordVectors:
+    """Learn word2vec vectors (Mikolov et al. 2013a, 2013b).
+
+    Skip-gram maximises ``ln P(c | w)`` of each context ``c`` of each word ``w``, CBOW
+    ``ln P(w | mean of the contexts)``. ``P`` is not a softmax over all words, but one of:
+
+    - negative sampling: ``ln s(v_w · u_c) + sum over k drawn words n of ln s(-v_w · u_n)``, with
+      the sigmoid ``s`` and words drawn in proportion to ``#(n)^0.75`` (2013b, equation 4);
+    - hierarchical softmax: the product of ``s(± v_w · u_t)`` over the nodes ``t`` of a Huffman
+      tree from its root to ``c`` (2013b, equation 3).
+
+    An occurrence of a word of relative frequency ``f`` is left out with probability about
+    ``1 - sqrt(subsample / f)`` (2013b, equation 5). Each occurrence has a window of 1 to
+    ``window`` tokens, drawn uniformly, so that near words count more.
+
+    Args:
+        corpus: what is read.
+        parameters: of the section ``vectors:``.
+        seed: of initial vectors, windows and samples. With one thread the same seed gives the
+            same vectors; with more the threads write over each other's steps.
+        saved: where an interrupted run stood.
+        save: called after each epoch.
+
+    Raises:
+        UserError: gensim is not installed.
+    """
+    require("gensim", "embeddings", "algorithm: word2vec")
+
+    from gensim.models import Word2Vec
+
+    model = Word2Vec(**options(parameters, seed))
+    train(model, corpus, parameters, saved, save, ["vectors"])
+    return in_order(corpus, model.wv)
+
+
+def options(parameters: PredictedVectors, seed: int) -> dict[str, Any]:
+    """The arguments that gensim's models share."""
+    sampled = parameters.output == "negative_sampling"
+    return {
+        "vector_size": parameters.dimension,
+        "window": parameters.window,
+        "sg": int(parameters.architecture == "skip_gram"),
+        "hs": int(not sampled),
+        "negative": parameters.negative if sampled else 0,
+        "sample": parameters.subsample,
+        "workers": parameters.threads,
+        "seed": seed,
+        "min_count": 1,  # the corpus has no rarer words left
+    }
+
+
+def train(
+    model: Any,
+    corpus: TokenCorpus,
+    parameters: PredictedVectors,
+    saved: State | None,
+    save: Save,
+    learned: list[str],
+) -> None:
+    """Train a fresh gensim model epoch by epoch, so that each can be kept.
+
+    Args:
+        model: not built yet.
+        corpus: what is read.
+        parameters: of the section ``vectors:``.
+        saved: where an interrupted run stood.
+        save: called after each epoch.
+        learned: the attributes of ``model.wv`` that hold what is learned.
+    """
+    from tqdm import tqdm
+
+    logging.getLogger("gensim").setLevel(logging.ERROR)  # it warns that small corpora are small
+    model.build_vocab_from_freq(
+        dict(zip(corpus.words, corpus.counts.tolist(), strict=True)), corpus_count=len(corpus)
+    )
+    arrays: list[NDArray[Any]] = [getattr(model.wv, name) for name in learned]
+    arrays.append(model.syn1 if model.hs else model.syn1neg)
+    done = 0
+    if saved:
+        done, (*values, keys, position) = saved
+        for array, value in zip(arrays, values, strict=True):
+            array[:] = value
+        model.random.set_state(("MT19937", keys, int(position)))
+    for epoch in range(done, parameters.epochs):
+        sentences = tqdm(
+            corpus.sentences(),
+            total=len(corpus),
+            desc=f"epoch {epoch + 1}/{parameters.epochs}",
+            unit="sentence",
+            leave=False,
+            disable=not sys.stderr.isatty(),
+        )
+        model.train(
+            _Again(sentences),
+            total_examples=len(corpus),
+            epochs=1,
+            start_alpha=_rate(parameters, epoch),
+            end_alpha=_rate(parameters, epoch + 1),
+        )
+        _, keys, position, *_ = model.random.get_state()
+        save(epoch + 1, [*arrays, keys, np.array(position)])
+        log(f"epoch {epoch + 1}/{parameters.epochs}")
+
+
+class _Again:
+    """An iterable that is no iterator, which gensim refuses although it reads it once."""
+
+    def __init__(self, sentences: Any) -> None:
+        self._sentences = sentences
+
+    def __iter__(self) -> Any:
+        return iter(self._sentences)
+
+
+def _rate(parameters: PredictedVectors, epoch: int) -> float:
+    """The learning rate, which falls in a line, at the start of an epoch counted from 0."""
+    share = epoch / parameters.epochs
+    return parameters.learning_rate * (1 - share * (1 - LAST_RATE))
+
+
+def in_order(corpus: TokenCorpus, vectors: Any) -> WordVectors:
+    """gensim's vectors in the order of the corpus's words."""
+    rows = [vectors.key_to_index[word] for word in corpus.words]
+    return WordVectors(corpus.words, vectors.vectors[rows])

@@ -1,0 +1,72 @@
+"""Vectors in two dimensions."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_rnn.embeddings.vectors import WordVectors
+from nlp_rnn.errors import UserError
+from nlp_rnn.process import log
+
+Method = Literal["pca", "tsne"]
+Points = NDArray[np.float64]
+
+
+def project(
+    vectors: WordVectors, method: Method = "pca", perplexity: float = 30.0, seed: int = 1
+) -> Points:
+    """Points ``(words, 2)`` for words, from their vectors scaled to unit length.
+
+    Distances between unit vectors order neighbours as cosines do.
+
+    Args:
+        vectors: of the words to show.
+        method: ``pca``, the two directions of greatest variance: what is far apart in the picture
+            is far apart, but not the other way round; or ``tsne`` (van der Maaten & Hinton 2008),
+            which keeps near neighbours together, while sizes of clusters and distances between
+            them mean nothing.
+        perplexity: of t-SNE, about how many neighbours each point heeds.
+        seed: of t-SNE.
+
+    Raises:
+        UserError: too few words, for a picture or for the perplexity.
+    """
+    if len(vectors) < 3:
+        raise UserError(f"{len(vectors)} words are too few for a picture; give at least three")
+    unit = (vectors.matrix / vectors.norms[:, None]).astype(np.float64)
+    if method == "pca":
+        return principal_components(unit)
+    if perplexity >= len(vectors):
+        raise UserError(
+            f"--perplexity {perplexity:g} needs more than {perplexity:g} words, and there are "
+            f"{len(vectors)}; give {(len(vectors) - 1) / 3:.0f} or less"
+        )
+    if 3 * perplexity > len(vectors) - 1:
+        log(
+            f"caution: perplexity {perplexity:g} is large for {len(vectors)} words: every word "
+            "heeds most of the others, so clusters melt together; a third of the words is the "
+            "most that is usual"
+        )
+
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
+
+    model = TSNE(perplexity=perplexity, init="random", random_state=seed)
+    with threadpool_limits(1):  # several threads add in another order each time
+        return model.fit_transform(unit.astype(np.float32)).astype(np.float64)
+
+
+def principal_components(matrix: Points) -> Points:
+    """The first two principal components of rows, ``(rows, 2)``.
+
+    Their signs, which are arbitrary, make each one's largest entry positive.
+    """
+    centred = matrix - matrix.mean(axis=0)
+    left, singular, _ = np.linalg.svd(centred, full_matrices=False)
+    points = np.zeros((len(matrix), 2))
+    points[:, : min(2, len(singular))] = (left * singular)[:, :2]
+    largest = points[np.abs(points).argmax(axis=0), [0, 1]]
+    return points * np.where(largest < 0, -1, 1)

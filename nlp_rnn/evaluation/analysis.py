@@ -1,0 +1,163 @@
+"""An evaluation as a person reads it: how sure its figures are, and where the model errs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nlp_rnn.evaluation.bootstrap import LEVEL, interval
+from nlp_rnn.evaluation.calibration import (
+    calibration_figures,
+    reliability,
+    reliability_picture,
+    review_table,
+)
+from nlp_rnn.evaluation.predictions import figures, labels_of
+from nlp_rnn.files import whole_file, write_json
+
+if TYPE_CHECKING:
+    from nlp_rnn.tasks.task import Evaluation
+
+Table = list[dict[str, Any]]
+
+ERRORS_IN_REPORT = 20
+
+LONGEST_TEXT = 300
+"""Characters of a text that the report shows."""
+
+
+def certainty(result: Evaluation, temperature: float) -> dict[str, Any]:
+    """How sure figures and model are: ``intervals``, and ``calibration`` before and after."""
+    rows = result.predictions
+    limits = {name: interval(figure) for name, figure in figures(rows, labels_of(rows)).items()}
+    intervals = {name: {"low": low, "high": high} for name, (low, high) in limits.items()}
+    if not result.labels:
+        return {"intervals": intervals}
+    right = result.gold == result.predicted
+    return {
+        "intervals": intervals,
+        "calibration": {
+            "temperature": temperature,
+            "before": calibration_figures(result.uncalibrated, right),
+            "after": calibration_figures(result.confidence, right),
+        },
+    }
+
+
+def over_seeds(each: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Mean and standard deviation of test figures over trainings that differ in their seed.
+
+    The deviation is that of one training, by ``n - 1``, not that of the mean.
+
+    Args:
+        each: figures by seed, two seeds or more.
+    """
+    numbers = {
+        seed: {k: v for k, v in test.items() if isinstance(v, int | float)}
+        for seed, test in each.items()
+    }
+    columns = {
+        name: [figures[name] for figures in numbers.values()]
+        for name in next(iter(numbers.values()))
+        if all(name in figures for figures in numbers.values())
+    }
+    return {
+        "mean": {name: float(np.mean(values)) for name, values in columns.items()},
+        "deviation": {name: float(np.std(values, ddof=1)) for name, values in columns.items()},
+        "each": numbers,
+    }
+
+
+def write_analysis(
+    folder: Path, name: str, found: dict[str, Any], result: Evaluation
+) -> dict[str, Table]:
+    """Write tables, the reliability diagram and ``report.md`` of a classifier or tagger.
+
+    Args:
+        found: what ``metrics/<experiment>.json`` holds.
+
+    Returns:
+        The tables by name.
+    """
+    from nlp_rnn.evaluation.plots import save
+
+    right = result.gold == result.predicted
+    temperature = found["calibration"]["temperature"]
+    before, after = (reliability(c, right) for c in (result.uncalibrated, result.confidence))
+    tables = {**result.tables, "reliability": after, "review": _review(result)}
+    for table, rows in tables.items():
+        write_json(folder / f"{table}.json", rows)
+    save(reliability_picture(before, after, temperature, name), folder / "reliability.png")
+    with whole_file(folder / "report.md") as partial:
+        partial.write_text("\n".join(_report(name, found, result, tables)), encoding="utf-8")
+    return tables
+
+
+def _review(result: Evaluation) -> Table:
+    """:func:`review_table` of the examples, as a person reviews them."""
+    rows = [row for row in result.predictions if row["gold"]]  # a sentence may be empty
+    sure = np.array([np.min(row["confidence"]) for row in rows])
+    return review_table(sure, np.array([row["gold"] == row["predicted"] for row in rows]))
+
+
+def _report(
+    name: str, found: dict[str, Any], result: Evaluation, tables: dict[str, Table]
+) -> Iterator[str]:
+    yield f"# {name}\n\n## Figures on the test split\n"
+    yield f"With {LEVEL:.0%} bootstrap intervals over its examples, for this one training.\n"
+    intervals = found["intervals"].items()
+    yield _markdown([{"figure": f, "value": found["test"][f], **limits} for f, limits in intervals])
+    yield "\n## Calibration\n"
+    calibration = found["calibration"]
+    yield (
+        "ECE is the mean gap between confidence and accuracy. Probabilities are divided by the "
+        f"temperature {calibration['temperature']:.3f}, found on the validation split, as "
+        "logits; predictions stay the same.\n"
+    )
+    sides = ("before", "after")
+    yield _markdown([{"temperature scaling": side, **calibration[side]} for side in sides])
+    yield "\n![Reliability diagram](reliability.png)\n\n## Review\n"
+    yield "What `nlp-rnn predict --review-below` would mark here, and what is right without it.\n"
+    yield _markdown(tables["review"])
+    for table in ("accuracy_by_length", "accuracy_by_frequency", "slices"):
+        if table in tables:
+            yield f"\n## {table.replace('_', ' ').capitalize()}\n"
+            yield _markdown(tables[table])
+    yield "\n## Confusion pairs\n\nThe commonest errors, each with the surest of them.\n"
+    for pair in tables["confusion_pairs"]:
+        yield (
+            f"- **{_plain(pair['gold'])}** taken for **{_plain(pair['predicted'])}**: "
+            f"{pair['errors']:,}, {pair['share_of_gold']:.1%} of this gold label"
+        )
+        yield from (f"  - {_plain(text)}" for text in pair["examples"])
+    yield "\n## The most confident errors\n"
+    for error in result.samples[:ERRORS_IN_REPORT]:
+        yield (
+            f"- {error['confidence']:.3f} **{_plain(error['predicted'])}**, gold "
+            f"**{_plain(error['gold'])}**: {_plain(error['text'])}"
+        )
+    yield ""
+
+
+def _markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """A table of Markdown."""
+    header = list(rows[0])
+    cells = [[_cell(row[column]) for column in header] for row in rows]
+    lines = [header, ["---"] * len(header), *cells]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return _plain(value)
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+
+
+def _plain(text: str) -> str:
+    """A text in one line that Markdown shows as it is."""
+    line = " ".join(text.split())
+    line = line if len(line) <= LONGEST_TEXT else line[:LONGEST_TEXT] + " …"
+    return "".join("\\" + c if c in r"\`*_[]<>|#$" else c for c in line)

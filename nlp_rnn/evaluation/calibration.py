@@ -1,0 +1,209 @@
+"""Whether a model is right as often as it is sure: expected calibration error, and its mend.
+
+A confidence is the probability of what was predicted; a CRF's are marginals. A model is calibrated
+when of its predictions with confidence 0.8 four in five are right (Guo et al. 2017).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_rnn import linear_chain
+from nlp_rnn.inference.forward import log, softmax
+from nlp_rnn.linear_chain import Floats, Ints, Transitions
+from nlp_rnn.text.batches import by_length, restore_order
+from nlp_rnn.text.entities import LearnedTags
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Bools = NDArray[np.bool_]
+Table = list[dict[str, Any]]
+
+BINS = 15
+"""As Guo et al. 2017."""
+
+HIGHEST_TEMPERATURE = 10.0
+"""The temperature lies between this and its reciprocal, also where the validation split has no
+errors, for which no probability would be too high."""
+
+SENTENCES_AT_ONCE = 64
+
+THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
+
+
+# --- temperature ------------------------------------------------------------------------
+
+
+def fit_temperature(
+    logits: Sequence[Floats],
+    gold: Sequence[Ints],
+    transitions: Transitions | None = None,
+    learned: LearnedTags | None = None,
+) -> float:
+    """The temperature whose probabilities of gold labels are the likeliest (Guo et al. 2017).
+
+    It minimises ``-sum ln P_T(gold)`` over words, whose probabilities are a CRF's marginals. Fit
+    it on texts that the network was not trained on.
+
+    Args:
+        logits: of each sequence ``(words, tags)``; texts of a classifier make one sequence.
+        gold: class indices of each sequence ``(words,)``.
+        transitions: of a CRF.
+        learned: what the CRF's network knows instead of the tags of the data, if it does.
+    """
+    from scipy.optimize import minimize_scalar
+
+    targets = np.concatenate(gold)
+
+    def loss(log_temperature: float) -> float:
+        temperature = math.exp(log_temperature)
+        found = np.concatenate(probabilities_at(temperature, logits, transitions, learned))
+        return -float(log(found[np.arange(len(targets)), targets]).mean())
+
+    most = math.log(HIGHEST_TEMPERATURE)
+    found = minimize_scalar(loss, bounds=(-most, most), method="bounded", options={"xatol": 1e-3})
+    return math.exp(found.x)
+
+
+def probabilities_at(
+    temperature: float,
+    logits: Sequence[Floats],
+    transitions: Transitions | None = None,
+    learned: LearnedTags | None = None,
+) -> list[Floats]:
+    """Probabilities of all classes at a temperature, of each sequence ``(words, tags)``.
+
+    Args:
+        logits: of each sequence ``(words, tags)``.
+        transitions: of a CRF, whose probabilities are marginals.
+        learned: as of :func:`fit_temperature`.
+    """
+    lengths = np.array([len(sequence) for sequence in logits])
+    if transitions is None:
+        found = softmax(np.concatenate(logits) / temperature)
+        return np.split(found, np.cumsum(lengths)[:-1])
+    batches = list(by_length(lengths, SENTENCES_AT_ONCE))
+    values = []
+    for rows in batches:
+        width = lengths[rows].max()
+        padded = np.stack([np.pad(logits[i], ((0, width - lengths[i]), (0, 0))) for i in rows])
+        emissions, tempered = linear_chain.tempered(padded, transitions, temperature)
+        alphas = linear_chain.forward(emissions, lengths[rows], tempered)
+        betas = linear_chain.backward(emissions, lengths[rows], tempered)
+        marginals = linear_chain.marginals(alphas, betas)
+        if learned:
+            marginals = learned.of_labels(marginals)
+        values.append([row[: lengths[i]] for row, i in zip(marginals, rows, strict=True)])
+    return restore_order(batches, values)
+
+
+# --- how well confidences are calibrated ------------------------------------------------
+
+
+def reliability(
+    confidence: Floats, right: Bools, equal_mass: bool = False, bins: int = BINS
+) -> Table:
+    """Confidence and accuracy of predictions of like confidence; empty bins are left out.
+
+    Args:
+        confidence: of each prediction, 0 to 1.
+        right: whether it is right.
+        equal_mass: bins hold as many predictions each, rather than being equally wide.
+    """
+    shares = np.linspace(0, 1, bins + 1)
+    edges = np.quantile(confidence, shares) if equal_mass else shares
+    place = np.searchsorted(edges[1:-1], confidence)
+    counts, sure, correct = (
+        np.bincount(place, weights, minlength=bins) for weights in (None, confidence, right)
+    )
+    return [
+        {
+            "from": float(edges[i]),
+            "to": float(edges[i + 1]),
+            "predictions": int(counts[i]),
+            "confidence": float(sure[i] / counts[i]),
+            "accuracy": float(correct[i] / counts[i]),
+        }
+        for i in np.flatnonzero(counts).tolist()
+    ]
+
+
+def expected_calibration_error(table: Table) -> float:
+    """ECE: the mean gap between confidence and accuracy of the bins, weighted by predictions."""
+    gaps = [abs(row["confidence"] - row["accuracy"]) * row["predictions"] for row in table]
+    return sum(gaps) / sum(row["predictions"] for row in table)
+
+
+def calibration_figures(confidence: Floats, right: Bools) -> dict[str, float]:
+    """Both calibration errors, and the mean confidence, which should be the accuracy."""
+    return {
+        "ece": expected_calibration_error(reliability(confidence, right)),
+        "ece_equal_mass": expected_calibration_error(reliability(confidence, right, True)),
+        "mean_confidence": float(confidence.mean()),
+    }
+
+
+def review_table(confidence: Floats, right: Bools) -> Table:
+    """What a person finds who looks at all predictions below a confidence.
+
+    Args:
+        confidence: of each text: of a sentence, that of its least certain tag.
+        right: whether the text has no error.
+    """
+    rows = []
+    for threshold in THRESHOLDS:
+        marked = confidence < threshold
+        rows.append(
+            {
+                "review_below": threshold,
+                "marked": float(marked.mean()),
+                "errors_found": float(marked[~right].mean()) if not right.all() else None,
+                "accuracy_of_the_rest": float(right[~marked].mean()) if not marked.all() else None,
+            }
+        )
+    return rows
+
+
+def reliability_picture(before: Table, after: Table, temperature: float, title: str) -> Figure:
+    """Accuracy against confidence before and after temperature scaling, and predictions a bin."""
+    from nlp_rnn.evaluation.plots import blank_figure
+
+    figure = blank_figure(9, 5)
+    upper, lower = figure.subplots(2, 2, sharex=True, height_ratios=(3, 1))
+    sides = (("before", before), (f"after (temperature {temperature:.2f})", after))
+    for diagram, counts, (when, table) in zip(upper, lower, sides, strict=True):
+        starts = [row["from"] for row in table]
+        widths = [row["to"] - row["from"] for row in table]
+        accuracy = [row["accuracy"] for row in table]
+        diagram.plot([0, 1], [0, 1], color="gray", linestyle=":", label="calibrated")
+        diagram.bar(
+            starts, accuracy, widths, align="edge", color="tab:blue", alpha=0.5, edgecolor="white"
+        )
+        diagram.plot(
+            [row["confidence"] for row in table],
+            accuracy,
+            "o",
+            color="tab:blue",
+            label="accuracy",
+            clip_on=False,  # points at 1 are whole
+        )
+        diagram.set(
+            title=f"{when}: ECE {expected_calibration_error(table):.3f}",
+            ylabel="accuracy",
+            xlim=(0, 1),
+            ylim=(0, 1),
+        )
+        diagram.legend(loc="upper left", fontsize=8)
+        predictions = [row["predictions"] for row in table]
+        bars = counts.bar(starts, predictions, widths, align="edge", color="tab:gray")
+        counts.bar_label(bars, [f"{n:,}" for n in predictions], fontsize=6, rotation=90, padding=2)
+        counts.set(xlabel="confidence", ylabel="predictions", yscale="log")
+        counts.set_ylim(0.5, max(predictions) * 50)
+    figure.suptitle(title)
+    return figure

@@ -1,0 +1,116 @@
+"""Two models beside each other on the same test split: how far apart, and how surely."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nlp_rnn.errors import UserError
+from nlp_rnn.evaluation.bootstrap import LEVEL, interval
+from nlp_rnn.evaluation.predictions import (
+    Figure,
+    Row,
+    figures,
+    kind_of,
+    labels_of,
+    read_predictions,
+)
+from nlp_rnn.evaluation.significance import difference, mcnemar_test, randomisation_test
+
+SIGNIFICANT = 1 - LEVEL
+"""p-values up to this are called evidence of a difference."""
+
+SAME = {
+    "classification": ("gold",),
+    "tagging": ("gold",),
+    "language_modelling": ("characters", "tokens", "unknown"),
+}
+"""What two files must agree on for their figures to be comparable."""
+
+LOWER_IS_BETTER = ("perplexity", "bits_per_character")
+
+
+def compare(file_a: Path, file_b: Path, resamples: int, seed: int) -> str:
+    """What two files of predictions say about their models, as Markdown.
+
+    Raises:
+        UserError: a file is at fault, or the two are not of the same test split.
+    """
+    a, b = read_predictions(file_a), read_predictions(file_b)
+    _check_same(file_a, a, file_b, b)
+    labels = labels_of(a, b)
+    pairs = {
+        name: (figure, figures(b, labels)[name]) for name, figure in figures(a, labels).items()
+    }
+    lines = [
+        f"A: {file_a}",
+        f"B: {file_b}",
+        f"{len(a):,} examples of the test split; in brackets {LEVEL:.0%} intervals\n",
+        "| figure | A | B | A - B | p |",
+        "|---|---|---|---|---|",
+    ]
+    verdicts = []
+    for name, (of_a, of_b) in pairs.items():
+        gap = difference(of_a, of_b)
+        between = interval(gap, seed=seed)
+        p = randomisation_test(of_a, of_b, resamples, seed)
+        cells = [
+            f"{f.value:{sign}.4f} [{low:{sign}.4f}, {high:{sign}.4f}]"
+            for f, (low, high), sign in (
+                (of_a, interval(of_a, seed=seed), ""),
+                (of_b, interval(of_b, seed=seed), ""),
+                (gap, between, "+"),
+            )
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} | {_p(p)} |")
+        verdicts.append(verdict(name, gap, between, p))
+    if kind_of(a[0]) == "classification":
+        right = ([row["gold"] == row["predicted"] for row in rows] for rows in (a, b))
+        only_a, only_b, p = mcnemar_test(*right)
+        verdicts.append(
+            f"Only A is right on {only_a:,} examples, only B on {only_b:,}: McNemar's exact test "
+            f"gives p {_is(p)}."
+        )
+    return "\n".join([*lines, "", *verdicts])
+
+
+def verdict(name: str, gap: Figure, between: tuple[float, float], p: float) -> str:
+    """A sentence that says what a difference and its p-value mean."""
+    if p > SIGNIFICANT:
+        return (
+            f"{name}: no evidence of a difference. Two equally good models would differ at least "
+            f"as much with probability {_p(p)}; the true difference may well lie anywhere from "
+            f"{between[0]:+.4f} to {between[1]:+.4f}."
+        )
+    a_is_better = (gap.value > 0) != (name in LOWER_IS_BETTER)
+    return (
+        f"{name}: {'A' if a_is_better else 'B'} is better. Two equally good models would differ at "
+        f"least as much only with probability {_p(p)}."
+    )
+
+
+def _p(p: float) -> str:
+    return f"{p:.4f}" if p >= 0.0001 else "< 0.0001"
+
+
+def _is(p: float) -> str:
+    return _p(p) if p < 0.0001 else f"= {_p(p)}"
+
+
+def _check_same(file_a: Path, a: Sequence[Row], file_b: Path, b: Sequence[Row]) -> None:
+    """Fail unless both files judge the same examples."""
+    both = f"{file_a} and {file_b}"
+    mend = "compare models that were evaluated on the same data set"
+    if kind_of(a[0]) != kind_of(b[0]):
+        raise UserError(f"{both}: {kind_of(a[0])} and {kind_of(b[0])}; {mend}")
+    if len(a) != len(b):
+        raise UserError(f"{both}: {len(a):,} and {len(b):,} examples; {mend}")
+    for number, (one, other) in enumerate(zip(a, b, strict=True), 1):
+        for key in SAME[kind_of(one)]:
+            if one[key] != other[key]:
+                why = (
+                    "; figures of different vocabularies cannot be compared"
+                    if key in ("tokens", "unknown")
+                    else ""
+                )
+                raise UserError(f"{both}: line {number} differs in '{key}'{why}; {mend}")

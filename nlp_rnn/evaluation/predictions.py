@@ -1,0 +1,239 @@
+"""Files of predictions on a test split, and the figures that follow from them.
+
+One JSON object a line, an example each, in the order of the split:
+
+===================  ==============================================================
+classification       ``gold``, ``predicted``, ``confidence``
+tagging              the same, each a list with an item for every word
+language modelling   ``loss`` (nats), ``tokens``, ``unknown`` (of them), ``characters``
+===================  ==============================================================
+
+``confidence``, the probability of what is predicted, may be absent. Every figure is a function of
+sums over examples, so it can be computed again for any resampling of them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_rnn.errors import UserError
+from nlp_rnn.files import whole_file
+from nlp_rnn.text.entities import entity_spans, is_entity_scheme
+from nlp_rnn.text.prepared import Ints
+
+Floats = NDArray[np.floating[Any]]
+Row = dict[str, Any]
+
+DIGITS = 6
+"""Of a confidence in a file."""
+
+
+def labelled_rows(
+    labels: Sequence[str], gold: Ints, predicted: Ints, confidence: Floats | None = None
+) -> list[Row]:
+    """Predictions of a classifier: class indices ``(texts,)`` and their probability."""
+    rows: list[Row] = [
+        {"gold": labels[g], "predicted": labels[p]} for g, p in zip(gold, predicted, strict=True)
+    ]
+    if confidence is not None:
+        for row, sure in zip(rows, confidence.tolist(), strict=True):
+            row["confidence"] = round(sure, DIGITS)
+    return rows
+
+
+def tagged_rows(
+    tags: Sequence[str],
+    gold: Sequence[Ints],
+    predicted: Sequence[Ints],
+    confidence: Sequence[Floats] | None = None,
+) -> list[Row]:
+    """Predictions of a tagger: tag indices ``(words,)`` of every sentence and their probability."""
+    rows: list[Row] = [
+        {"gold": [tags[i] for i in g], "predicted": [tags[i] for i in p]}
+        for g, p in zip(gold, predicted, strict=True)
+    ]
+    if confidence is not None:
+        for row, sure in zip(rows, confidence, strict=True):
+            row["confidence"] = [round(p, DIGITS) for p in sure.tolist()]
+    return rows
+
+
+def write_predictions(file: Path, rows: Iterable[Row]) -> None:
+    """Write ``rows``, whole or not at all."""
+    with whole_file(file) as partial, partial.open("w", encoding="utf-8") as stream:
+        for row in rows:
+            stream.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_predictions(file: Path) -> list[Row]:
+    """Read what :func:`write_predictions` wrote.
+
+    Raises:
+        UserError: the file is missing, empty, or a line is no prediction.
+    """
+    try:
+        with file.open(encoding="utf-8") as lines:
+            rows = [_row(file, number, line) for number, line in enumerate(lines, 1)]
+    except FileNotFoundError:
+        raise UserError(
+            f"{file}: no such file; evaluate the experiment: dvc repro evaluate@{file.stem}"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}: cannot be read ({error}); give a file of predictions") from None
+    if not rows:
+        raise UserError(f"{file}: has no predictions")
+    kinds = [kind_of(row) for row in rows]
+    if wrong := next((i for i, kind in enumerate(kinds, 1) if kind != kinds[0]), None):
+        raise UserError(f"{file}, line {wrong}: a prediction for {kinds[wrong - 1]} after others")
+    return rows
+
+
+def _row(file: Path, number: int, line: str) -> Row:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict) or not (_is_judged(row) or _is_scored(row)):
+        raise UserError(
+            f"{file}, line {number}: no prediction; expected gold and predicted (strings, or lists "
+            "of as many), or loss, tokens, unknown and characters (numbers)"
+        )
+    return row
+
+
+def _is_judged(row: Row) -> bool:
+    gold, predicted = row.get("gold"), row.get("predicted")
+    if isinstance(gold, list) and isinstance(predicted, list):
+        return len(gold) == len(predicted) and all(isinstance(x, str) for x in gold + predicted)
+    return isinstance(gold, str) and isinstance(predicted, str)
+
+
+def _is_scored(row: Row) -> bool:
+    numbers = (row.get(key) for key in ("loss", "tokens", "unknown", "characters"))
+    return all(isinstance(n, int | float) and n >= 0 and math.isfinite(n) for n in numbers)
+
+
+def kind_of(row: Row) -> str:
+    """The task that a row of predictions is for."""
+    if "loss" in row:
+        return "language_modelling"
+    return "tagging" if isinstance(row["gold"], list) else "classification"
+
+
+# --- figures --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of a test split that is a function of sums over its examples.
+
+    Attributes:
+        terms: what each example adds ``(examples, terms)``.
+        of_sums: the figure of the sums, ``(..., terms)`` to ``(...)``.
+    """
+
+    terms: Floats
+    of_sums: Callable[[Floats], Floats]
+
+    @property
+    def value(self) -> float:
+        return float(self.of_sums(self.terms.sum(axis=0)))
+
+
+def figures(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, Figure]:
+    """The figures of predictions, named as in ``metrics/<experiment>.json``.
+
+    Accuracy and F1 of labels and tags (see :func:`nlp_rnn.evaluation.metrics.tagging_metrics`),
+    perplexity and bits per character of language models.
+
+    Args:
+        labels: all that occur in ``rows``; :func:`labels_of` finds them.
+    """
+    kind = kind_of(rows[0])
+    if kind == "language_modelling":
+        keys = ("loss", "tokens", "characters")
+        terms = np.array([[row[key] for key in keys] for row in rows], np.float64)
+        return {"perplexity": Figure(terms, _perplexity), "bits_per_character": Figure(terms, _bpc)}
+    sentences = [_sentence(row) for row in rows]
+    right = [sum(g == p for g, p in zip(*pair, strict=True)) for pair in sentences]
+    targets = [len(gold) for gold, _ in sentences]
+    f1 = (
+        Figure(_entity_counts(sentences), _micro_f1)
+        if is_entity_scheme(labels)
+        else Figure(_label_counts(sentences, labels), _macro_f1)
+    )
+    return {"accuracy": Figure(np.array([right, targets], np.float64).T, _quotient), "f1": f1}
+
+
+def labels_of(*files: Sequence[Row]) -> list[str]:
+    """Every label or tag in files of predictions, sorted; none of language models."""
+    return sorted(
+        {
+            label
+            for rows in files
+            if "gold" in rows[0]
+            for row in rows
+            for side in _sentence(row)
+            for label in side
+        }
+    )
+
+
+def _sentence(row: Row) -> tuple[list[str], list[str]]:
+    """Gold and predicted labels, those of a text as of a single word."""
+    if isinstance(row["gold"], list):
+        return row["gold"], row["predicted"]
+    return [row["gold"]], [row["predicted"]]
+
+
+def _quotient(sums: Floats) -> Floats:
+    """The first sum by the second; 0 by 0 is 0."""
+    return sums[..., 0] / np.where(sums[..., 1] > 0, sums[..., 1], 1)
+
+
+def _perplexity(sums: Floats) -> Floats:
+    return np.exp(np.minimum(_quotient(sums), 700))
+
+
+def _bpc(sums: Floats) -> Floats:
+    return _quotient(sums[..., [0, 2]]) / math.log(2)
+
+
+def _entity_counts(sentences: Sequence[tuple[list[str], list[str]]]) -> Floats:
+    """Entities found, in gold and in predictions together, of each sentence ``(sentences, 2)``."""
+    spans = [(set(entity_spans(gold)), set(entity_spans(best))) for gold, best in sentences]
+    return np.array([[len(g & p), len(g) + len(p)] for g, p in spans], np.float64)
+
+
+def _micro_f1(sums: Floats) -> Floats:
+    return 2 * _quotient(sums)
+
+
+def _label_counts(
+    sentences: Sequence[tuple[list[str], list[str]]], labels: Sequence[str]
+) -> Floats:
+    """For each label how often it was found, and how often it is in gold and in predictions
+    together, ``(sentences, 2 * labels)``."""
+    index = {label: i for i, label in enumerate(labels)}
+    counts = np.zeros((len(sentences), len(labels), 2))
+    for of_sentence, (gold, best) in zip(counts, sentences, strict=True):
+        for g, p in zip(gold, best, strict=True):
+            of_sentence[index[g], 1] += 1
+            of_sentence[index[p], 1] += 1
+            of_sentence[index[g], 0] += g == p
+    return counts.reshape(len(sentences), -1)
+
+
+def _macro_f1(sums: Floats) -> Floats:
+    """The mean over the labels that occur."""
+    of_labels = sums.reshape(*sums.shape[:-1], -1, 2)
+    present = (of_labels[..., 1] > 0).sum(axis=-1)
+    return _micro_f1(of_labels).sum(axis=-1) / np.maximum(present, 1)

@@ -1,0 +1,103 @@
+"""Pictures of words: projections, the web page, the parallelogram."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nlp_rnn.embeddings.projection import principal_components, project
+from nlp_rnn.embeddings.vectors import WordVectors
+from nlp_rnn.errors import UserError
+from nlp_rnn.evaluation.plots import save
+from nlp_rnn.evaluation.word_maps import analogy_picture, map_picture, write_page
+
+KINGS = WordVectors(
+    ["man", "king", "woman", "queen", "apple", "$x^"],
+    np.array([[0, 1, 0.1], [2, 1, 0], [0, 1, 1.2], [2, 1, 1], [5, -9, 0], [-3, 1, 1]]),
+)
+
+
+def clusters(words: int = 60) -> WordVectors:
+    """Words in three directions."""
+    rng = np.random.default_rng(1)
+    matrix = np.eye(3, 10)[np.arange(words) % 3] + 0.05 * rng.normal(size=(words, 10))
+    return WordVectors([f"w{i}" for i in range(words)], matrix)
+
+
+def test_principal_components_keep_the_distances_of_what_lies_in_a_plane() -> None:
+    rng = np.random.default_rng(1)
+    plane = rng.normal(size=(20, 2)) @ np.linalg.qr(rng.normal(size=(7, 7)))[0][:2] + 3
+    points = principal_components(plane)
+    for i, j in ((0, 1), (4, 9)):
+        assert np.linalg.norm(points[i] - points[j]) == pytest.approx(
+            np.linalg.norm(plane[i] - plane[j])
+        )
+    assert points[:, 0].var() >= points[:, 1].var()
+    np.testing.assert_allclose(principal_components(-plane), points)  # signs are settled
+
+
+@pytest.mark.parametrize("method", ["pca", "tsne"])
+def test_words_of_a_cluster_are_nearer_to_each_other_than_to_others(method: str) -> None:
+    points = project(clusters(), method, perplexity=10)  # type: ignore[arg-type]
+    centres = np.stack([points[i::3].mean(axis=0) for i in range(3)])
+    to_centres = np.linalg.norm(points[:, None] - centres, axis=2)
+    assert (to_centres.argmin(axis=1) == np.arange(60) % 3).all()
+
+
+def test_tsne_is_drawn_by_its_seed() -> None:
+    one, again, other = (project(clusters(), "tsne", 5, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, again)
+    assert (one != other).any()
+
+
+def test_a_large_perplexity_is_cautioned_and_one_too_large_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    project(clusters(60), "tsne", 15)
+    assert "caution" not in capsys.readouterr().err
+    project(clusters(60), "tsne", 25)
+    assert "caution: perplexity 25 is large for 60 words" in capsys.readouterr().err
+    with pytest.raises(UserError, match="give 20 or less"):
+        project(clusters(60), "tsne", 60)
+    with pytest.raises(UserError, match="too few"):
+        project(clusters(2))
+
+
+def test_the_page_needs_nothing_else_and_words_are_no_markup(tmp_path: Path) -> None:
+    words = ["</script><script>alert(1)</script>", "$data", "naïve", "a"]
+    vectors = WordVectors(words, np.array([[1, 0], [0, 1], [1, 0.1], [-1, 0.0]]))
+    write_page(vectors, project(vectors), "<b>&", tmp_path / "map.html")
+    page = (tmp_path / "map.html").read_text(encoding="utf-8")
+    assert "<title>&lt;b&gt;&amp;</title>" in page
+    assert "alert(1)</script>" not in page
+    assert not re.search(r"https?://|src=|@import", page)
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    assert found is not None
+    data = json.loads(found[1])
+    assert data["words"] == words
+    assert len(data["points"]) == 4
+    cosine = float(vectors.similarity(words[0], "naïve"))
+    assert data["nearest"][0][0] == [2, pytest.approx(cosine, abs=1e-3)]
+    assert [i for i, _ in data["nearest"][3]] == [1, 2, 0]
+
+
+def test_pictures_show_words_as_they_are_written(tmp_path: Path) -> None:
+    figure = map_picture(list(KINGS.words), project(KINGS), "map")
+    assert [text.get_text() for text in figure.axes[0].texts] == KINGS.words
+    save(figure, tmp_path / "map.png")  # "$x^" is no formula
+    assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_parallelogram_ends_at_the_answer() -> None:
+    figure = analogy_picture(KINGS, "man", "king", "woman")
+    axes = figure.axes[0]
+    assert axes.get_title() == "man : king = woman : queen"
+    places = {text.get_text(): text.xy for text in axes.texts if text.get_text()}
+    assert places.keys() == {"man", "king", "woman", "queen"}
+    ((x, y),) = axes.collections[1].get_offsets()
+    sought = np.array(places["king"]) - places["man"] + places["woman"]
+    np.testing.assert_allclose([x, y], sought, atol=1e-6)
