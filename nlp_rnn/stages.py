@@ -190,10 +190,16 @@ def embed(name: str) -> None:
     parameters = load()
     experiment = parameters.experiment(name)
 
+    from nlp_rnn.embeddings.encoders import is_encoder
     from nlp_rnn.embeddings.initial import write_initial
     from nlp_rnn.text.prepared import PreparedDataset
 
     dataset = PreparedDataset(paths.prepared(experiment.dataset))
+    source = experiment.embeddings.kind
+    if source in parameters.all_encoders and not is_encoder(paths.vectors(source)):
+        raise UserError(
+            f"{paths.vectors(source)}: no encoder there; write it: dvc repro encoder@{source}"
+        )
     coverage = write_initial(
         paths.embeddings(name),
         experiment.embeddings,

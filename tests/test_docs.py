@@ -28,6 +28,7 @@ SECTIONS: list[type[Section]] = [
     model.LanguageModelParameters,
     model.FeedForwardParameters,
     training.BatchTrainingParameters,
+    training.ClassificationTrainingParameters,
     training.LanguageModelTrainingParameters,
 ]
 """Where the lines of an experiment's ``model:`` and ``training:`` may stand."""

@@ -23,7 +23,7 @@ from nlp_rnn.models.transfer import recurrent_weights
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.text.vocabulary import UNK_INDEX
 
-WORDS = 40
+WORDS = 100
 """Of each of two topics."""
 
 TOKENIZER = {"unit": "whitespace", "lowercase": False}
@@ -89,12 +89,17 @@ def write_texts(folder: Path, texts: list[str]) -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Thirty texts with labels, twelve hundred without; every stage has run."""
+    """Forty texts with labels, many of them wrong, and twelve hundred without; all stages ran.
+
+    Few words occur twice among the forty, so who does not know which go together learns a wrong
+    label with each wrong text.
+    """
     folder = tmp_path_factory.mktemp("encoders")
     rng = np.random.default_rng(0)
-    for split, count in (("train", 15), ("validation", 25), ("test", 200)):
-        for topic in "ab":
-            write_texts(folder / "texts" / split / topic, texts(rng, topic, count))
+    for split, right, wrong in (("train", 12, 8), ("validation", 25, 0), ("test", 200, 0)):
+        for topic, other in ("ab", "ba"):
+            labelled = texts(rng, topic, right) + texts(rng, other, wrong)
+            write_texts(folder / "texts" / split / topic, labelled)
     unlabelled = texts(rng, "a", 600) + texts(rng, "b", 600)
     write_texts(folder / "texts/train/unsup", [unlabelled[i] for i in rng.permutation(1200)])
     YAML().dump(PARAMETERS, folder / "params.yaml")
@@ -121,7 +126,7 @@ def test_a_pretrained_classifier_learns_more_from_few_labels(project: Path) -> N
         name: json.loads((project / f"metrics/{name}.json").read_text())["test"]["accuracy"]
         for name in ("fresh", "pretrained")
     }
-    assert accuracy["pretrained"] > 0.9 > accuracy["fresh"] + 0.1
+    assert accuracy["pretrained"] > max(0.85, accuracy["fresh"] + 0.1)
 
 
 def test_embeddings_are_those_of_the_same_type_and_recurrent_layers_are_equal(
@@ -167,10 +172,19 @@ def test_a_type_that_the_language_model_lacks_starts_from_its_unknown_word(
     np.testing.assert_array_equal(vectors[2], table[UNK_INDEX])
     np.testing.assert_array_equal(vectors[3], table[types.index("a3")])
     assert not vectors[0].any()
-    assert card["token_coverage"] == 0.4
+    assert card["token_coverage"] == 0.2
+    strange = Vocabulary(["<pad>", "<unk>", "never"], [0, 5, 3])
     with pytest.raises(UserError, match="knows no word of the data"):
-        strange = Vocabulary(["<pad>", "<unk>", "never"], [0, 5, 3])
         write_initial(tmp_path / "other", section, strange, seed=1, data_sha256="x")
+
+
+def test_an_encoder_that_is_not_there_says_what_to_run(project: Path) -> None:
+    (project / "vectors/text-lm").rename(project / "vectors/away")
+    with pytest.raises(UserError, match=r"no encoder there.*dvc repro encoder@text-lm"):
+        stages.embed("pretrained")
+    (project / "vectors/away").rename(project / "vectors/text-lm")
+    with pytest.raises(UserError, match="no encoder 'text-ln'; did you mean 'text-lm'"):
+        stages.encoder("text-ln")
 
 
 def test_another_language_model_means_another_training(project: Path) -> None:

@@ -203,7 +203,7 @@ def test_each_run_is_tracked_whole(project: Path, monkeypatch: pytest.MonkeyPatc
     import mlflow
 
     monkeypatch.chdir(project)
-    client = mlflow.MlflowClient("sqlite:///mlflow.db")
+    client = mlflow.MlflowClient(f"sqlite:///{project}/mlflow.db")
     for experiment in PARAMETERS["experiments"]:
         run_id = json.loads((project / f"runs/{experiment}.json").read_text())["run_id"]
         run = client.get_run(run_id)

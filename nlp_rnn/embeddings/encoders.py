@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from nlp_rnn.config import TransferredEmbeddings
 from nlp_rnn.embeddings.vectors import WordVectors
 from nlp_rnn.errors import UserError
-from nlp_rnn.files import read_json, whole_folder, write_json
+from nlp_rnn.files import whole_folder, write_json
 from nlp_rnn.text.vocabulary import PAD_INDEX, UNK_INDEX, Vocabulary
 
 Matrix = NDArray[np.float32]
@@ -59,7 +60,7 @@ def read_recurrent(file: Path, mend: str) -> dict[str, Matrix]:
     try:
         with np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, KeyError):
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
         raise UserError(f"{file}: missing or broken; {mend}") from None
 
 
@@ -79,7 +80,6 @@ def vectors_of_encoder(
         UserError: the folder is missing or damaged, or knows no word of the vocabulary.
     """
     mend = f"write it again: dvc repro encoder@{folder.name}"
-    card = read_json(folder / CARD, mend)
     types = Vocabulary.load(folder / VOCABULARY).types
     try:
         rows = np.load(folder / VECTORS, allow_pickle=False)
@@ -94,5 +94,5 @@ def vectors_of_encoder(
         )
     matrix = np.stack([rows[hit[0] if hit else UNK_INDEX] for hit in found])
     matrix[PAD_INDEX] = 0
-    origin = {"kind": "encoder", "encoder": parameters.kind, "of": card}
+    origin = {"kind": "encoder", "encoder": parameters.kind, "words_in_file": len(types)}
     return matrix, origin, [hit and hit[1] for hit in found]

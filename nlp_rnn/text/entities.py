@@ -111,6 +111,7 @@ class LearnedTags:
         self._last = np.arange(len(labels), dtype=np.int32)
         self._last[split] = np.arange(len(labels), len(self.tags))
         self._continuing = _continuing(labels)
+        self._images = np.eye(len(labels))[self.meaning]
 
     def encode(self, labels: Ints, ends: Ints | None = None) -> Ints:
         """What is learned of sentences one after the other ``(words,)``.
@@ -127,4 +128,4 @@ class LearnedTags:
 
     def of_labels(self, probabilities: Floats) -> Floats:
         """Probabilities of the labels ``(..., labels)``, from those of the learned tags."""
-        return probabilities @ np.eye(len(self._last))[self.meaning]
+        return probabilities @ self._images

@@ -247,7 +247,7 @@ def test_figures_are_apart_in_metrics_report_and_tracking_and_nothing_is_trained
     assert "cache" not in above
 
     run_id = json.loads(Path("runs/words.json").read_text())["run_id"]
-    logged = MlflowClient("sqlite:///mlflow.db").get_run(run_id).data.metrics
+    logged = MlflowClient(f"sqlite:///{Path.cwd()}/mlflow.db").get_run(run_id).data.metrics
     dynamic = after["adapted"]["dynamic"]["perplexity"]
     assert logged["adapted/dynamic.perplexity"] == pytest.approx(dynamic)
     assert logged["test/perplexity"] == pytest.approx(before["test"]["perplexity"])

@@ -160,3 +160,16 @@ def test_examples_longer_than_the_limit_are_cut_as_in_training(
     predictor = Predictor.load(folder)
     short, long = predictor.predict(["good film", "good film at all , not bad"])
     assert short["probability"] == pytest.approx(long["probability"], rel=1e-6)
+
+
+def test_what_is_kept_of_a_long_text_is_kept_in_predictions(
+    tmp_path: Path, reviews: list[Example]
+) -> None:
+    folder = write_untrained(tmp_path / "b", "classification", "labelled", reviews)
+    data = json.loads((folder / "bundle.json").read_text())
+    kept = {"head": "good film at", "tail": ", not bad", "both": "good film bad"}
+    for part, text in kept.items():
+        data["experiment"]["training"] |= {"max_length": 3, "long_texts": part}
+        (folder / "bundle.json").write_text(json.dumps(data))
+        short, long = Predictor.load(folder).predict([text, "good film at all , not bad"])
+        assert short["probability"] == pytest.approx(long["probability"], rel=1e-6), part

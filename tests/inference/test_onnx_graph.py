@@ -352,7 +352,7 @@ def test_check_finds_a_changed_weight(task: str, options: dict[str, Any], weight
 @pytest.mark.parametrize(
     ("task", "options", "size"),
     [
-        (TAGGER, {"layers": 2, "characters": {"kind": "cnn"}}, 0.45),
+        (TAGGER, {"layers": 2, "characters": {"kind": "cnn"}, "casing": 5}, 0.45),
         (TAGGER, {"cell": "gru"}, 1.0),  # whose operator stays as it is
         (LANGUAGE_MODEL, {"layers": 2}, 0.45),
         (LANGUAGE_MODEL, {"tied": True}, 0.45),
