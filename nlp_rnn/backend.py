@@ -285,9 +285,9 @@ def on_device(network: Any) -> Callable[[Sequence[Any]], list[Any]]:
         return tf.function(network, reduce_retracing=True)
     import torch
 
-    @torch.no_grad()
     def eagerly(inputs: Sequence[Any]) -> list[Any]:
-        return network([keras.ops.convert_to_tensor(value) for value in inputs])
+        with torch.no_grad():
+            return network([keras.ops.convert_to_tensor(value) for value in inputs])
 
     return eagerly
 

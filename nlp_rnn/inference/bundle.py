@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from nlp_rnn.config import AnyExperiment
 
-FORMAT = 3
+FORMAT = 4
 WEIGHTS = "model.weights.h5"
 GRAPH = "model.onnx"
 DESCRIPTION = "bundle.json"
