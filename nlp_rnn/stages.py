@@ -169,11 +169,7 @@ def encoder(name: str) -> None:
     from nlp_rnn.models.transfer import recurrent_weights
 
     bundle = Bundle.open(paths.bundle(name))
-    if bundle.experiment.of_training() != experiment.of_training():
-        raise UserError(
-            f"{bundle.folder}: was trained with other parameters; train again: dvc repro "
-            f"train@{name}"
-        )
+    _check_parameters(bundle, experiment, f"train again: dvc repro train@{name}")
     network = bundle.keras_model()
     (vectors,) = network.get_layer("embedding").get_weights()
     write_encoder(
@@ -183,6 +179,12 @@ def encoder(name: str) -> None:
         bundle.folder / "vocabulary.json",
         {"name": bundle.name, "provenance": bundle.provenance},
     )
+
+
+def _check_parameters(bundle: Bundle, experiment: AnyExperiment, mend: str) -> None:
+    """That a bundle was trained with the parameters that the experiment has now."""
+    if bundle.experiment.of_training() != experiment.of_training():
+        raise UserError(f"{bundle.folder}: was trained with other parameters; {mend}")
 
 
 def embed(name: str) -> None:
@@ -240,18 +242,23 @@ def _initial_vectors(
 
 def _initial_files(name: str) -> list[Path]:
     """What ``embed`` wrote: the vectors and, from an encoder, the weights of recurrent layers."""
+    from nlp_rnn.embeddings.encoders import RECURRENT, VECTORS
+
     folder = paths.embeddings(name)
-    return [file for file in (folder / "vectors.npy", folder / "recurrent.npz") if file.exists()]
+    return [file for file in (folder / VECTORS, folder / RECURRENT) if file.exists()]
 
 
 def _starting_network(work: Task, name: str, vectors: Any) -> keras.Model:
     """A fresh network, which starts from an encoder's recurrent layers where there is one."""
+    from nlp_rnn.embeddings.encoders import RECURRENT, is_encoder, read_recurrent
+
     network = work.network(vectors)
-    for file in _initial_files(name)[1:]:
-        from nlp_rnn.embeddings.encoders import read_recurrent
+    folder = paths.embeddings(name)
+    if is_encoder(folder):
         from nlp_rnn.models.transfer import start_from
 
-        start_from(network, read_recurrent(file, f"write it again: dvc repro embed@{name}"))
+        mend = f"write it again: dvc repro embed@{name}"
+        start_from(network, read_recurrent(folder / RECURRENT, mend))
     return network
 
 
@@ -532,8 +539,7 @@ def evaluate(name: str) -> None:
     mend = f"train again: dvc repro train@{name}"
     if bundle.provenance.get("data_sha256") != dataset.card["data_sha256"]:
         raise UserError(f"{bundle.folder}: was trained on other data; {mend}")
-    if bundle.experiment.of_training() != experiment.of_training():
-        raise UserError(f"{bundle.folder}: was trained with other parameters; {mend}")
+    _check_parameters(bundle, experiment, mend)
     record = read_json(paths.run_record(name), mend)
 
     from nlp_rnn.tasks.registry import task

@@ -18,20 +18,14 @@ from nlp_rnn.training.steps import training_steps
 
 
 class _Objective(TruncatedBPTT):
-    """The exact loss as evaluation knows it: no dropout, no sampled softmax, no penalties."""
+    """The exact loss as evaluation knows it: no dropout, no sampled softmax, and no penalties,
+    which layers add in training only."""
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         return super().call(inputs, training=False)
 
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        return self._mean(self.output_layer(y_pred, y, training=False), sample_weight)
+    def _cross_entropy(self, targets: Any, hidden: Any, weights: Any) -> Any:
+        return self._mean(self.output_layer(hidden, targets, training=False), weights)
 
 
 class DecayingSGD(Measured, keras.optimizers.SGD):

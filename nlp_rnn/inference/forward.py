@@ -212,6 +212,28 @@ def _decoded(
     return [tagged(i, words) for i, words in enumerate(lengths.tolist())]
 
 
+def passes_over_windows(
+    network: Network,
+    batches: Iterable[Batch],
+    run: Callable[[Batch, Sequence[Floats]], tuple[Floats, Sequence[Floats]]],
+) -> Iterator[tuple[Batch, list[Floats]]]:
+    """Each window of a text, from its start, with what each of the network's passes makes of it.
+
+    Args:
+        batches: windows, all of as many rows.
+        run: from a window and the states before it to a result and the states after it. The
+            state is carried from one window to the next, in each pass one of its own.
+    """
+    carried: list[Any] = [None] * network.passes
+    for batch in batches:
+        passes = []
+        for i, states in enumerate(carried):
+            states = network.zero_states(len(batch.ids)) if states is None else states
+            found, carried[i] = run(batch, states)
+            passes.append(found)
+        yield batch, passes
+
+
 def losses_of_windows(
     network: Network,
     batches: Iterable[Batch],
@@ -219,20 +241,18 @@ def losses_of_windows(
 ) -> None:
     """Run a language model over windows of a text, from its start.
 
-    The state is carried from one window to the next, in each of the network's passes one of its
-    own; their probabilities are averaged.
+    The probabilities of the network's passes are averaged.
 
     Args:
         batches: windows, all of as many rows.
         visit: told each window and its losses in nats, ``(streams, window)``.
     """
-    carried: list[Any] = [None] * network.passes
-    for batch in batches:
-        passes = []
-        for i, states in enumerate(carried):
-            states = network.zero_states(len(batch.ids)) if states is None else states
-            losses, carried[i] = network.losses(batch.ids, batch.targets, states)
-            passes.append(-losses.astype(np.float64))
+
+    def run(batch: Batch, states: Sequence[Floats]) -> tuple[Floats, Sequence[Floats]]:
+        losses, after = network.losses(batch.ids, batch.targets, states)
+        return -losses.astype(np.float64), after
+
+    for batch, passes in passes_over_windows(network, batches, run):
         visit(batch, math.log(len(passes)) - np.logaddexp.reduce(passes, axis=0))
 
 

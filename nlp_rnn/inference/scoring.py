@@ -18,7 +18,7 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.files import whole_file
 from nlp_rnn.inference.batch import open_all, predict_all, read_once
 from nlp_rnn.inference.bundle import Bundle
-from nlp_rnn.inference.forward import of_lines
+from nlp_rnn.inference.forward import of_lines, passes_over_windows
 from nlp_rnn.inference.inputs import Chunk, Columns, JsonChunk
 from nlp_rnn.inference.network import Floats, Network
 from nlp_rnn.inference.outputs import Writer, open_writer, to_json
@@ -54,13 +54,11 @@ def losses_and_ranks(network: Network, windows: Iterable[Batch]) -> Iterator[Flo
     Yields:
         ``(rows, width, 2)``. The rank is 1 plus the number of types that are likelier.
     """
-    carried: list[Any] = [None] * network.passes
-    for batch in windows:
-        passes = []
-        for i, states in enumerate(carried):
-            states = network.zero_states(len(batch.ids)) if states is None else states
-            found, carried[i] = network.log_probabilities(batch.ids, states)
-            passes.append(found)
+
+    def run(batch: Batch, states: Sequence[Floats]) -> tuple[Floats, Sequence[Floats]]:
+        return network.log_probabilities(batch.ids, states)
+
+    for batch, passes in passes_over_windows(network, windows, run):
         mean = np.logaddexp.reduce(passes, axis=0) if len(passes) > 1 else passes[0]
         right = np.take_along_axis(mean, batch.targets[..., None], axis=-1)
         losses = math.log(len(passes)) - right[..., 0].astype(np.float64)

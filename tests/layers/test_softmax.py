@@ -230,6 +230,7 @@ def test_draws_follow_zipfs_law() -> None:
     p = zipf.probabilities(50)
     assert p.sum() == pytest.approx(1)
     assert (np.diff(p) < 0).all()
+    assert zipf.share(10, 25, 50) == pytest.approx(p[10:25].sum())
     uniform = (np.arange(100_000) + 0.5) / 100_000
     drawn = ops.convert_to_numpy(zipf.draws(uniform.astype(np.float32), 50))
     np.testing.assert_allclose(np.bincount(drawn, minlength=50) / 100_000, p, atol=1e-4)

@@ -121,18 +121,21 @@ class AdaptiveSoftmax(OutputLayer):
         targets = ops.reshape(ops.cast(targets, "int32"), (-1,))
         hidden = ops.reshape(hidden, (-1, hidden.shape[-1]))
         first = targets
-        for c, (start, end) in enumerate(self.clusters):
-            inside = ops.logical_and(targets >= start, targets < end)
-            first = ops.where(inside, self.cutoffs[0] + c, first)
+        for c in range(len(self.clusters)):
+            first = ops.where(self._inside(c, targets), self.cutoffs[0] + c, first)
         losses = cross_entropy(self._first_logits(hidden), first)
         for c in range(len(self.clusters)):
             losses += self._of_targets_within(c, hidden, targets)
         return ops.reshape(losses, shape)
 
+    def _inside(self, c: int, targets: Any) -> Any:
+        start, end = self.clusters[c]
+        return ops.logical_and(targets >= start, targets < end)
+
     def _of_targets_within(self, c: int, hidden: Any, targets: Any) -> Any:
         """``-ln P(target | cluster)``, 0 for targets outside of the cluster."""
         start, end = self.clusters[c]
-        inside = ops.logical_and(targets >= start, targets < end)
+        inside = self._inside(c, targets)
 
         def of(rows: Any) -> Any:
             losses = cross_entropy(
@@ -158,8 +161,7 @@ class AdaptiveSoftmax(OutputLayer):
         number of targets is not known before they are there."""
         if targets is None:
             return None
-        start, end = self.clusters[c]
-        expected = float(zipf.probabilities(self.vocabulary)[start:end].sum())
+        expected = zipf.share(*self.clusters[c], self.vocabulary)
         room = ceil(ROOM * expected * targets) + 8
         return room if room < targets else None
 

@@ -17,6 +17,11 @@ def probabilities(vocabulary: int) -> NDArray[np.float64]:
     return np.diff(edges) / edges[-1]
 
 
+def share(first: int, end: int, vocabulary: int) -> float:
+    """The probability of all indices from ``first`` to before ``end``."""
+    return log((end + 1) / (first + 1)) / log(vocabulary + 1)
+
+
 def draws(uniform: Any, vocabulary: int) -> Any:
     """Indices of that distribution, int32, from numbers uniform in [0, 1)."""
     drawn = ops.exp(uniform * log(vocabulary + 1)) - 1
