@@ -14,7 +14,6 @@ with several times the batches a simple recurrent network may find a distance th
 
 from __future__ import annotations
 
-import csv
 import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -33,7 +32,7 @@ from nlp_rnn.config import (
     TaggerParameters,
 )
 from nlp_rnn.corpora.memory import Problem, problem
-from nlp_rnn.files import read_json, whole_file, write_json
+from nlp_rnn.files import read_json, write_json, write_table
 from nlp_rnn.process import log
 
 if TYPE_CHECKING:
@@ -300,10 +299,6 @@ def write_plots(name: str, batches: int, results: Sequence[Result], folder: Path
     """Write ``success.csv``, a line a result for ``dvc plots``, and ``success.png``."""
     from nlp_rnn.evaluation.plots import memory_curves, save
 
-    target = folder / "success.csv"
-    with whole_file(target) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
-        rows = csv.DictWriter(stream, list(asdict(results[0])))
-        rows.writeheader()
-        rows.writerows(map(asdict, results))
+    write_table(folder / "success.csv", [asdict(result) for result in results])
     title = f"{name}: solved within {batches:,} batches"
     save(memory_curves(results, problem(name).chance, title), folder / "success.png")

@@ -20,6 +20,7 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.inference.bundle import Bundle
 from nlp_rnn.models.network import network
 from nlp_rnn.models.transfer import recurrent_weights
+from nlp_rnn.stages.one_training import starting_network
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.text.vocabulary import UNK_INDEX
 
@@ -145,7 +146,7 @@ def test_embeddings_are_those_of_the_same_type_and_recurrent_layers_are_equal(
     from nlp_rnn.tasks.registry import task
 
     work = task(experiment, dataset, seed=1)
-    started = stages._starting_network(work, "pretrained", vectors)
+    started = starting_network(work, "pretrained", vectors)
     fresh = network(experiment, len(vectors), dataset.labels, vectors=vectors)
     weights = recurrent_weights(started)
     assert len(weights) == 3

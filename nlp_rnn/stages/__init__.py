@@ -1,0 +1,23 @@
+"""The stages of the pipeline, one function each; ``pipelines/`` and ``dvc.yaml`` call them.
+
+Heavy modules are imported inside, so that a mistake in the parameters answers at once.
+"""
+
+from nlp_rnn.stages.data import download, prepare
+from nlp_rnn.stages.embedding import embed, encoder, vectors
+from nlp_rnn.stages.evaluation import baselines, evaluate, report
+from nlp_rnn.stages.remembering import memory
+from nlp_rnn.stages.training import train
+
+__all__ = [
+    "baselines",
+    "download",
+    "embed",
+    "encoder",
+    "evaluate",
+    "memory",
+    "prepare",
+    "report",
+    "train",
+    "vectors",
+]

@@ -1,0 +1,261 @@
+"""One training, with one seed: from the prepared data to a bundle, a picture and a run."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from nlp_rnn import backend, paths
+from nlp_rnn.config import LearnedEmbeddings, Parameters
+from nlp_rnn.errors import UserError
+from nlp_rnn.files import read_json, write_json, write_table
+from nlp_rnn.process import log
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import keras
+
+    from nlp_rnn.config import AnyExperiment
+    from nlp_rnn.inference.bundle import Bundle
+    from nlp_rnn.tasks.task import Task
+    from nlp_rnn.text.prepared import PreparedDataset
+    from nlp_rnn.tracking import Run
+    from nlp_rnn.training.checkpoint import Progress
+
+
+class Place(NamedTuple):
+    """Where one training keeps its state and puts its results."""
+
+    checkpoint: Path
+    bundle: Path
+    plots: Path
+    record: Path
+
+    @classmethod
+    def within(cls, folder: Path) -> Place:
+        """Everything in one folder: of a training that is one of several."""
+        return cls(folder, folder / "bundle", folder / "plots", folder / "record.json")
+
+
+class Child(NamedTuple):
+    """One training of several, in an MLflow run under that of all."""
+
+    title: str
+    parent: str
+
+
+def train_once(
+    parameters: Parameters,
+    name: str,
+    experiment: AnyExperiment,
+    seed: int,
+    place: Place,
+    child: Child | None = None,
+) -> Bundle:
+    """Train with one seed, or go on with it.
+
+    Args:
+        name: of the experiment, whose initial vectors ``embed`` has written.
+        child: if it is one of several trainings; one that is complete is not repeated.
+    """
+    title, parent = child or (name, None)
+    backend_name = backend.select(parameters.backend)
+
+    from nlp_rnn import tracking
+    from nlp_rnn.evaluation.gradient_flow import network_gradient_flow
+    from nlp_rnn.evaluation.plots import loss_curves, save
+    from nlp_rnn.files import sha256
+    from nlp_rnn.inference.bundle import Bundle, write_bundle
+    from nlp_rnn.tasks.registry import task
+    from nlp_rnn.text.prepared import PreparedDataset
+    from nlp_rnn.training.checkpoint import Checkpoint, fingerprint
+    from nlp_rnn.training.fit import fit
+    from nlp_rnn.training.objective import compiled
+
+    started = time.time()
+    backend.deterministic(seed)
+    dataset = PreparedDataset(paths.prepared(experiment.dataset))
+    vectors = _initial_vectors(name, experiment, dataset, seed, parameters.seed)
+    identity = fingerprint(
+        experiment.of_one_training(),
+        dataset.card["data_sha256"],
+        *map(sha256, _initial_files(name)),
+        seed,
+        backend_name,
+    )
+    if child and _finished(place, identity):
+        log(f"{title}: is trained already")
+        return Bundle.open(place.bundle)
+    work = task(experiment, dataset, seed)
+    network = starting_network(work, name, vectors)
+    objective = compiled(
+        work.objective(network), experiment.training, experiment.embeddings.frozen_epochs
+    )
+    checkpoint = Checkpoint(place.checkpoint, identity)
+    notes = place.checkpoint / "run.json"
+    run_id = begun(notes, identity)
+    with tracking.run(parameters.tracking.experiment, title, run_id, "new", parent) as run:
+        log(f"MLflow run {run.url}")
+        write_json(notes, {"run_id": run.id, "fingerprint": identity})
+        run.log_parameters(
+            {
+                "backend": backend_name,
+                "seed": seed,
+                **experiment.of_one_training(),
+                "parameters": network.count_params(),
+            }
+        )
+        run.log_data(dataset.card)
+        previous = checkpoint.load()
+        if previous:
+            # A run killed between its checkpoint and its log lacks an epoch here.
+            logged = run.steps("validation/loss")
+            for epoch, row in enumerate(previous[-1].history, start=1):
+                if epoch not in logged:
+                    run.log_metrics(row, epoch)
+        flow = experiment.training.gradient_flow
+        curves = network_gradient_flow(network, work.example_inputs(), "fresh") if flow else {}
+        progress = fit(
+            objective,
+            work.batches,
+            lambda: work.validate(objective),
+            experiment.training,
+            checkpoint,
+            lambda epoch, row: run.log_metrics(row, epoch),
+        )
+        figures = _training_figures(progress, network.count_params())
+        provenance = {
+            "run_id": run.id,
+            "fingerprint": identity,
+            "seed": seed,
+            "backend": backend_name,
+            "devices": backend.devices(),
+            "versions": backend.versions(),
+            "data_sha256": dataset.card["data_sha256"],
+            **tracking.provenance(),
+            "trained": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+        }
+        write_bundle(
+            place.bundle,
+            name,
+            experiment,
+            network,
+            dataset,
+            provenance,
+            figures,
+            work.temperature,
+        )
+        write_table(place.plots / "loss.csv", _history_rows(progress.history))
+        picture = place.plots / "loss.png"
+        save(loss_curves(progress.history, progress.best_epoch, title), picture)
+        run.log_file(picture, "plots")
+        if flow:
+            curves |= network_gradient_flow(network, work.example_inputs(), "trained")
+            _draw_gradient_flow(run, title, place.plots, curves)
+        run.log_metrics({"training": {k: v for k, v in figures.items() if k != "history"}})
+        write_json(place.record, {"run_id": run.id, "uri": tracking.tracking_uri()})
+    checkpoint.clear()
+    notes.unlink(missing_ok=True)
+    return Bundle.open(place.bundle)
+
+
+def _initial_vectors(
+    name: str, experiment: AnyExperiment, dataset: PreparedDataset, seed: int, of_embed: int
+) -> Any:
+    """The vectors that ``embed`` wrote with the seed ``of_embed``, if they are for this data and
+    these parameters; vectors drawn at random are drawn again for another ``seed``."""
+    import numpy as np
+
+    folder = paths.embeddings(name)
+    mend = f"write them again: dvc repro embed@{name}"
+    coverage = read_json(folder / "coverage.json", mend)
+    if coverage.get("data_sha256") != dataset.card["data_sha256"]:
+        raise UserError(f"{folder}: the vectors are for other data; {mend}")
+    if coverage.get("dimension") != experiment.embeddings.dimension:
+        raise UserError(f"{folder}: the vectors have another dimension; {mend}")
+    if seed != of_embed and isinstance(experiment.embeddings, LearnedEmbeddings):
+        from nlp_rnn.embeddings.initial import learned
+
+        return learned(experiment.embeddings, dataset.vocabulary, seed)[0]
+    try:
+        return np.load(folder / "vectors.npy", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        raise UserError(f"{folder / 'vectors.npy'}: missing or broken; {mend}") from None
+
+
+def _initial_files(name: str) -> list[Path]:
+    """What ``embed`` wrote: the vectors and, from an encoder, the weights of recurrent layers."""
+    from nlp_rnn.embeddings.encoders import RECURRENT, VECTORS
+
+    folder = paths.embeddings(name)
+    return [file for file in (folder / VECTORS, folder / RECURRENT) if file.exists()]
+
+
+def starting_network(work: Task, name: str, vectors: Any) -> keras.Model:
+    """A fresh network, which starts from an encoder's recurrent layers where there is one."""
+    from nlp_rnn.embeddings.encoders import RECURRENT, is_encoder, read_recurrent
+
+    network = work.network(vectors)
+    folder = paths.embeddings(name)
+    if is_encoder(folder):
+        from nlp_rnn.models.transfer import start_from
+
+        mend = f"write it again: dvc repro embed@{name}"
+        start_from(network, read_recurrent(folder / RECURRENT, mend))
+    return network
+
+
+def begun(notes: Path, identity: str) -> str | None:
+    """The MLflow run of a training that was interrupted, if it is the same one."""
+    record = read_json(notes, "delete it") if notes.exists() else {}
+    return record["run_id"] if record.get("fingerprint") == identity else None
+
+
+def _finished(place: Place, identity: str) -> bool:
+    """Whether a training of the same parameters and data is complete."""
+    from nlp_rnn.inference.bundle import Bundle
+
+    if not place.record.exists():
+        return False
+    return Bundle.open(place.bundle).provenance.get("fingerprint") == identity
+
+
+def _draw_gradient_flow(run: Run, name: str, folder: Path, curves: dict[str, Any]) -> None:
+    """How far gradients reach back, before and after training, in MLflow and as files."""
+    from nlp_rnn.evaluation.gradient_flow import gradient_flow_picture, gradient_flow_rows
+    from nlp_rnn.evaluation.plots import save
+
+    write_table(folder / "gradient_flow.csv", gradient_flow_rows(curves))
+    picture = folder / "gradient_flow.png"
+    save(gradient_flow_picture(curves, name), picture)
+    run.log_file(picture, "plots")
+
+
+def _training_figures(progress: Progress, parameters: int) -> dict[str, Any]:
+    """What training took and reached, for the bundle."""
+    seconds = sum(row["seconds"] for row in progress.history)
+    tokens = sum(row["seconds"] * row["tokens_per_second"] for row in progress.history)
+    return {
+        "epochs": progress.epoch,
+        "best_epoch": progress.best_epoch,
+        "validation": {
+            name.removeprefix("validation/"): value
+            for name, value in progress.history[progress.best_epoch - 1].items()
+            if name.startswith("validation/")
+        },
+        "seconds": seconds,
+        "tokens_per_second": tokens / seconds,
+        "parameters": parameters,
+        "history": progress.history,
+    }
+
+
+def _history_rows(history: Sequence[dict[str, float]]) -> list[dict[str, Any]]:
+    """One row an epoch, for ``dvc plots``."""
+    # Vega, which draws DVC's plots, gives dots and slashes in names a meaning of its own.
+    return [
+        {"epoch": epoch, **{name.replace("/", "_"): f"{value:.6g}" for name, value in row.items()}}
+        for epoch, row in enumerate(history, start=1)
+    ]
