@@ -32,6 +32,8 @@ def result_row(experiment: str, figures: dict[str, Any], metric: str) -> Row:
     return {
         "experiment": experiment,
         "dataset": figures["model"].get("dataset"),
+        "vectors": figures["model"].get("vectors"),
+        "all_but_vectors": figures["model"].get("all_but_vectors"),
         "metric": metric,
         "baseline": baseline,
         "test": test,
@@ -182,6 +184,37 @@ def standings(rows: Sequence[Row], folder: Path) -> str:
                 [dataset, metric, name, _number(value), chosen]
                 for value, name, chosen in sorted(found)
             ]
+    return table(header, cells) if cells else ""
+
+
+RANDOM = "drawn at random"
+"""What vectors are called that an experiment learns from nothing."""
+
+
+def gains(rows: Sequence[Row]) -> str:
+    """A table of what word vectors are worth to each task; "" where nothing can be compared.
+
+    Compared are experiments that differ in their ``embeddings`` alone, with one whose vectors are
+    drawn at random.
+
+    Args:
+        rows: of the networks, as :func:`result_rows` finds them.
+    """
+    header = ["data set", "metric", "vectors", "test", "gain over random ones"]
+    cells = []
+    for without in rows:
+        if without["vectors"] != RANDOM:
+            continue
+        same = ("all_but_vectors", "metric")
+        others = [
+            row
+            for row in rows
+            if row["vectors"] != RANDOM and all(row[key] == without[key] for key in same)
+        ]
+        sign = 1 if HIGHER_IS_BETTER[without["metric"]] else -1
+        for row in [without, *sorted(others, key=lambda row: sign * row["test"])] * bool(others):
+            gain = "" if row is without else f"{sign * (row['test'] - without['test']):+.4f}"
+            cells.append([row["dataset"], row["metric"], row["vectors"], _test(row), gain])
     return table(header, cells) if cells else ""
 
 

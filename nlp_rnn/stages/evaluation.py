@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlp_rnn import paths
-from nlp_rnn.config import load
+from nlp_rnn.config import LearnedEmbeddings, PretrainedEmbeddings, load
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, whole_file, whole_folder, write_json, write_table
 from nlp_rnn.stages.common import check_parameters
@@ -62,6 +62,7 @@ def _test_figures(
     """What ``metrics/<experiment>.json`` holds."""
     from nlp_rnn.evaluation.analysis import certainty
     from nlp_rnn.text.entities import is_entity_scheme
+    from nlp_rnn.training.checkpoint import fingerprint
 
     training = ("epochs", "best_epoch", "seconds", "tokens_per_second")
     return {
@@ -73,11 +74,24 @@ def _test_figures(
         "model": {
             "task": bundle.experiment.task,
             "dataset": bundle.experiment.dataset,
+            "vectors": _vectors(bundle.experiment),
+            "all_but_vectors": fingerprint(bundle.experiment.model_dump(exclude={"embeddings"})),
             "parameters": bundle.figures["parameters"],
             "entities": is_entity_scheme(bundle.labels),
         },
         "evaluation": {"seconds": seconds},
     }
+
+
+def _vectors(experiment: AnyExperiment) -> str:
+    """What a table calls the vectors that an experiment starts from."""
+    from nlp_rnn.evaluation.report import RANDOM
+
+    if isinstance(experiment.embeddings, LearnedEmbeddings):
+        return RANDOM
+    if isinstance(experiment.embeddings, PretrainedEmbeddings):
+        return experiment.embeddings.file
+    return experiment.embeddings.kind
 
 
 def _seed_figures(run: Run, work: Task, best: Bundle, result: Evaluation) -> dict[str, Any]:
@@ -206,7 +220,7 @@ def baselines(name: str) -> None:
 def report() -> None:
     """Print the table of all results, keep it in reports/results.md and draw it beside."""
     from nlp_rnn.evaluation.plots import results_picture, save
-    from nlp_rnn.evaluation.report import adapted_markdown, markdown, result_rows, standings
+    from nlp_rnn.evaluation.report import adapted_markdown, gains, markdown, result_rows, standings
 
     rows = result_rows(Path("metrics"))
     if not rows:
@@ -214,6 +228,8 @@ def report() -> None:
     table = markdown(rows)
     if standing := standings(rows, Path("metrics")):
         table += f"\n\nEach data set's baselines and networks, from the worst:\n\n{standing}"
+    if gained := gains(rows):
+        table += f"\n\nWhat word vectors are worth, all else being equal:\n\n{gained}"
     if adapted := adapted_markdown(Path("metrics")):
         table += f"\n\nLanguage models with more at test time, apart from the above:\n\n{adapted}"
     with whole_file(Path("reports/results.md")) as partial:

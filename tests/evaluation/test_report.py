@@ -1,0 +1,46 @@
+"""The report's tables, from figures as the stage evaluate writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nlp_rnn.evaluation.report import RANDOM, Row, gains, result_row
+
+
+def row(vectors: str, figure: float, metric: str = "accuracy", setting: str = "a") -> Row:
+    figures: dict[str, Any] = {
+        "test": {metric: figure},
+        "baselines": {"simple": {metric: 0.5}},
+        "training": {"epochs": 1, "seconds": 60.0, "tokens_per_second": 1.0},
+        "model": {
+            "dataset": "d",
+            "parameters": 1,
+            "vectors": vectors,
+            "all_but_vectors": setting,
+        },
+    }
+    return result_row(vectors, figures, metric)
+
+
+def lines(table: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.split("|")[3:6]] for line in table.splitlines()[2:]]
+
+
+def test_gains_are_over_random_vectors_and_in_order() -> None:
+    table = gains([row("glove", 0.91), row(RANDOM, 0.90), row("own", 0.95), row("bad", 0.85)])
+    assert lines(table) == [
+        [RANDOM, "0.9000", ""],
+        ["bad", "0.8500", "-0.0500"],
+        ["glove", "0.9100", "+0.0100"],
+        ["own", "0.9500", "+0.0500"],
+    ]
+
+
+def test_a_lower_perplexity_is_a_gain() -> None:
+    rows = [row(RANDOM, 120.0, "perplexity"), row("own", 100.0, "perplexity")]
+    assert lines(gains(rows))[1] == ["own", "100.00", "+20.0000"]
+
+
+def test_nothing_is_compared_that_differs_in_more_than_its_vectors() -> None:
+    assert gains([row(RANDOM, 0.9), row("own", 0.95, setting="b")]) == ""
+    assert gains([row("own", 0.95), row("glove", 0.91)]) == ""
