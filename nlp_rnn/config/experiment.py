@@ -36,6 +36,11 @@ class LearnedEmbeddings(Section):
         """None: they have to be learned."""
         return 0
 
+    @property
+    def more_words(self) -> int:
+        """None: nothing is known of words that do not occur."""
+        return 0
+
 
 LookupStep = Literal["lowercase", "digits_zeroed"]
 """What is tried when a word has no vector as it is."""
@@ -62,6 +67,9 @@ class GivenEmbeddings(Section):
     first N epochs."""
     lookup: Annotated[tuple[LookupStep, ...], Field(strict=False)] = ("lowercase",)
     """What is tried, in order, for a word that has no vector as it is."""
+    more_words: int = Field(default=0, ge=0)
+    """So many of the vectors' words, the first that the data set's vocabulary lacks, are known too,
+    though training has never seen them. Of taggers."""
 
     @property
     def frozen(self) -> bool:
@@ -144,6 +152,12 @@ class ExperimentSection(Section):
                 f"{self.training.epochs} epochs would train them; lower it, or set "
                 "trainable: false"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _more_words_are_of_taggers(self) -> Self:
+        if self.embeddings.more_words and not isinstance(self._model, TaggerParameters):
+            raise impossible("embeddings.more_words is of tagging; leave it out")
         return self
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from nlp_rnn.config import (
 )
 from nlp_rnn.corpora import data_folder
 from nlp_rnn.corpora.download import ensure
-from nlp_rnn.embeddings.encoders import RECURRENT, is_encoder, vectors_of_encoder
+from nlp_rnn.embeddings.encoders import RECURRENT, VOCABULARY, is_encoder, vectors_of_encoder
 from nlp_rnn.embeddings.learned import CARD, LearnedVectors
 from nlp_rnn.embeddings.lookup import forms
 from nlp_rnn.embeddings.reading import load_vectors
@@ -33,15 +33,27 @@ from nlp_rnn.text.vocabulary import PAD_INDEX, Vocabulary
 Matrix = NDArray[np.float32]
 
 
-def learned(
-    parameters: LearnedEmbeddings, vocabulary: Vocabulary, seed: int
-) -> tuple[Matrix, dict[str, Any]]:
-    """Vectors drawn uniformly from ``[-scale, scale]``, ``(types, dimension)``."""
+class Initial(NamedTuple):
+    """What a network's embedding layer starts from.
+
+    Attributes:
+        matrix: float32 ``(types, dimension)``.
+        vocabulary: whose types these are: that of the data, or with more words.
+        card: where they are from, and how much of the data's vocabulary they cover.
+    """
+
+    matrix: Matrix
+    vocabulary: Vocabulary
+    card: dict[str, Any]
+
+
+def learned(parameters: LearnedEmbeddings, vocabulary: Vocabulary, seed: int) -> Initial:
+    """Vectors drawn uniformly from ``[-scale, scale]``."""
     rng = np.random.default_rng(seed)
     size = (len(vocabulary), parameters.dimension)
     matrix = rng.uniform(-parameters.scale, parameters.scale, size).astype(np.float32)
     matrix[PAD_INDEX] = 0
-    return matrix, {"kind": "learned", "types": len(vocabulary)}
+    return Initial(matrix, vocabulary, {"kind": "learned", "types": len(vocabulary)})
 
 
 def pretrained(
@@ -49,8 +61,8 @@ def pretrained(
     vocabulary: Vocabulary,
     seed: int,
     folder: Path,
-) -> tuple[Matrix, dict[str, Any]]:
-    """Vectors from a file of them, ``(types, dimension)``, and their coverage of the vocabulary.
+) -> Initial:
+    """Vectors from a file of them, and their coverage of the vocabulary.
 
     Args:
         parameters: the file, how words are looked up in it, what becomes of those not found.
@@ -63,9 +75,18 @@ def pretrained(
     """
     archive = folder / parameters.file.partition("!")[0]
     ensure(archive, parameters.url, parameters.sha256, "embeddings.file")
-    wanted = {form for word in vocabulary.types for _, form in forms(word, parameters.lookup)}
+    wanted = None
+    if not parameters.more_words:
+        wanted = {form for word in vocabulary.types for _, form in forms(word, parameters.lookup)}
     file = load_vectors(parameters.file, folder, wanted, parameters.dimension)
-    matrix, covered = _looked_up(
+    origin = {
+        "kind": "pretrained",
+        "file": parameters.file,
+        "file_sha256": sha256(archive),
+        "words_in_file": file.words,
+        "duplicates": file.duplicates,
+    }
+    return _looked_up(
         parameters,
         vocabulary,
         seed,
@@ -73,21 +94,14 @@ def pretrained(
         file.vectors,
         file.mean,
         file.deviation,
+        origin,
     )
-    return matrix, {
-        "kind": "pretrained",
-        "file": parameters.file,
-        "file_sha256": sha256(archive),
-        "words_in_file": file.words,
-        "duplicates": file.duplicates,
-        **covered,
-    }
 
 
 def transferred(
     parameters: TransferredEmbeddings, vocabulary: Vocabulary, seed: int, folder: Path
-) -> tuple[Matrix, dict[str, Any]]:
-    """Vectors learned from a corpus, ``(types, dimension)``, and their coverage.
+) -> Initial:
+    """Vectors learned from a corpus, and their coverage.
 
     Args:
         parameters: how words are looked up in them, what becomes of those not found.
@@ -105,7 +119,13 @@ def transferred(
             f"{folder}: the vectors have dimension {rows.shape[1]}, not {parameters.dimension}; "
             f"learn them again: dvc repro vectors@{folder.name}"
         )
-    matrix, covered = _looked_up(
+    origin = {
+        "kind": "vectors",
+        "vectors": parameters.kind,
+        "card_sha256": sha256(folder / CARD),
+        "words_in_file": len(learned.vectors),
+    }
+    return _looked_up(
         parameters,
         vocabulary,
         seed,
@@ -113,15 +133,9 @@ def transferred(
         learned.vectors,
         rows.mean(axis=0),
         rows.std(axis=0),
+        origin,
         learned.subwords if parameters.unknown == "subwords" else None,
     )
-    return matrix, {
-        "kind": "vectors",
-        "vectors": parameters.kind,
-        "card_sha256": sha256(folder / CARD),
-        "words_in_file": len(learned.vectors),
-        **covered,
-    }
 
 
 def _looked_up(
@@ -132,17 +146,20 @@ def _looked_up(
     vectors: WordVectors,
     mean: NDArray[np.float64],
     deviation: NDArray[np.float64],
+    origin: dict[str, Any],
     subwords: Subwords | None = None,
-) -> tuple[Matrix, dict[str, Any]]:
-    """The vectors of a vocabulary's types, and their coverage.
+) -> Initial:
+    """The vectors of a vocabulary's types and of ``more_words``, and their coverage.
 
     Args:
         source: of the vectors, for messages.
         mean: ``(dimension,)``, of all vectors of the source.
         deviation: likewise.
+        origin: what the card says of the source.
         subwords: from which words that are not found get theirs, if given.
     """
     vectors = WordVectors(vectors.words, vectors.matrix, parameters.lookup)
+    of_data, vocabulary = vocabulary, vocabulary.extended(vectors.words, parameters.more_words)
     found = [vectors.find(word) for word in vocabulary.types]
     found[PAD_INDEX] = None
     types = [i for i, hit in enumerate(found) if hit]
@@ -163,11 +180,14 @@ def _looked_up(
             matrix[i] = subwords.vector(vocabulary.types[i])
     matrix[PAD_INDEX] = 0
     matrix[types] = known
-    steps = [hit and hit[1] for hit in found]
-    return matrix, {
-        "types": len(vocabulary),
-        **coverage(steps, vocabulary, parameters.lookup),
+    steps = [hit and hit[1] for hit in found[: len(of_data)]]
+    card = {
+        **origin,
+        "types": len(of_data),
+        "more_words": len(vocabulary) - len(of_data),
+        **coverage(steps, of_data, parameters.lookup),
     }
+    return Initial(matrix, vocabulary, card)
 
 
 def coverage(
@@ -208,26 +228,39 @@ def write_initial(
 ) -> dict[str, Any]:
     """Write ``vectors.npy`` ``(types, dimension)`` and ``coverage.json``; returns the latter.
 
-    Of an encoder also ``recurrent.npz``, the weights that its recurrent layers start from.
+    Of an encoder also ``recurrent.npz``, the weights that its recurrent layers start from, and of
+    vectors with ``more_words`` the ``vocabulary.json`` of all types.
 
     Args:
         data_sha256: of the prepared data whose vocabulary it is.
     """
     source = paths.vectors(parameters.kind)
     if isinstance(parameters, LearnedEmbeddings):
-        matrix, card = learned(parameters, vocabulary, seed)
-    elif isinstance(parameters, TransferredEmbeddings):
-        if is_encoder(source):
-            matrix, card, steps = vectors_of_encoder(parameters, vocabulary, source)
-            card |= {"types": len(vocabulary), **coverage(steps, vocabulary, parameters.lookup)}
-        else:
-            matrix, card = transferred(parameters, vocabulary, seed, source)
+        initial = learned(parameters, vocabulary, seed)
+    elif isinstance(parameters, PretrainedEmbeddings):
+        initial = pretrained(parameters, vocabulary, seed, data_folder())
+    elif is_encoder(source):
+        initial = _of_encoder(parameters, vocabulary, source)
     else:
-        matrix, card = pretrained(parameters, vocabulary, seed, data_folder())
+        initial = transferred(parameters, vocabulary, seed, source)
+    card = initial.card | {"dimension": parameters.dimension, "data_sha256": data_sha256}
     with whole_folder(target) as folder:
-        np.save(folder / "vectors.npy", matrix, allow_pickle=False)
+        np.save(folder / "vectors.npy", initial.matrix, allow_pickle=False)
         if card["kind"] == "encoder":
             shutil.copyfile(source / RECURRENT, folder / RECURRENT)
-        card |= {"dimension": parameters.dimension, "data_sha256": data_sha256}
+        if parameters.more_words:
+            initial.vocabulary.save(folder / VOCABULARY)
         write_json(folder / "coverage.json", card)
     return card
+
+
+def _of_encoder(parameters: TransferredEmbeddings, vocabulary: Vocabulary, folder: Path) -> Initial:
+    """The vectors of a language model's embedding layer."""
+    if parameters.more_words:
+        raise UserError(
+            f"embeddings.more_words: {parameters.kind} is an encoder, which gives vectors of the "
+            "data's own words only; leave it out"
+        )
+    matrix, origin, steps = vectors_of_encoder(parameters, vocabulary, folder)
+    covered = coverage(steps, vocabulary, parameters.lookup)
+    return Initial(matrix, vocabulary, origin | {"types": len(vocabulary), **covered})

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_rnn.embeddings.vectors import WordVectors
+from nlp_rnn.embeddings.vectors import TINY, WordVectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.process import log
 
@@ -36,7 +36,7 @@ def project(
     """
     if len(vectors) < 3:
         raise UserError(f"{len(vectors)} words are too few for a picture; give at least three")
-    unit = (vectors.matrix / vectors.norms[:, None]).astype(np.float64)
+    unit = _unit(vectors)
     if method == "pca":
         return principal_components(unit)
     if perplexity >= len(vectors):
@@ -57,6 +57,27 @@ def project(
     model = TSNE(perplexity=perplexity, init="random", random_state=seed)
     with threadpool_limits(1):  # several threads add in another order each time
         return model.fit_transform(unit.astype(np.float32)).astype(np.float64)
+
+
+def caption(
+    vectors: WordVectors, points: Points, method: Method, perplexity: float, seed: int
+) -> str:
+    """How the points of :func:`project` came about, and what their distances mean."""
+    words = f"{len(vectors):,} words, their vectors scaled to unit length."
+    if method == "pca":
+        share = points.var(axis=0).sum() / max(_unit(vectors).var(axis=0).sum(), TINY)
+        return (
+            f"{words} PCA: this plane holds {share:.0%} of the variance. Words far apart here are "
+            "far apart; words close together need not be close."
+        )
+    return (
+        f"{words} t-SNE, perplexity {perplexity:g}, seed {seed}: near neighbours stay together; "
+        "sizes of clusters and distances between them mean nothing."
+    )
+
+
+def _unit(vectors: WordVectors) -> Points:
+    return (vectors.matrix / vectors.norms[:, None]).astype(np.float64)
 
 
 def principal_components(matrix: Points) -> Points:

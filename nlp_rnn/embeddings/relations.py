@@ -1,4 +1,4 @@
-"""Analogies of our own, in the manner of questions-words (Mikolov et al. 2013), for a first look."""
+"""Analogies of our own, in the manner of questions-words (Mikolov et al. 2013): a first look."""
 
 from __future__ import annotations
 

@@ -207,6 +207,7 @@ def write_bundle(
         for file in COPIED:
             if (dataset.folder / file).exists():
                 shutil.copyfile(dataset.folder / file, folder / file)
+        dataset.vocabulary.save(folder / "vocabulary.json")
         write_json(folder / DATA_CARD, dataset.card)
         model.save_weights(folder / WEIGHTS)
         graph = _write_graph(experiment, model, folder / GRAPH)

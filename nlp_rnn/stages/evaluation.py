@@ -33,7 +33,10 @@ def evaluate(name: str) -> None:
     from nlp_rnn.text.prepared import PreparedDataset
 
     bundle = Bundle.open(paths.bundle(name))
-    dataset = PreparedDataset(paths.prepared(experiment.dataset))
+    dataset = PreparedDataset(
+        paths.prepared(experiment.dataset),
+        bundle.vocabulary if experiment.embeddings.more_words else None,
+    )
     mend = f"train again: dvc repro train@{name}"
     if bundle.provenance.get("data_sha256") != dataset.card["data_sha256"]:
         raise UserError(f"{bundle.folder}: was trained on other data; {mend}")

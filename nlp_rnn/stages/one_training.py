@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nlp_rnn.inference.bundle import Bundle
     from nlp_rnn.tasks.task import Task
     from nlp_rnn.text.prepared import PreparedDataset
+    from nlp_rnn.text.vocabulary import Vocabulary
     from nlp_rnn.tracking import Run
     from nlp_rnn.training.checkpoint import Progress
 
@@ -76,8 +77,8 @@ def train_once(
 
     started = time.time()
     backend.deterministic(seed)
-    dataset = PreparedDataset(paths.prepared(experiment.dataset))
-    vectors = _initial_vectors(name, experiment, dataset, seed, parameters.seed)
+    dataset = PreparedDataset(paths.prepared(experiment.dataset), _more_words(name, experiment))
+    vectors = initial_vectors(name, experiment, dataset, seed, parameters.seed)
     identity = fingerprint(
         experiment.of_one_training(),
         dataset.card["data_sha256"],
@@ -161,7 +162,7 @@ def train_once(
     return Bundle.open(place.bundle)
 
 
-def _initial_vectors(
+def initial_vectors(
     name: str, experiment: AnyExperiment, dataset: PreparedDataset, seed: int, of_embed: int
 ) -> Any:
     """The vectors that ``embed`` wrote with the seed ``of_embed``, if they are for this data and
@@ -178,19 +179,30 @@ def _initial_vectors(
     if seed != of_embed and isinstance(experiment.embeddings, LearnedEmbeddings):
         from nlp_rnn.embeddings.initial import learned
 
-        return learned(experiment.embeddings, dataset.vocabulary, seed)[0]
+        return learned(experiment.embeddings, dataset.vocabulary, seed).matrix
     try:
         return np.load(folder / "vectors.npy", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         raise UserError(f"{folder / 'vectors.npy'}: missing or broken; {mend}") from None
 
 
-def _initial_files(name: str) -> list[Path]:
-    """What ``embed`` wrote: the vectors and, from an encoder, the weights of recurrent layers."""
-    from nlp_rnn.embeddings.encoders import RECURRENT, VECTORS
+def _more_words(name: str, experiment: AnyExperiment) -> Vocabulary | None:
+    """The vocabulary that ``embed`` wrote, where it has more words than the data set's."""
+    from nlp_rnn.embeddings.encoders import VOCABULARY
+    from nlp_rnn.text.vocabulary import Vocabulary
 
-    folder = paths.embeddings(name)
-    return [file for file in (folder / VECTORS, folder / RECURRENT) if file.exists()]
+    if not experiment.embeddings.more_words:
+        return None
+    return Vocabulary.load(paths.embeddings(name) / VOCABULARY)
+
+
+def _initial_files(name: str) -> list[Path]:
+    """What ``embed`` wrote: the vectors, of an encoder also the weights of recurrent layers, of
+    more words than the data set's the vocabulary."""
+    from nlp_rnn.embeddings.encoders import RECURRENT, VECTORS, VOCABULARY
+
+    files = (paths.embeddings(name) / part for part in (VECTORS, RECURRENT, VOCABULARY))
+    return [file for file in files if file.exists()]
 
 
 def starting_network(work: Task, name: str, vectors: Any) -> keras.Model:

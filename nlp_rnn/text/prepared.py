@@ -124,10 +124,16 @@ class Split:
 
 
 class PreparedDataset:
-    """What :func:`prepare` wrote, opened for reading."""
+    """What :func:`prepare` wrote, opened for reading.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: that it wrote.
+        vocabulary: by which the words of tagged sentences are read, if not by their own.
+    """
+
+    def __init__(self, folder: Path, vocabulary: Vocabulary | None = None) -> None:
         self.folder = folder
+        self._other_vocabulary = vocabulary
         self.card: dict[str, Any] = self._json("card.json")
         self.kind: Kind = self.card["kind"]
 
@@ -142,7 +148,7 @@ class PreparedDataset:
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        return Vocabulary.load(self.folder / "vocabulary.json")
+        return self._other_vocabulary or Vocabulary.load(self.folder / "vocabulary.json")
 
     @cached_property
     def labels(self) -> list[str]:
@@ -153,6 +159,12 @@ class PreparedDataset:
     def forms(self) -> list[str]:
         """The words of a tagged data set as they are written, before any normalisation."""
         return self._json("forms.json")
+
+    @cached_property
+    def _index_of_form(self) -> Ints:
+        """int32 ``(forms,)``: the index that each form has in :attr:`vocabulary`."""
+        words = tokenizer(self.tokenizer_parameters).words(self.forms)
+        return np.array(self.vocabulary.encode(words), np.int32)
 
     @cached_property
     def characters(self) -> Vocabulary:
@@ -177,12 +189,13 @@ class PreparedDataset:
                     f"dvc repro -f prepare@{self.folder.name}"
                 ) from None
 
+        forms = array("forms") if self.kind == "tagged" else None
         return Split(
             self.kind,
-            array("ids"),
+            array("ids") if self._other_vocabulary is None else self._index_of_form[forms],
             array("offsets"),
             None if self.kind == "text" else array("labels"),
-            array("forms") if self.kind == "tagged" else None,
+            forms,
             self.folder / f"{name}.jsonl",
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,12 @@ class Vocabulary:
         if self.end is None:
             raise ValueError("this vocabulary has no end symbol")
         return self._index[self.end]
+
+    def extended(self, words: Iterable[str], most: int) -> Vocabulary:
+        """These types and the first ``most`` of ``words`` that are none of them, counted never."""
+        others = (word for word in dict.fromkeys(words) if word not in self._index and word != PAD)
+        more = list(islice(others, most))
+        return Vocabulary([*self.types, *more], [*self.counts, *[0] * len(more)], self.end)
 
     def encode(self, tokens: Iterable[str]) -> list[int]:
         """Tokens to indices; unknown ones to ``<unk>``."""

@@ -26,7 +26,7 @@ def test_found_words_keep_their_vectors_and_missing_ones_have_the_files_spread(
     tmp_path: Path,
 ) -> None:
     write(tmp_path / "g.txt", ROWS)
-    matrix, coverage = pretrained(PARAMETERS, VOCABULARY, 1, tmp_path)
+    matrix, _, coverage = pretrained(PARAMETERS, VOCABULARY, 1, tmp_path)
     assert matrix[2].tolist() == [1.0, 2.0]
     assert matrix[3].tolist() == [-1.0, 0.5]  # Cat is found in lower case
     assert matrix[0].tolist() == [0.0, 0.0]
@@ -34,7 +34,7 @@ def test_found_words_keep_their_vectors_and_missing_ones_have_the_files_spread(
     assert coverage["type_coverage"] == 2 / 3
     assert coverage["token_coverage"] == 13 / 20
     many = Vocabulary(["<pad>", "<unk>", "the", *(f"w{i}" for i in range(20_000))], [0] * 20_003)
-    drawn, _ = pretrained(PARAMETERS, many, 1, tmp_path)
+    drawn, *_ = pretrained(PARAMETERS, many, 1, tmp_path)
     file = np.array(list(ROWS.values()))
     np.testing.assert_allclose(drawn[1:].mean(axis=0), file.mean(axis=0), atol=0.05)
     np.testing.assert_allclose(drawn[1:].std(axis=0), file.std(axis=0), atol=0.05)
@@ -42,7 +42,7 @@ def test_found_words_keep_their_vectors_and_missing_ones_have_the_files_spread(
 
 def test_unknown_words_can_have_the_mean_of_the_vectors_found(tmp_path: Path) -> None:
     write(tmp_path / "g.txt", ROWS)
-    matrix, _ = pretrained(
+    matrix, *_ = pretrained(
         PARAMETERS.model_copy(update={"unknown": "mean"}), VOCABULARY, 1, tmp_path
     )
     assert matrix.tolist() == [[0, 0], [0, 1.25], [1, 2], [-1, 0.5], [0, 1.25]]
@@ -56,7 +56,7 @@ def test_coverage_is_told_before_and_after_each_step_of_the_lookup(tmp_path: Pat
         [0, 10, 10, 40, 20, 10, 6, 4],
         end="<eos>",
     )
-    matrix, coverage = pretrained(
+    matrix, _, coverage = pretrained(
         PARAMETERS.model_copy(update={"lookup": ("lowercase", "digits_zeroed")}),
         vocabulary,
         1,
@@ -70,7 +70,7 @@ def test_coverage_is_told_before_and_after_each_step_of_the_lookup(tmp_path: Pat
     ]
     assert coverage["types_found"] == 4
     assert coverage["token_coverage"] == 0.76
-    _, as_is = pretrained(PARAMETERS.model_copy(update={"lookup": ()}), vocabulary, 1, tmp_path)
+    *_, as_is = pretrained(PARAMETERS.model_copy(update={"lookup": ()}), vocabulary, 1, tmp_path)
     assert as_is["types_found"] == 1
 
 
@@ -82,9 +82,9 @@ def test_a_file_without_any_word_of_the_data_is_an_error(tmp_path: Path) -> None
 
 def test_learned_vectors_are_seeded_and_within_scale() -> None:
     parameters = LearnedEmbeddings(kind="learned", dimension=50, scale=0.1)
-    matrix, _ = learned(parameters, VOCABULARY, seed=1)
-    again, _ = learned(parameters, VOCABULARY, seed=1)
-    other, _ = learned(parameters, VOCABULARY, seed=2)
+    matrix, *_ = learned(parameters, VOCABULARY, seed=1)
+    again, *_ = learned(parameters, VOCABULARY, seed=1)
+    other, *_ = learned(parameters, VOCABULARY, seed=2)
     assert (matrix == again).all()
     assert not (matrix == other).all()
     assert matrix.shape == (5, 50)
