@@ -267,7 +267,6 @@ def _evaluate(options: argparse.Namespace) -> None:
         read_analogies,
         read_pairs,
     )
-
     from nlp_rnn.embeddings.relations import analogies as our_analogies
 
     analogies = None
@@ -303,7 +302,7 @@ def _plot(options: argparse.Namespace) -> None:
     if options.method == "tsne":
         require("sklearn", "embeddings", "--method tsne")
 
-    from nlp_rnn.embeddings.projection import project
+    from nlp_rnn.embeddings.projection import caption, project
     from nlp_rnn.embeddings.vectors import WordVectors
     from nlp_rnn.evaluation import word_maps
     from nlp_rnn.evaluation.plots import save
@@ -318,11 +317,11 @@ def _plot(options: argparse.Namespace) -> None:
     else:
         shown = vectors.head(options.n)
     points = project(shown, options.method, options.perplexity, options.seed)
-    title = f"{options.vectors} ({'PCA' if options.method == 'pca' else 't-SNE'})"
+    note = caption(shown, points, options.method, options.perplexity, options.seed)
     if target.suffix == ".png":
-        save(word_maps.map_picture(list(shown.words), points, title), target)
+        save(word_maps.map_picture(shown.words, points, options.vectors, note), target)
     else:
-        word_maps.write_page(shown, points, title, target)
+        word_maps.write_page(shown, points, options.vectors, note, target)
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +33,17 @@ def blank_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
+@contextmanager
+def any_script() -> Iterator[None]:
+    """No warnings about characters that Matplotlib's font lacks; it draws boxes for them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")
+        yield
+
+
 def save(figure: Figure, file: Path) -> None:
     """Write a figure as PNG, whole or not at all."""
-    with whole_file(file) as partial:
+    with whole_file(file) as partial, any_script():
         figure.savefig(partial, dpi=120, format="png")
 
 

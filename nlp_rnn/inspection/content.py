@@ -29,6 +29,16 @@ def panel_name(track: Track) -> str:
     return f"{track.feature or 'cell'}-{track.layer}-{track.state}-{track.cell}"
 
 
+def cell_name(track: Track) -> str:
+    """A cell, in words."""
+    return f"layer {track.layer}, state {track.state}, cell {track.cell}"
+
+
+def signed(correlation: float, digits: int) -> str:
+    """A correlation; a dash where there is none, because one of the two does not vary."""
+    return "—" if np.isnan(correlation) else f"{correlation:+.{digits}f}"
+
+
 def cell_panel(
     reading: Reading,
     states: Floats,
@@ -43,7 +53,7 @@ def cell_panel(
         track: the cell, and the feature that it tracks; an empty one if it tracks none.
     """
     values = states[:MOST_SHOWN, track.cell]
-    title = f"layer {track.layer}, state {track.state}, cell {track.cell}"
+    title = cell_name(track)
     on = None
     note = "It tracks none of the features."
     if track.feature:
@@ -51,8 +61,8 @@ def cell_panel(
         title = f"{title}: {track.feature} (r {track.correlation:+.2f})"
         note = (
             f"Number {track.rank} for “{feature.description}”: correlation "
-            f"{track.correlation:+.3f} ({track.first_half:+.2f} in the first half of the text, "
-            f"{track.second_half:+.2f} in the second)"
+            f"{track.correlation:+.3f} ({signed(track.first_half, 2)} in the first half of the "
+            f"text, {signed(track.second_half, 2)} in the second)"
         )
         note += "." if track.auc is None else f", AUC {track.auc:.3f}."
         on = features[track.feature][:MOST_SHOWN] if feature.binary else None

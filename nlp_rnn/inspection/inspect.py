@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +16,16 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.plots import save
 from nlp_rnn.inference.bundle import Bundle
 from nlp_rnn.inference.network import Floats
-from nlp_rnn.inspection.content import MOST_SHOWN, cell_panel, panel_name, saliency_panels
+from nlp_rnn.inspection.content import (
+    MOST_SHOWN,
+    cell_name,
+    cell_panel,
+    panel_name,
+    saliency_panels,
+    signed,
+)
 from nlp_rnn.inspection.features import FEATURES
-from nlp_rnn.inspection.page import page, table, write_page
+from nlp_rnn.inspection.page import Link, page, table, write_page
 from nlp_rnn.inspection.panel import Panel
 from nlp_rnn.inspection.picture import picture
 from nlp_rnn.inspection.ranking import Track, ranking, write_ranking
@@ -201,9 +207,7 @@ def _write(
     panels: Sequence[Panel],
 ) -> None:
     write_ranking(target / TABLE, [track for tracks in ranked.values() for track in tracks])
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # of scripts that Matplotlib's font lacks
-        save(picture(panels), target / PICTURE)
+    save(picture(panels), target / PICTURE)
     introduction = [
         f"{len(reading):,} tokens of {text_file.name}"
         + ("" if reading.complete else " (its beginning)")
@@ -217,11 +221,11 @@ def _write(
     linked = {panel.name for panel in panels}
     rows = [
         [
-            f"#{panel_name(track)}" if panel_name(track) in linked else panel_name(track),
+            Link(cell_name(track), panel_name(track))
+            if panel_name(track) in linked
+            else cell_name(track),
             FEATURES[track.feature].description,
-            f"{track.correlation:+.3f}",
-            f"{track.first_half:+.3f}",
-            f"{track.second_half:+.3f}",
+            *(signed(r, 3) for r in (track.correlation, track.first_half, track.second_half)),
             "" if track.auc is None else f"{track.auc:.3f}",
         ]
         for track in best

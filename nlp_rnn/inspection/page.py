@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
+from typing import NamedTuple
 
 from nlp_rnn.files import whole_file
 from nlp_rnn.inspection.panel import NEGATIVE, POSITIVE, STRONGEST, Panel, Piece
@@ -12,18 +13,28 @@ from nlp_rnn.inspection.panel import NEGATIVE, POSITIVE, STRONGEST, Panel, Piece
 LEVELS = 10
 """Shades of each colour."""
 
+
+class Link(NamedTuple):
+    """A cell of a table that leads to a panel."""
+
+    text: str
+    panel: str
+
+
 STYLE = """
 :root { color-scheme: light dark; }
 body { font-family: system-ui, sans-serif; line-height: 1.5; margin: 2rem auto; max-width: 60rem;
        padding: 0 1rem; }
 h2 { font-size: 1.05rem; margin: 2rem 0 0; }
 p { margin: .3rem 0; }
-table { border-collapse: collapse; margin: 1rem 0; }
-th, td { border-bottom: 1px solid #8888; padding: .15rem .8rem .15rem 0; text-align: left; }
-td.number { font-variant-numeric: tabular-nums; text-align: right; }
+table { border-collapse: collapse; display: block; margin: 1rem 0; overflow-x: auto; }
+th, td { border-bottom: 1px solid #8888; padding: .15rem 1rem .15rem 0; text-align: left;
+         white-space: nowrap; }
+.number { font-variant-numeric: tabular-nums; text-align: right; }
+ul { list-style: none; padding: 0; }
 .text { border: 1px solid #8888; font-family: ui-monospace, monospace; margin: .5rem 0;
         max-height: 32rem; overflow: auto; overflow-wrap: anywhere; padding: .5rem;
-        white-space: pre-wrap; }
+        print-color-adjust: exact; unicode-bidi: plaintext; white-space: pre-wrap; }
 .legend { font-family: ui-monospace, monospace; font-size: .85rem; }
 .end { opacity: .4; }
 .on { text-decoration: underline; text-underline-offset: .2em; }
@@ -60,12 +71,12 @@ def _span(piece: Piece, scale: float) -> str:
 
 
 def _legend(panel: Panel) -> str:
-    scale = panel.scale
-    steps = [scale * level / LEVELS for level in range(-LEVELS, LEVELS + 1)]
+    scale, lowest = panel.scale, panel.lowest
+    steps = [scale * level / LEVELS for level in range(-LEVELS if lowest else 0, LEVELS + 1)]
     colours = "".join(f'<span class="{_class(step, scale)}">&nbsp;</span>' for step in steps)
     underlined = any(piece.on for piece in panel.pieces)
     mark = '; <span class="on">underlined</span>: the feature is on' if underlined else ""
-    return f'<p class="legend">{-scale:.3g} {colours} {scale:+.3g}{mark}</p>'
+    return f'<p class="legend">{lowest:.3g} {colours} {scale:+.3g}{mark}</p>'
 
 
 def _section(panel: Panel) -> Iterator[str]:
@@ -79,18 +90,40 @@ def _section(panel: Panel) -> Iterator[str]:
     yield "</section>"
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in HTML; a cell that begins with ``#`` is a link to that panel."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[str | Link]]) -> str:
+    """A table in HTML."""
 
-    def cell(value: str) -> str:
-        if value.startswith("#"):
-            return f'<td><a href="{escape(value)}">{escape(value[1:])}</a></td>'
-        number = value[:1] in "+-.0123456789" and bool(value)
-        return f'<td class="number">{escape(value)}</td>' if number else f"<td>{escape(value)}</td>"
+    def numeric(value: str | Link) -> bool:
+        return isinstance(value, str) and value[:1] in tuple("+-.0123456789")
 
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    def classed(value: str | Link) -> str:
+        return ' class="number"' if numeric(value) else ""
+
+    def cell(value: str | Link) -> str:
+        text = _link(value) if isinstance(value, Link) else escape(value)
+        return f"<td{classed(value)}>{text}</td>"
+
+    # A column is of numbers if its first cell that is not empty is one.
+    head = "".join(
+        f"<th{classed(next((row[i] for row in rows if row[i]), ''))}>{escape(column)}</th>"
+        for i, column in enumerate(columns)
+    )
     body = "\n".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in rows)
     return f"<table>\n<tr>{head}</tr>\n{body}\n</table>"
+
+
+def _link(link: Link) -> str:
+    return f'<a href="#{escape(link.panel)}">{escape(link.text)}</a>'
+
+
+def _contents(panels: Sequence[Panel], summary: str) -> Iterator[str]:
+    """Links to the panels that the summary does not lead to."""
+    links = [_link(Link(panel.title, panel.name)) for panel in panels]
+    others = [link for link in links if link.partition(">")[0] not in summary]
+    if others:
+        yield "<ul>"
+        yield from (f"<li>{link}</li>" for link in others)
+        yield "</ul>"
 
 
 def page(title: str, introduction: Sequence[str], summary: str, panels: Sequence[Panel]) -> str:
@@ -116,6 +149,7 @@ def page(title: str, introduction: Sequence[str], summary: str, panels: Sequence
             f"<h1>{escape(title)}</h1>",
             *(f"<p>{escape(paragraph)}</p>" for paragraph in introduction),
             summary,
+            *_contents(panels, summary),
             *(line for panel in panels for line in _section(panel)),
             "</body>",
             "</html>",

@@ -61,6 +61,12 @@ class Panel:
         values = [abs(piece.value) for piece in self.pieces if piece.value is not None]
         return max(values, default=0.0) or 1.0
 
+    @property
+    def lowest(self) -> float:
+        """The other end of the scale: 0 where no value is below."""
+        below = any(piece.value is not None and piece.value < 0 for piece in self.pieces)
+        return -self.scale if below else 0.0
+
 
 def pieces(
     text: str,

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nlp_rnn.evaluation.plots import blank_figure
-from nlp_rnn.inspection.panel import NEGATIVE, POSITIVE, STRONGEST, Panel
+from nlp_rnn.inspection.panel import NEGATIVE, POSITIVE, STRONGEST, Panel, Piece
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,26 +42,28 @@ BAR_WIDTH = 0.1
 BAR_LABELS = 0.6
 
 
-def lines_of(panel: Panel, columns: int = COLUMNS) -> list[tuple[str, NDArray[np.float64]]]:
-    """The text in lines of at most ``columns`` characters, with the value of each, or NaN.
+Line = list[tuple[str, Piece]]
+"""Characters, each with the piece of the text that it is of."""
+
+
+def lines_of(panel: Panel, columns: int = COLUMNS) -> list[Line]:
+    """The text in lines of at most ``columns`` characters.
 
     A line end is shown as ``↵``.
     """
-    lines: list[tuple[str, list[float]]] = [("", [])]
+    lines: list[Line] = [[]]
     for piece in panel.pieces:
-        value = np.nan if piece.value is None else piece.value
         for character in piece.text:
-            if len(lines[-1][0]) == columns:
-                lines.append(("", []))
-            text, values = lines[-1]
+            if len(lines[-1]) == columns:
+                lines.append([])
             shown = "↵" if character == "\n" else character if character.isprintable() else " "
-            lines[-1] = (text + shown, [*values, value])
+            lines[-1].append((shown, piece))
             if character == "\n":
-                lines.append(("", []))
-    return [(text, np.array(values)) for text, values in lines if text]
+                lines.append([])
+    return [line for line in lines if line]
 
 
-def _shown(panel: Panel) -> list[tuple[str, NDArray[np.float64]]]:
+def _shown(panel: Panel) -> list[Line]:
     """The lines before the token that is explained, else the first ones."""
     lines = lines_of(panel)
     return lines[-LINES:] if any(piece.target for piece in panel.pieces) else lines[:LINES]
@@ -71,7 +72,7 @@ def _shown(panel: Panel) -> list[tuple[str, NDArray[np.float64]]]:
 def picture(panels: Sequence[Panel]) -> Figure:
     """The beginning of the text of each panel, one below the other."""
     contents = [_shown(panel) for panel in panels]
-    columns = max((len(text) for lines in contents for text, _ in lines), default=0)
+    columns = max((len(line) for lines in contents for line in lines), default=0)
     columns = max(columns, NARROWEST)
     titles = [textwrap.wrap(panel.title, columns) for panel in panels]
     heights = [max(len(lines), 1) * LINE_HEIGHT for lines in contents]
@@ -91,21 +92,28 @@ def picture(panels: Sequence[Panel]) -> Figure:
         axes = figure.add_axes((MARGIN / width, low, text_width / width, high))
         axes.set_title("\n".join(title), fontsize=FONT_SIZE, loc="left", parse_math=False)
         image = _draw(axes, panel, lines, columns)
-        ticks = [-panel.scale, 0, panel.scale]
+        middle = [0.0] if len(lines) > 2 else []
+        ticks = sorted({panel.lowest, *middle, panel.scale})
         right = (text_width + 1.5 * MARGIN) / width
         scale = figure.add_axes((right, low, BAR_WIDTH / width, high))
         bar = figure.colorbar(image, cax=scale, ticks=ticks, format="%.2g")
+        bar.ax.set_ylim(panel.lowest, panel.scale)
         bar.ax.tick_params(labelsize=7)
     return figure
 
 
-def _draw(
-    axes: Axes, panel: Panel, lines: Sequence[tuple[str, NDArray[Any]]], columns: int
-) -> AxesImage:
-    """Letters on coloured cells."""
+def _draw(axes: Axes, panel: Panel, lines: Sequence[Line], columns: int) -> AxesImage:
+    """Letters on coloured cells; a feature that is on is underlined, a target outlined."""
+    from matplotlib.patches import Rectangle
+
     grid = np.full((max(len(lines), 1), columns), np.nan)
-    for row, (text, values) in enumerate(lines):
-        grid[row, : len(values)] = values
+    for row, line in enumerate(lines):
+        grid[row, : len(line)] = [np.nan if p.value is None else p.value for _, p in line]
+    axes.set_axis_off()
+    image = axes.imshow(grid, cmap=_colours(), vmin=-panel.scale, vmax=panel.scale, aspect="auto")
+    axes.autoscale(False)
+    for row, line in enumerate(lines):
+        text = "".join(character for character, _ in line)
         for word in re.finditer(r"\S{1,8}", text):  # short, so that every letter is in its place
             axes.text(
                 word.start() - 0.5,
@@ -116,8 +124,13 @@ def _draw(
                 va="center_baseline",
                 parse_math=False,
             )
-    axes.set_axis_off()
-    return axes.imshow(grid, cmap=_colours(), vmin=-panel.scale, vmax=panel.scale, aspect="auto")
+        on = np.array([column for column, (_, piece) in enumerate(line) if piece.on])
+        axes.hlines(np.full(len(on), row + 0.42), on - 0.5, on + 0.5, "black", linewidth=0.8)
+        target = [column for column, (_, piece) in enumerate(line) if piece.target]
+        if target:
+            corner = (target[0] - 0.5, row - 0.5)
+            axes.add_patch(Rectangle(corner, len(target), 1, fill=False, clip_on=False))
+    return image
 
 
 def _colours() -> LinearSegmentedColormap:

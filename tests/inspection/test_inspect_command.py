@@ -66,6 +66,14 @@ def test_the_best_cell_of_each_feature_is_shown(model: Path, text: Path) -> None
     assert [name.split("-")[1] for name in shown[len(cells) :]] == ["3"] * 3 + ["1"] * 3
 
 
+def test_a_correlation_that_does_not_exist_is_a_dash(model: Path, text: Path) -> None:
+    text.write_text('"the" cat sleeps\nthe dog barks\n')
+    assert run(model, text) == 0
+    page = (text.parent / "out" / "cells.html").read_text(encoding="utf-8")
+    assert "— in the second)" in page
+    assert "nan" not in page
+
+
 def test_cells_are_chosen_by_layer_number_and_feature(model: Path, text: Path) -> None:
     assert run(model, text, "--layer", 1, "--cells", "3,0") == 0
     assert [name.split("-", 1)[1] for name in sections(text)] == [

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nlp_rnn.evaluation.plots import save
-from nlp_rnn.inspection.page import LEVELS, page, table, write_page
+from nlp_rnn.inspection.page import LEVELS, Link, page, table, write_page
 from nlp_rnn.inspection.panel import Panel, Piece, pieces
 from nlp_rnn.inspection.picture import lines_of, picture
 
@@ -53,14 +53,14 @@ def read(panels: list[Panel], summary: str = "") -> Reader:
 
 
 def test_the_page_shows_the_whole_text_and_nothing_of_it_is_markup() -> None:
-    reader = read([panel()], table(["<i>"], [["#quotes-0-h-1"], ["<u>"]]))
+    reader = read([panel()], table(["<i>"], [[Link("<a>", "quotes-0-h-1")], ["<u>"]]))
     assert not reader.open
     assert reader.shown.replace("↵", "") == TEXT
     assert {tag for tag, _ in reader.elements}.isdisjoint({"script", "b", "i", "u"})
 
 
 def test_the_page_fetches_and_runs_nothing() -> None:
-    for tag, attributes in read([panel()], table(["x"], [["#quotes-0-h-1"]])).elements:
+    for tag, attributes in read([panel()], table(["x"], [[Link("a", "quotes-0-h-1")]])).elements:
         assert tag not in ("script", "link", "img", "iframe", "object")
         assert not [name for name in attributes if name.startswith("on")]
         assert (attributes.get("href") or "#").startswith("#")
@@ -84,11 +84,28 @@ def test_colours_are_in_the_style_and_differ_by_sign() -> None:
     assert "color-scheme: light dark" in document
 
 
-def test_links_of_the_table_lead_to_panels() -> None:
-    elements = read([panel()], table(["cell"], [["#quotes-0-h-1"]])).elements
-    names = {attributes.get("id") for _, attributes in elements}
+def test_every_panel_is_led_to_once() -> None:
+    other = Panel("b", "note", [], "brackets-0-h-2")
+    elements = read([panel(), other], table(["cell"], [[Link("a", "quotes-0-h-1")]])).elements
     links = [attributes["href"] for tag, attributes in elements if tag == "a"]
-    assert [link[1:] in names for link in links if link] == [True]
+    assert links == ["#quotes-0-h-1", "#brackets-0-h-2"]
+    names = [attributes["id"] for tag, attributes in elements if tag == "section"]
+    assert names == ["quotes-0-h-1", "brackets-0-h-2"]
+
+
+def test_numbers_of_a_table_stand_below_their_heading() -> None:
+    rows = [[Link("1", "b"), "x", "", "-0.5"], [Link("1", "c"), "y", "+0.1", ""]]
+    elements = read([], table(["cell", "feature", "r", "AUC"], rows)).elements
+    heads = [attributes.get("class") for tag, attributes in elements if tag == "th"]
+    assert heads == [None, None, "number", "number"]
+
+
+def test_the_legend_ends_at_zero_where_no_value_is_below() -> None:
+    above = Panel("t", "n", [Piece("a", 1.0), Piece("b", 4.0)], "x")
+    assert ">0 <span" in page("t", [], "", [above])
+    assert ">-2 <span" in page("t", [], "", [panel()])
+    bars = picture([above, panel()]).axes[1::2]
+    assert [bar.get_ylim() for bar in bars] == [(0.0, 4.0), (-2.0, 2.0)]
 
 
 def test_a_panel_without_values_has_a_page() -> None:
@@ -103,9 +120,18 @@ def test_two_tokens_of_one_character_show_it_once() -> None:
 
 def test_a_picture_breaks_lines_where_the_text_and_the_margin_do() -> None:
     lines = lines_of(panel("abcdef g\nhi\t\n"), columns=4)
-    assert [text for text, _ in lines] == ["abcd", "ef g", "↵", "hi ↵"]
-    assert np.isnan(lines[1][1][2])
-    assert lines[0][1].tolist() == [-2.0] * 4
+    assert ["".join(shown for shown, _ in line) for line in lines] == ["abcd", "ef g", "↵", "hi ↵"]
+    assert lines[1][2][1].value is None
+    assert [piece.value for _, piece in lines[0]] == [-2.0] * 4
+
+
+def test_a_picture_outlines_the_target_and_underlines_what_is_on() -> None:
+    shown = [Piece("ab", 1.0, on=True), Piece(" "), Piece("cde", target=True)]
+    axes = picture([Panel("t", "n", shown, "x")]).axes[0]
+    (target,) = axes.patches
+    assert (target.get_x(), target.get_width()) == (2.5, 3)
+    lines = [segment for line in axes.collections for segment in line.get_segments()]
+    assert [line[:, 0].tolist() for line in lines] == [[-0.5, 0.5], [0.5, 1.5]]
 
 
 @pytest.mark.parametrize("text", [TEXT, "", "x" * 5000, "$\\frac{$ 漢字 \n\n"])
