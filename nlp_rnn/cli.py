@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nlp_rnn.commands import compare, embeddings, inspect, score
+from nlp_rnn.commands import compare, embeddings, inspect, score, search
 from nlp_rnn.commands.arguments import MODEL_HELP, bundle_folder, count, fraction, positive, seed
 from nlp_rnn.errors import UserError
 
@@ -289,6 +289,7 @@ def parser() -> argparse.ArgumentParser:
     compare.add(commands)
     embeddings.add(commands)
     inspect.add(commands)
+    search.add(commands)
     return top
 
 

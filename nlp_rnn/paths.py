@@ -76,3 +76,8 @@ def memory_metrics(problem: str) -> Path:
 def memory_plots(problem: str) -> Path:
     """Success against distance, as data and as a picture."""
     return Path("plots/memory") / problem
+
+
+def search(name: str) -> Path:
+    """Trials of a search, its pictures and the best model; no DVC output."""
+    return Path("search") / name

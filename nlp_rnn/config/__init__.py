@@ -57,6 +57,7 @@ from nlp_rnn.config.model import (
     ZoneoutParameters,
 )
 from nlp_rnn.config.parameters import Parameters, load, parse
+from nlp_rnn.config.search import RangeParameters, SearchParameters
 from nlp_rnn.config.section import nearest
 from nlp_rnn.config.training import (
     AveragingParameters,
@@ -123,8 +124,10 @@ __all__ = [
     "PhasedLSTMParameters",
     "PmiSvdVectors",
     "PretrainedEmbeddings",
+    "RangeParameters",
     "ScheduleParameters",
     "ScheduledSamplingParameters",
+    "SearchParameters",
     "SimpleRNNParameters",
     "SplitParameters",
     "TaggerParameters",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -28,6 +28,7 @@ from nlp_rnn.config.model import (
     EncoderParameters,
     LanguageModelParameters,
 )
+from nlp_rnn.config.search import SearchParameters, check_space
 from nlp_rnn.config.section import Section, nearest
 from nlp_rnn.config.vectors import AnyVectors, Vectors
 from nlp_rnn.corpora.example import Kind
@@ -78,6 +79,8 @@ class Parameters(Section):
     real: RealData = RealData()
     memory: MemoryParameters | None = None
     """What `dvc repro memory/dvc.yaml` runs."""
+    search: dict[str, SearchParameters] = Field(default_factory=dict)
+    """What `nlp-rnn search NAME` varies."""
 
     @property
     def all_datasets(self) -> dict[str, AnyDataset]:
@@ -119,16 +122,18 @@ class Parameters(Section):
             raise UserError(f"no encoder '{name}'; {nearest(name, self.all_encoders)}")
         return self.experiment(name)
 
+    def search_called(self, name: str) -> SearchParameters:
+        """The search called ``name``; UserError with the nearest name where there is none."""
+        if name not in self.search:
+            raise UserError(f"no search '{name}'; {nearest(name, self.search)}")
+        return self.search[name]
+
     def _check_references(self, file: Path) -> None:
         for group in ("datasets", "vectors", "experiments"):
             both = set(getattr(self, group)) & set(getattr(self.real, group))
             if both:
                 raise UserError(f"{file}: real.{group}.{min(both)}: also named in {group}; rename")
-            for name in (*getattr(self, group), *getattr(self.real, group)):
-                if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-                    raise UserError(
-                        f"{file}: {group}.{name}: a name has letters, digits, '.', '_' and '-' only"
-                    )
+            _check_names(file, group, (*getattr(self, group), *getattr(self.real, group)))
         for name, dataset in self.all_datasets.items():
             if dataset.kind == "tagged" and dataset.tokenizer.unit in ("character", "subword"):
                 raise UserError(
@@ -163,6 +168,13 @@ class Parameters(Section):
                         f"{key}.task: {experiment.task} needs a {KIND_OF_TASK[experiment.task]} "
                         f"data set, but {experiment.dataset} is {kind}"
                     )
+        _check_names(file, "search", self.search)
+        for name, search in self.search.items():
+            key = f"{file}: search.{name}"
+            if search.experiment not in self.all_experiments:
+                hint = nearest(search.experiment, self.all_experiments)
+                raise UserError(f"{key}.experiment: no experiment '{search.experiment}'; {hint}")
+            check_space(search, self.experiment(search.experiment), key)
 
     def _check_embeddings(self, embeddings: TransferredEmbeddings, key: str) -> None:
         """Whether vectors that an experiment starts from are there, and fit."""
@@ -232,6 +244,14 @@ class Parameters(Section):
             raise UserError(
                 f"{key}.embeddings.unknown: words that {encoder} does not know start from its "
                 "<unk>; leave it out"
+            )
+
+
+def _check_names(file: Path, group: str, names: Iterable[str]) -> None:
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            raise UserError(
+                f"{file}: {group}.{name}: a name has letters, digits, '.', '_' and '-' only"
             )
 
 

@@ -7,6 +7,7 @@ from nlp_rnn.stages.data import download, prepare
 from nlp_rnn.stages.embedding import embed, encoder, vectors
 from nlp_rnn.stages.evaluation import baselines, evaluate, report
 from nlp_rnn.stages.remembering import memory
+from nlp_rnn.stages.searching import search
 from nlp_rnn.stages.training import train
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "memory",
     "prepare",
     "report",
+    "search",
     "train",
     "vectors",
 ]

@@ -1,0 +1,1 @@
+"""Searches for better parameters of an experiment: its space, its trials, their pictures."""
