@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from conftest import prepared, same_everywhere
+from experiments import small_experiment
 
-from nlp_rnn.config import AnyExperiment, parse
+from nlp_rnn.config import AnyExperiment
 from nlp_rnn.corpora.example import Example
 from nlp_rnn.text.prepared import PreparedDataset
 
@@ -18,20 +19,9 @@ LARGE = 10.0
 
 def experiment(types: int, **sections: Any) -> AnyExperiment:
     """Language modelling with states as wide as the vocabulary; ``sections`` replace others."""
-    data = {
-        "datasets": {"d": {"source": "tfds", "name": "x", "kind": "text"}},
-        "experiments": {
-            "e": {
-                "task": "language_modelling",
-                "dataset": "d",
-                "embeddings": {"kind": "learned", "dimension": types},
-                "model": {"cell": {"kind": "simple_rnn"}, "units": types},
-                "training": {"batch_size": 4},
-            }
-            | sections
-        },
-    }
-    return parse(data, Path("params.yaml")).experiment("e")
+    model = {"cell": {"kind": "simple_rnn"}, "units": types}
+    sections = {"training": {"batch_size": 4}} | sections
+    return small_experiment("language_modelling", model, dimension=types, **sections)
 
 
 def bigram_probabilities(dataset: PreparedDataset) -> np.ndarray:

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 from backends import assert_all_agree
+from experiments import small_experiment
 from scipy.stats import chisquare
 
 from nlp_rnn.cli import main
-from nlp_rnn.config import TokenizerParameters, parse
+from nlp_rnn.config import TokenizerParameters
 from nlp_rnn.inference import generation
 from nlp_rnn.inference.decoding import (
     Hypothesis,
@@ -534,19 +535,7 @@ def test_values_without_a_meaning_are_refused(options: str) -> None:
 
 def by_keras(**model: Any) -> KerasNetwork:
     """A language model of 9 types with fixed weights."""
-    data = {
-        "datasets": {"d": {"source": "tfds", "name": "x", "kind": "text"}},
-        "experiments": {
-            "e": {
-                "task": "language_modelling",
-                "dataset": "d",
-                "embeddings": {"kind": "learned", "dimension": 4},
-                "model": {"cell": "gru", "units": 5} | model,
-                "training": {},
-            }
-        },
-    }
-    experiment = parse(data, Path("params.yaml")).experiment("e")
+    experiment = small_experiment("language_modelling", {"cell": "gru", "units": 5} | model)
     built = network(experiment, 9, ())
     rng = np.random.default_rng(0)
     built.set_weights([rng.normal(0, 0.5, w.shape) for w in built.get_weights()])

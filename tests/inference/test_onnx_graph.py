@@ -9,9 +9,11 @@ import keras
 import numpy as np
 import onnx
 import pytest
+from experiments import small_experiment
 from onnxruntime import InferenceSession
 
-from nlp_rnn.config import AnyExperiment, parse
+from nlp_rnn.config import AnyExperiment
+from nlp_rnn.config.parameters import KIND_OF_TASK
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference.onnx_graph import Unsupported, check, onnx_model
 from nlp_rnn.inference.onnx_int8 import quantized
@@ -22,8 +24,7 @@ from nlp_rnn.models.tagger import crf_of
 VOCABULARY, UNITS, TAGS = 11, 6, ("O", "B-X", "I-X")
 CHARACTERS = ("<pad>", "<unk>", "<eos>", "a", "b", "A", "B", "1", ".")
 LETTERS = len(CHARACTERS)
-KINDS = {"classification": "labelled", "tagging": "tagged", "language_modelling": "text"}
-CLASSIFIER, TAGGER, LANGUAGE_MODEL = KINDS
+CLASSIFIER, TAGGER, LANGUAGE_MODEL = KIND_OF_TASK
 
 RAGGED = [[3, 4, 5, 6, 7], [8, 2], [9]]
 WIDTH = 7
@@ -31,19 +32,8 @@ WIDTH = 7
 
 
 def experiment(task: str, **model: Any) -> AnyExperiment:
-    data = {
-        "datasets": {"d": {"source": "tfds", "name": "x", "kind": KINDS[task]}},
-        "experiments": {
-            "e": {
-                "task": task,
-                "dataset": "d",
-                "embeddings": {"kind": "learned", "dimension": model.get("units", UNITS)},
-                "model": {"units": UNITS, **model},
-                "training": {},
-            }
-        },
-    }
-    return parse(data, Path("params.yaml")).experiment("e")
+    dimension = model.get("units", UNITS)
+    return small_experiment(task, {"units": UNITS, **model}, dimension=dimension)
 
 
 def build(task: str, **model: Any) -> keras.Model:

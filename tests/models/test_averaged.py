@@ -10,11 +10,12 @@ import keras
 import numpy as np
 import pytest
 from backends import assert_all_agree
+from experiments import small_experiment
 from ruamel.yaml import YAML
 
 from nlp_rnn import stages
 from nlp_rnn.cli import main
-from nlp_rnn.config import AnyExperiment, parse
+from nlp_rnn.config import AnyExperiment
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference.onnx_graph import check, onnx_model
 from nlp_rnn.layers.pairs import STRIDE, PairBuckets
@@ -25,19 +26,8 @@ IDS = np.array([[3, 4, 5, 3, 0, 0], [7, 0, 0, 0, 0, 0], [2, 10, 1, 1, 1, 6]], np
 
 
 def experiment(**changes: Any) -> AnyExperiment:
-    data = {
-        "datasets": {"d": {"source": "tfds", "name": "x", "kind": "labelled"}},
-        "experiments": {
-            "e": {
-                "task": "classification",
-                "dataset": "d",
-                "embeddings": {"kind": "learned", "dimension": DIMENSION},
-                "model": {"kind": "averaged"} | changes.pop("model", {}),
-                "training": {} | changes,
-            }
-        },
-    }
-    return parse(data, Path("params.yaml")).experiment("e")
+    model = {"kind": "averaged"} | changes.pop("model", {})
+    return small_experiment("classification", model, changes, DIMENSION)
 
 
 def build(pairs: int) -> keras.Model:

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from backends import assert_all_agree
 from conftest import prepared, same_everywhere, write_untrained
+from experiments import small_experiment
 from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 
 from nlp_rnn.cli import main
-from nlp_rnn.config import AnyExperiment, LanguageModelTrainingParameters, parse
+from nlp_rnn.config import AnyExperiment, LanguageModelTrainingParameters
 from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference.bundle import Bundle
@@ -52,19 +53,8 @@ Array = NDArray[Any]
 
 
 def experiment(training: dict[str, Any] | None = None, **model: Any) -> AnyExperiment:
-    data = {
-        "datasets": {"d": {"source": "tfds", "name": "x", "kind": "text"}},
-        "experiments": {
-            "e": {
-                "task": "language_modelling",
-                "dataset": "d",
-                "embeddings": {"kind": "learned", "dimension": DIMENSION},
-                "model": {"kind": "feed_forward", "context": CONTEXT, "units": UNITS} | model,
-                "training": training or {},
-            }
-        },
-    }
-    return parse(data, Path("params.yaml")).experiment("e")
+    model = {"kind": "feed_forward", "context": CONTEXT, "units": UNITS} | model
+    return small_experiment("language_modelling", model, training, DIMENSION)
 
 
 def build(**model: Any) -> keras.Model:

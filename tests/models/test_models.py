@@ -9,31 +9,20 @@ import keras
 import numpy as np
 import pytest
 from backends import assert_all_agree
+from experiments import small_experiment
 
-from nlp_rnn.config import AnyExperiment, LanguageModelTrainingParameters, parse
+from nlp_rnn.config import AnyExperiment, LanguageModelTrainingParameters
+from nlp_rnn.config.parameters import KIND_OF_TASK
 from nlp_rnn.inference.network import KerasNetwork
 from nlp_rnn.models.language_model import scorer
 from nlp_rnn.models.network import network
 from nlp_rnn.training.objective import Objective, TruncatedBPTT
 
 VOCABULARY, DIMENSION, UNITS, LABELS = 11, 6, 6, ("a", "b", "c")
-KINDS = {"classification": "labelled", "tagging": "tagged", "language_modelling": "text"}
 
 
 def experiment(task: str, **model: Any) -> AnyExperiment:
-    data = {
-        "datasets": {"d": {"source": "tfds", "name": "x", "kind": KINDS[task]}},
-        "experiments": {
-            "e": {
-                "task": task,
-                "dataset": "d",
-                "embeddings": {"kind": "learned", "dimension": DIMENSION},
-                "model": {"units": UNITS, **model},
-                "training": {},
-            }
-        },
-    }
-    return parse(data, Path("params.yaml")).experiment("e")
+    return small_experiment(task, {"units": UNITS, **model}, dimension=DIMENSION)
 
 
 def build(task: str, **model: Any) -> keras.Model:
@@ -336,7 +325,7 @@ def learned(task: str) -> dict[str, np.ndarray]:
 
 
 def computed() -> dict[str, np.ndarray]:
-    return {name: array for task in KINDS for name, array in learned(task).items()}
+    return {name: array for task in KIND_OF_TASK for name, array in learned(task).items()}
 
 
 def test_every_installed_backend_computes_and_learns_the_same(

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import same_everywhere
+from experiments import small_experiment
 
 from nlp_rnn import backend
-from nlp_rnn.config import TokenizerParameters, VocabularyParameters, parse
+from nlp_rnn.config import TokenizerParameters, VocabularyParameters
 from nlp_rnn.corpora.example import Example
 from nlp_rnn.inference.bundle import Bundle, write_bundle
 from nlp_rnn.inference.onnx_network import OnnxNetwork
@@ -45,19 +46,8 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
 
 def trained(dataset: PreparedDataset, folder: Path, **model: Any) -> tuple[float, Path]:
     """The accuracy, and the bundle."""
-    data = {
-        "datasets": {"d": {"source": "tfds", "name": "x", "kind": "tagged"}},
-        "experiments": {
-            "e": {
-                "task": "tagging",
-                "dataset": "d",
-                "embeddings": {"kind": "learned", "dimension": 4},
-                "model": {"units": 4, **model},
-                "training": {"epochs": 6, "batch_size": 8, "learning_rate": 0.03},
-            }
-        },
-    }
-    experiment = parse(data, Path("params.yaml")).experiment("e")
+    training = {"epochs": 6, "batch_size": 8, "learning_rate": 0.03}
+    experiment = small_experiment("tagging", {"units": 4, **model}, training)
     work = task(experiment, dataset, seed=1)
     backend.deterministic(1)
     network = work.network(np.zeros((len(dataset.vocabulary), 4), np.float32))

@@ -11,9 +11,9 @@ import keras
 import numpy as np
 import pytest
 from conftest import prepared, same_everywhere
+from experiments import small_experiment
 
 from nlp_rnn import backend
-from nlp_rnn.config import parse
 from nlp_rnn.corpora.example import Example
 from nlp_rnn.inference.bundle import Bundle, write_bundle
 from nlp_rnn.inference.forward import losses_of_windows
@@ -29,19 +29,10 @@ from nlp_rnn.text.prepared import PreparedDataset
 def language_modelling(
     dataset: PreparedDataset, model: dict[str, Any], **training: Any
 ) -> tuple[LanguageModelling, keras.Model]:
-    data = {
-        "datasets": {"d": {"source": "tfds", "name": "x", "kind": "text"}},
-        "experiments": {
-            "e": {
-                "task": "language_modelling",
-                "dataset": "d",
-                "embeddings": {"kind": "learned", "dimension": 4},
-                "model": {"units": 4} | model,
-                "training": {"batch_size": 4} | training,
-            }
-        },
-    }
-    work = task(parse(data, Path("params.yaml")).experiment("e"), dataset, seed=1)
+    experiment = small_experiment(
+        "language_modelling", {"units": 4} | model, {"batch_size": 4} | training
+    )
+    work = task(experiment, dataset, seed=1)
     assert isinstance(work, LanguageModelling)
     backend.deterministic(1)
     network = work.network(np.zeros((len(dataset.vocabulary), 4), np.float32))

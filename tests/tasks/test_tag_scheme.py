@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import prepared, same_everywhere
+from experiments import small_experiment
 
 from nlp_rnn import backend
-from nlp_rnn.config import parse
 from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.calibration import probabilities_at
@@ -47,19 +47,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
 
 
 def tagging(dataset: PreparedDataset, **model: Any) -> Tagging:
-    data = {
-        "datasets": {"d": {"source": "tfds", "name": "x", "kind": "tagged"}},
-        "experiments": {
-            "e": {
-                "task": "tagging",
-                "dataset": "d",
-                "embeddings": {"kind": "learned", "dimension": 4},
-                "model": {"units": 8, "tag_scheme": "BIOES", **model},
-                "training": {"epochs": 40, "batch_size": 4, "learning_rate": 0.03},
-            }
-        },
-    }
-    work = task(parse(data, Path("params.yaml")).experiment("e"), dataset, seed=1)
+    training = {"epochs": 40, "batch_size": 4, "learning_rate": 0.03}
+    experiment = small_experiment("tagging", {"units": 8, "tag_scheme": "BIOES", **model}, training)
+    work = task(experiment, dataset, seed=1)
     assert isinstance(work, Tagging)
     return work
 

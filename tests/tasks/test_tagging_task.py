@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import pytest
 from conftest import prepared, same_everywhere
+from experiments import small_experiment
 
 from nlp_rnn import backend
-from nlp_rnn.config import parse
 from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference.batch import predict_file
@@ -30,19 +30,8 @@ from nlp_rnn.training.objective import compiled
 
 
 def tagging(dataset: PreparedDataset, model: dict[str, Any], **training: Any) -> Tagging:
-    data = {
-        "datasets": {"d": {"source": "tfds", "name": "x", "kind": "tagged"}},
-        "experiments": {
-            "e": {
-                "task": "tagging",
-                "dataset": "d",
-                "embeddings": {"kind": "learned", "dimension": 4},
-                "model": {"units": 8} | model,
-                "training": {"epochs": 8, "batch_size": 8, "learning_rate": 0.02} | training,
-            }
-        },
-    }
-    work = task(parse(data, Path("params.yaml")).experiment("e"), dataset, seed=1)
+    training = {"epochs": 8, "batch_size": 8, "learning_rate": 0.02} | training
+    work = task(small_experiment("tagging", {"units": 8} | model, training), dataset, seed=1)
     assert isinstance(work, Tagging)
     return work
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import prepared, same_everywhere
+from experiments import small_experiment
 
-from nlp_rnn.config import parse
 from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
 from nlp_rnn.tasks.examples import ExamplesTask
@@ -33,19 +33,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
 
 
 def work(dataset: PreparedDataset, seed: int = 1, **training: Any) -> ExamplesTask:
-    data = {
-        "datasets": {"d": {"source": "tfds", "name": "x", "kind": "tagged"}},
-        "experiments": {
-            "e": {
-                "task": "tagging",
-                "dataset": "d",
-                "embeddings": {"kind": "learned", "dimension": 4},
-                "model": {"units": 8, "characters": {"kind": "cnn"}},
-                "training": {"batch_size": 16} | training,
-            }
-        },
-    }
-    made = task(parse(data, Path("params.yaml")).experiment("e"), dataset, seed)
+    model = {"units": 8, "characters": {"kind": "cnn"}}
+    experiment = small_experiment("tagging", model, {"batch_size": 16} | training)
+    made = task(experiment, dataset, seed)
     assert isinstance(made, ExamplesTask)
     return made
 

@@ -9,9 +9,10 @@ import keras
 import numpy as np
 import pytest
 from conftest import prepared, same_everywhere
+from experiments import small_experiment
 
 from nlp_rnn import backend
-from nlp_rnn.config import parse
+from nlp_rnn.config.parameters import KIND_OF_TASK
 from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference.forward import softmax
@@ -23,32 +24,18 @@ from nlp_rnn.training.fit import clipping_advice, fit
 from nlp_rnn.training.objective import Objective, Totals, compiled
 from nlp_rnn.training.steps import StepByStep
 
-KINDS = {"classification": "labelled", "tagging": "tagged", "language_modelling": "text"}
-
 
 def work(name: str, dataset: PreparedDataset, **training: Any) -> Task:
-    data = {
-        "datasets": {"d": {"source": "tfds", "name": "x", "kind": KINDS[name]}},
-        "experiments": {
-            "e": {
-                "task": name,
-                "dataset": "d",
-                "embeddings": {"kind": "learned", "dimension": 4},
-                "model": {"units": 4, "dropout": 0.3},
-                "training": {"epochs": 4, "batch_size": 4, "learning_rate": 0.05} | training,
-            }
-        },
-    }
-    return task(parse(data, Path("params.yaml")).experiment("e"), dataset, seed=3)
+    training = {"epochs": 4, "batch_size": 4, "learning_rate": 0.05} | training
+    experiment = small_experiment(name, {"units": 4, "dropout": 0.3}, training)
+    return task(experiment, dataset, seed=3)
 
 
-@pytest.fixture(params=sorted(KINDS))
+@pytest.fixture(params=sorted(KIND_OF_TASK))
 def dataset(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, PreparedDataset]:
     examples = {"classification": "reviews", "tagging": "sentences", "language_modelling": "lines"}
-    corpus = same_everywhere(
-        KINDS[request.param],  # type: ignore[arg-type]
-        request.getfixturevalue(examples[request.param]),
-    )
+    found = request.getfixturevalue(examples[request.param])
+    corpus = same_everywhere(KIND_OF_TASK[request.param], found)
     return request.param, prepared(tmp_path / "d", corpus)
 
 
