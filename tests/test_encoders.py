@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -104,10 +103,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     unlabelled = texts(rng, "a", 600) + texts(rng, "b", 600)
     write_texts(folder / "texts/train/unsup", [unlabelled[i] for i in rng.permutation(1200)])
     YAML().dump(PARAMETERS, folder / "params.yaml")
-    before = Path.cwd()
-    os.environ["NLP_RNN_DATA"] = str(folder)
-    os.chdir(folder)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NLP_RNN_DATA", str(folder))
+        patch.chdir(folder)
         for dataset in PARAMETERS["datasets"]:
             stages.prepare(dataset)
         for experiment in PARAMETERS["experiments"]:
@@ -117,9 +115,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             if experiment == "text-lm":
                 stages.encoder(experiment)
         yield folder
-    finally:
-        os.chdir(before)
-        del os.environ["NLP_RNN_DATA"]
 
 
 def test_a_pretrained_classifier_learns_more_from_few_labels(project: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -77,19 +76,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     ]
     (folder / "vectors.txt").write_text("\n".join(vectors) + "\n")
     YAML().dump(PARAMETERS, folder / "params.yaml")
-    before = Path.cwd()
-    os.environ["NLP_RNN_DATA"] = str(folder)
-    os.chdir(folder)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NLP_RNN_DATA", str(folder))
+        patch.chdir(folder)
         stages.prepare("words")
         for name in PARAMETERS["experiments"]:
             stages.embed(name)
             stages.train(name)
             stages.evaluate(name)
         yield folder
-    finally:
-        os.chdir(before)
-        del os.environ["NLP_RNN_DATA"]
 
 
 def accuracy(project: Path, name: str) -> float:
