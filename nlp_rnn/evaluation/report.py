@@ -211,8 +211,10 @@ def gains(rows: Sequence[Row]) -> str:
             for row in rows
             if row["vectors"] != RANDOM and all(row[key] == without[key] for key in same)
         ]
+        if not others:
+            continue
         sign = 1 if HIGHER_IS_BETTER[without["metric"]] else -1
-        for row in [without, *sorted(others, key=lambda row: sign * row["test"])] * bool(others):
+        for row in [without, *sorted(others, key=lambda row: sign * row["test"])]:
             gain = "" if row is without else f"{sign * (row['test'] - without['test']):+.4f}"
             cells.append([row["dataset"], row["metric"], row["vectors"], _test(row), gain])
     return table(header, cells) if cells else ""
