@@ -19,9 +19,11 @@ LARGE = 10.0
 
 def experiment(types: int, **sections: Any) -> AnyExperiment:
     """Language modelling with states as wide as the vocabulary; ``sections`` replace others."""
-    model = {"cell": {"kind": "simple_rnn"}, "units": types}
-    sections = {"training": {"batch_size": 4}} | sections
-    return small_experiment("language_modelling", model, dimension=types, **sections)
+    network = {
+        "model": {"cell": {"kind": "simple_rnn"}, "units": types},
+        "training": {"batch_size": 4},
+    }
+    return small_experiment("language_modelling", dimension=types, **(network | sections))
 
 
 def bigram_probabilities(dataset: PreparedDataset) -> np.ndarray:
