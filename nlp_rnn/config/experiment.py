@@ -93,7 +93,7 @@ class PretrainedEmbeddings(GivenEmbeddings):
     """Where to download the archive from when it is not there."""
     sha256: str | None = None
     """What the download must hash to."""
-    unknown: Literal["drawn", "mean"] = "drawn"
+    unknown: Literal["mean", "drawn"] = "mean"
     """Vectors of words that are not found: drawn to the file's mean and spread, or the mean of
     those found."""
 
@@ -106,7 +106,7 @@ class TransferredEmbeddings(GivenEmbeddings):
     """Their name. It is here, where every experiment has a value, because a stage of DVC depends
     on what it names."""
     dimension: int = Field(default=100, gt=0)
-    unknown: Literal["drawn", "mean", "subwords"] = "drawn"
+    unknown: Literal["mean", "drawn", "subwords"] = "mean"
     """As of pretrained ones, or for fastText from the vectors of character n-grams. Words that an
     encoder does not know start from its ``<unk>``."""
 
