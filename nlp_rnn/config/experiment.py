@@ -94,8 +94,8 @@ class PretrainedEmbeddings(GivenEmbeddings):
     sha256: str | None = None
     """What the download must hash to."""
     unknown: Literal["mean", "drawn"] = "mean"
-    """Vectors of words that are not found: drawn to the file's mean and spread, or the mean of
-    those found."""
+    """Vectors of words that are not found: the mean of those found, or drawn to the mean and spread
+    of the file."""
 
 
 class TransferredEmbeddings(GivenEmbeddings):
