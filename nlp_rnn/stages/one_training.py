@@ -86,9 +86,9 @@ def train_once(
         seed,
         backend_name,
     )
-    if child and _finished(place, identity):
+    if child and (bundle := _finished(place, identity)):
         log(f"{title}: is trained already")
-        return Bundle.open(place.bundle)
+        return bundle
     work = task(experiment, dataset, seed)
     network = starting_network(work, name, vectors)
     objective = compiled(
@@ -225,13 +225,14 @@ def begun(notes: Path, identity: str) -> str | None:
     return record["run_id"] if record.get("fingerprint") == identity else None
 
 
-def _finished(place: Place, identity: str) -> bool:
-    """Whether a training of the same parameters and data is complete."""
+def _finished(place: Place, identity: str) -> Bundle | None:
+    """What a training of the same parameters and data has left, if it is complete."""
     from nlp_rnn.inference.bundle import Bundle
 
     if not place.record.exists():
-        return False
-    return Bundle.open(place.bundle).provenance.get("fingerprint") == identity
+        return None
+    bundle = Bundle.open(place.bundle)
+    return bundle if bundle.provenance.get("fingerprint") == identity else None
 
 
 def _draw_gradient_flow(run: Run, name: str, folder: Path, curves: dict[str, Any]) -> None:
