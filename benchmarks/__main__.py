@@ -14,6 +14,7 @@ BENCHMARKS = {
     "prediction": "sentences a second, start to first prediction, words a second of files",
     "growth": "how time and memory grow with data, lengths, vocabulary and units",
     "preparation": "megabytes of text prepared a minute",
+    "word_vectors": "reading and learning word vectors, beside gensim",
 }
 
 

@@ -1,0 +1,144 @@
+"""Word vectors: how fast files of them are read and how fast they are learned, beside gensim.
+
+Files have as many words and numbers as GloVe's largest of 6 billion tokens (``--quick``: a
+twentieth). Vectors are learned from random words whose frequencies fall as those of language
+(Zipf): speed does not depend on what the words mean.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness import Report, Result, Row, Worker, number, race, ratio
+from benchmarks.preparation import Slice
+from nlp_rnn.config import GloveVectors, Word2VecVectors
+from nlp_rnn.embeddings.learning.corpus import TokenCorpus
+
+DIMENSION = 300
+SENTENCE = 25
+LEARNED = {"dataset": "random", "dimension": 100}
+
+
+def write_vectors(file: Path, words: int) -> None:
+    """A file in GloVe's format; the numbers of every 2,000th word are alike."""
+    rng = np.random.default_rng(1)
+    rows = [" ".join(f"{x:.5f}" for x in rng.normal(size=DIMENSION)) for _ in range(2000)]
+    with file.open("w", encoding="utf-8") as stream:
+        for word in range(words):
+            stream.write(f"w{word} {rows[word % len(rows)]}\n")
+
+
+def reading(file: str, every: int) -> Slice:
+    """A contestant: read the vectors of every so manieth word; its work is all words."""
+    from nlp_rnn.embeddings.reading import load_vectors
+
+    with Path(file).open("rb") as stream:
+        words = sum(1 for _ in stream)
+    wanted = {f"w{word}" for word in range(0, words, every)} if every > 1 else None
+
+    def slice_() -> dict[str, float]:
+        load_vectors(file, wanted=wanted)
+        return {"work": words}
+
+    return slice_
+
+
+def reading_by_gensim(file: str) -> Slice:
+    """A contestant: gensim reads them all."""
+    from gensim.models import KeyedVectors
+
+    def slice_() -> dict[str, float]:
+        return {"work": len(KeyedVectors.load_word2vec_format(file, no_header=True))}
+
+    return slice_
+
+
+def corpus(tokens: int) -> TokenCorpus:
+    """Sentences of random words by Zipf's law, of 30,000 types at most."""
+    rng = np.random.default_rng(1)
+    ids = np.minimum(rng.zipf(1.2, tokens) - 1, 29_999)
+    types, ids, counts = np.unique(ids, return_inverse=True, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    place = np.argsort(order)
+    offsets = np.arange(0, tokens + 1, SENTENCE)
+    words = [f"w{types[i]}" for i in order]
+    return TokenCorpus(words, counts[order], place[ids].astype(np.int32), offsets)
+
+
+def learning(tokens: int, algorithm: str) -> Slice:
+    """A contestant: one epoch of skip-gram or of GloVe, with counting; its work is tokens."""
+    from nlp_rnn.embeddings.learning.learner import learn
+
+    text = corpus(tokens)
+    section = {**LEARNED, "algorithm": algorithm, "epochs": 1}
+    kind = Word2VecVectors if algorithm == "word2vec" else GloveVectors
+    parameters = kind.model_validate(section)
+
+    def slice_() -> dict[str, float]:
+        learn(text, parameters, seed=1)
+        return {"work": tokens}
+
+    return slice_
+
+
+def learning_by_gensim(tokens: int) -> Slice:
+    """A contestant: gensim's own call, with the same parameters, of sentences in memory."""
+    from gensim.models import Word2Vec
+
+    from nlp_rnn.embeddings.learning.word2vec import options
+
+    sentences = list(corpus(tokens).sentences())
+    same: dict[str, Any] = options(
+        Word2VecVectors.model_validate({**LEARNED, "algorithm": "word2vec"}), seed=1
+    )
+
+    def slice_() -> dict[str, float]:
+        Word2Vec(sentences, epochs=1, **same)
+        return {"work": tokens}
+
+    return slice_
+
+
+def measure(report: Report, only: str) -> None:
+    """Measure what contains ``only``: reading, learning."""
+    here, rounds = "benchmarks.word_vectors:", 2 if report.quick else 3
+    if only in "reading":
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "vectors.txt"
+            write_vectors(file, 20_000 if report.quick else 400_000)
+            text = {"file": str(file)}
+            contestants = [
+                Worker("gensim", f"{here}reading_by_gensim", text),
+                Worker("ours", f"{here}reading", text | {"every": 1}),
+                Worker("ours, of a tenth of the words", f"{here}reading", text | {"every": 10}),
+            ]
+            results = race("reading", contestants, rounds, warm=0)
+        report.add_race("Reading vectors", _rows(results, "words/s"), results)
+    if only in "learning":
+        text_of = {"tokens": 250_000 if report.quick else 2_000_000}
+        contestants = [
+            Worker("gensim", f"{here}learning_by_gensim", text_of),
+            Worker("skip-gram", f"{here}learning", text_of | {"algorithm": "word2vec"}),
+            Worker("GloVe", f"{here}learning", text_of | {"algorithm": "glove"}),
+        ]
+        results = race("learning", contestants, rounds)
+        report.add_race("Learning vectors, an epoch", _rows(results, "tokens/s"), results)
+
+
+def _rows(results: dict[str, Result], unit: str) -> list[Row]:
+    reference = next(iter(results.values()))
+    return [
+        {
+            "": result.name,
+            "times gensim": ratio(result, reference),
+            unit: number(result.speed),
+            "seconds": number(result.median("seconds")),
+            "cores busy": number(result.median("cores")),
+            "peak MiB": number(result.median("peak_mib")),
+        }
+        for result in results.values()
+    ]
