@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from nlp_rnn import paths
+from nlp_rnn import backend, paths
 from nlp_rnn.config import GrammarDataset, Parameters, load
 from nlp_rnn.errors import UserError
 from nlp_rnn.process import log
@@ -78,7 +78,9 @@ def _vectors(name: str, run_name: str, parameters: Parameters, section: AnyVecto
 
 def encoder(name: str) -> None:
     """Take the embeddings and recurrent layers out of a trained language model, for others."""
-    experiment = load().encoder(name)
+    parameters = load()
+    experiment = parameters.encoder(name)
+    backend.select(parameters.backend)
 
     import numpy as np
 
