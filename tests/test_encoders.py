@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -22,6 +25,8 @@ from nlp_rnn.models.transfer import recurrent_weights
 from nlp_rnn.stages.one_training import starting_network
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.text.vocabulary import UNK_INDEX
+
+PROJECT = Path(__file__).parents[1]
 
 WORDS = 100
 """Of each of two topics."""
@@ -181,6 +186,18 @@ def test_an_encoder_that_is_not_there_says_what_to_run(project: Path) -> None:
     (project / "vectors/away").rename(project / "vectors/text-lm")
     with pytest.raises(UserError, match="no encoder 'text-ln'; did you mean 'text-lm'"):
         stages.encoder("text-ln")
+
+
+def test_the_backend_is_that_of_the_language_model_whatever_keras_has_by_default(
+    project: Path, tmp_path: Path
+) -> None:
+    other = "jax" if keras.backend.backend() == "tensorflow" else "tensorflow"
+    (tmp_path / "keras.json").write_text(json.dumps({"backend": other}))
+    environment = os.environ | {"KERAS_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT)}
+    del environment["KERAS_BACKEND"]
+    command = [sys.executable, PROJECT / "pipelines/encoder.py", "text-lm"]
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_another_language_model_means_another_training(project: Path) -> None:

@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from nlp_rnn import backend, paths
+from nlp_rnn import paths
 from nlp_rnn.config import GrammarDataset, Parameters, load
 from nlp_rnn.errors import UserError
 from nlp_rnn.process import log
@@ -78,19 +78,19 @@ def _vectors(name: str, run_name: str, parameters: Parameters, section: AnyVecto
 
 def encoder(name: str) -> None:
     """Take the embeddings and recurrent layers out of a trained language model, for others."""
-    parameters = load()
-    experiment = parameters.encoder(name)
-    backend.select(parameters.backend)
+    experiment = load().encoder(name)
 
     import numpy as np
 
     from nlp_rnn.embeddings.encoders import write_encoder
     from nlp_rnn.inference.bundle import Bundle
-    from nlp_rnn.models.transfer import recurrent_weights
 
     bundle = Bundle.open(paths.bundle(name))
     check_parameters(bundle, experiment, f"train again: dvc repro train@{name}")
-    network = bundle.keras_model()
+    network = bundle.keras_model()  # chooses the backend, which nothing may have imported before
+
+    from nlp_rnn.models.transfer import recurrent_weights
+
     (vectors,) = network.get_layer("embedding").get_weights()
     write_encoder(
         paths.vectors(name),
