@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,12 @@ from nlp_rnn.embeddings.learning.corpus import TokenCorpus
 
 DIMENSION = 300
 SENTENCE = 25
-LEARNED = {"dataset": "random", "dimension": 100}
+SECTION = {"dataset": "random", "dimension": 100, "epochs": 1}
+SKIP_GRAM = Word2VecVectors.model_validate({**SECTION, "algorithm": "word2vec"})
+LEARNED: dict[str, Word2VecVectors | GloveVectors] = {
+    "word2vec": SKIP_GRAM,
+    "glove": GloveVectors.model_validate({**SECTION, "algorithm": "glove"}),
+}
 
 
 def write_vectors(file: Path, words: int) -> None:
@@ -32,12 +36,10 @@ def write_vectors(file: Path, words: int) -> None:
             stream.write(f"w{word} {rows[word % len(rows)]}\n")
 
 
-def reading(file: str, every: int) -> Slice:
-    """A contestant: read the vectors of every so manieth word; its work is all words."""
+def reading(file: str, words: int, every: int) -> Slice:
+    """A contestant: read the vectors of every so manieth of ``words``; its work is all of them."""
     from nlp_rnn.embeddings.reading import load_vectors
 
-    with Path(file).open("rb") as stream:
-        words = sum(1 for _ in stream)
     wanted = {f"w{word}" for word in range(0, words, every)} if every > 1 else None
 
     def slice_() -> dict[str, float]:
@@ -73,10 +75,7 @@ def learning(tokens: int, algorithm: str) -> Slice:
     """A contestant: one epoch of skip-gram or of GloVe, with counting; its work is tokens."""
     from nlp_rnn.embeddings.learning.learner import learn
 
-    text = corpus(tokens)
-    section = {**LEARNED, "algorithm": algorithm, "epochs": 1}
-    kind = Word2VecVectors if algorithm == "word2vec" else GloveVectors
-    parameters = kind.model_validate(section)
+    text, parameters = corpus(tokens), LEARNED[algorithm]
 
     def slice_() -> dict[str, float]:
         learn(text, parameters, seed=1)
@@ -92,12 +91,10 @@ def learning_by_gensim(tokens: int) -> Slice:
     from nlp_rnn.embeddings.learning.word2vec import options
 
     sentences = list(corpus(tokens).sentences())
-    same: dict[str, Any] = options(
-        Word2VecVectors.model_validate({**LEARNED, "algorithm": "word2vec"}), seed=1
-    )
+    same = options(SKIP_GRAM, seed=1)
 
     def slice_() -> dict[str, float]:
-        Word2Vec(sentences, epochs=1, **same)
+        Word2Vec(sentences, epochs=SKIP_GRAM.epochs, **same)
         return {"work": tokens}
 
     return slice_
@@ -108,13 +105,14 @@ def measure(report: Report, only: str) -> None:
     here, rounds = "benchmarks.word_vectors:", 2 if report.quick else 3
     if only in "reading":
         with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "vectors.txt"
-            write_vectors(file, 20_000 if report.quick else 400_000)
+            file, words = Path(folder) / "vectors.txt", 20_000 if report.quick else 400_000
+            write_vectors(file, words)
             text = {"file": str(file)}
+            ours = text | {"words": words}
             contestants = [
                 Worker("gensim", f"{here}reading_by_gensim", text),
-                Worker("ours", f"{here}reading", text | {"every": 1}),
-                Worker("ours, of a tenth of the words", f"{here}reading", text | {"every": 10}),
+                Worker("ours", f"{here}reading", ours | {"every": 1}),
+                Worker("ours, of a tenth of the words", f"{here}reading", ours | {"every": 10}),
             ]
             results = race("reading", contestants, rounds, warm=0)
         report.add_race("Reading vectors", _rows(results, "words/s"), results)
