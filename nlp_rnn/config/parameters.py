@@ -28,6 +28,7 @@ from nlp_rnn.config.model import (
     EncoderParameters,
     LanguageModelParameters,
 )
+from nlp_rnn.config.pseudo_labels import PseudoLabelledDataset
 from nlp_rnn.config.search import SearchParameters, check_space
 from nlp_rnn.config.section import Section, nearest
 from nlp_rnn.config.vectors import AnyVectors, Vectors
@@ -58,6 +59,7 @@ class RealData(Section):
     """Data sets and experiments that need downloaded or supplied files."""
 
     datasets: dict[str, Dataset] = Field(default_factory=dict)
+    pseudo_labelled: dict[str, PseudoLabelledDataset] = Field(default_factory=dict)
     vectors: dict[str, Vectors] = Field(default_factory=dict)
     experiments: dict[str, Experiment] = Field(default_factory=dict)
     encoders: list[str] = Field(default_factory=list)
@@ -70,6 +72,8 @@ class Parameters(Section):
     seed: int = Field(default=1, ge=0)
     tracking: TrackingParameters = TrackingParameters()
     datasets: dict[str, Dataset] = Field(default_factory=dict)
+    pseudo_labelled: dict[str, PseudoLabelledDataset] = Field(default_factory=dict)
+    """Data sets that grow by texts which trained classifiers label."""
     vectors: dict[str, Vectors] = Field(default_factory=dict)
     """Word vectors that are learned from a data set, for experiments and to look at."""
     experiments: dict[str, Experiment] = Field(default_factory=dict)
@@ -85,6 +89,16 @@ class Parameters(Section):
     @property
     def all_datasets(self) -> dict[str, AnyDataset]:
         return {**self.datasets, **self.real.datasets}
+
+    @property
+    def all_pseudo_labelled(self) -> dict[str, PseudoLabelledDataset]:
+        return {**self.pseudo_labelled, **self.real.pseudo_labelled}
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """What the examples of every data set are, pseudo-labelled ones included."""
+        kinds = {name: dataset.kind for name, dataset in self.all_datasets.items()}
+        return {**kinds, **dict.fromkeys(self.all_pseudo_labelled, "labelled")}
 
     @property
     def all_vectors(self) -> dict[str, AnyVectors]:
@@ -103,6 +117,13 @@ class Parameters(Section):
         if name not in self.all_datasets:
             raise UserError(f"no data set '{name}'; {nearest(name, self.all_datasets)}")
         return self.all_datasets[name]
+
+    def pseudo_labelled_dataset(self, name: str) -> PseudoLabelledDataset:
+        """The data set called ``name``; UserError with the nearest name where there is none."""
+        found = self.all_pseudo_labelled
+        if name not in found:
+            raise UserError(f"no pseudo-labelled data set '{name}'; {nearest(name, found)}")
+        return found[name]
 
     def experiment(self, name: str) -> AnyExperiment:
         """The experiment called ``name``; UserError with the nearest name where there is none."""
@@ -129,7 +150,7 @@ class Parameters(Section):
         return self.search[name]
 
     def _check_references(self, file: Path) -> None:
-        for group in ("datasets", "vectors", "experiments"):
+        for group in ("datasets", "pseudo_labelled", "vectors", "experiments"):
             both = set(getattr(self, group)) & set(getattr(self.real, group))
             if both:
                 raise UserError(f"{file}: real.{group}.{min(both)}: also named in {group}; rename")
@@ -149,20 +170,21 @@ class Parameters(Section):
                     hint = nearest(vectors.dataset, self.all_datasets)
                     raise UserError(f"{key}.dataset: no data set '{vectors.dataset}'; {hint}")
         self._check_encoders(file)
+        self._check_pseudo_labelled(file)
         for prefix, experiments in (
             ("experiments", self.experiments),
             ("real.experiments", self.real.experiments),
         ):
             for name, experiment in experiments.items():
                 key = f"{file}: {prefix}.{name}"
-                if experiment.dataset not in self.all_datasets:
-                    hint = nearest(experiment.dataset, self.all_datasets)
+                if experiment.dataset not in self.kinds:
+                    hint = nearest(experiment.dataset, self.kinds)
                     raise UserError(f"{key}.dataset: no data set '{experiment.dataset}'; {hint}")
                 if experiment.embeddings.kind in self.all_encoders:
                     self._check_start(name, experiment, key)
                 elif isinstance(experiment.embeddings, TransferredEmbeddings):
                     self._check_embeddings(experiment.embeddings, f"{key}.embeddings")
-                kind = self.all_datasets[experiment.dataset].kind
+                kind = self.kinds[experiment.dataset]
                 if kind != KIND_OF_TASK[experiment.task]:
                     raise UserError(
                         f"{key}.task: {experiment.task} needs a {KIND_OF_TASK[experiment.task]} "
@@ -213,6 +235,34 @@ class Parameters(Section):
                     raise UserError(f"{key}: {name} is no recurrent language model; leave it out")
                 if name in self.all_vectors or name in KINDS_OF_EMBEDDINGS:
                     raise UserError(f"{key}: vectors have the name {name} too; rename one of them")
+
+    def _check_pseudo_labelled(self, file: Path) -> None:
+        """Whether the data sets and the teachers are there, and of the right kind."""
+        for prefix, section in (
+            ("pseudo_labelled", self.pseudo_labelled),
+            ("real.pseudo_labelled", self.real.pseudo_labelled),
+        ):
+            for name, dataset in section.items():
+                key = f"{file}: {prefix}.{name}"
+                if name in self.all_datasets:
+                    raise UserError(f"{key}: also named in datasets; rename")
+                for part, kind in (("labelled", "labelled"), ("unlabelled", "text")):
+                    source = getattr(dataset, part)
+                    if source not in self.all_datasets:
+                        hint = nearest(source, self.all_datasets)
+                        raise UserError(f"{key}.{part}: no data set '{source}'; {hint}")
+                    found = self.all_datasets[source].kind
+                    if found != kind:
+                        raise UserError(f"{key}.{part}: {source} is {found}, not {kind}")
+                for teacher in dataset.teachers:
+                    if teacher not in self.all_experiments:
+                        hint = nearest(teacher, self.all_experiments)
+                        raise UserError(f"{key}.teachers: no experiment '{teacher}'; {hint}")
+                    of = self.all_experiments[teacher].dataset
+                    if of != dataset.labelled:
+                        raise UserError(
+                            f"{key}.teachers: {teacher} learns from {of}, not {dataset.labelled}"
+                        )
 
     def _check_start(self, name: str, experiment: AnyExperiment, key: str) -> None:
         """Whether an experiment's network can start from an encoder's."""

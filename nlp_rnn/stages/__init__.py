@@ -3,7 +3,7 @@
 Heavy modules are imported inside, so that a mistake in the parameters answers at once.
 """
 
-from nlp_rnn.stages.data import download, prepare
+from nlp_rnn.stages.data import download, prepare, pseudo_label
 from nlp_rnn.stages.embedding import embed, encoder, vectors
 from nlp_rnn.stages.evaluation import baselines, evaluate, report
 from nlp_rnn.stages.remembering import memory
@@ -18,6 +18,7 @@ __all__ = [
     "evaluate",
     "memory",
     "prepare",
+    "pseudo_label",
     "report",
     "search",
     "train",

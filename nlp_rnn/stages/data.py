@@ -1,19 +1,26 @@
-"""Stages download and prepare: the files of a data set, and its tokens as numbers."""
+"""Stages download, prepare and pseudo_label: a data set's files, and its tokens as numbers."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from nlp_rnn import paths
 from nlp_rnn.config import GrammarDataset, MemoryDataset, load
+from nlp_rnn.corpora.example import SPLITS
+from nlp_rnn.errors import UserError
 from nlp_rnn.files import write_json
 from nlp_rnn.process import log
+from nlp_rnn.stages.common import check_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from nlp_rnn.config import AnyDataset
+    from nlp_rnn.corpora.corpus import Corpus
     from nlp_rnn.text.vocabulary import Vocabulary
+
+T = TypeVar("T")
 
 
 def download(name: str) -> None:
@@ -32,14 +39,8 @@ def prepare(name: str) -> None:
     """Download or generate a data set, tokenise it, build its vocabulary, write its data card."""
     dataset = load().dataset(name)
 
-    from tqdm import tqdm
-
     from nlp_rnn.corpora import open_corpus
     from nlp_rnn.corpora.splits import with_all_splits
-    from nlp_rnn.text.prepared import prepare as prepare_dataset
-
-    def progress(examples: Iterable[Any]) -> Iterator[Any]:
-        return iter(tqdm(examples, desc=name, unit=" examples", disable=not sys.stderr.isatty()))
 
     corpus = with_all_splits(open_corpus(name, dataset), dataset.split, dataset.seed)
 
@@ -55,14 +56,78 @@ def prepare(name: str) -> None:
         known = frozenset(vocabulary.types)
         return grammar.optimum(dataset.corpus, list(corpus.read("test")), known, unit)
 
+    known = isinstance(dataset, GrammarDataset | MemoryDataset)
+    _write(name, corpus, dataset, optimum if known else None)
+
+
+def pseudo_label(name: str) -> None:
+    """Let two trained classifiers label texts, and prepare them beside those that have labels."""
+    parameters = load()
+    section = parameters.pseudo_labelled_dataset(name)
+
+    from collections import Counter
+
+    from nlp_rnn.corpora.pseudo_labelled import PseudoLabelledCorpus
+    from nlp_rnn.inference.bundle import Bundle
+    from nlp_rnn.inference.predictor import Predictor
+    from nlp_rnn.inference.pseudo_labels import Texts, pseudo_labels
+    from nlp_rnn.text.prepared import PreparedDataset
+
+    labelled = PreparedDataset(paths.prepared(section.labelled))
+    unlabelled = PreparedDataset(paths.prepared(section.unlabelled))
+    bundles = [Bundle.open(paths.bundle(teacher)) for teacher in section.teachers]
+    for teacher, bundle in zip(section.teachers, bundles, strict=True):
+        mend = f"train again: dvc repro train@{teacher}"
+        check_parameters(bundle, parameters.experiment(teacher), mend)
+    known = Texts(r["text"] for split in SPLITS for r in labelled.split(split).records())
+    texts = unlabelled.split("train")
+    predicted = pseudo_labels(
+        (record["text"] for record in texts.records()),
+        [Predictor.of(bundle) for bundle in bundles],
+        section.min_confidence,
+        known,
+    )
+    labels = list(_with_progress(predicted, name, " texts", len(texts)))
+    counts = Counter(label for label in labels if label is not None)
+    log(f"{name}: {counts.total():,} of {len(labels):,} texts labelled, {dict(counts)}")
+    if not counts:
+        raise UserError(
+            f"pseudo_labelled.{name}.min_confidence: {section.min_confidence}, but no unlabelled "
+            "text is labelled with so much confidence; set it lower"
+        )
+    runs = [bundle.provenance["run_id"] for bundle in bundles]
+    origin = {**section.model_dump(), "teachers": dict(zip(section.teachers, runs, strict=True))}
+    corpus = PseudoLabelledCorpus(name, labelled, unlabelled, labels, origin)
+    _write(name, corpus, parameters.dataset(section.labelled))
+
+
+def _with_progress(
+    items: Iterable[T], name: str, unit: str, total: int | None = None
+) -> Iterator[T]:
+    """The items, with a progress bar where somebody watches."""
+    from tqdm import tqdm
+
+    bar = tqdm(items, desc=name, unit=unit, total=total, disable=not sys.stderr.isatty())
+    return iter(bar)
+
+
+def _write(
+    name: str,
+    corpus: Corpus,
+    dataset: AnyDataset,
+    optimum: Callable[[Vocabulary], dict[str, float]] | None = None,
+) -> None:
+    """Tokenise a corpus by the parameters of ``dataset``, and say what is in it."""
+    from nlp_rnn.text.prepared import prepare as prepare_dataset
+
     card = prepare_dataset(
         name,
         corpus,
         dataset.tokenizer,
         dataset.vocabulary,
         paths.prepared(name),
-        progress,
-        optimum if isinstance(dataset, GrammarDataset | MemoryDataset) else None,
+        lambda examples: _with_progress(examples, name, " examples"),
+        optimum,
     )
     for split, counts in card["splits"].items():
         log(
