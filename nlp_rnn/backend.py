@@ -14,9 +14,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nlp_rnn.errors import UserError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -179,20 +182,20 @@ def dense(gradient: Any) -> Any:
     return gradient
 
 
-def gradient(function: Callable[[Any], Any], point: Any) -> Any:
-    """The gradient of a scalar function of a tensor, also inside a training step.
+def gradient(function: Callable[[Any], Any], array: ArrayLike) -> NDArray[Any]:
+    """The gradient of a scalar function of a tensor.
 
     Args:
         function: from a tensor to a scalar tensor that depends on it, by ``keras.ops`` and built
             layers, with nothing drawn at random. Layers' weights are constants here.
-        point: where to take the gradient: a tensor or an array of floating point.
+        array: where to take the gradient; of floating point.
 
     Returns:
-        A tensor in the shape of ``point``, itself a constant to any further gradient.
+        In the shape of ``array``.
     """
     import keras
 
-    point = keras.ops.stop_gradient(keras.ops.convert_to_tensor(point))
+    point = keras.ops.convert_to_tensor(array)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -209,7 +212,7 @@ def gradient(function: Callable[[Any], Any], point: Any) -> Any:
 
         point = point.detach().requires_grad_()
         (result,) = torch.autograd.grad(function(point), point)
-    return keras.ops.stop_gradient(result)
+    return keras.ops.convert_to_numpy(result)
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

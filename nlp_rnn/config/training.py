@@ -111,10 +111,6 @@ class ClassificationTrainingParameters(BatchTrainingParameters):
     long_texts: LongTexts = "head"
     """What is kept of a text that is longer than ``max_length``: its beginning, its end, or half
     of each (Sun et al. 2019)."""
-    adversarial: float | None = Field(default=None, gt=0)
-    """Also learn from texts whose embeddings are shifted towards a higher loss, all of a text's
-    together by so many times the embeddings' root mean square (Miyato et al. 2017, who use 5).
-    Takes about three times as long; null is without."""
 
     @model_validator(mode="after")
     def _some_texts_are_long(self) -> ClassificationTrainingParameters:

@@ -105,7 +105,7 @@ def _backward_step(
         return ops.sum(new * ops.cast(jacobian / scale, new.dtype))
 
     rows = np.tile(state, (len(jacobian), 1))
-    return scale * ops.convert_to_numpy(gradient(weighted, rows)).astype(np.float64)
+    return scale * gradient(weighted, rows).astype(np.float64)
 
 
 def _spectral_norm(matrix: NDArray[np.float64]) -> float:

@@ -87,9 +87,7 @@ def saliency(
         last, to_come = (ops.convert_to_tensor(i, "int32") for i in (len(ids) - 1, target))
         return _log_probability(network)(vectors, tokens, last, to_come, *before)
 
-    slope = ops.convert_to_numpy(
-        gradient(lambda vectors: log_probability(vectors[None])[0], embeddings)
-    )
+    slope = gradient(lambda vectors: log_probability(vectors[None])[0], embeddings)
     full, *occluded = np.concatenate(
         [
             ops.convert_to_numpy(log_probability(ops.convert_to_tensor(rows)))

@@ -38,19 +38,13 @@ class Classification(ExamplesTask):
 
     @property
     def long_texts(self) -> LongTexts:
-        return self._classification.long_texts
-
-    @property
-    def _classification(self) -> ClassificationTrainingParameters:
         assert isinstance(self.training, ClassificationTrainingParameters)
-        return self.training
+        return self.training.long_texts
 
     def objective(self, network: keras.Model) -> Objective:
-        from nlp_rnn.training.adversarial import AdversarialObjective
         from nlp_rnn.training.objective import Objective
 
-        epsilon = self._classification.adversarial
-        return AdversarialObjective(network, epsilon) if epsilon else Objective(network)
+        return Objective(network)
 
     def _log_probabilities(self, network: Network, name: str) -> Floats:
         """``ln P`` of every label ``(texts, labels)``."""

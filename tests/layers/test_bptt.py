@@ -177,8 +177,7 @@ def test_the_gradient_by_every_argument_is_the_slope(cell: str, mask: str, rever
         return sum(ops.sum(ops.sin(2 * output + i)) for i, output in enumerate(outputs))
 
     for which, argument in enumerate(arguments):
-        slopes = backend.gradient(lambda value, i=which: loss(i, value), argument)
-        exact = ops.convert_to_numpy(slopes)
+        exact = backend.gradient(lambda value, i=which: loss(i, value), argument)
         assert exact.dtype == np.float64
         rows = rng.choice(argument.size, min(argument.size, 6), replace=False)
 
