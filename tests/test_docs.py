@@ -127,9 +127,11 @@ def examples() -> Iterator[Any]:
 
 def projects_with(example: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Parameter files with an example in it: keys of the file, or of one experiment in it."""
-    datasets = read((PROJECT / "params.yaml").read_text(encoding="utf-8"))["datasets"]
+    project = read((PROJECT / "params.yaml").read_text(encoding="utf-8"))
+    datasets = project["datasets"]
     if example.keys() <= Parameters.model_fields.keys():
-        yield {"datasets": datasets} | example
+        experiments = project["experiments"] | example.get("experiments", {})
+        yield {"datasets": datasets} | example | {"experiments": experiments}
         return
     for task, dataset in DATASETS.items():
         experiment = {
