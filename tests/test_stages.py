@@ -424,10 +424,12 @@ def repository(tmp_path: Path) -> Path:
         "real": {
             "datasets": {"mine": {"source": "files", "format": "text", "train": "missing.txt"}},
             "vectors": {"other": {"dataset": "mine", "algorithm": "pmi_svd", "dimension": 4}},
+            "pseudo_labelled": {},
             "encoders": [],
             "experiments": {"mine": PARAMETERS["experiments"]["words"] | {"dataset": "mine"}},
         },
         "vectors": {"words": {"dataset": "tags", "algorithm": "pmi_svd", "dimension": 8}},
+        "pseudo_labelled": {},
         "encoders": [],
     }
     # The second starts from vectors that are learned from the data of the first.
