@@ -21,6 +21,27 @@ def fingerprint(*values: Any) -> str:
 
 
 @dataclass
+class PartOfEpoch:
+    """The steps of an epoch that are done.
+
+    Attributes:
+        figures: of each step, its means over the batch.
+        targets: of each step, how many targets these are over.
+        tokens: that all of them have seen.
+        seconds: that all of them have taken.
+    """
+
+    figures: list[dict[str, float]] = field(default_factory=list)
+    targets: list[float] = field(default_factory=list)
+    tokens: int = 0
+    seconds: float = 0.0
+
+    @property
+    def steps(self) -> int:
+        return len(self.targets)
+
+
+@dataclass
 class Progress:
     """Where training stands, beside the variables.
 
@@ -31,6 +52,7 @@ class Progress:
         plateaus: epochs without a better figure, over all of training.
         waited: epochs since the last better figure.
         history: one row of figures an epoch.
+        part: of the epoch after those done.
     """
 
     epoch: int = 0
@@ -39,10 +61,11 @@ class Progress:
     plateaus: int = 0
     waited: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
+    part: PartOfEpoch = field(default_factory=PartOfEpoch)
 
 
 class Checkpoint:
-    """The state of one training in ``folder``, replaced as a whole at the end of each epoch.
+    """The state of one training in ``folder``, always replaced as a whole.
 
     Args:
         folder: holds ``state.npz``.
@@ -77,9 +100,11 @@ class Checkpoint:
                 for group, values in groups.items():
                     while f"{group}_{len(values)}" in state:
                         values.append(state[f"{group}_{len(values)}"])
+                progress = Progress(**header["progress"])
+                progress.part = PartOfEpoch(**header["progress"]["part"])
         except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
             return None  # none yet, or broken: training starts anew
-        return groups["variable"], groups["best"], Progress(**header["progress"])
+        return groups["variable"], groups["best"], progress
 
     def clear(self) -> None:
         """Forget the checkpoint, because training is complete."""

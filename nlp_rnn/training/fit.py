@@ -1,4 +1,4 @@
-"""The epoch loop: batches in, the best weights out, resumable after each epoch."""
+"""The epoch loop: batches in, the best weights out, resumable within a few minutes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from nlp_rnn.config import AveragingParameters, TrainingParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.process import log
 from nlp_rnn.text.batches import Batch
-from nlp_rnn.training.checkpoint import Checkpoint, Progress
+from nlp_rnn.training.checkpoint import Checkpoint, PartOfEpoch, Progress
 from nlp_rnn.training.objective import Objective, Totals
 from nlp_rnn.training.optimizer import averaged_weights
 from nlp_rnn.training.schedules import learning_rate
 from nlp_rnn.training.steps import Steps, training_steps
 
 Row = dict[str, float]
+
+SECONDS_UNSAVED = 300.0
+"""Of an epoch that takes longer, most seconds of work that an interruption costs."""
 
 
 def _variables(objective: Objective) -> list[Any]:
@@ -46,13 +49,29 @@ def train_epoch(
     epoch: int,
     parameters: TrainingParameters,
     plateaus: int,
+    part: PartOfEpoch | None = None,
+    save: Callable[[], None] = lambda: None,
 ) -> Row:
-    """One pass over the training data; returns its figures."""
+    """One pass over the training data; returns its figures.
+
+    Args:
+        batches: all of the epoch, the first steps' too where these are done.
+        part: what is done of the epoch; goes on with it.
+        save: called every :data:`SECONDS_UNSAVED`, when ``part`` and all variables are up to date.
+    """
     from tqdm import tqdm
 
     objective = training.objective
-    started, tokens, rate = time.perf_counter(), 0, math.nan
-    weights: list[float] = []
+    part = part or PartOfEpoch()
+    done, rate = part.steps, math.nan
+    started = time.perf_counter()
+
+    def update() -> None:
+        nonlocal started
+        part.figures += training.finish()
+        now = time.perf_counter()
+        part.seconds, started = part.seconds + now - started, now
+
     bar = tqdm(
         batches,
         total=steps,
@@ -64,25 +83,30 @@ def train_epoch(
     for step, batch in enumerate(bar):
         progress = epoch + step / steps
         rate = learning_rate(parameters, progress, plateaus, 1 / steps) * batch.rate
+        if step < done:
+            continue  # it was drawn so that those after it are the same
         settings = [
             (objective.optimizer.learning_rate, rate),
             *objective.optimizer.settings(epoch),
         ]
         training.run(batch, settings + objective.settings(progress / parameters.epochs))
-        weights.append(float(batch.weights.sum()))
-        tokens += batch.tokens
-    totals, figures = Totals(), training.finish()
-    for means, targets in zip(figures, weights, strict=True):
+        part.targets.append(float(batch.weights.sum()))
+        part.tokens += batch.tokens
+        if time.perf_counter() - started > SECONDS_UNSAVED:
+            update()
+            save()
+    update()
+    totals = Totals()
+    for means, targets in zip(part.figures, part.targets, strict=True):
         totals.add(means, targets)
-    norms = [means["gradient_norm"] for means in figures]
-    seconds = time.perf_counter() - started
+    norms = [means["gradient_norm"] for means in part.figures]
     return {
         **totals.means("train"),
         "gradient_norm": math.fsum(norms) / len(norms),
         "largest_gradient_norm": max(norms),
         "learning_rate": rate,
-        "seconds": seconds,
-        "tokens_per_second": tokens / seconds,
+        "seconds": part.seconds,
+        "tokens_per_second": part.tokens / part.seconds,
     }
 
 
@@ -127,7 +151,7 @@ def fit(
         batches: from the epoch to its batches and their number; depends on nothing but the
             epoch, so that a resumed training sees the same ones.
         validate: figures of the validation split, with ``validation/loss`` among them.
-        checkpoint: resumed where it matches, replaced after each epoch.
+        checkpoint: resumed where it matches, replaced after each epoch and, of long ones, within.
         on_epoch: told the figures of each epoch, counted from 1, as it ends.
 
     Raises:
@@ -142,14 +166,26 @@ def fit(
     if saved is not None:
         variables, best, progress = saved
         _assign(_variables(objective), variables)
-        log(f"resuming after epoch {progress.epoch} of {parameters.epochs}")
+        within = f", step {progress.part.steps:,}" if progress.part.steps else ""
+        log(f"resuming after epoch {progress.epoch} of {parameters.epochs}{within}")
+
+    def save() -> None:
+        checkpoint.save(_values(_variables(objective)), best, progress)
+
     while progress.epoch < parameters.epochs:
         if parameters.patience is not None and progress.waited >= parameters.patience:
             log(f"no better {parameters.select} for {progress.waited} epochs: stopping early")
             break
         epoch_batches, steps = batches(progress.epoch)
         row = train_epoch(
-            training, epoch_batches, steps, progress.epoch, parameters, progress.plateaus
+            training,
+            epoch_batches,
+            steps,
+            progress.epoch,
+            parameters,
+            progress.plateaus,
+            progress.part,
+            save,
         )
         if progress.epoch == 0:
             log(clipping_advice(row))
@@ -163,6 +199,7 @@ def fit(
             )
         progress.epoch += 1
         progress.history.append(row)
+        progress.part = PartOfEpoch()
         if parameters.averaging and _stopped_improving(progress, parameters.averaging):
             objective.optimizer.start_averaging()
         figure = _selected(row, parameters.select)
@@ -172,7 +209,7 @@ def fit(
         else:
             progress.plateaus += 1
             progress.waited += 1
-        checkpoint.save(_values(_variables(objective)), best, progress)
+        save()
         on_epoch(progress.epoch, row)
         figures = "  ".join(f"{name} {value:.4g}" for name, value in row.items())
         log(f"epoch {progress.epoch}/{parameters.epochs}  {figures}")

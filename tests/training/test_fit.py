@@ -19,7 +19,7 @@ from nlp_rnn.inference.forward import softmax
 from nlp_rnn.tasks.registry import task
 from nlp_rnn.tasks.task import Task
 from nlp_rnn.text.prepared import PreparedDataset
-from nlp_rnn.training.checkpoint import Checkpoint, Progress
+from nlp_rnn.training.checkpoint import Checkpoint, PartOfEpoch, Progress
 from nlp_rnn.training.fit import clipping_advice, fit
 from nlp_rnn.training.objective import Objective, Totals, compiled
 from nlp_rnn.training.steps import StepByStep
@@ -63,6 +63,12 @@ class Killed(Exception):
     pass
 
 
+def untimed(history: list[dict[str, float]]) -> list[dict[str, float]]:
+    """The rows of figures without those that no two runs share."""
+    timing = {"seconds", "tokens_per_second"}
+    return [{name: row[name] for name in row.keys() - timing} for row in history]
+
+
 def test_a_training_killed_after_any_epoch_ends_as_if_it_was_not(
     dataset: tuple[str, PreparedDataset], tmp_path: Path
 ) -> None:
@@ -75,24 +81,57 @@ def test_a_training_killed_after_any_epoch_ends_as_if_it_was_not(
         with pytest.raises(Killed):
             run(work(*dataset), tmp_path / "killed", on_epoch=kill)
     resumed, progress = run(work(*dataset), tmp_path / "killed")
-    timing = {"seconds", "tokens_per_second"}
-    for row, other in zip(expected.history, progress.history, strict=True):
-        assert {k: v for k, v in row.items() if k not in timing} == {
-            k: v for k, v in other.items() if k not in timing
-        }
+    assert untimed(progress.history) == untimed(expected.history)
     for one, other in zip(whole.network.get_weights(), resumed.network.get_weights(), strict=True):
         assert np.array_equal(one, other)
+
+
+def test_a_training_killed_within_an_epoch_ends_as_if_it_was_not(
+    dataset: tuple[str, PreparedDataset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed as it writes its third checkpoint within an epoch, twice."""
+    whole, expected = run(work(*dataset, batch_size=2), tmp_path / "whole")
+    monkeypatch.setattr("nlp_rnn.training.fit.SECONDS_UNSAVED", 0.0)
+    steps = []
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(Checkpoint, "save", killed_at_save(3))
+            with pytest.raises(Killed):
+                run(work(*dataset, batch_size=2), tmp_path / "killed")
+        found = Checkpoint(tmp_path / "killed", "same").load()
+        assert found is not None
+        steps.append(found[-1].part.steps)
+    assert all(steps)
+    resumed, progress = run(work(*dataset, batch_size=2), tmp_path / "killed")
+    assert untimed(progress.history) == untimed(expected.history)
+    for one, other in zip(whole.network.get_weights(), resumed.network.get_weights(), strict=True):
+        assert np.array_equal(one, other)
+
+
+def killed_at_save(number: int) -> Any:
+    """The method that saves a checkpoint, but the process ends before that of this number."""
+    save, saved = Checkpoint.save, []
+
+    def counted(self: Checkpoint, *state: Any) -> None:
+        saved.append(state)
+        if len(saved) == number:
+            raise Killed
+        save(self, *state)
+
+    return counted
 
 
 def test_a_checkpoint_of_another_configuration_or_a_broken_one_is_not_resumed(
     tmp_path: Path,
 ) -> None:
     checkpoint = Checkpoint(tmp_path, "this")
-    checkpoint.save([np.ones(3)], [np.zeros(2)], Progress(epoch=2, history=[{"a": 1.0}]))
+    part = PartOfEpoch([{"cross_entropy": 2.0}], [3.0], tokens=4, seconds=0.1)
+    progress = Progress(epoch=2, history=[{"a": 1.0}], part=part)
+    checkpoint.save([np.ones(3)], [np.zeros(2)], progress)
     found = Checkpoint(tmp_path, "this").load()
     assert found is not None
     assert found[0][0].tolist() == [1, 1, 1]
-    assert found[2] == Progress(epoch=2, history=[{"a": 1.0}])
+    assert found[2] == progress
     assert Checkpoint(tmp_path, "other").load() is None
     checkpoint.file.write_bytes(checkpoint.file.read_bytes()[:100])
     assert checkpoint.load() is None
