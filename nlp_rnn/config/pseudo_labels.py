@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
+from nlp_rnn.config.data import VocabularyParameters
 from nlp_rnn.config.section import Section, impossible
 
 
 class PseudoLabelledDataset(Section):
     """A labelled data set whose training split goes on with texts that two classifiers label.
 
-    Its tokenizer, and the parameters of its vocabulary, are those of the labelled one.
+    Its tokenizer is that of the labelled one.
     """
 
     labelled: str
@@ -23,6 +24,8 @@ class PseudoLabelledDataset(Section):
     of their probabilities decides."""
     min_confidence: float = Field(default=0.7, ge=0, lt=1)
     """A text whose likeliest label is less probable is left out."""
+    vocabulary: VocabularyParameters = VocabularyParameters()
+    """Of the training split with all its texts."""
 
     @model_validator(mode="after")
     def _teachers_differ(self) -> PseudoLabelledDataset:

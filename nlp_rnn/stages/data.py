@@ -16,7 +16,7 @@ from nlp_rnn.stages.common import check_parameters
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from nlp_rnn.config import AnyDataset
+    from nlp_rnn.config import TokenizerParameters, VocabularyParameters
     from nlp_rnn.corpora.corpus import Corpus
     from nlp_rnn.text.vocabulary import Vocabulary
 
@@ -57,7 +57,7 @@ def prepare(name: str) -> None:
         return grammar.optimum(dataset.corpus, list(corpus.read("test")), known, unit)
 
     known = isinstance(dataset, GrammarDataset | MemoryDataset)
-    _write(name, corpus, dataset, optimum if known else None)
+    _write(name, corpus, dataset.tokenizer, dataset.vocabulary, optimum if known else None)
 
 
 def pseudo_label(name: str) -> None:
@@ -98,7 +98,7 @@ def pseudo_label(name: str) -> None:
     runs = [bundle.provenance["run_id"] for bundle in bundles]
     origin = {**section.model_dump(), "teachers": dict(zip(section.teachers, runs, strict=True))}
     corpus = PseudoLabelledCorpus(name, labelled, unlabelled, labels, origin)
-    _write(name, corpus, parameters.dataset(section.labelled))
+    _write(name, corpus, labelled.tokenizer_parameters, section.vocabulary)
 
 
 def _with_progress(
@@ -114,17 +114,18 @@ def _with_progress(
 def _write(
     name: str,
     corpus: Corpus,
-    dataset: AnyDataset,
+    tokenizer: TokenizerParameters,
+    vocabulary: VocabularyParameters,
     optimum: Callable[[Vocabulary], dict[str, float]] | None = None,
 ) -> None:
-    """Tokenise a corpus by the parameters of ``dataset``, and say what is in it."""
+    """Tokenise a corpus, build its vocabulary, write both, and say what is in it."""
     from nlp_rnn.text.prepared import prepare as prepare_dataset
 
     card = prepare_dataset(
         name,
         corpus,
-        dataset.tokenizer,
-        dataset.vocabulary,
+        tokenizer,
+        vocabulary,
         paths.prepared(name),
         lambda examples: _with_progress(examples, name, " examples"),
         optimum,
