@@ -18,7 +18,7 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.inference.pseudo_labels import Texts, pseudo_labels
 from nlp_rnn.text.prepared import PreparedDataset
 
-WORDS = 150
+WORDS = 250
 """Of each of two topics."""
 
 TOKENIZER = {"unit": "whitespace", "lowercase": False}
