@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import pytest
 from ruamel.yaml import YAML
+from topics import texts, write_texts
 
 from nlp_rnn import stages
 from nlp_rnn.config import load, parse
@@ -78,20 +79,6 @@ PARAMETERS: dict[str, Any] = {
 }
 
 
-def texts(rng: np.random.Generator, topic: str, count: int) -> list[str]:
-    """All words of a text are of its topic."""
-    return [
-        " ".join(f"{topic}{number}" for number in numbers)
-        for numbers in rng.integers(0, WORDS, (count, 6))
-    ]
-
-
-def write_texts(folder: Path, texts: list[str]) -> None:
-    folder.mkdir(parents=True)
-    for i, text in enumerate(texts):
-        (folder / f"{i}.txt").write_text(text)
-
-
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Forty texts with labels, many of them wrong, and twelve hundred without; all stages ran.
@@ -103,9 +90,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     rng = np.random.default_rng(0)
     for split, right, wrong in (("train", 12, 8), ("validation", 25, 0), ("test", 200, 0)):
         for topic, other in ("ab", "ba"):
-            labelled = texts(rng, topic, right) + texts(rng, other, wrong)
+            labelled = texts(rng, topic, right, WORDS) + texts(rng, other, wrong, WORDS)
             write_texts(folder / "texts" / split / topic, labelled)
-    unlabelled = texts(rng, "a", 600) + texts(rng, "b", 600)
+    unlabelled = texts(rng, "a", 600, WORDS) + texts(rng, "b", 600, WORDS)
     write_texts(folder / "texts/train/unsup", [unlabelled[i] for i in rng.permutation(1200)])
     YAML().dump(PARAMETERS, folder / "params.yaml")
     with pytest.MonkeyPatch.context() as patch:

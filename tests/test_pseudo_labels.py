@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ruamel.yaml import YAML
+from topics import texts, write_texts
 
 from nlp_rnn import stages
 from nlp_rnn.config import parse
@@ -66,14 +67,6 @@ PARAMETERS: dict[str, Any] = {
 }
 
 
-def texts(rng: np.random.Generator, topic: str, count: int) -> list[str]:
-    """All words of a text are of its topic."""
-    return [
-        " ".join(f"{topic}{number}" for number in numbers)
-        for numbers in rng.integers(0, WORDS, (count, 6))
-    ]
-
-
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Twenty texts with labels, and a thousand without, in which their words meet others."""
@@ -82,9 +75,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     places = {"train/a": 10, "train/b": 10, "validation/a": 25, "validation/b": 25}
     places |= {"test/a": 200, "test/b": 200}
     for place, count in places.items():
-        write(folder / "texts" / place, texts(rng, place[-1], count))
-    unlabelled = [*texts(rng, "a", 500), *texts(rng, "b", 500)]
-    write(folder / "texts/train/unsup", [unlabelled[i] for i in rng.permutation(1000)])
+        write_texts(folder / "texts" / place, texts(rng, place[-1], count, WORDS))
+    unlabelled = [*texts(rng, "a", 500, WORDS), *texts(rng, "b", 500, WORDS)]
+    write_texts(folder / "texts/train/unsup", [unlabelled[i] for i in rng.permutation(1000)])
     YAML().dump(PARAMETERS, folder / "params.yaml")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NLP_RNN_DATA", str(folder))
@@ -98,12 +91,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             stages.train(experiment)
             stages.evaluate(experiment)
         yield folder
-
-
-def write(folder: Path, texts: list[str]) -> None:
-    folder.mkdir(parents=True)
-    for i, text in enumerate(texts):
-        (folder / f"{i}.txt").write_text(text)
 
 
 def test_the_student_is_better_than_its_teachers(project: Path) -> None:
