@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import Field, ValidationError
 
@@ -34,6 +34,8 @@ from nlp_rnn.config.section import Section, nearest
 from nlp_rnn.config.vectors import AnyVectors, Vectors
 from nlp_rnn.corpora.example import Kind
 from nlp_rnn.errors import UserError
+
+T = TypeVar("T")
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -114,28 +116,19 @@ class Parameters(Section):
 
     def dataset(self, name: str) -> AnyDataset:
         """The data set called ``name``; UserError with the nearest name where there is none."""
-        if name not in self.all_datasets:
-            raise UserError(f"no data set '{name}'; {nearest(name, self.all_datasets)}")
-        return self.all_datasets[name]
+        return _named("data set", name, self.all_datasets)
 
     def pseudo_labelled_dataset(self, name: str) -> PseudoLabelledDataset:
         """The data set called ``name``; UserError with the nearest name where there is none."""
-        found = self.all_pseudo_labelled
-        if name not in found:
-            raise UserError(f"no pseudo-labelled data set '{name}'; {nearest(name, found)}")
-        return found[name]
+        return _named("pseudo-labelled data set", name, self.all_pseudo_labelled)
 
     def experiment(self, name: str) -> AnyExperiment:
         """The experiment called ``name``; UserError with the nearest name where there is none."""
-        if name not in self.all_experiments:
-            raise UserError(f"no experiment '{name}'; {nearest(name, self.all_experiments)}")
-        return self.all_experiments[name]
+        return _named("experiment", name, self.all_experiments)
 
     def learned_vectors(self, name: str) -> AnyVectors:
         """The vectors called ``name``; UserError with the nearest name where there are none."""
-        if name not in self.all_vectors:
-            raise UserError(f"no vectors '{name}'; {nearest(name, self.all_vectors)}")
-        return self.all_vectors[name]
+        return _named("vectors", name, self.all_vectors)
 
     def encoder(self, name: str) -> AnyExperiment:
         """The language model ``name`` of the ``encoders``; UserError where it is none of them."""
@@ -145,9 +138,7 @@ class Parameters(Section):
 
     def search_called(self, name: str) -> SearchParameters:
         """The search called ``name``; UserError with the nearest name where there is none."""
-        if name not in self.search:
-            raise UserError(f"no search '{name}'; {nearest(name, self.search)}")
-        return self.search[name]
+        return _named("search", name, self.search)
 
     def _check_references(self, file: Path) -> None:
         for group in ("datasets", "pseudo_labelled", "vectors", "experiments"):
@@ -166,9 +157,7 @@ class Parameters(Section):
                 key = f"{file}: {prefix}.{name}"
                 if name in KINDS_OF_EMBEDDINGS:
                     raise UserError(f"{key}: is a kind of embeddings already; rename")
-                if vectors.dataset not in self.all_datasets:
-                    hint = nearest(vectors.dataset, self.all_datasets)
-                    raise UserError(f"{key}.dataset: no data set '{vectors.dataset}'; {hint}")
+                _named("data set", vectors.dataset, self.all_datasets, f"{key}.dataset: ")
         self._check_encoders(file)
         self._check_pseudo_labelled(file)
         for prefix, experiments in (
@@ -177,14 +166,11 @@ class Parameters(Section):
         ):
             for name, experiment in experiments.items():
                 key = f"{file}: {prefix}.{name}"
-                if experiment.dataset not in self.kinds:
-                    hint = nearest(experiment.dataset, self.kinds)
-                    raise UserError(f"{key}.dataset: no data set '{experiment.dataset}'; {hint}")
+                kind = _named("data set", experiment.dataset, self.kinds, f"{key}.dataset: ")
                 if experiment.embeddings.kind in self.all_encoders:
                     self._check_start(name, experiment, key)
                 elif isinstance(experiment.embeddings, TransferredEmbeddings):
                     self._check_embeddings(experiment.embeddings, f"{key}.embeddings")
-                kind = self.kinds[experiment.dataset]
                 if kind != KIND_OF_TASK[experiment.task]:
                     raise UserError(
                         f"{key}.task: {experiment.task} needs a {KIND_OF_TASK[experiment.task]} "
@@ -193,10 +179,10 @@ class Parameters(Section):
         _check_names(file, "search", self.search)
         for name, search in self.search.items():
             key = f"{file}: search.{name}"
-            if search.experiment not in self.all_experiments:
-                hint = nearest(search.experiment, self.all_experiments)
-                raise UserError(f"{key}.experiment: no experiment '{search.experiment}'; {hint}")
-            check_space(search, self.experiment(search.experiment), key)
+            experiment = _named(
+                "experiment", search.experiment, self.all_experiments, f"{key}.experiment: "
+            )
+            check_space(search, experiment, key)
 
     def _check_embeddings(self, embeddings: TransferredEmbeddings, key: str) -> None:
         """Whether vectors that an experiment starts from are there, and fit."""
@@ -248,17 +234,12 @@ class Parameters(Section):
                     raise UserError(f"{key}: also named in datasets; rename")
                 for part, kind in (("labelled", "labelled"), ("unlabelled", "text")):
                     source = getattr(dataset, part)
-                    if source not in self.all_datasets:
-                        hint = nearest(source, self.all_datasets)
-                        raise UserError(f"{key}.{part}: no data set '{source}'; {hint}")
-                    found = self.all_datasets[source].kind
+                    found = _named("data set", source, self.all_datasets, f"{key}.{part}: ").kind
                     if found != kind:
                         raise UserError(f"{key}.{part}: {source} is {found}, not {kind}")
                 for teacher in dataset.teachers:
-                    if teacher not in self.all_experiments:
-                        hint = nearest(teacher, self.all_experiments)
-                        raise UserError(f"{key}.teachers: no experiment '{teacher}'; {hint}")
-                    of = self.all_experiments[teacher].dataset
+                    at = f"{key}.teachers: "
+                    of = _named("experiment", teacher, self.all_experiments, at).dataset
                     if of != dataset.labelled:
                         raise UserError(
                             f"{key}.teachers: {teacher} learns from {of}, not {dataset.labelled}"
@@ -295,6 +276,13 @@ class Parameters(Section):
                 f"{key}.embeddings.unknown: words that {encoder} does not know start from its "
                 "<unk>; leave it out"
             )
+
+
+def _named(what: str, name: str, known: Mapping[str, T], key: str = "") -> T:
+    """What has the name; UserError, beginning with ``key``, where nothing has it."""
+    if name not in known:
+        raise UserError(f"{key}no {what} '{name}'; {nearest(name, known)}")
+    return known[name]
 
 
 def _check_names(file: Path, group: str, names: Iterable[str]) -> None:
