@@ -102,7 +102,7 @@ def read_json(source: Path, mend: str) -> Any:
         raise UserError(f"{source}: no such file; {mend}") from None
     except OSError as error:
         raise UserError(f"{source}: {error.strerror}; {mend}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{source}: not valid JSON ({error}); {mend}") from None
 
 

@@ -14,12 +14,15 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from nlp_rnn import backend
@@ -109,7 +112,10 @@ class Bundle:
             checksums = {str(name): str(value) for name, value in data["sha256"].items()}
             if not (isinstance(provenance, dict) and isinstance(figures, dict)):
                 raise TypeError("provenance and figures are mappings")
-        except (AttributeError, KeyError, TypeError, ValidationError) as error:
+            temperature = figures.get("temperature", 1.0)
+            if not 0 < float(temperature) < math.inf:
+                raise ValueError(f"the temperature {temperature} is no positive number")
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"{file}: not a model bundle ({reason}); {MEND}") from None
         for part, checksum in checksums.items():
@@ -117,20 +123,13 @@ class Bundle:
                 raise UserError(f"{folder / part}: no such file; {MEND}")
             if sha256(folder / part) != checksum:
                 raise UserError(f"{folder / part}: damaged, its checksum differs; {MEND}")
-        units = tokenizer(TokenizerParameters(**read_json(folder / "tokenizer.json", MEND)))
-        units.load(folder)
-        labels = (
-            []
-            if experiment.task == "language_modelling"
-            else list(read_json(folder / "labels.json", MEND))
-        )
         return cls(
             folder,
             name,
             experiment,
-            units,
+            _read_tokenizer(folder),
             Vocabulary.load(folder / "vocabulary.json"),
-            labels,
+            [] if experiment.task == "language_modelling" else _read_labels(folder),
             Vocabulary.load(folder / CHARACTERS) if experiment.task == "tagging" else None,
             provenance,
             figures,
@@ -155,9 +154,45 @@ class Bundle:
             UserError: its file does not fit, or a library that runs it is not installed.
         """
         if self.graph.unsupported is None:
-            return OnnxNetwork(self.folder / GRAPH)
-        log(f"{self.folder}: predictions by Keras ({self.graph.unsupported})")
-        return KerasNetwork(self.keras_model(), self.experiment.model.monte_carlo_samples)
+            network: Network = OnnxNetwork(self.folder / GRAPH)
+        else:
+            log(f"{self.folder}: predictions by Keras ({self.graph.unsupported})")
+            network = KerasNetwork(self.keras_model(), self.experiment.model.monte_carlo_samples)
+        self._check_fits(network)
+        return network
+
+    def _check_fits(self, network: Network) -> None:
+        """Raise UserError unless the network takes the last word and knows as many answers."""
+        last = np.array([[len(self.vocabulary) - 1]], np.int32)
+        try:
+            if self.experiment.task == "language_modelling":
+                found, _ = network.log_probabilities(last, network.zero_states(1))
+                answers = len(self.vocabulary)
+            else:
+                found = network.logits(last, np.ones(1, np.int32), self._last_character())
+                answers = len(self._learned_labels)
+        except Exception as error:  # each library that runs networks has errors of its own
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{self.folder}: its parts do not fit ({reason}); {MEND}") from None
+        if found.shape[-1] != answers:
+            raise UserError(
+                f"{self.folder}: its parts do not fit (the network gives {found.shape[-1]} "
+                f"answers, but there are {answers}); {MEND}"
+            )
+
+    def _last_character(self) -> NDArray[np.int32] | None:
+        """One word of one character, the last that is known; None where spelling is not read."""
+        model = self.experiment.model
+        if not isinstance(model, TaggerParameters) or model.longest is None:
+            return None
+        assert self.characters is not None
+        return np.full((1, 1, model.longest + 2), len(self.characters) - 1, np.int32)
+
+    @property
+    def _learned_labels(self) -> list[str]:
+        if isinstance(self.experiment.model, TaggerParameters):
+            return self.learned_tags.tags
+        return self.labels
 
     def keras_model(self) -> keras.Model:
         """Build the network in Keras, on ``KERAS_BACKEND`` or the backend that trained it.
@@ -184,6 +219,29 @@ class Bundle:
             reason = str(error).splitlines()[0]
             raise UserError(f"{file}: does not fit bundle.json ({reason}); {MEND}") from None
         return model
+
+
+def _read_tokenizer(folder: Path) -> Tokenizer:
+    file = folder / "tokenizer.json"
+    try:
+        found = tokenizer(TokenizerParameters.model_validate(read_json(file, MEND)))
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise UserError(f"{file}: not a tokenizer ({reason}); {MEND}") from None
+    found.load(folder)
+    return found
+
+
+def _read_labels(folder: Path) -> list[str]:
+    file = folder / "labels.json"
+    try:
+        labels = TypeAdapter(list[str]).validate_python(read_json(file, MEND), strict=True)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise UserError(f"{file}: not a list of labels ({reason}); {MEND}") from None
+    if not labels or len(set(labels)) < len(labels):
+        raise UserError(f"{file}: expected labels that differ, one or more; {MEND}")
+    return labels
 
 
 def write_bundle(
