@@ -29,7 +29,6 @@ from nlp_rnn.evaluation.metrics import (
 )
 from nlp_rnn.evaluation.predictions import Row, labelled_rows, tagged_rows
 from nlp_rnn.process import log
-from nlp_rnn.text.entities import is_entity_scheme
 from nlp_rnn.text.prepared import PreparedDataset, Split
 from nlp_rnn.text.tokenizers import tokenizer
 
@@ -105,9 +104,10 @@ def judged(dataset: PreparedDataset, fitted: Fitted) -> tuple[Metrics, list[Row]
     seen = [np.array([word in counts for word in normalised(sentence)]) for sentence in words]
     pairs = _sentences(test, test.labels), fitted.predicted
     gold, best = ([tags for tags in side if len(tags)] for side in pairs)
-    figures = tagging_metrics(gold, best, labels, seen)
-    figures |= entity_surface_metrics(gold, best, labels, words, entities)
-    return figures, tagged_rows(labels, *pairs)
+    figures = tagging_metrics(gold, best, labels, seen, entities=dataset.entities)
+    if dataset.entities:
+        figures |= entity_surface_metrics(gold, best, labels, words, entities)
+    return figures, tagged_rows(labels, *pairs, entities=dataset.entities)
 
 
 # --- classification ---------------------------------------------------------------------
@@ -198,10 +198,13 @@ def _taggers(dataset: PreparedDataset) -> Iterator[Fitted]:
         yield Fitted("hmm", [hmm.tag(sentence) for sentence in _words(test)])
     features = Features(dataset.forms, train)
     problem = Problem(features.matrix(train), train, allowed_in(train, tags))
-    figure = "f1" if is_entity_scheme(tags) else "accuracy"
+    figure = "f1" if dataset.entities else "accuracy"
     gold = _sentences(validation, validation.labels)
     found = list(train_crfs(features, problem, CRF_PENALTIES))
-    figures = [float(tagging_metrics(gold, crf.tag(validation), tags)[figure]) for crf in found]
+    judged = (
+        tagging_metrics(gold, crf.tag(validation), tags, entities=dataset.entities) for crf in found
+    )
+    figures = [float(metrics[figure]) for metrics in judged]
     best = int(np.argmax(figures))
     tried = [{"l2": l2, figure: f} for l2, f in zip(CRF_PENALTIES, figures, strict=True)]
     yield Fitted("linear_crf", found[best].tag(test), {"l2": CRF_PENALTIES[best]}, tried)

@@ -64,7 +64,6 @@ def _test_figures(
 ) -> dict[str, Any]:
     """What ``metrics/<experiment>.json`` holds."""
     from nlp_rnn.evaluation.analysis import certainty
-    from nlp_rnn.text.entities import is_entity_scheme
     from nlp_rnn.training.checkpoint import fingerprint
 
     training = ("epochs", "best_epoch", "seconds", "tokens_per_second")
@@ -80,7 +79,7 @@ def _test_figures(
             "vectors": _vectors(bundle.experiment),
             "all_but_vectors": fingerprint(bundle.experiment.model_dump(exclude={"embeddings"})),
             "parameters": bundle.figures["parameters"],
-            "entities": is_entity_scheme(bundle.labels),
+            "entities": dataset.entities,
         },
         "evaluation": {"seconds": seconds},
     }
@@ -186,7 +185,6 @@ def baselines(name: str) -> None:
     from nlp_rnn import tracking
     from nlp_rnn.baselines.suite import fit_all, judged
     from nlp_rnn.evaluation.predictions import write_predictions
-    from nlp_rnn.text.entities import is_entity_scheme
     from nlp_rnn.text.prepared import PreparedDataset
 
     dataset = PreparedDataset(paths.prepared(name))
@@ -215,7 +213,7 @@ def baselines(name: str) -> None:
         {
             "baselines": figures,
             "optimum": dataset.optimum,
-            "entities": is_entity_scheme(dataset.labels),
+            "entities": dataset.entities,
         },
     )
 

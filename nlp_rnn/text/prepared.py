@@ -38,6 +38,7 @@ from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.example import SPLITS, Example, Kind
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, whole_folder, write_json
+from nlp_rnn.text.entities import is_entity_scheme
 from nlp_rnn.text.spelling import character_vocabulary
 from nlp_rnn.text.tokenizers import Tokenizer, tokenizer
 from nlp_rnn.text.vocabulary import EOS, UNK, UNK_INDEX, Vocabulary, count
@@ -154,6 +155,13 @@ class PreparedDataset:
     def labels(self) -> list[str]:
         """Labels or tags, most frequent first; none for running text."""
         return [] if self.kind == "text" else self._json("labels.json")
+
+    @cached_property
+    def entities(self) -> bool:
+        """Whether the labels are tags that mark entities; never so for classes of texts."""
+        if self.kind != "tagged":
+            return False
+        return bool(self.card.get("entities", is_entity_scheme(self.labels)))
 
     @cached_property
     def forms(self) -> list[str]:
