@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import whole_file
 from nlp_rnn.text.entities import entity_spans, is_entity_scheme
-from nlp_rnn.text.prepared import Ints
+from nlp_rnn.text.prepared import Ints, Split
+from nlp_rnn.text.vocabulary import UNK_INDEX
 
 Floats = NDArray[np.floating[Any]]
 Row = dict[str, Any]
@@ -72,6 +73,22 @@ def tagged_rows(
         for row, sure in zip(rows, confidence, strict=True):
             row["confidence"] = [round(p, DIGITS) for p in sure.tolist()]
     return rows
+
+
+def scored_rows(split: Split, losses: Floats) -> list[Row]:
+    """Scores of a language model: ``-ln P`` of every line of a split, nats ``(lines,)``."""
+    is_unknown = (split.ids == UNK_INDEX).astype(np.int64)
+    unknown = np.add.reduceat(is_unknown, split.offsets[:-1])
+    lines = zip(split.records(), losses, split.lengths, unknown, strict=True)
+    return [
+        {
+            "loss": float(loss),
+            "tokens": int(tokens),
+            "unknown": int(unknown),
+            "characters": len(record["text"]) + 1,  # the newline counts
+        }
+        for record, loss, tokens, unknown in lines
+    ]
 
 
 def write_predictions(file: Path, rows: Iterable[Row]) -> None:

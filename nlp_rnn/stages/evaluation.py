@@ -50,7 +50,7 @@ def evaluate(name: str) -> None:
         work, network = task(experiment, dataset, parameters.seed), bundle.network()
         result = work.evaluate(network, bundle.temperature)
         seconds = time.perf_counter() - started
-        figures = _test_figures(bundle, dataset, result, seconds)
+        figures = _test_figures(bundle, work, result, seconds)
         figures |= _adapted_figures(work, network, bundle)
         figures |= _seed_figures(run, work, bundle, result)
         _log_evaluation(run, name, experiment, figures, result)
@@ -59,9 +59,7 @@ def evaluate(name: str) -> None:
     write_json(paths.metrics(name), figures)
 
 
-def _test_figures(
-    bundle: Bundle, dataset: PreparedDataset, result: Evaluation, seconds: float
-) -> dict[str, Any]:
+def _test_figures(bundle: Bundle, work: Task, result: Evaluation, seconds: float) -> dict[str, Any]:
     """What ``metrics/<experiment>.json`` holds."""
     from nlp_rnn.evaluation.analysis import certainty
     from nlp_rnn.training.checkpoint import fingerprint
@@ -71,7 +69,7 @@ def _test_figures(
         "test": result.test,
         **certainty(result, bundle.temperature),
         "baselines": result.baselines,
-        "optimum": dataset.optimum,
+        "optimum": work.optimum,
         "training": {figure: bundle.figures[figure] for figure in training},
         "model": {
             "task": bundle.experiment.task,
@@ -79,7 +77,7 @@ def _test_figures(
             "vectors": _vectors(bundle.experiment),
             "all_but_vectors": fingerprint(bundle.experiment.model_dump(exclude={"embeddings"})),
             "parameters": bundle.figures["parameters"],
-            "entities": dataset.entities,
+            "entities": work.dataset.entities,
         },
         "evaluation": {"seconds": seconds},
     }
@@ -175,10 +173,7 @@ def _example_texts(dataset: PreparedDataset) -> list[str]:
 
 
 def baselines(name: str) -> None:
-    """Fit the simple models that a network must beat on a data set; judge them on its test split.
-
-    Of running text there are none: n-gram models stand beside each language model.
-    """
+    """Fit the simple models that a network must beat; judge them on the test split."""
     parameters = load()
     parameters.dataset(name)
 
@@ -212,7 +207,7 @@ def baselines(name: str) -> None:
         paths.baseline_metrics(name),
         {
             "baselines": figures,
-            "optimum": dataset.optimum,
+            "optimum": dataset.optimum("words"),
             "entities": dataset.entities,
         },
     )

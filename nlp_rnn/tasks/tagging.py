@@ -93,6 +93,14 @@ class Tagging(ExamplesTask):
         assert isinstance(self.experiment.model, TaggerParameters)
         return self.experiment.model
 
+    @property
+    def optimum(self) -> dict[str, float]:
+        reads_words = self.model.longest or self.experiment.embeddings.more_words
+        found = self.dataset.optimum("words" if reads_words else "indices")
+        losses = {"softmax": found.pop("word_loss", None), "crf": found.pop("sequence_loss", None)}
+        loss = losses[self.model.output]
+        return found if loss is None else found | {"loss": loss}
+
     @cached_property
     def learned(self) -> LearnedTags:
         """What the network learns."""

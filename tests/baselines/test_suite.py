@@ -41,7 +41,7 @@ PARAMETERS: dict[str, Any] = {
 METHODS = {
     "reviews": ["majority", "bag_of_words", "tf_idf", "nb_svm"],
     "entities": ["majority", "most_frequent_tag", "hmm", "linear_crf"],
-    "text": [],
+    "text": ["unigram", "kneser_ney_5"],
 }
 
 
@@ -76,7 +76,10 @@ def test_every_method_that_fits_is_judged_as_networks_are(project: Path, dataset
     ]
     for name, of_method in of_methods.items():
         rows = read_predictions(folder / f"{name}.jsonl")
-        assert [row["gold"] for row in rows] == [r.get("label") or r["tags"] for r in records]
+        if dataset == "text":
+            assert [row["characters"] for row in rows] == [len(r["text"]) + 1 for r in records]
+        else:
+            assert [row["gold"] for row in rows] == [r.get("label") or r["tags"] for r in records]
         for metric, figure in figures(rows, labels_of(rows)).items():
             assert figure.value == pytest.approx(of_method["test"][metric]), name
 
@@ -139,6 +142,8 @@ def test_networks_stand_among_the_baselines_in_the_report(
     assert "**bilstm**" in of_reviews
     values = [line.split("|")[4].strip() for line in standing.splitlines() if "reviews" in line]
     assert values == sorted(values)
+    of_text = [line.split("|")[3].strip() for line in standing.splitlines() if "| text" in line]
+    assert of_text == ["unigram", "kneser_ney_5", "the optimum"]
 
 
 def test_two_baselines_are_compared_by_name(
@@ -148,6 +153,20 @@ def test_two_baselines_are_compared_by_name(
     names = [f"baselines/reviews/{name}" for name in ("nb_svm", "majority")]
     assert main(["compare", *names, "--resamples", "200"]) == 0
     assert "A is better" in capsys.readouterr().out
+
+
+def test_n_gram_models_are_compared_by_their_lines(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    names = [f"baselines/text/{name}" for name in ("kneser_ney_5", "unigram")]
+    assert main(["compare", *names, "--resamples", "200"]) == 0
+    out = capsys.readouterr().out
+    assert "perplexity: A is better" in out
+    of_unigrams = found(project, "text")["baselines"]["unigram"]["test"]
+    assert f"{of_unigrams['perplexity']:.4f} [" in out
+    optimum = found(project, "text")["optimum"]["perplexity"]
+    assert optimum < found(project, "text")["baselines"]["kneser_ney_5"]["test"]["perplexity"]
 
 
 def only(tmp_path: Path, corpus: ListCorpus, name: str, drawn: bool = False) -> Fitted:
