@@ -26,8 +26,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_rnn import paths
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import whole_file
+from nlp_rnn.hints import Remedy
 from nlp_rnn.text.entities import entity_spans, is_entity_scheme
 from nlp_rnn.text.prepared import Ints, Split
 from nlp_rnn.text.vocabulary import UNK_INDEX
@@ -108,9 +110,7 @@ def read_predictions(file: Path) -> list[Row]:
         with file.open(encoding="utf-8") as lines:
             rows = [_row(file, number, line) for number, line in enumerate(lines, 1)]
     except FileNotFoundError:
-        raise UserError(
-            f"{file}: no such file; evaluate the experiment: dvc repro evaluate@{file.stem}"
-        ) from None
+        raise UserError(f"{file}: no such file; {_missing(file)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read ({error}); give a file of predictions") from None
     if not rows:
@@ -119,6 +119,17 @@ def read_predictions(file: Path) -> list[Row]:
     if wrong := next((i for i, kind in enumerate(kinds, 1) if kind != kinds[0]), None):
         raise UserError(f"{file}, line {wrong}: a prediction for {kinds[wrong - 1]} after others")
     return rows
+
+
+def _missing(file: Path) -> str:
+    """What to do about a file of predictions that is not there."""
+    if file == paths.predictions(file.stem):
+        return str(Remedy("evaluate the experiment", file.stem, ("evaluate",)))
+    if file.parent != paths.baseline_predictions(file.parent.name):
+        return "give an evaluated experiment, or a file of predictions"
+    if found := sorted(other.stem for other in file.parent.glob("*.jsonl")):
+        return f"the baselines there are {', '.join(found)}"
+    return str(Remedy("fit the baselines", file.parent.name, ("baselines",)))
 
 
 def _row(file: Path, number: int, line: str) -> Row:

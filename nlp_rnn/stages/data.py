@@ -10,6 +10,7 @@ from nlp_rnn.config import GrammarDataset, MemoryDataset, load
 from nlp_rnn.corpora.example import SPLITS
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import write_json
+from nlp_rnn.hints import Remedy
 from nlp_rnn.process import log
 from nlp_rnn.stages.common import check_parameters
 
@@ -88,7 +89,7 @@ def pseudo_label(name: str) -> None:
     unlabelled = PreparedDataset(paths.prepared(section.unlabelled))
     bundles = [Bundle.open(paths.bundle(teacher)) for teacher in section.teachers]
     for teacher, bundle in zip(section.teachers, bundles, strict=True):
-        mend = f"train again: dvc repro train@{teacher}"
+        mend = Remedy("train again", teacher, ("train",))
         check_parameters(bundle, parameters.experiment(teacher), mend)
     known = Texts(r["text"] for split in SPLITS for r in labelled.split(split).records())
     texts = unlabelled.split("train")

@@ -11,6 +11,7 @@ from nlp_rnn import paths
 from nlp_rnn.config import LearnedEmbeddings, PretrainedEmbeddings, load
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, whole_file, whole_folder, write_json, write_table
+from nlp_rnn.hints import Remedy
 from nlp_rnn.stages.common import check_parameters
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def evaluate(name: str) -> None:
         paths.prepared(experiment.dataset),
         bundle.vocabulary if experiment.embeddings.more_words else None,
     )
-    mend = f"train again: dvc repro train@{name}"
+    mend = Remedy("train again", name, ("train",))
     if bundle.provenance.get("data_sha256") != dataset.card["data_sha256"]:
         raise UserError(f"{bundle.folder}: was trained on other data; {mend}")
     check_parameters(bundle, experiment, mend)
@@ -74,6 +75,7 @@ def _test_figures(bundle: Bundle, work: Task, result: Evaluation, seconds: float
         "model": {
             "task": bundle.experiment.task,
             "dataset": bundle.experiment.dataset,
+            "data_sha256": work.dataset.card["data_sha256"],
             "vectors": _vectors(bundle.experiment),
             "all_but_vectors": fingerprint(bundle.experiment.model_dump(exclude={"embeddings"})),
             "parameters": bundle.figures["parameters"],
@@ -208,6 +210,7 @@ def baselines(name: str) -> None:
         {
             "baselines": figures,
             "optimum": dataset.optimum("words"),
+            "data_sha256": dataset.card["data_sha256"],
             "entities": dataset.entities,
         },
     )
@@ -216,18 +219,34 @@ def baselines(name: str) -> None:
 def report() -> None:
     """Print the table of all results, keep it in reports/results.md and draw it beside."""
     from nlp_rnn.evaluation.plots import results_picture, save
-    from nlp_rnn.evaluation.report import adapted_markdown, gains, markdown, result_rows, standings
+    from nlp_rnn.evaluation.report import (
+        Results,
+        adapted_markdown,
+        gains,
+        markdown,
+        result_rows,
+        stale_markdown,
+        standings,
+    )
 
-    rows = result_rows(Path("metrics"))
+    results = Results.read(Path("metrics"))
+    rows = result_rows(results)
+    if not rows and results.stale:
+        raise UserError(
+            "metrics: all figures are of other data than the prepared ones; "
+            f"{next(reversed(results.stale))}"
+        )
     if not rows:
         raise UserError("metrics: no figures there yet; run the pipeline: dvc repro")
     table = markdown(rows)
-    if standing := standings(rows, Path("metrics")):
+    if standing := standings(rows, results):
         table += f"\n\nEach data set's baselines and networks, from the worst:\n\n{standing}"
     if gained := gains(rows):
         table += f"\n\nWhat word vectors are worth, all else being equal:\n\n{gained}"
-    if adapted := adapted_markdown(Path("metrics")):
+    if adapted := adapted_markdown(results):
         table += f"\n\nLanguage models with more at test time, apart from the above:\n\n{adapted}"
+    if stale := stale_markdown(results):
+        table += f"\n\nLeft out, because they are of other data than the prepared ones:\n\n{stale}"
     with whole_file(Path("reports/results.md")) as partial:
         partial.write_text(table + "\n", encoding="utf-8")
     save(results_picture(rows), Path("reports/results.png"))

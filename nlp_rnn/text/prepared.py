@@ -39,6 +39,7 @@ from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.example import SPLITS, Example, Kind
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, whole_folder, write_json
+from nlp_rnn.hints import Remedy
 from nlp_rnn.text.entities import is_entity_scheme
 from nlp_rnn.text.spelling import character_vocabulary
 from nlp_rnn.text.tokenizers import Tokenizer, tokenizer
@@ -51,6 +52,9 @@ Reads = Literal["words", "indices"]
 
 Optimum = dict[Reads, dict[str, float]]
 """The exact optimum of a test split, for either kind of model."""
+
+MAKERS = ("prepare", "pseudo_label")
+"""Stages that write prepared data sets."""
 
 BLOCK = 1 << 13
 """Integers gathered before they are written."""
@@ -147,7 +151,7 @@ class PreparedDataset:
 
     def _json(self, file: str) -> Any:
         return read_json(
-            self.folder / file, f"prepare the data set: dvc repro prepare@{self.folder.name}"
+            self.folder / file, Remedy("prepare the data set", self.folder.name, MAKERS)
         )
 
     @cached_property
@@ -205,10 +209,8 @@ class PreparedDataset:
             try:
                 return np.load(file, mmap_mode="r", allow_pickle=False)
             except (OSError, ValueError):
-                raise UserError(
-                    f"{file}: missing or broken; prepare the data set again: "
-                    f"dvc repro -f prepare@{self.folder.name}"
-                ) from None
+                again = Remedy("prepare the data set again", self.folder.name, MAKERS, force=True)
+                raise UserError(f"{file}: missing or broken; {again}") from None
 
         forms = array("forms") if self.kind == "tagged" else None
         return Split(

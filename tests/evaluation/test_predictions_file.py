@@ -164,6 +164,6 @@ def test_a_wrong_file_is_named_with_its_line(
     assert str(file) in str(error.value)
 
 
-def test_a_missing_file_says_what_to_run(tmp_path: Path) -> None:
+def test_a_missing_file_says_what_to_run() -> None:
     with pytest.raises(UserError, match="dvc repro evaluate@mine"):
-        read_predictions(tmp_path / "mine.jsonl")
+        read_predictions(Path("predictions/mine.jsonl"))
