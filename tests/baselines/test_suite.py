@@ -185,7 +185,7 @@ def test_figures_of_other_data_are_left_out_of_the_report(
     assert "entities: fit the baselines again: dvc repro baselines@entities" in left_out
     Path("metrics/new.json").unlink()
     Path("metrics/bilstm.json").unlink(missing_ok=True)
-    with pytest.raises(UserError, match="other data.*dvc repro evaluate@old"):
+    with pytest.raises(UserError, match=r"other data.*dvc repro evaluate@old"):
         stages.report()
 
 
