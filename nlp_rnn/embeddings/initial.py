@@ -28,6 +28,7 @@ from nlp_rnn.embeddings.subwords import Subwords
 from nlp_rnn.embeddings.vectors import WordVectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import sha256, whole_folder, write_json
+from nlp_rnn.hints import Remedy
 from nlp_rnn.text.vocabulary import PAD_INDEX, Vocabulary
 
 Matrix = NDArray[np.float32]
@@ -117,7 +118,7 @@ def transferred(
     if rows.shape[1] != parameters.dimension:
         raise UserError(
             f"{folder}: the vectors have dimension {rows.shape[1]}, not {parameters.dimension}; "
-            f"learn them again: dvc repro vectors@{folder.name}"
+            f"{Remedy('learn them again', folder.name, ('vectors',))}"
         )
     origin = {
         "kind": "vectors",

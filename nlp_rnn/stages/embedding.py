@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nlp_rnn import paths
 from nlp_rnn.config import GrammarDataset, Parameters, load
 from nlp_rnn.errors import UserError
+from nlp_rnn.hints import Remedy
 from nlp_rnn.process import log
 from nlp_rnn.stages.common import check_parameters, only_one
 
@@ -86,7 +87,7 @@ def encoder(name: str) -> None:
     from nlp_rnn.inference.bundle import Bundle
 
     bundle = Bundle.open(paths.bundle(name))
-    check_parameters(bundle, experiment, f"train again: dvc repro train@{name}")
+    check_parameters(bundle, experiment, Remedy("train again", name, ("train",)))
     network = bundle.keras_model()  # chooses the backend, which nothing may have imported before
 
     from nlp_rnn.models.transfer import recurrent_weights
@@ -114,7 +115,7 @@ def embed(name: str) -> None:
     source = experiment.embeddings.kind
     if source in parameters.all_encoders and not is_encoder(paths.vectors(source)):
         raise UserError(
-            f"{paths.vectors(source)}: no encoder there; write it: dvc repro encoder@{source}"
+            f"{paths.vectors(source)}: no encoder there; {Remedy('write it', source, ('encoder',))}"
         )
     coverage = write_initial(
         paths.embeddings(name),
