@@ -10,7 +10,15 @@ from pathlib import Path
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
 from nlp_rnn.files import whole_folder
-from nlp_rnn.inference.bundle import COPIED, DATA_CARD, DESCRIPTION, GRAPH, Bundle, describe
+from nlp_rnn.inference.bundle import (
+    COPIED,
+    DATA_CARD,
+    DESCRIPTION,
+    GRAPH,
+    START_STATES,
+    Bundle,
+    describe,
+)
 
 README = "README.md"
 
@@ -39,7 +47,7 @@ def export_onnx(source: Path, target: Path, int8: bool = False) -> None:
     if int8:
         require("onnx", "train", "--int8")
     with whole_folder(target) as folder:
-        for file in (*COPIED, DATA_CARD, GRAPH):
+        for file in (*COPIED, START_STATES, DATA_CARD, GRAPH):
             if (source / file).exists():
                 shutil.copyfile(source / file, folder / file)
         if int8:
@@ -124,8 +132,13 @@ def _batch_steps(bundle: Bundle) -> Iterator[str]:
     experiment = bundle.experiment
     if experiment.task == "language_modelling":
         end = bundle.vocabulary.end_index
+        states = "states of zeros"
+        if bundle.start_states() is not None:
+            states = (
+                f"the states in `{START_STATES}`, a list for each in the order of the inputs above,"
+            )
         yield (
-            f"A text begins with states of zeros and the id {end}, which also ends it. The states "
+            f"A text begins with {states} and the id {end}, which also ends it. The states "
             "that come out go into the next piece of the text. Rows may be padded on the right "
             "with 0: what stands before is as without, but the states that come out are of no use."
         )
