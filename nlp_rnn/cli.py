@@ -9,8 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nlp_rnn.commands import compare, embeddings, inspect, score, search
-from nlp_rnn.commands.arguments import MODEL_HELP, bundle_folder, count, fraction, positive, seed
+from nlp_rnn.commands.arguments import (
+    MODEL_HELP,
+    bundle_folder,
+    count,
+    fraction,
+    positive,
+    seed,
+    words,
+)
 from nlp_rnn.errors import UserError
+from nlp_rnn.process import print_everything
 
 if TYPE_CHECKING:
     from nlp_rnn.inference.generation import BeamSearch, Sampling
@@ -42,6 +51,7 @@ def stage(function: Callable[..., None], argument: str | None = None) -> int:
         function: of :mod:`nlp_rnn.stages`; its docstring is the help.
         argument: what its one argument names in ``params.yaml``, if it has one.
     """
+    print_everything()
     parser = argparse.ArgumentParser(
         description=function.__doc__,
         epilog="Run from the folder that holds params.yaml; `dvc repro` runs every stage.",
@@ -237,7 +247,9 @@ def parser() -> argparse.ArgumentParser:
         ),
     )
     generate.add_argument("model", metavar="MODEL", help=MODEL_HELP)
-    generate.add_argument("--prompt", default="", help="text to continue (default: none)")
+    generate.add_argument(
+        "--prompt", type=words, default="", help="text to continue (default: none)"
+    )
     generate.add_argument(
         "--length", type=count, default=100, metavar="N", help="most tokens (default: 100)"
     )
@@ -295,5 +307,6 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of ``nlp-rnn``; returns the exit status."""
+    print_everything()
     options = parser().parse_args(arguments)
     return run(lambda: options.action(options))

@@ -22,6 +22,11 @@ def bundle_folder(model: str) -> Path:
     return Path(model)
 
 
+def words(argument: str) -> str:
+    """A text of the command line, in UTF-8 where the locale's encoding could not read it."""
+    return argument.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def positive(text: str) -> float:
     """A number of 0 or more."""
     value = float(text)

@@ -87,7 +87,7 @@ def test_the_state_is_the_typical_one_at_the_end_of_a_line(dataset: PreparedData
 def test_a_text_without_line_ends_gives_the_state_after_it(dataset: PreparedDataset) -> None:
     end = dataset.vocabulary.end_index
     network = KerasNetwork(network_of(dataset, {"units": 5})[1])
-    ids = np.array(dataset.vocabulary.encode("the cat sleeps the dog".split()))
+    ids = np.array(dataset.vocabulary.encode(["the", "cat", "sleeps", "the", "dog"]))
     read = np.array([[end, *ids[:-1]]], np.int32)
     _, expected = network.log_probabilities(read, network.zero_states(1))
     found = state_at_line_end(network, ids, end)
