@@ -205,8 +205,8 @@ def parser() -> argparse.ArgumentParser:
         description=(
             "Write MODEL as a new folder TARGET that needs no Keras: an ONNX graph, vocabularies\n"
             "and a README.md that says how to use them from any language.\n\n"
-            "TARGET is a bundle too: `nlp-rnn predict TARGET ...` needs no more than\n"
-            "`pip install 'nlp_rnn[predict]'`. It is written whole or not at all.\n\n"
+            "TARGET is a bundle too: `nlp-rnn predict TARGET ...` needs this package with its\n"
+            "extra predict, and no more. It is written completely or not at all.\n\n"
             "--int8 rounds the weights to 8 bits: an LSTM is a quarter of the size and a third\n"
             "faster (a GRU is neither), for predictions that differ a little. Compare the two on\n"
             "your own texts before you use it."

@@ -84,7 +84,13 @@ UNITS = {
 
 def readme(bundle: Bundle, graph: Path, int8: bool) -> str:
     """What somebody needs to know who runs the graph without this package."""
-    head = HEAD.format(name=bundle.name, purpose=TASKS[bundle.experiment.task])
+    subword = bundle.tokenizer.parameters.unit == "subword"
+    head = HEAD.format(
+        name=bundle.name,
+        purpose=TASKS[bundle.experiment.task],
+        extras="predict,subword" if subword else "predict",
+        libraries="numpy onnxruntime tokenizers" if subword else "numpy onnxruntime",
+    )
     steps = [*_token_steps(bundle), *_batch_steps(bundle)]
     sections = [
         head + (OF_INT8 if int8 else ""),
@@ -183,14 +189,17 @@ def _answers(bundle: Bundle) -> str:
 HEAD = """\
 # {name}
 
-A neural network that gives {purpose}. In Python it takes one command,
+A neural network that gives {purpose}. Whoever has the package `nlp_rnn`, which is on no package
+index, installs it with what predictions need from its folder or wheel, and has predictions by one
+command:
 
 ```
-pip install 'nlp_rnn[predict]'
+pip install 'PATH_TO_FOLDER_OR_WHEEL[{extras}]'
 nlp-rnn predict THIS_FOLDER texts.txt -
 ```
 
-and in any other language a runtime for ONNX and what follows."""
+Without it, in Python or any other language, all it takes is a runtime for ONNX and what follows; in
+Python `pip install {libraries}`."""
 
 OF_INT8 = """
 
