@@ -240,9 +240,8 @@ def start_states(bundle: Bundle, network: Network) -> list[Floats] | None:
     start = bundle.start_states()
     if start is None and bundle.experiment.training.streams == "text":  # type: ignore[union-attr]
         log(
-            f"{bundle.folder}: written before models of running text kept a state to start "
-            "single texts from, so texts start from zeros, which makes them look unlikelier than "
-            "they are; train it again"
+            f"{bundle.folder}: holds no {START_STATES}, because an earlier version wrote it, so "
+            "each text starts from a zero state and looks less likely than it is; train it again"
         )
     if start is not None and [len(state) for state in start] != list(network.widths):
         raise UserError(

@@ -19,7 +19,7 @@ from nlp_rnn.files import whole_file
 from nlp_rnn.inference.batch import open_all, predict_all, read_once
 from nlp_rnn.inference.bundle import Bundle
 from nlp_rnn.inference.forward import of_lines, passes_over_windows
-from nlp_rnn.inference.inputs import Chunk, Columns, JsonChunk
+from nlp_rnn.inference.inputs import STREAM, Chunk, Columns, JsonChunk
 from nlp_rnn.inference.network import Floats, Network
 from nlp_rnn.inference.outputs import Writer, open_writer, to_json
 from nlp_rnn.inference.predictor import (
@@ -192,12 +192,13 @@ class _Ranking(Writer):
 
     Attributes:
         unknown: texts so far with a word that is scored as ``<unk>``.
+        blank: those without a token.
     """
 
     def __init__(self, database: sqlite3.Connection, by: By) -> None:
         self._database = database
         self._by = by
-        self.unknown = 0
+        self.unknown = self.blank = 0
         database.execute("CREATE TABLE texts (score REAL, record BLOB)")
 
     def write(self, chunk: Chunk, predictions: Iterable[Prediction]) -> None:
@@ -212,6 +213,9 @@ class _Ranking(Writer):
 
     def _score(self, prediction: Prediction) -> float:
         self.unknown += bool(prediction["unknown"])
+        if prediction["tokens"] == 1:  # the end symbol, which compares with no text
+            self.blank += 1
+            return -math.inf
         divisor = prediction["tokens"] if self._by == "mean" else 1
         return float(prediction["log_probability"] / divisor)
 
@@ -261,12 +265,12 @@ def _open_ranked(output: str, format: str, columns: Columns) -> Iterator[Writer]
 def rank_file(
     bundle_folder: Path, input: str, output: str, text_column: str, by: By = "total"
 ) -> None:
-    """Write the texts of ``input`` from the likeliest to the least likely.
+    """Write the texts of ``input`` from the likeliest to the least likely, blank ones last.
 
     The other arguments and errors are those of :func:`~nlp_rnn.inference.batch.predict_file`.
 
     Raises:
-        UserError: also where the bundle is no language model.
+        UserError: also where the bundle is no language model, or all texts are blank.
     """
     bundle, source, format = open_all(bundle_folder, input, output, text_column)
     _check_language_model(bundle)
@@ -280,8 +284,15 @@ def rank_file(
     ):
         ranking = _Ranking(database, by)
         texts = predict_all(predictor, source, ranking, known.texts)
+        if ranking.blank == texts:
+            raise UserError(
+                f"{'standard input' if input == STREAM else input}: holds only blank texts, which "
+                "cannot be ranked; give texts with a word or more"
+            )
         ranking.write_to(writer)
     log(f"{texts:,} text{'' if texts == 1 else 's'} ranked by {by} log-probability")
+    if ranking.blank:
+        log(f"{ranking.blank:,} of them without a token, ranked last")
     if ranking.unknown:
         log(
             f"{ranking.unknown:,} of them with words outside the vocabulary, scored as {UNK}: such "

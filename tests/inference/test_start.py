@@ -175,7 +175,7 @@ def test_a_bundle_from_before_still_predicts_and_says_how(
     old = with_states(bundle, tmp_path / "old", None)
     (tmp_path / "t.txt").write_text("the cat\n")
     assert main(["predict", str(old), str(tmp_path / "t.txt"), str(tmp_path / "o.jsonl")]) == 0
-    assert "texts start from zeros" in capsys.readouterr().err
+    assert "starts from a zero state" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("states", ["[[1.0], [2.0]]", '[["a"]]', "[[NaN]]", "5", "{", "[[[1.0]]]"])
