@@ -74,8 +74,7 @@ def pretrained(
     Raises:
         UserError: see :func:`~nlp_rnn.embeddings.reading.load_vectors`; no word is found.
     """
-    archive = folder / parameters.file.partition("!")[0]
-    ensure(archive, parameters.url, parameters.sha256, "embeddings.file")
+    archive = _archive(parameters, folder)
     wanted = None
     if not parameters.more_words:
         wanted = {form for word in vocabulary.types for _, form in forms(word, parameters.lookup)}
@@ -97,6 +96,25 @@ def pretrained(
         file.deviation,
         origin,
     )
+
+
+def checksum_of_file(parameters: AnyEmbeddings) -> dict[str, str]:
+    """Name and SHA-256 of the file of pretrained vectors; nothing where there is none.
+
+    Raises:
+        UserError: it is missing and cannot be downloaded.
+    """
+    if not isinstance(parameters, PretrainedEmbeddings):
+        return {}
+    archive = _archive(parameters, data_folder())
+    return {"file": parameters.file, "sha256": sha256(archive)}
+
+
+def _archive(parameters: PretrainedEmbeddings, folder: Path) -> Path:
+    """The file, or the archive that it is in, downloaded where it is missing."""
+    archive = folder / parameters.file.partition("!")[0]
+    ensure(archive, parameters.url, parameters.sha256, "embeddings.file")
+    return archive
 
 
 def transferred(

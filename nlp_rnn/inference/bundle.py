@@ -7,6 +7,7 @@
 ``labels.json``        labels or tags (not for language models)
 ``characters.json``    characters (of taggers only)
 ``data_card.json``     what the model was trained on
+``start_states.json``  where texts by themselves start (only of models of running text)
 ``model.onnx``         the network as ONNX Runtime computes it, where ONNX has all its layers
 ``model.weights.h5``   the weights, in Keras's own format, no pickle (not in an exported bundle)
 =====================  ==========================================================
@@ -30,8 +31,9 @@ from nlp_rnn.config import Experiment, TaggerParameters, TokenizerParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
 from nlp_rnn.files import read_json, sha256, whole_folder, write_json
-from nlp_rnn.inference.network import KerasNetwork, Network
+from nlp_rnn.inference.network import Floats, KerasNetwork, Network
 from nlp_rnn.inference.onnx_network import OnnxNetwork
+from nlp_rnn.inference.start import state_at_line_end
 from nlp_rnn.process import log
 from nlp_rnn.text.entities import LearnedTags
 from nlp_rnn.text.prepared import PreparedDataset
@@ -49,6 +51,7 @@ GRAPH = "model.onnx"
 DESCRIPTION = "bundle.json"
 DATA_CARD = "data_card.json"
 CHARACTERS = "characters.json"
+START_STATES = "start_states.json"
 COPIED = (
     "tokenizer.json",
     SubwordTokenizer.FILE,
@@ -194,6 +197,25 @@ class Bundle:
             return self.learned_tags.tags
         return self.labels
 
+    def start_states(self) -> list[Floats] | None:
+        """The states from which this language model reads a text that stands alone, each
+        ``(width,)``: those at the end of a line, where it was trained on running text; None
+        where it starts from zeros.
+
+        Raises:
+            UserError: the file does not hold lists of numbers.
+        """
+        file = self.folder / START_STATES
+        if not file.is_file():
+            return None
+        try:
+            states = [np.array(values, np.float32) for values in read_json(file, MEND)]
+            if not all(state.ndim == 1 and np.isfinite(state).all() for state in states):
+                raise ValueError("expected a list of finite numbers for each state")
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{file}: holds no states ({error}); {MEND}") from None
+        return states
+
     def keras_model(self) -> keras.Model:
         """Build the network in Keras, on ``KERAS_BACKEND`` or the backend that trained it.
 
@@ -274,6 +296,10 @@ def write_bundle(
             if graph.unsupported is None
             else KerasNetwork(model, experiment.model.monte_carlo_samples)
         )
+        if experiment.task == "language_modelling" and experiment.training.streams == "text":
+            ids, end = dataset.split("validation").ids, dataset.vocabulary.end_index
+            states = state_at_line_end(predicting, ids, end)
+            write_json(folder / START_STATES, [state.tolist() for state in states])
         describe(
             folder,
             name=name,

@@ -1,4 +1,4 @@
-"""Stages vectors, encoder and embed: what an experiment starts from."""
+"""Stages vectors, encoder, vector_file and embed: what an experiment starts from."""
 
 from __future__ import annotations
 
@@ -100,6 +100,20 @@ def encoder(name: str) -> None:
         bundle.folder / "vocabulary.json",
         {"name": bundle.name, "provenance": bundle.provenance},
     )
+
+
+def vector_file(name: str) -> None:
+    """Get or find the file of word vectors that an experiment starts from; write its checksum.
+
+    Where the checksum is as before, nothing after this stage runs again. An experiment that starts
+    from no file has none.
+    """
+    embeddings = load().experiment(name).embeddings
+
+    from nlp_rnn.embeddings.initial import checksum_of_file
+    from nlp_rnn.files import write_json
+
+    write_json(paths.vector_checksum(name), checksum_of_file(embeddings))
 
 
 def embed(name: str) -> None:

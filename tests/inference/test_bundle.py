@@ -193,12 +193,14 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 def test_lines_are_scored_by_the_chain_rule(bundles: dict[str, Path]) -> None:
     """Against Keras's logits step by step, in batches with lines of other lengths."""
     predictor = Predictor.load(bundles["language_modelling"])
+    start = predictor.bundle.start_states()
+    assert start is not None
     model = predictor.bundle.keras_model()
     vocabulary = predictor.bundle.vocabulary
     lines = ["the cat sleeps", "the dog barks the cat sleeps the dog", ""]
     for line, prediction in zip(lines, predictor.predict(lines), strict=True):
         targets = [*vocabulary.encode(line.split()), vocabulary.end_index]
-        states: Any = [np.zeros((1, 8), np.float32)] * 2
+        states: Any = [state[None] for state in start]
         token, total = vocabulary.end_index, 0.0
         for target in targets:
             ids = np.array([[token]], np.int32)
