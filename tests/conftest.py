@@ -102,6 +102,7 @@ def write_untrained(
     from nlp_rnn.models.network import network
 
     dataset = prepared(folder / "data", same_everywhere(kind, examples))
+    sizes = {} if (model or {}).get("kind") == "averaged" else {"units": 8}
     experiment = parse(
         {
             "datasets": {
@@ -116,7 +117,7 @@ def write_untrained(
                     "task": task,
                     "dataset": "list",
                     "embeddings": {"kind": "learned", "dimension": 8, "scale": 1.0},
-                    "model": {"units": 8} | (model or {}),
+                    "model": sizes | (model or {}),
                     "training": {},
                 }
             },

@@ -44,14 +44,15 @@ SOFTMAX_TAGGERS: dict[str, dict[str, Any]] = {
     "tagger simple_rnn": {"cell": "simple_rnn", "bidirectional": False, "casing": 3},
     "tagger gru": {"cell": {"kind": "gru", "reset_after": False}, "tag_scheme": "BIOES"},
     "tagger phased": {"cell": "phased_lstm", "characters": BILSTM},
-    "tagger normalised": {"cell": {"kind": "lstm", "layer_normalization": True}},
+    "tagger peepholes": {"cell": PEEPHOLES | {"layer_normalization": True}},
 }
 CRF_TAGGERS: dict[str, dict[str, Any]] = {
     "CRF lstm": {"cell": "lstm"},
     "CRF simple_rnn": {"cell": "simple_rnn", "constrained": False},
     "CRF gru": {"cell": "gru", "tag_scheme": "BIOES"},
     "CRF phased": {"cell": "phased_lstm", "bidirectional": False, "casing": 3},
-    "CRF peepholes": {"cell": PEEPHOLES, "characters": CNN, "tag_scheme": "BIOES"},
+    "CRF peepholes": {"cell": PEEPHOLES},
+    "CRF characters": {"cell": "lstm", "characters": CNN, "tag_scheme": "BIOES"},
 }
 LANGUAGE_MODELS: dict[str, dict[str, Any]] = {
     "language model lstm": {"cell": "lstm", "layers": 2, "connection": "highway", "tied": True},
@@ -70,13 +71,28 @@ OF_TASK = {
     | {name: model | {"output": "crf"} for name, model in CRF_TAGGERS.items()},
     "language_modelling": LANGUAGE_MODELS,
 }
-MODELS = {
-    name: (task, model) for task, models in OF_TASK.items() for name, model in models.items()
-}
-ONE_OF_EACH = ("classifier gru", "tagger lstm", "CRF peepholes", "language model lstm")
+MODELS = {name: (task, model) for task, models in OF_TASK.items() for name, model in models.items()}
+ONE_OF_EACH = ("classifier gru", "tagger lstm", "CRF characters", "language model lstm")
 TAGGERS = [name for name in ONE_OF_EACH if MODELS[name][0] == "tagging"]
 
-WORDS = "Ann Lee lives in Rome and New York a good film , très 東京 🙂 naïve-looking".split()
+WORDS = [
+    "Ann",
+    "Lee",
+    "lives",
+    "in",
+    "Rome",
+    "and",
+    "New",
+    "York",
+    "a",
+    "good",
+    "film",
+    ",",
+    "très",
+    "東京",
+    "🙂",
+    "naïve-looking",
+]
 SIZES = (1, 2, 31, 32, 33, 65)
 
 
@@ -95,7 +111,7 @@ SOME = [*TEXTS[:2], *(text for text in TEXTS[3:12] if len(text.split()) <= 16)]
 def examples(task: str) -> tuple[Kind, list[Example]]:
     """Two examples to make a vocabulary from, in which most of :data:`WORDS` are."""
     if task == "tagging":
-        tags = "B-PER I-PER O O B-LOC O B-LOC I-LOC O O O".split()
+        tags = ["B-PER", "I-PER", "O", "O", "B-LOC", "O", "B-LOC", "I-LOC", "O", "O", "O"]
         first = Example(tokens=tuple(WORDS[: len(tags)]), tags=tuple(tags))
         return "tagged", [first, Example(tokens=("Rome", "film"), tags=("B-LOC", "O"))]
     text = " ".join(WORDS[:-3])
@@ -104,15 +120,19 @@ def examples(task: str) -> tuple[Kind, list[Example]]:
     return "text", [Example(text=text), Example(text="a film")]
 
 
+def untrained(folder: Path, name: str) -> Path:
+    """The bundle of a model of :data:`MODELS` with random weights."""
+    task, model = MODELS[name]
+    return write_untrained(folder, task, *examples(task), model, scale=0.5)
+
+
 @pytest.fixture(scope="session")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Predictor]:
     """Each model of :data:`MODELS` by name, made and loaded once."""
 
     @cache
     def load(name: str) -> Predictor:
-        task, model = MODELS[name]
-        folder = tmp_path_factory.mktemp("model")
-        return Predictor.load(write_untrained(folder, task, *examples(task), model, scale=0.5))
+        return Predictor.load(untrained(tmp_path_factory.mktemp("model"), name))
 
     return load
 
@@ -219,7 +239,8 @@ def test_keras_and_onnx_predict_alike(
     alone: Callable[[str], list[Prediction]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert loaded(name).bundle.graph.unsupported is None
+    if loaded(name).bundle.graph.unsupported:
+        pytest.skip("ONNX lacks this cell, so every prediction is made by Keras")
     monkeypatch.setattr(loaded(name), "network", KerasNetwork(loaded(name).bundle.keras_model()))
     expected = [alone(name)[TEXTS.index(text)] for text in SOME]
     assert_same(list(loaded(name).predict(SOME)), expected)
@@ -316,7 +337,7 @@ def test_the_command_predicts_alike_into_columns(
 # --- weights of 8 bits ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["classifier gru", "tagger normalised", "CRF gru"])
+@pytest.mark.parametrize("name", ["classifier gru", "tagger lstm", "CRF gru"])
 def test_weights_of_8_bits_depend_a_little_on_company(
     name: str, loaded: Callable[[str], Predictor], tmp_path: Path
 ) -> None:
