@@ -21,11 +21,15 @@ from conftest import write_untrained
 
 from nlp_rnn.cli import main
 from nlp_rnn.corpora.example import Example, Kind
+from nlp_rnn.evaluation import calibration
 from nlp_rnn.inference import inputs, predictor
 from nlp_rnn.inference.bundle import Bundle
 from nlp_rnn.inference.export import export_onnx
 from nlp_rnn.inference.network import KerasNetwork
 from nlp_rnn.inference.predictor import Prediction, Predictor
+from nlp_rnn.tasks import classification, language_modelling, tagging
+from nlp_rnn.tasks.registry import task as task_of
+from nlp_rnn.text.prepared import PreparedDataset
 
 PEEPHOLES = {"kind": "lstm", "peepholes": True}
 CNN = {"kind": "cnn", "units": 4, "dimension": 4}
@@ -75,24 +79,8 @@ MODELS = {name: (task, model) for task, models in OF_TASK.items() for name, mode
 ONE_OF_EACH = ("classifier gru", "tagger lstm", "CRF characters", "language model lstm")
 TAGGERS = [name for name in ONE_OF_EACH if MODELS[name][0] == "tagging"]
 
-WORDS = [
-    "Ann",
-    "Lee",
-    "lives",
-    "in",
-    "Rome",
-    "and",
-    "New",
-    "York",
-    "a",
-    "good",
-    "film",
-    ",",
-    "très",
-    "東京",
-    "🙂",
-    "naïve-looking",
-]
+WORDS = ["Ann", "Lee", "lives", "in", "Rome", "and", "New", "York", "a", "good", "film", ","]
+WORDS += ["très", "東京", "🙂", "naïve-looking"]
 SIZES = (1, 2, 31, 32, 33, 65)
 
 
@@ -332,6 +320,38 @@ def test_the_command_predicts_alike_into_columns(
     ]
     tags = [tag for prediction in alone(name)[:33] for tag in prediction["tags"]]
     assert [column[1 if suffix == ".conll" else 3] for column in columns] == tags
+
+
+# --- in evaluations -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["classifier gru", "tagger lstm", "CRF gru", "language model gru"])
+def test_an_evaluation_gives_the_same_sums_for_any_batch_size(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, model = MODELS[name]
+    kind, few = examples(task)
+    of_tag = dict(zip(few[0].tokens, few[0].tags, strict=True)) if kind == "tagged" else {}
+    many = [
+        Example(tokens=tuple(words), tags=tuple(of_tag.get(word, "O") for word in words))
+        if kind == "tagged"
+        else Example(text=" ".join(words), label="bad" if kind == "labelled" else None)
+        for words in (text.split() for text in TEXTS)
+        if words
+    ]
+    bundle = Bundle.open(write_untrained(tmp_path, task, kind, [*few, *many], model, scale=0.5))
+    work = task_of(bundle.experiment, PreparedDataset(tmp_path / "data"), 1)
+    network = bundle.network()
+    results = []
+    for size in (1, 3, len(many) + len(few) - 1, 64):
+        for module in (classification, tagging):
+            monkeypatch.setattr(module, "EVALUATION_BATCH", size)
+        monkeypatch.setattr(language_modelling, "EVALUATION_WINDOW", size)
+        monkeypatch.setattr(calibration, "SENTENCES_AT_ONCE", size)
+        results.append(work.evaluate(network, 1.5))
+    for result in results[1:]:
+        assert_same(result.test, results[0].test)
+        assert_same(result.predictions, results[0].predictions)
 
 
 # --- weights of 8 bits ------------------------------------------------------------------
