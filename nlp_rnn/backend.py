@@ -394,6 +394,16 @@ def has_fused_loops() -> bool:
     return keras.backend.backend() == "torch"
 
 
+def outputs_start_from_zeros() -> bool:
+    """What Keras's layers put out at masked steps before a sequence's first real one.
+
+    Zeros on TensorFlow and PyTorch, the initial state on JAX.
+    """
+    import keras
+
+    return keras.backend.backend() != "jax"
+
+
 def masks_lose_fused_kernels() -> bool:
     """Whether the fused recurrent kernels here know no masks: TensorFlow's do."""
     import keras
