@@ -2,7 +2,8 @@
 
 =====================  ==========================================================
 ``bundle.json``        format, name, experiment, provenance, validation figures, graph, checksums
-``tokenizer.json``     the tokenizer's parameters (``subwords.json`` too for subword units)
+``tokenizer.json``     the tokenizer's parameters and the version of its rules (``subwords.json``
+                       too for subword units)
 ``vocabulary.json``    types and counts
 ``labels.json``        labels or tags (not for language models)
 ``characters.json``    characters (of taggers only)
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from nlp_rnn import backend
-from nlp_rnn.config import Experiment, TaggerParameters, TokenizerParameters
+from nlp_rnn.config import Experiment, TaggerParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
 from nlp_rnn.files import read_json, sha256, whole_folder, write_json
@@ -32,7 +33,8 @@ from nlp_rnn.inference.onnx_network import OnnxNetwork
 from nlp_rnn.process import log
 from nlp_rnn.text.entities import LearnedTags
 from nlp_rnn.text.prepared import PreparedDataset
-from nlp_rnn.text.tokenizers import SubwordTokenizer, Tokenizer, tokenizer
+from nlp_rnn.text.tokenizers import FILE as TOKENIZER
+from nlp_rnn.text.tokenizers import SubwordTokenizer, Tokenizer, load_parameters, tokenizer
 from nlp_rnn.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -40,14 +42,16 @@ if TYPE_CHECKING:
 
     from nlp_rnn.config import AnyExperiment
 
-FORMAT = 4
+FORMAT = 5
+READABLE = (4, FORMAT)
+"""Formats that can be opened. Format 4 has no version of the tokenizer's rules: it means rules 1."""
 WEIGHTS = "model.weights.h5"
 GRAPH = "model.onnx"
 DESCRIPTION = "bundle.json"
 DATA_CARD = "data_card.json"
 CHARACTERS = "characters.json"
 COPIED = (
-    "tokenizer.json",
+    TOKENIZER,
     SubwordTokenizer.FILE,
     "vocabulary.json",
     "labels.json",
@@ -98,9 +102,10 @@ class Bundle:
         data = read_json(file, f"{folder} is no complete model bundle; {MEND}")
         try:
             found = data["format"]
-            if found != FORMAT:
+            if found not in READABLE:
                 raise UserError(
-                    f"{file}: bundle format {found}, but this nlp_rnn reads format {FORMAT}; "
+                    f"{file}: bundle format {found}, but this nlp_rnn reads formats "
+                    f"{' and '.join(map(str, READABLE))}; "
                     "install the version that wrote it"
                 )
             experiment: AnyExperiment = TypeAdapter(Experiment).validate_python(data["experiment"])
@@ -117,7 +122,7 @@ class Bundle:
                 raise UserError(f"{folder / part}: no such file; {MEND}")
             if sha256(folder / part) != checksum:
                 raise UserError(f"{folder / part}: damaged, its checksum differs; {MEND}")
-        units = tokenizer(TokenizerParameters(**read_json(folder / "tokenizer.json", MEND)))
+        units = tokenizer(load_parameters(folder, MEND))
         units.load(folder)
         labels = (
             []

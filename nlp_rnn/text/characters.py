@@ -83,6 +83,8 @@ def visible(piece: str) -> str:
     >>> visible("soft\u00adhyphen")
     'softhyphen'
     """
+    if piece.isascii() and piece.isprintable():
+        return piece
     return dropped.sub(r"\1\2", piece)
 
 
@@ -92,7 +94,7 @@ def straight(piece: str) -> str:
     >>> straight("don’t"), straight("dogs’")
     ("don't", 'dogs’')
     """
-    return _apostrophe.sub("'", piece)
+    return piece if piece.isascii() else _apostrophe.sub("'", piece)
 
 
 def separated(text: str) -> str:
@@ -130,9 +132,7 @@ def python() -> Dialect:
 
 def _emoji(extend: str) -> str:
     """A flag, or pictographs joined by U+200D."""
-    return (
-        f"[{REGIONAL}]{{2}}{extend}*|[{PICTOGRAPHS}](?:\u200d[{PICTOGRAPHS}]|{extend})*"
-    )
+    return f"[{REGIONAL}]{{2}}{extend}*|[{PICTOGRAPHS}](?:\u200d[{PICTOGRAPHS}]|{extend})*"
 
 
 def word_pattern(of: Dialect) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from html.entities import html5
 
-_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_BREAK = re.compile(r"<[bB][rR]\s*/?>")
 _ENTITY = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[A-Za-z][A-Za-z0-9]*;?)")
 
 _LONGEST_NUMBER = 100

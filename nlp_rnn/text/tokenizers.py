@@ -160,9 +160,8 @@ class PatternTokenizer(Tokenizer):
         if self.parameters.html_breaks:
             text = markup.plain(text)
         text = characters.separated(text)
-        normalised = self._normalised
         pieces = self._pattern(text).findall(text)
-        return [token for piece in pieces if (token := normalised[piece])]
+        return list(filter(None, map(self._normalised.__getitem__, pieces)))
 
     def spans(self, text: str) -> list[Span]:
         read = markup.rewritten(text) if self.parameters.html_breaks else None
