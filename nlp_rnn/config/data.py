@@ -14,7 +14,9 @@ from nlp_rnn.corpora.example import Kind
 class TokenizerParameters(Section):
     """How raw text becomes tokens (see :mod:`nlp_rnn.text.tokenizers`)."""
 
-    unit: Literal["word", "whitespace", "character", "subword"] = "word"
+    unit: Literal["auto", "word", "whitespace", "character", "subword"] = "auto"
+    """``auto``: words; for tagged sentences whichever of ``word`` and ``whitespace`` cuts raw text
+    more nearly into the words that the training split gives."""
     lowercase: bool = True
     digits: Literal["keep", "zero"] = "keep"
     """``zero`` writes every decimal digit as 0."""
@@ -23,6 +25,8 @@ class TokenizerParameters(Section):
     """``true`` reads ``<br />`` as a space and HTML entities as their characters."""
     bad_bytes: Literal["error", "replace"] = "error"
     """What undecodable UTF-8 is: an error naming its line, or U+FFFD."""
+    rules: Literal[1, 2] = 2
+    """1 keeps the rules of data sets prepared before these were counted."""
 
     @model_validator(mode="after")
     def _breaks_are_between_words(self) -> TokenizerParameters:

@@ -210,6 +210,21 @@ def conllu_words(block: Block) -> list[Word]:
     return words
 
 
+def _space_after(block: Block, words: Sequence[Word]) -> tuple[bool, ...]:
+    """Whether a space follows each word: ``SpaceAfter=No`` of the last column denies it.
+
+    Only the last word of a multiword token (``1-2``) is followed by what follows the token.
+    """
+    spaced = ["SpaceAfter=No" not in word.columns[-1].split("|") for word in words]
+    for _, line in block.filled():
+        if multiword := re.match(r"([0-9]+)-([0-9]+)\t", line):
+            first, last = int(multiword[1]), min(int(multiword[2]), len(words))
+            spaced[first - 1 : last] = [False] * (last - first) + [
+                "SpaceAfter=No" not in line.split("\t")[-1].split("|")
+            ]
+    return tuple(spaced)
+
+
 def read_conll(
     path: Path,
     word_column: int,
@@ -282,4 +297,5 @@ def read_conllu(path: Path, tag: Literal["upos", "xpos"], bad_bytes: BadBytes) -
             yield Example(
                 tokens=tuple(word.columns[UD_FORM] for word in words),
                 tags=tuple(word.columns[column] for word in words),
+                space_after=_space_after(block, words),
             )

@@ -17,12 +17,15 @@ class Example:
         label: the class of a ``labelled`` example.
         tokens: the words of a ``tagged`` sentence, as the corpus segments them.
         tags: one tag for each of ``tokens``.
+        space_after: whether a space follows each of ``tokens`` in the raw text; empty where the
+            corpus does not say.
     """
 
     text: str = ""
     label: str = ""
     tokens: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    space_after: tuple[bool, ...] = ()
 
     def record(self, kind: Kind) -> dict[str, object]:
         """The example as a JSON object, with the fields that its kind has."""

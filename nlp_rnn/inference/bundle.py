@@ -2,7 +2,8 @@
 
 =====================  ==========================================================
 ``bundle.json``        format, name, experiment, provenance, validation figures, graph, checksums
-``tokenizer.json``     the tokenizer's parameters (``subwords.json`` too for subword units)
+``tokenizer.json``     the tokenizer's parameters and the version of its rules (``subwords.json``
+                       too for subword units)
 ``vocabulary.json``    types and counts
 ``labels.json``        labels or tags (not for language models)
 ``characters.json``    characters (of taggers only)
@@ -27,7 +28,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from nlp_rnn import backend
-from nlp_rnn.config import Experiment, TaggerParameters, TokenizerParameters
+from nlp_rnn.config import Experiment, TaggerParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
 from nlp_rnn.files import read_json, sha256, whole_folder, write_json
@@ -37,7 +38,8 @@ from nlp_rnn.inference.start import state_at_line_end
 from nlp_rnn.process import log
 from nlp_rnn.text.entities import LearnedTags
 from nlp_rnn.text.prepared import PreparedDataset
-from nlp_rnn.text.tokenizers import SubwordTokenizer, Tokenizer, tokenizer
+from nlp_rnn.text.tokenizers import FILE as TOKENIZER
+from nlp_rnn.text.tokenizers import SubwordTokenizer, Tokenizer, load_parameters, tokenizer
 from nlp_rnn.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -45,7 +47,9 @@ if TYPE_CHECKING:
 
     from nlp_rnn.config import AnyExperiment
 
-FORMAT = 4
+FORMAT = 5
+READABLE = (4, FORMAT)
+"""Formats that can be opened. Format 4 has no version of the tokenizer's rules: it means 1."""
 WEIGHTS = "model.weights.h5"
 GRAPH = "model.onnx"
 DESCRIPTION = "bundle.json"
@@ -53,7 +57,7 @@ DATA_CARD = "data_card.json"
 CHARACTERS = "characters.json"
 START_STATES = "start_states.json"
 COPIED = (
-    "tokenizer.json",
+    TOKENIZER,
     SubwordTokenizer.FILE,
     "vocabulary.json",
     "labels.json",
@@ -104,9 +108,10 @@ class Bundle:
         data = read_json(file, f"{folder} is no complete model bundle; {MEND}")
         try:
             found = data["format"]
-            if found != FORMAT:
+            if found not in READABLE:
                 raise UserError(
-                    f"{file}: bundle format {found}, but this nlp_rnn reads format {FORMAT}; "
+                    f"{file}: bundle format {found}, but this nlp_rnn reads formats "
+                    f"{' and '.join(map(str, READABLE))}; "
                     "install the version that wrote it"
                 )
             experiment: AnyExperiment = TypeAdapter(Experiment).validate_python(data["experiment"])
@@ -244,12 +249,7 @@ class Bundle:
 
 
 def _read_tokenizer(folder: Path) -> Tokenizer:
-    file = folder / "tokenizer.json"
-    try:
-        found = tokenizer(TokenizerParameters.model_validate(read_json(file, MEND)))
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise UserError(f"{file}: not a tokenizer ({reason}); {MEND}") from None
+    found = tokenizer(load_parameters(folder, MEND))
     found.load(folder)
     return found
 

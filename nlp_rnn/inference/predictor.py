@@ -164,7 +164,8 @@ class TaggingPredictor(Predictor):
         if longest is None:
             return Encoded(ids)
         assert self.bundle.characters is not None
-        return Encoded(ids, spell(forms, self.bundle.characters, longest))
+        spellings = [*map(self.bundle.tokenizer.spelling, forms)]
+        return Encoded(ids, spell(spellings, self.bundle.characters, longest))
 
     def _prediction(
         self, text: str, spans: Sequence[Span], forms: Sequence[str], tagged: Tagged

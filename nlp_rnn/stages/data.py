@@ -142,6 +142,12 @@ def _write(
         lambda examples: _with_progress(examples, name, " examples"),
         optimum,
     )
+    if (found := card.get("segmentation")) is not None:
+        from nlp_rnn.text.segmentation import warning
+
+        log(f"{name}: raw text will be cut by tokenizer.unit '{found['unit']}'")
+        if (caution := warning(found)) is not None:
+            log(f"{name}: warning: {caution}")
     for split, counts in card["splits"].items():
         log(
             f"{name} {split}: {counts['sentences']:,} examples, {counts['tokens']:,} tokens, "

@@ -117,7 +117,7 @@ class Tagging(ExamplesTask):
     def spelling(self) -> Ints | None:
         if self.model.longest is None:
             return None
-        return spell(self.dataset.forms, self.dataset.characters, self.model.longest)
+        return spell(self.dataset.spellings, self.dataset.characters, self.model.longest)
 
     def objective(self, network: keras.Model) -> Objective:
         from nlp_rnn.models.tagger import crf_of

@@ -2,7 +2,7 @@
 
 =====================  ==========================================================
 ``card.json``          the data card: source, licence, checksums, counts
-``tokenizer.json``     the tokenizer's parameters
+``tokenizer.json``     the tokenizer's parameters and the version of its rules
 ``vocabulary.json``    types and their counts
 ``labels.json``        labels or tags, most frequent first (not for running text)
 ``<split>.jsonl``      the examples as text, one JSON object a line
@@ -41,8 +41,9 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, whole_folder, write_json
 from nlp_rnn.hints import Remedy
 from nlp_rnn.text.entities import is_entity_scheme
+from nlp_rnn.text.segmentation import compared
 from nlp_rnn.text.spelling import character_vocabulary
-from nlp_rnn.text.tokenizers import Tokenizer, tokenizer
+from nlp_rnn.text.tokenizers import FILE, Tokenizer, load_parameters, tokenizer
 from nlp_rnn.text.vocabulary import EOS, UNK, UNK_INDEX, Vocabulary, count
 
 Ints = NDArray[np.integer[Any]]
@@ -156,7 +157,9 @@ class PreparedDataset:
 
     @cached_property
     def tokenizer_parameters(self) -> TokenizerParameters:
-        return TokenizerParameters(**self._json("tokenizer.json"))
+        return load_parameters(
+            self.folder, f"prepare the data set again: dvc repro -f prepare@{self.folder.name}"
+        )
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -178,6 +181,11 @@ class PreparedDataset:
     def forms(self) -> list[str]:
         """The words of a tagged data set as they are written, before any normalisation."""
         return self._json("forms.json")
+
+    @cached_property
+    def spellings(self) -> list[str]:
+        """:attr:`forms` as models that read characters see them."""
+        return [*map(tokenizer(self.tokenizer_parameters).spelling, self.forms)]
 
     @cached_property
     def _index_of_form(self) -> Ints:
@@ -280,6 +288,7 @@ def prepare(
         UserError: a label of validation or test that training lacks; a single label; an empty
             split.
     """
+    tokenizer_parameters, segmentation = _settled(corpus, tokenizer_parameters)
     units = tokenizer(tokenizer_parameters)
     with whole_folder(target) as folder:
         if tokenizer_parameters.unit == "subword":
@@ -303,7 +312,7 @@ def prepare(
                 "add examples of another"
             )
         vocabulary.save(folder / "vocabulary.json")
-        write_json(folder / "tokenizer.json", tokenizer_parameters.model_dump())
+        write_json(folder / FILE, tokenizer_parameters.model_dump())
         if corpus.kind != "text":
             write_json(folder / "labels.json", labels)
         if optimum is not None:
@@ -314,6 +323,7 @@ def prepare(
             "kind": corpus.kind,
             **corpus.provenance(),
             "tokenizer": tokenizer_parameters.model_dump(),
+            **segmentation,
             "vocabulary": {"size": len(vocabulary), "types_in_training": len(counts)},
             "splits": {
                 split: writer.write(split, progress(corpus.read(split))) for split in SPLITS
@@ -323,6 +333,17 @@ def prepare(
         card["data_sha256"] = writer.hash.hexdigest()
         write_json(folder / "card.json", card)
     return card
+
+
+def _settled(
+    corpus: Corpus, parameters: TokenizerParameters
+) -> tuple[TokenizerParameters, dict[str, Any]]:
+    """Parameters with a unit, and for the card how it cuts the words of a tagged corpus."""
+    if corpus.kind != "tagged":
+        unit = "word" if parameters.unit == "auto" else parameters.unit
+        return parameters.model_copy(update={"unit": unit}), {}
+    found = compared(corpus.read("train"), parameters)
+    return parameters.model_copy(update={"unit": found["unit"]}), {"segmentation": found}
 
 
 class _SplitWriter:
@@ -354,7 +375,7 @@ class _SplitWriter:
         if self.encoder.kind == "tagged":
             forms = list(self.form_index)
             write_json(self.folder / "forms.json", forms)
-            training = forms[1 : self.forms_of_training]
+            training = map(self.encoder.tokenizer.spelling, forms[1 : self.forms_of_training])
             character_vocabulary(training).save(self.folder / "characters.json")
 
     def write(self, split: str, examples: Iterable[Example]) -> dict[str, Any]:

@@ -1,38 +1,51 @@
 """Tokenizers: raw text to tokens, in Python, in front of every model.
 
-A tokenizer first splits the raw text, then normalises each piece, so that every token
-keeps its character offsets in the raw text. The policy:
+A tokenizer splits the raw text and then normalises each piece, so that every token keeps its
+character offsets in the raw text. The policy:
 
-- Unicode: each token is brought to NFC (or NFKC, or left alone); combining marks belong to
-  the word they follow.
+- HTML: with ``html_breaks``, ``<br />`` is a space and ``&amp;`` and its like are the characters
+  they name, before anything else is read.
+- Splitting follows Unicode's text segmentation: marks and invisible characters never part from
+  the character before them, and an emoji sequence is one token. Each visible character lies in
+  one token.
+- Invisible characters (soft hyphens, zero-width characters, marks of direction, control
+  characters) are left out of the token, so a word is the same type with and without them. One
+  joiner is kept between characters beyond Latin, where it is part of the spelling.
+- Apostrophes: the typographic one before a letter is written ``'`` (not for characters).
+- Unicode: each token is brought to NFC (or NFKC, or left alone).
 - Case: ``str.lower`` when ``lowercase`` is set, which handles every script, not just ASCII.
 - Digits: kept, or each decimal digit of any script written as ``0``.
-- HTML: with ``html_breaks``, ``<br />`` separates tokens and ``&amp;`` and its like are read
-  as the character they name.
 - Bytes that are no UTF-8 never get here: the corpus readers refuse or replace them.
+
+These are rules 2. Data sets and bundles written before them have rules 1
+(:mod:`nlp_rnn.text.first_rules`) and keep them, so that a model reads what it was trained to.
 """
 
 from __future__ import annotations
 
-import html
 import re
 import sys
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import ValidationError
 
 from nlp_rnn.config import TokenizerParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import install_command
+from nlp_rnn.files import read_json
+from nlp_rnn.text import characters, markup
+from nlp_rnn.text.markup import Rewritten
+from nlp_rnn.text.vocabulary import UNK
 
 Span = tuple[str, int, int]
 """A token with the start and end of its characters in the raw text."""
 
-BREAK = r"(?i:<br\s*/?>)"
-ENTITY = r"&\#?\w+;"
+FILE = "tokenizer.json"
+"""The parameters of the tokenizer of a prepared data set or a bundle."""
 
 SUBWORD_SPACE = "\u2581"
 """What stands for a space in subwords."""
@@ -48,32 +61,15 @@ LONGEST_REMEMBERED = 64
 """Characters of the longest piece remembered: longer ones, such as addresses, seldom recur."""
 
 
-@cache
-def _combining_marks() -> str:
-    """Every combining mark of the basic plane as ranges of a regular-expression class.
+class Remembered(dict[str, str]):
+    """Piece of text -> token; a dictionary, because most pieces recur."""
 
-    Python's ``\\w`` leaves marks out, which would cut words of Indic scripts and
-    decomposed accents in pieces.
-    """
-    marks = [i for i in range(0x10000) if unicodedata.category(chr(i)).startswith("M")]
-    ranges: list[list[int]] = []
-    for mark in marks:
-        if ranges and ranges[-1][1] == mark - 1:
-            ranges[-1][1] = mark
-        else:
-            ranges.append([mark, mark])
-    return "".join(f"\\u{low:04x}-\\u{high:04x}" for low, high in ranges)
-
-
-class _Normaliser(dict[str, str]):
-    """Piece of raw text -> token; a dictionary, because most pieces recur."""
-
-    def __init__(self, parameters: TokenizerParameters) -> None:
+    def __init__(self, token_of: Callable[[str], str]) -> None:
         super().__init__()
-        self.parameters = parameters
+        self._token_of = token_of
 
     def __missing__(self, piece: str) -> str:
-        token = normalise(piece, self.parameters)
+        token = self._token_of(piece)
         if len(piece) <= LONGEST_REMEMBERED:
             if len(self) >= NORMALISER_CACHE:
                 self.clear()
@@ -81,16 +77,15 @@ class _Normaliser(dict[str, str]):
         return token
 
 
-def normalise(piece: str, parameters: TokenizerParameters) -> str:
-    """One piece of raw text as the token the vocabulary knows."""
-    token = html.unescape(piece) if parameters.html_breaks and piece[:1] == "&" else piece
+def folded(piece: str, parameters: TokenizerParameters) -> str:
+    """``piece`` in the Unicode form, case and digits that ``parameters`` ask for."""
     if parameters.unicode != "none":
-        token = unicodedata.normalize(parameters.unicode, token)
+        piece = unicodedata.normalize(parameters.unicode, piece)
     if parameters.lowercase:
-        token = token.lower()
+        piece = piece.lower()
     if parameters.digits == "zero":
-        token = "".join("0" if character.isdecimal() else character for character in token)
-    return token
+        piece = "".join("0" if character.isdecimal() else character for character in piece)
+    return piece
 
 
 class Tokenizer(ABC):
@@ -101,15 +96,26 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def spans(self, text: str) -> list[Span]:
-        """The tokens of ``text``, each with its start and end in ``text``."""
+        """The tokens of ``text``, each with its start and end in ``text``.
+
+        They are in order and overlap nowhere, but for the subwords that one HTML entity gives.
+        """
 
     def tokens(self, text: str) -> list[str]:
         """The tokens of ``text``."""
         return [token for token, _, _ in self.spans(text)]
 
+    def spelling(self, word: str) -> str:
+        """A word of raw text as models that read its characters see it: case and digits kept."""
+        shown = markup.plain(word) if self.parameters.html_breaks else word
+        return characters.straight(characters.visible(shown))
+
     def words(self, words: Iterable[str]) -> list[str]:
-        """Words that a corpus has segmented already, normalised one by one."""
-        return [normalise(word, self.parameters) for word in words]
+        """Words that a corpus has segmented already, normalised one by one.
+
+        One of which nothing is left is ``<unk>``.
+        """
+        return [folded(self.spelling(word), self.parameters) or UNK for word in words]
 
     def fit(self, texts: Iterable[str], size: int) -> None:  # noqa: B027
         """Learn from training texts; only subword units do."""
@@ -122,66 +128,57 @@ class Tokenizer(ABC):
 
 
 class PatternTokenizer(Tokenizer):
-    """Words by a regular expression.
+    """Tokens by a regular expression of :mod:`nlp_rnn.text.characters`.
 
-    ``word``: letters, digits and marks, with apostrophes inside; every other visible
-    character alone. ``whitespace``: whatever white space separates.
+    ``word``: letters, numbers, marks and underscores, with apostrophes inside; every other
+    visible character alone. ``whitespace``: whatever white space separates. ``character``: each
+    character with its marks, white space included.
     """
 
-    def __init__(self, parameters: TokenizerParameters) -> None:
-        super().__init__(parameters)
-        if parameters.unit == "word":
-            letter = f"[\\w{_combining_marks()}]"
-            pattern = f"{letter}+(?:['’]{letter}+)*|[^\\w\\s]"
-        else:
-            pattern = r"\S+"
-        if parameters.html_breaks and parameters.unit == "whitespace":
-            pattern = rf"(?:(?!{BREAK}|{ENTITY})\S)+"
-        # What is outside the group, a break, separates tokens and is none.
-        pattern = f"{BREAK}|({ENTITY}|{pattern})" if parameters.html_breaks else f"({pattern})"
-        self._pattern = re.compile(pattern)
-        self._normalised = _Normaliser(parameters)
-
-    def tokens(self, text: str) -> list[str]:
-        normalised = self._normalised
-        return [normalised[piece] for piece in self._pattern.findall(text) if piece]
-
-    def words(self, words: Iterable[str]) -> list[str]:
-        normalised = self._normalised
-        return [normalised[word] for word in words]
-
-    def spans(self, text: str) -> list[Span]:
-        return [
-            (self._normalised[match[1]], match.start(), match.end())
-            for match in self._pattern.finditer(text)
-            if match[1]
-        ]
-
-
-class CharacterTokenizer(Tokenizer):
-    """Every character is a token, white space included; marks are composed with their letter."""
+    PATTERNS: ClassVar = {
+        "word": characters.word_pattern,
+        "whitespace": characters.whitespace_pattern,
+        "character": characters.character_pattern,
+    }
 
     def __init__(self, parameters: TokenizerParameters) -> None:
         super().__init__(parameters)
-        self._piece = re.compile(f".[{_combining_marks()}]*", re.DOTALL)
-        self._normalised = _Normaliser(parameters)
+        self.unit = "word" if parameters.unit == "auto" else parameters.unit
+        self._any = re.compile(self.PATTERNS[self.unit](characters.python()))
+        self._plain = re.compile(characters.PLAIN_PATTERNS[self.unit])
+        self._normalised = Remembered(self._token)
+
+    def _pattern(self, text: str) -> re.Pattern[str]:
+        return self._plain if characters.is_plain(text) else self._any
+
+    def _token(self, piece: str) -> str:
+        piece = characters.visible(piece)
+        if self.unit != "character":
+            piece = characters.straight(piece)
+        return folded(piece, self.parameters)
 
     def tokens(self, text: str) -> list[str]:
-        normalised = self._normalised
-        return [token for piece in self._piece.findall(text) for token in normalised[piece]]
+        if self.parameters.html_breaks:
+            text = markup.plain(text)
+        text = characters.separated(text)
+        pieces = self._pattern(text).findall(text)
+        return list(filter(None, map(self._normalised.__getitem__, pieces)))
 
     def spans(self, text: str) -> list[Span]:
+        read = markup.rewritten(text) if self.parameters.html_breaks else None
+        shown = characters.separated(read.text if read else text)
         return [
-            (token, match.start(), match.end())
-            for match in self._piece.finditer(text)
-            for token in self._normalised[match[0]]
+            (token, *(read.span(*match.span()) if read else match.span()))
+            for match in self._pattern(shown).finditer(shown)
+            if (token := self._normalised[match[0]])
         ]
 
 
 class SubwordTokenizer(Tokenizer):
     """Byte-pair encoding (Sennrich et al. 2016) learned from the training split.
 
-    Needs the extra ``subword``, the library ``tokenizers``.
+    The model reads the text normalised as a whole, with a space before it. Needs the extra
+    ``subword``, the library ``tokenizers``.
     """
 
     FILE = "subwords.json"
@@ -197,36 +194,15 @@ class SubwordTokenizer(Tokenizer):
             ) from None
         self._library: Any = tokenizers
         self._model: Any = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token="<unk>"))
-        self._model.normalizer = self._normalizer()
         self._model.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace(SUBWORD_SPACE)
-        markup = f"{BREAK}|{ENTITY}" if parameters.html_breaks else "(?!)"  # which never matches
-        self._markup = re.compile(markup)
-        self._piece = re.compile(f"{markup}|.", re.DOTALL)
-
-    def _plain(self, text: str) -> str:
-        """The text that is read: a space for each break, its character for each entity."""
-
-        def shown(markup: re.Match[str]) -> str:
-            return " " if markup[0][0] == "<" else html.unescape(markup[0])
-
-        return self._markup.sub(shown, text)
-
-    def _normalizer(self) -> Any:
-        steps = self._library.normalizers
-        chain = []
-        if self.parameters.unicode != "none":
-            chain.append(getattr(steps, self.parameters.unicode)())
-        if self.parameters.lowercase:
-            chain.append(steps.Lowercase())
-        if self.parameters.digits == "zero":
-            chain.append(steps.Replace(self._library.Regex(r"\d"), "0"))
-        return steps.Sequence(chain)
+        self._character = re.compile(characters.character_pattern(characters.python()))
+        self._normalised = Remembered(self._folded)
 
     def fit(self, texts: Iterable[str], size: int) -> None:
         trainer = self._library.trainers.BpeTrainer(
             vocab_size=size, special_tokens=["<unk>"], show_progress=sys.stderr.isatty()
         )
-        first = _first_characters(map(self._plain, texts), LEARNED_FROM)
+        first = _first_characters(map(self._read, texts), LEARNED_FROM)
         self._model.train_from_iterator(first, trainer)
 
     def save(self, folder: Path) -> None:
@@ -241,19 +217,39 @@ class SubwordTokenizer(Tokenizer):
         except Exception as error:  # the library raises no other class
             raise UserError(f"{file}: not a subword tokenizer ({error}); copy it again") from None
 
+    def _folded(self, character: str) -> str:
+        return " " if character.isspace() else folded(character, self.parameters)
+
+    def _read(self, text: str) -> str:
+        """What the model reads: :meth:`_rewritten` without the places."""
+        shown = characters.separated(markup.plain(text) if self.parameters.html_breaks else text)
+        shown = characters.straight(characters.visible(shown))
+        normalised = self._normalised
+        return "".join([normalised[piece] for piece in self._character.findall(shown)])
+
+    def _rewritten(self, text: str) -> Rewritten:
+        """What the model reads, and where each of its characters stands in ``text``."""
+        html = self.parameters.html_breaks
+        shown = markup.rewritten(text) if html else Rewritten.unchanged(text)
+        shown = Rewritten(characters.separated(shown.text), shown.places)
+        shown = shown.replaced(characters.dropped, lambda m: (m.expand(r"\1\2"), m.end()))
+        shown = Rewritten(characters.straight(shown.text), shown.places)
+        return shown.replaced(self._character, lambda m: (self._normalised[m[0]], m.end()))
+
     def tokens(self, text: str) -> list[str]:
-        return list(self._model.encode(self._plain(text)).tokens)
+        return list(self._model.encode(self._read(text)).tokens)
 
     def spans(self, text: str) -> list[Span]:
-        # Where in the raw text each character that the model reads begins and ends.
-        places: list[tuple[int, int]] = []
-        for match in self._piece.finditer(text):
-            places += [match.span()] * len(self._plain(match[0]))
-        encoding = self._model.encode(self._plain(text))
-        return [
-            (token, places[start][0], places[end - 1][1])
+        read = self._rewritten(text)
+        encoding = self._model.encode(read.text)
+        # The library puts a space before a text that has none, and says that the first character
+        # is the place of this space too.
+        added = bool(read.text) and read.text[0] != " " and encoding.tokens[0] == SUBWORD_SPACE
+        spans = [
+            (token, *read.span(start, end))
             for token, (start, end) in zip(encoding.tokens, encoding.offsets, strict=True)
         ]
+        return [(SUBWORD_SPACE, 0, 0), *spans[1:]] if added else spans
 
 
 def _first_characters(texts: Iterable[str], most: int) -> Iterator[str]:
@@ -267,15 +263,37 @@ def _first_characters(texts: Iterable[str], most: int) -> Iterator[str]:
 
 
 def tokenizer(parameters: TokenizerParameters) -> Tokenizer:
-    """The tokenizer that ``parameters`` describe.
+    """The tokenizer that ``parameters`` describe; ``unit: auto`` is ``word``.
 
     >>> tokenizer(TokenizerParameters()).tokens("It wasn't BAD, at all!")
     ['it', "wasn't", 'bad', ',', 'at', 'all', '!']
     >>> tokenizer(TokenizerParameters(html_breaks=True)).spans("Good<br />fun")
     [('good', 0, 4), ('fun', 10, 13)]
     """
-    if parameters.unit == "character":
-        return CharacterTokenizer(parameters)
+    if parameters.rules == 1:
+        from nlp_rnn.text import first_rules
+
+        return first_rules.tokenizer(parameters)
     if parameters.unit == "subword":
         return SubwordTokenizer(parameters)
     return PatternTokenizer(parameters)
+
+
+def load_parameters(folder: Path, remedy: str) -> TokenizerParameters:
+    """The parameters of the tokenizer in ``folder``, a prepared data set or a bundle.
+
+    Args:
+        remedy: what to do where they cannot be read, for the message.
+
+    Raises:
+        UserError: the file is missing, broken or not of a tokenizer.
+    """
+    file = folder / FILE
+    try:
+        # Rules were not counted before they were changed for the first time.
+        return TokenizerParameters(**{"rules": 1, **read_json(file, remedy)})
+    except TypeError:
+        raise UserError(f"{file}: not a tokenizer (no JSON object); {remedy}") from None
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise UserError(f"{file}: not a tokenizer ({reason}); {remedy}") from None

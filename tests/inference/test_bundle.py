@@ -92,7 +92,7 @@ def break_json(file: Path, **changes: Any) -> None:
         (WEIGHTS, lambda f: f.write_bytes(f.read_bytes()[:-9]), ["damaged"]),
         (GRAPH, lambda f: f.unlink(), ["no such file"]),
         (GRAPH, lambda f: f.write_bytes(f.read_bytes()[:-9]), ["damaged"]),
-        ("bundle.json", lambda f: break_json(f, format=3), ["format 3", "reads format 4"]),
+        ("bundle.json", lambda f: break_json(f, format=3), ["format 3", "reads formats 4 and 5"]),
         ("bundle.json", lambda f: break_json(f, graph={"x": 1}), ["not a model bundle"]),
     ],
 )

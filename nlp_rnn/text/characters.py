@@ -1,0 +1,183 @@
+r"""Classes of characters, and the regular expressions of tokens made of them.
+
+The segmentation follows Unicode's text segmentation (https://www.unicode.org/reports/tr29/):
+marks, invisible characters and skin tones never part from the character before them, and an
+emoji sequence (a flag, a keycap, pictographs joined by U+200D) is one unit.
+
+Each class is the inside of a ``[...]``. The patterns are functions of how an engine writes
+letters, marks and white space, because ``re`` has no ``\p{M}``; so the description of an exported
+model shows the very pattern that the tokenizer runs.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+
+INVISIBLE = (
+    "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"  # control characters that are no white space
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U00013430-\U0001343f"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""Control characters, and what Unicode calls default ignorable: soft hyphens, zero-width
+characters, byte-order marks, marks of direction, variation selectors, tags."""
+
+BLANK = "\u2800"
+"""The empty pattern of Braille, which separates words though Unicode does not call it a space."""
+
+SKIN_TONES = "\U0001f3fb-\U0001f3ff"
+
+REGIONAL = "\U0001f1e6-\U0001f1ff"
+"""Regional indicators: two of them are a flag."""
+
+PICTOGRAPHS = (
+    "\u00a9\u00ae\u203c\u2049\u2122\u2194-\u23ff\u25aa-\u27bf\u2934\u2935\u2b05-\u2b55"
+    "\u3030\u303d\u3297\u3299\U0001f000-\U0001f1e5\U0001f200-\U0001fffd"
+)
+"""What U+200D joins into one emoji; a little more than Unicode's Extended_Pictographic."""
+
+NUMBER_SIGNS = "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+"""Signs that stand under or around the digits after them."""
+
+JAMO = "\u1160-\u11ff\ud7b0-\ud7fb"
+"""Vowels and final consonants of decomposed Korean syllables."""
+
+APOSTROPHES = "\u2019\u02bc\uff07"
+"""What is written for an apostrophe beside ``'``."""
+
+UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+"""Thai, Lao, Burmese and Khmer, which are written without spaces between words."""
+
+_JOINERS = "\u200c\u200d"
+_TAGS = "\U000e0020-\U000e007f"
+_LATIN = "\x00-\u02ff"
+_PUNCTUATION = "\u2000-\u200b\u200e-\u206f"
+_BLACK_FLAG = "\U0001f3f4"
+
+DROPPED = (
+    f"({_BLACK_FLAG}[{_TAGS}]+)"
+    f"|(?<=[^{_LATIN}{_PUNCTUATION}])([{_JOINERS}])[{_JOINERS}]*(?=[^{_LATIN}{INVISIBLE}])"
+    f"|[{INVISIBLE}]"
+)
+r"""Invisible characters of a token, to be replaced by ``\1\2``: they all go, but the tags of a
+flag and one joiner between two characters beyond Latin, since those are part of the spelling
+(of Persian and Sinhala words, of emoji)."""
+
+APOSTROPHE = f"[{APOSTROPHES}](?=\\w)"
+"""An apostrophe, to be replaced by ``'``: the character is one where a letter follows."""
+
+WORD_BREAK = f"(?<=[{UNSPACED}])\u200b|\u200b(?=[{UNSPACED}])"
+"""A zero-width space that separates words, as it does in scripts without spaces."""
+
+dropped = re.compile(DROPPED)
+_apostrophe = re.compile(APOSTROPHE)
+_word_break = re.compile(WORD_BREAK)
+
+
+def visible(piece: str) -> str:
+    r"""``piece`` without invisible characters (see :data:`DROPPED`).
+
+    >>> visible("soft\u00adhyphen")
+    'softhyphen'
+    """
+    if piece.isascii() and piece.isprintable():
+        return piece
+    return dropped.sub(r"\1\2", piece)
+
+
+def straight(piece: str) -> str:
+    """``piece`` with ``'`` for every other apostrophe before a letter.
+
+    >>> straight("don’t"), straight("dogs’")
+    ("don't", 'dogs’')
+    """
+    return piece if piece.isascii() else _apostrophe.sub("'", piece)
+
+
+def separated(text: str) -> str:
+    """``text`` with a space for each zero-width space that separates words; of equal length."""
+    return _word_break.sub(" ", text) if "\u200b" in text else text
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How an engine of regular expressions writes classes of characters inside ``[...]``."""
+
+    letters: str
+    marks: str
+    spaces: str
+
+
+PORTABLE = Dialect(r"\p{L}\p{N}_", r"\p{M}", r"\p{White_Space}" + "\x1c-\x1f")
+r"""What PCRE, Perl, Java, ICU and Oniguruma read; the same classes as :func:`python`'s."""
+
+
+@cache
+def python() -> Dialect:
+    r"""What ``re`` reads: its ``\w`` leaves marks out, which would cut words of Indic scripts and
+    decomposed accents in pieces."""
+    places = [*range(0x20000), *range(0xE0000, 0xE1000)]  # no mark is assigned elsewhere
+    marks = [i for i in places if unicodedata.category(chr(i)).startswith("M")]
+    ranges: list[list[int]] = []
+    for mark in marks:
+        if ranges and ranges[-1][1] == mark - 1:
+            ranges[-1][1] = mark
+        else:
+            ranges.append([mark, mark])
+    return Dialect(r"\w", "".join(f"{chr(low)}-{chr(high)}" for low, high in ranges), r"\s")
+
+
+def _emoji(extend: str) -> str:
+    """A flag, or pictographs joined by U+200D."""
+    return f"[{REGIONAL}]{{2}}{extend}*|[{PICTOGRAPHS}](?:\u200d[{PICTOGRAPHS}]|{extend})*"
+
+
+def word_pattern(of: Dialect) -> str:
+    """Words (letters, numbers, marks, underscores, apostrophes inside) and single characters."""
+    extend = f"[{of.marks}{INVISIBLE}{SKIN_TONES}]"
+    letter = f"[{of.letters}{of.marks}{NUMBER_SIGNS}]"
+    run = f"{letter}[{of.letters}{of.marks}{NUMBER_SIGNS}{INVISIBLE}{SKIN_TONES}]*"
+    keycap = "[0-9#*]\ufe0f?\u20e3"
+    word = f"{run}(?:['{APOSTROPHES}][{INVISIBLE}]*{run})*"
+    other = f"[^{of.letters}{of.spaces}{INVISIBLE}{BLANK}]{extend}*"
+    return f"{keycap}|{word}|{_emoji(extend)}|{other}"
+
+
+def whitespace_pattern(of: Dialect) -> str:
+    """Whatever white space separates."""
+    return f"[^{of.spaces}{BLANK}]+"
+
+
+def character_pattern(of: Dialect) -> str:
+    """Characters, white space too, with all that belongs to them."""
+    extend = f"[{of.marks}{INVISIBLE}{SKIN_TONES}{JAMO}]"
+    return f"{_emoji(extend)}|(?s:.){extend}*"
+
+
+PLAIN_PATTERNS = {
+    "word": f"\\w+(?:['{APOSTROPHES}]\\w+)*|[^\\w\\s]",
+    "whitespace": r"\S+",
+    "character": r"(?s:.)",
+}
+"""What the patterns above come to in text where :func:`is_plain`, several times as fast."""
+
+
+@cache
+def _special() -> re.Pattern[str]:
+    # One range for all that is beyond the basic plane: each costs time at every character.
+    parts = (python().marks, INVISIBLE, BLANK, PICTOGRAPHS, NUMBER_SIGNS, JAMO)
+    basic = re.sub("[\U00010000-\U0010ffff]-?", "", "".join(parts))
+    return re.compile(f"[{basic}\U00010000-\U0010ffff]")
+
+
+def is_plain(text: str) -> bool:
+    """Whether ``text`` has only letters, numbers, white space and symbols that stand alone."""
+    return _special().search(text) is None
+
+
+def portable(pattern: str) -> str:
+    r"""``pattern`` with ``\x{...}`` for each character that is not printed in ASCII."""
+    return "".join(c if " " <= c <= "~" else f"\\x{{{ord(c):X}}}" for c in pattern)
