@@ -153,7 +153,9 @@ class Dialect:
             quoting = Setting("quoting", "double")
             return SettingError(f"{fault}; if fields stand in double quotes, set ", quoting)
         if len(row) < len(first):
-            return UserError(f"{fault}; complete the row or remove it")
+            within = " (a field with a line break stands in double quotes)"
+            within = within if self.quoting == "double" else ""
+            return UserError(f"{fault}; complete the row{within} or remove it")
         if self.quoting == "double":
             return UserError(f"{fault}; put fields that hold the delimiter in double quotes")
         return UserError(

@@ -8,7 +8,6 @@ itself, and whoever shows it chooses how it is written.
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,17 +43,18 @@ class Setting:
         return f"{name}: {self.value if plain else json.dumps(self.value)}"
 
     def as_option(self) -> str:
-        r"""As a command line writes it.
+        """As a command line writes it.
 
-        >>> Setting("text_column").as_option(), Setting("delimiter", "\t").as_option()
-        ('--text-column', "--delimiter '\\t'")
+        >>> Setting("text_column").as_option(), Setting("delimiter", ";").as_option()
+        ('--text-column', "--delimiter ';'")
         """
         name = self.name.replace("_", "-")
         if isinstance(self.value, bool):
             return f"--{name}" if self.value else f"--no-{name}"
         if self.value is None:
             return f"--{name}"
-        return f"--{name} {shlex.quote(str(self.value).replace(chr(9), chr(92) + 't'))}"
+        value = str(self.value).replace("\t", "tab")
+        return f"--{name} {value}" if value.isalnum() else f"--{name} '{value}'"
 
 
 class SettingError(UserError):

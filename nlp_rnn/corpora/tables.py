@@ -196,8 +196,26 @@ def parquet_batches(
                 yield row, batch
                 row += batch.num_rows
     except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path}: cannot be read as Parquet: {reason}") from None
+        raise _no_parquet(path, error) from None
+
+
+def parquet_columns(path: Path) -> list[str]:
+    """The names of the columns of a Parquet table.
+
+    Raises:
+        UserError: the file is no Parquet.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return list(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError) as error:
+        raise _no_parquet(path, error) from None
+
+
+def _no_parquet(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}")
 
 
 def parquet_values(
