@@ -20,6 +20,7 @@ import math
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,6 +144,14 @@ class Bundle:
             figures,
             graph,
         )
+
+    @cached_property
+    def data_card(self) -> dict[str, Any]:
+        """What the model was trained on; empty in a bundle that has no card."""
+        if not (self.folder / DATA_CARD).is_file():
+            return {}
+        card = read_json(self.folder / DATA_CARD, MEND)
+        return card if isinstance(card, dict) else {}
 
     @property
     def learned_tags(self) -> LearnedTags:
