@@ -17,6 +17,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ from nlp_rnn.files import read_json, sha256, whole_folder, write_json
 from nlp_rnn.inference.network import KerasNetwork, Network
 from nlp_rnn.inference.onnx_network import OnnxNetwork
 from nlp_rnn.process import log
-from nlp_rnn.text.entities import LearnedTags
+from nlp_rnn.text.entities import LearnedTags, are_entities
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.text.tokenizers import SubwordTokenizer, Tokenizer, tokenizer
 from nlp_rnn.text.vocabulary import Vocabulary
@@ -137,6 +138,19 @@ class Bundle:
             graph,
         )
 
+    @cached_property
+    def data_card(self) -> dict[str, Any]:
+        """The data card of what the model was trained on."""
+        card = read_json(self.folder / DATA_CARD, MEND)
+        if not isinstance(card, dict):
+            raise UserError(f"{self.folder / DATA_CARD}: not a data card; {MEND}")
+        return card
+
+    @property
+    def entities(self) -> bool:
+        """Whether the tags that a tagger predicts mark entity spans, as BIO."""
+        return are_entities(self.data_card, self.labels)
+
     @property
     def learned_tags(self) -> LearnedTags:
         """What a tagger's network learned, and what it says of :attr:`labels`."""
@@ -176,7 +190,8 @@ class Bundle:
         from nlp_rnn.models.network import network
 
         characters = self.characters.types if self.characters else ()
-        model = network(self.experiment, len(self.vocabulary), self.labels, characters)
+        size = len(self.vocabulary)
+        model = network(self.experiment, size, self.labels, characters, entities=self.entities)
         file = self.folder / WEIGHTS
         try:
             model.load_weights(file)

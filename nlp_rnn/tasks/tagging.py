@@ -31,7 +31,7 @@ from nlp_rnn.inference.forward import tag
 from nlp_rnn.inference.network import Floats, Network
 from nlp_rnn.tasks.examples import EVALUATION_BATCH, ExamplesTask
 from nlp_rnn.tasks.task import ERRORS_SHOWN, Evaluation
-from nlp_rnn.text.entities import LearnedTags, allowed_transitions, is_entity_scheme
+from nlp_rnn.text.entities import LearnedTags, allowed_transitions
 from nlp_rnn.text.prepared import Ints, PreparedDataset, Split
 from nlp_rnn.text.spelling import spell
 from nlp_rnn.text.tokenizers import tokenizer
@@ -76,12 +76,12 @@ class Tagging(ExamplesTask):
 
     def __init__(self, experiment: AnyExperiment, dataset: PreparedDataset, seed: int) -> None:
         super().__init__(experiment, dataset, seed)
-        if self.training.select == "f1" and not is_entity_scheme(dataset.labels):
+        if self.training.select == "f1" and not dataset.entities:
             raise UserError(
                 f"training.select: f1 is for entities, but the tags of {experiment.dataset} mark "
                 "none; use accuracy or loss"
             )
-        if self.model.tag_scheme and not is_entity_scheme(dataset.labels):
+        if self.model.tag_scheme and not dataset.entities:
             raise UserError(
                 f"model.tag_scheme is for entities, but the tags of {experiment.dataset} mark "
                 "none; leave it out"
@@ -130,7 +130,7 @@ class Tagging(ExamplesTask):
         tags = self.dataset.labels
         if not self.model.constrained:
             return
-        start, between, end = allowed_transitions(tags)
+        start, between, end = allowed_transitions(tags, self.dataset.entities)
         for name in ("train", "validation", "test"):
             split = self.dataset.split(name)
             assert split.labels is not None
@@ -145,7 +145,7 @@ class Tagging(ExamplesTask):
 
     def validate(self, objective: Objective) -> Row:
         row = super().validate(objective)
-        entities = is_entity_scheme(self.dataset.labels)
+        entities = self.dataset.entities
         if not entities and "validation/accuracy" in row:
             return row
         result = self._judge(self.predicting(objective.network), "validation")

@@ -38,6 +38,7 @@ from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.example import SPLITS, Example, Kind
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, whole_folder, write_json
+from nlp_rnn.text.entities import are_entities
 from nlp_rnn.text.spelling import character_vocabulary
 from nlp_rnn.text.tokenizers import Tokenizer, tokenizer
 from nlp_rnn.text.vocabulary import EOS, UNK, UNK_INDEX, Vocabulary, count
@@ -154,6 +155,11 @@ class PreparedDataset:
     def labels(self) -> list[str]:
         """Labels or tags, most frequent first; none for running text."""
         return [] if self.kind == "text" else self._json("labels.json")
+
+    @property
+    def entities(self) -> bool:
+        """Whether tags mark entity spans, as BIO, rather than classes of words."""
+        return are_entities(self.card, self.labels)
 
     @cached_property
     def forms(self) -> list[str]:
@@ -290,6 +296,7 @@ def prepare(
             "name": name,
             "kind": corpus.kind,
             **corpus.provenance(),
+            **corpus.findings(),
             "tokenizer": tokenizer_parameters.model_dump(),
             "vocabulary": {"size": len(vocabulary), "types_in_training": len(counts)},
             "splits": {
