@@ -62,6 +62,7 @@ def _predict(options: argparse.Namespace) -> None:
         options.text_column,
         options.n_best,
         options.review_below,
+        options.word_column,
     )
 
 
@@ -171,6 +172,14 @@ def parser() -> argparse.ArgumentParser:
     )
     predict.add_argument(
         "--text-column", default="text", metavar="NAME", help="column of the text (default: text)"
+    )
+    predict.add_argument(
+        "--word-column",
+        type=int,
+        metavar="N",
+        help="column of the word in .conll, counted from 0, or from the end when negative "
+        "(default: that of the files the model was trained on, else 0); .conllu has it in FORM; "
+        "a line without a word is kept, and gets the tag _",
     )
     predict.add_argument(
         "--n-best",

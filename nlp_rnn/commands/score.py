@@ -89,12 +89,25 @@ def _add_files(parser: argparse.ArgumentParser, output: str) -> None:
     parser.add_argument(
         "--text-column", default="text", metavar="NAME", help="column of the text (default: text)"
     )
+    parser.add_argument(
+        "--word-column",
+        type=int,
+        metavar="N",
+        help="column of the word in .conll, counted from 0, or from the end when negative "
+        "(default: 0)",
+    )
 
 
 def _score(options: argparse.Namespace) -> None:
     from nlp_rnn.inference.scoring import score_file
 
-    score_file(bundle_folder(options.model), options.input, options.output, options.text_column)
+    score_file(
+        bundle_folder(options.model),
+        options.input,
+        options.output,
+        options.text_column,
+        options.word_column,
+    )
 
 
 def _rank(options: argparse.Namespace) -> None:
@@ -106,4 +119,5 @@ def _rank(options: argparse.Namespace) -> None:
         options.output,
         options.text_column,
         options.by,
+        options.word_column,
     )

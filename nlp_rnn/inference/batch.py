@@ -36,6 +36,7 @@ def predict_file(
     text_column: str,
     n_best: int = 1,
     review_below: float | None = None,
+    word_column: int | None = None,
 ) -> None:
     """Predict with a bundle for every text of ``input`` and write ``output``, whole or not at all.
 
@@ -50,11 +51,12 @@ def predict_file(
         text_column: the column of the text in tables.
         n_best: tag sequences to give of each sentence, of a tagger with a CRF.
         review_below: mark predictions of a lower confidence for review.
+        word_column: the column of the word in CoNLL; None is that of the training data.
 
     Raises:
         UserError: the bundle, a file or a suffix is at fault, or there is no text.
     """
-    bundle, source, format = open_all(bundle_folder, input, output, text_column)
+    bundle, source, format = open_all(bundle_folder, input, output, text_column, word_column)
     _check_n_best(bundle, n_best)
     if review_below is not None:
         _check_review(bundle, output, format)
@@ -73,16 +75,25 @@ def predict_file(
 
 
 def open_all(
-    bundle_folder: Path, input: str, output: str, text_column: str
+    bundle_folder: Path,
+    input: str,
+    output: str,
+    text_column: str,
+    word_column: int | None = None,
 ) -> tuple[Bundle, Source, str]:
     """The bundle, the texts, and the format of ``output``; arguments as :func:`predict_file`."""
-    format_of(input, "INPUT")
+    if format_of(input, "INPUT") != ".conll" and word_column is not None:
+        raise UserError(
+            f"{input}: --word-column is for .conll, whose columns have no names; leave it out"
+        )
     format = format_of(output, "OUTPUT")
     check_readable(input)
     check_writable(output, input)
     bundle = Bundle.open(bundle_folder)
     _check_fits(bundle, output, format)
-    return bundle, open_source(input, text_column, bundle.tokenizer.parameters.bad_bytes), format
+    bad_bytes = bundle.tokenizer.parameters.bad_bytes
+    column = bundle.word_column if word_column is None else word_column
+    return bundle, open_source(input, text_column, bad_bytes, column), format
 
 
 def read_once(source: Source, whole_rows: bool) -> Survey:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from nlp_rnn.corpora.conll import UD_FORM, Block, Word, blocks, conll_words, conllu_words
+from nlp_rnn.corpora.conll import Sentence, conll_sentences, conllu_sentences
 from nlp_rnn.corpora.lines import BadBytes, numbered, numbered_lines, open_binary
 from nlp_rnn.corpora.tables import (
     clean,
@@ -149,14 +149,6 @@ class ArrowChunk(Chunk):
 
 
 @dataclass(frozen=True)
-class Sentence:
-    """A block of a CoNLL file and its words; some blocks are comments only."""
-
-    block: Block
-    words: Sequence[Word]
-
-
-@dataclass(frozen=True)
 class SentenceChunk(Chunk):
     """Sentences segmented into words, with every line of their file."""
 
@@ -199,12 +191,14 @@ class Source(ABC):
         format: its suffix, with the dot.
         text_column: the column of the text; what has no columns is given one of this name.
         bad_bytes: what undecodable UTF-8 is.
+        word_column: the column of the word in CoNLL, counted from 0, or from the end when negative.
     """
 
     name: str
     format: str
     text_column: str
     bad_bytes: BadBytes
+    word_column: int = 0
 
     @property
     def path(self) -> Path:
@@ -309,31 +303,26 @@ class ParquetSource(Source):
 
 
 class ConllSource(Source):
-    """Sentences in columns; the word is the first column of CoNLL, FORM of CoNLL-U."""
+    """Sentences in columns; the word is in ``word_column`` of CoNLL, FORM of CoNLL-U.
 
-    def _sentence(self, block: Block) -> Sentence:
-        words = conll_words(block) if self.format == ".conll" else conllu_words(block)
-        for word in words:
-            if not word.columns[self._word_column]:
-                raise UserError(
-                    f"{block.where(word.index)}: expected a word in column 1, found nothing"
-                )
-        return Sentence(block, words)
+    A line without a word is no part of its sentence: nothing is predicted for it.
+    """
 
-    @property
-    def _word_column(self) -> int:
-        return 0 if self.format == ".conll" else UD_FORM
+    def _sentences(self) -> Iterator[Sentence]:
+        if self.format == ".conllu":
+            return conllu_sentences(self.path, self.bad_bytes)
+        return conll_sentences(self.path, self.bad_bytes, self.word_column)
 
     def chunks(self) -> Iterator[Chunk]:
-        sentences = (self._sentence(block) for block in blocks(self.path, self.bad_bytes))
-        for chunk in chunked(sentences, lambda sentence: sum(map(len, sentence.block.lines))):
-            column = self._word_column
+        for chunk in chunked(self._sentences(), _characters_of_lines):
             items = [
-                tuple(word.columns[column] for word in sentence.words)
-                for sentence in chunk
-                if sentence.words
+                tuple(word.form for word in sentence.words) for sentence in chunk if sentence.words
             ]
             yield SentenceChunk(items, chunk, self.format, self.text_column)
+
+
+def _characters_of_lines(sentence: Sentence) -> int:
+    return sum(map(len, sentence.block.lines))
 
 
 def _check_distinct(header: Sequence[str], where: str) -> None:
@@ -393,11 +382,11 @@ def check_readable(name: str) -> None:
             raise UserError(f"{path}: is empty; expected one text or more")
 
 
-def open_source(name: str, text_column: str, bad_bytes: BadBytes) -> Source:
+def open_source(name: str, text_column: str, bad_bytes: BadBytes, word_column: int = 0) -> Source:
     """The source that a file's suffix, or ``-``, tells."""
     format = format_of(name, "INPUT")
     source = StreamSource if format == STREAM else SOURCES[format]
-    return source(name, format, text_column, bad_bytes)
+    return source(name, format, text_column, bad_bytes, word_column)
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,9 @@ class _TokenTable(Writer):
             }
 
 
-def score_file(bundle_folder: Path, input: str, output: str, text_column: str) -> None:
+def score_file(
+    bundle_folder: Path, input: str, output: str, text_column: str, word_column: int | None = None
+) -> None:
     """Write the probability of every token of every text of ``input``, a row each.
 
     Arguments and errors are those of :func:`~nlp_rnn.inference.batch.predict_file`.
@@ -155,7 +157,7 @@ def score_file(bundle_folder: Path, input: str, output: str, text_column: str) -
     Raises:
         UserError: also where the bundle is no language model.
     """
-    bundle, source, format = open_all(bundle_folder, input, output, text_column)
+    bundle, source, format = open_all(bundle_folder, input, output, text_column, word_column)
     _check_language_model(bundle)
     known = read_once(source, whole_rows=False)
     scorer = TokenScorer(bundle)
@@ -246,7 +248,12 @@ def _open_ranked(output: str, format: str, columns: Columns) -> Iterator[Writer]
 
 
 def rank_file(
-    bundle_folder: Path, input: str, output: str, text_column: str, by: By = "total"
+    bundle_folder: Path,
+    input: str,
+    output: str,
+    text_column: str,
+    by: By = "total",
+    word_column: int | None = None,
 ) -> None:
     """Write the texts of ``input`` from the likeliest to the least likely.
 
@@ -255,7 +262,7 @@ def rank_file(
     Raises:
         UserError: also where the bundle is no language model.
     """
-    bundle, source, format = open_all(bundle_folder, input, output, text_column)
+    bundle, source, format = open_all(bundle_folder, input, output, text_column, word_column)
     _check_language_model(bundle)
     known = read_once(source, whole_rows=format != ".txt")
     predictor = LanguageModelPredictor(bundle)

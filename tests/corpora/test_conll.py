@@ -115,8 +115,8 @@ def test_columns_are_chosen(tmp_path: Path) -> None:
 def test_comments_and_the_word_that_looks_like_one(tmp_path: Path) -> None:
     content = "# text = He paid # 5\n# an id\nHe\tA\npaid\tB\n#\tC\n5\tD\n"
     assert read(tmp_path, content) == [sentence("He paid # 5", "A B C D")]
-    pounds = "# # B-NP\n5 CD I-NP\n\n# sent_id = x\na b c\n"
-    assert read(tmp_path, pounds) == [sentence("# 5", "B-NP I-NP"), sentence("a", "c")]
+    pounds = "# # B-NP\n5 CD I-NP\n\n# sent_id = x\na b O\n"
+    assert read(tmp_path, pounds) == [sentence("# 5", "B-NP I-NP"), sentence("a", "O")]
 
 
 @pytest.mark.parametrize(
