@@ -235,7 +235,7 @@ def conll_sentences(
             if len(columns) < least:
                 raise UserError(
                     f"{block.where(line.index)}: expected at least {least} columns ({why}), "
-                    f"found {len(columns)}"
+                    f"found {len(columns)}; begin a comment with '# '"
                 )
             words.append(Word(line.index, columns, columns[word_column]))
         _check_widths(block, words)

@@ -197,7 +197,8 @@ class TagSurvey:
         if not candidates:
             prefixes = ", ".join(sorted({tag[0] for tag in entity_tags}))
             known = ", ".join(f"{scheme} ({' '.join(ROLES[scheme])})" for scheme in SCHEMES)
-            tag = next(tag for tag in entity_tags if not _covering([*entity_tags[:1], tag]))
+            first = next(i for i in range(len(entity_tags)) if not _covering(entity_tags[: i + 1]))
+            tag = entity_tags[first]
             return UserError(
                 f"{self._first[tag]}: the tag '{tag}': no scheme has the prefixes {prefixes} of "
                 f"the tags; correct them to those of a scheme, {known}, or set scheme: null if the "

@@ -54,11 +54,16 @@ def entity_metrics(gold: list[list[str]], predicted: list[list[str]]) -> Metrics
 
     ``f1`` follows the CoNLL convention (conlleval): an ``I-`` that continues nothing begins
     an entity. ``strict`` follows IOB2 to the letter: such an entity does not count. An
-    entity is right when its type and both ends are.
+    entity is right when its type and both ends are. Where neither side has an entity, all
+    are 0.
     """
     from seqeval.metrics import classification_report, f1_score, precision_score, recall_score
     from seqeval.scheme import IOB2
 
+    if not any(tag != "O" for side in (gold, predicted) for tags in side for tag in tags):
+        # Seqeval would take the mean of nothing.
+        none = {"f1": 0.0, "precision": 0.0, "recall": 0.0}
+        return {**none, "strict": {"f1": 0.0}, "per_class": {}}
     report = classification_report(gold, predicted, output_dict=True, zero_division=0)
     per_type = {
         name: {

@@ -313,8 +313,24 @@ class ConllSource(Source):
             return conllu_sentences(self.path, self.bad_bytes)
         return conll_sentences(self.path, self.bad_bytes, self.word_column)
 
+    def _with_words(self) -> Iterator[Sentence]:
+        """All sentences; UserError at the end of a file whose words are all empty."""
+        no_word, has_words = "", False
+        for sentence in self._sentences():
+            has_words = has_words or bool(sentence.words)
+            if sentence.empty and not no_word:
+                no_word = sentence.block.where(sentence.empty[0].index)
+            yield sentence
+        if no_word and not has_words:
+            if self.format == ".conllu":
+                raise UserError(f"{no_word}: expected a word in FORM, and no line has one there")
+            raise UserError(
+                f"{no_word}: expected a word in column {self.word_column} (counted from 0), and no "
+                "line has one there; choose another column with --word-column"
+            )
+
     def chunks(self) -> Iterator[Chunk]:
-        for chunk in chunked(self._sentences(), _characters_of_lines):
+        for chunk in chunked(self._with_words(), _characters_of_lines):
             items = [
                 tuple(word.form for word in sentence.words) for sentence in chunk if sentence.words
             ]
