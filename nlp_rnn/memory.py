@@ -78,7 +78,7 @@ def _network(task: Problem, cell: Any, units: int) -> keras.Model:
     embedding = embedding_layer(size, DIMENSION, vectors, trainable=True)
     if task.kind == "tagged":
         tagging = TaggerParameters(cell=cell, units=units, bidirectional=False)
-        return tagger(embedding, tagging, task.labels)
+        return tagger(embedding, tagging, task.labels, entities=False)
     return classifier(
         embedding,
         ClassifierParameters(cell=cell, units=units, bidirectional=False, pooling="last"),

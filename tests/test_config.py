@@ -96,6 +96,7 @@ def test_defaults_fill_what_is_not_given() -> None:
         ("datasets.reviews.corpus", "entities", ["tokenizer.unit", "corpus entities"]),
         ("datasets.text.tag_column", "upos", ["datasets.text"]),
         ("datasets.text.scheme", "BIO", ["datasets.text", "scheme needs format conll"]),
+        ("datasets.text.empty_words", "skip", ["datasets.text", "empty_words needs format conll"]),
         ("datasets.bad name", {"source": "files", "format": "text", "train": "x"}, ["bad name"]),
         ("backend", "theano", ["backend", "'tensorflow'"]),
         ("datasets.text.source", None, ["datasets.text", "needs source, one of: grammar, memory"]),

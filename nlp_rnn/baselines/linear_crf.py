@@ -318,10 +318,10 @@ class LinearCRF:
 
 
 def allowed_in(
-    train: Split, tags: Sequence[str]
+    train: Split, tags: Sequence[str], entities: bool = True
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
     """What the tagging scheme allows, and beside it what the training tags do all the same."""
-    start, between, end = allowed_transitions(tags)
+    start, between, end = allowed_transitions(tags, entities)
     assert train.labels is not None
     for i in np.flatnonzero(train.lengths).tolist():
         gold = train.sequence(train.labels, i)

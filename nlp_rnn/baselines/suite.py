@@ -204,7 +204,7 @@ def _taggers(dataset: PreparedDataset) -> Iterator[Fitted]:
         hmm = HMM(_words(train), _sentences(train, train.labels), len(tags))
         yield Fitted("hmm", [hmm.tag(sentence) for sentence in _words(test)])
     features = Features(dataset.forms, train)
-    problem = Problem(features.matrix(train), train, allowed_in(train, tags))
+    problem = Problem(features.matrix(train), train, allowed_in(train, tags, dataset.entities))
     figure = "f1" if dataset.entities else "accuracy"
     gold = _sentences(validation, validation.labels)
     found = list(train_crfs(features, problem, CRF_PENALTIES))

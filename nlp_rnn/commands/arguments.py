@@ -94,6 +94,14 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         help="double: fields of a .csv or .tsv may stand in double quotes (as in a .csv); "
         "none: a quotation mark is like any other character (as in a .tsv)",
     )
+    group.add_argument(
+        "--word-column",
+        type=int,
+        metavar="N",
+        help="column of the word in .conll, counted from 0, or from the end when negative "
+        "(default: as in training, else 0); .conllu has it in FORM; a line without a word is kept, "
+        "and gets the tag _",
+    )
     add_bad_bytes(group)
 
 
@@ -116,6 +124,7 @@ def reading(options: argparse.Namespace) -> Reading:
         options.delimiter,
         options.quoting,
         options.bad_bytes,
+        options.word_column,
     )
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from nlp_rnn.config.section import Section, impossible
 from nlp_rnn.corpora.example import Kind
+from nlp_rnn.corpora.schemes import Scheme
 
 
 class TokenizerParameters(Section):
@@ -184,8 +185,11 @@ class FilesDataset(DatasetSection):
     tag_column: int | Literal["upos", "xpos"] | None = None
     """CoNLL: the column of the tag, counted as ``word_column`` (default -1); CoNLL-U: upos or
     xpos (default upos)."""
-    scheme: Literal["BIO", "IOB1", "BIOES"] | None = None
-    """How entity tags mark spans; null where tags are not entities. Read as given, kept as BIO."""
+    scheme: Scheme | Literal["auto"] | None = "auto"
+    """CoNLL: how tags mark entities (see :mod:`nlp_rnn.corpora.schemes`), to keep them as BIO; auto
+    recognises it in the tags of all splits, null says that tags are classes of words."""
+    empty_words: Literal["error", "skip"] = "error"
+    """CoNLL and CoNLL-U: what a line without a word is. The data card counts what is skipped."""
 
     @model_validator(mode="after")
     def _kind_fits_format(self) -> FilesDataset:
@@ -241,8 +245,10 @@ class FilesDataset(DatasetSection):
             raise impossible("word_column and tag_column are the same column")
         if self.tag_column is not None and self.format not in TAGGED_FORMATS:
             raise impossible(f"tag_column needs format conll or conllu, not {self.format}")
-        if self.scheme is not None and self.format != "conll":
+        if self.scheme not in (None, "auto") and self.format != "conll":
             raise impossible(f"scheme needs format conll, not {self.format}")
+        if self.empty_words != "error" and self.format not in TAGGED_FORMATS:
+            raise impossible(f"empty_words needs format conll or conllu, not {self.format}")
         return self
 
 
@@ -260,7 +266,8 @@ class TfdsDataset(DatasetSection):
     label_feature: str = "label"
     tokens_feature: str = "tokens"
     tags_feature: str = "tags"
-    scheme: Literal["BIO", "IOB1", "BIOES"] | None = None
+    scheme: Scheme | Literal["auto"] | None = "auto"
+    """How the tags mark entities, as in :class:`FilesDataset`."""
 
 
 AnyDataset = GrammarDataset | MemoryDataset | FilesDataset | TfdsDataset

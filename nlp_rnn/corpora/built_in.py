@@ -40,3 +40,9 @@ class GrammarCorpus(Corpus):
             "licence": self._dataset.licence,
             "citation": self._dataset.citation,
         }
+
+    def findings(self) -> dict[str, Any]:
+        if self.kind != "tagged":
+            return {}
+        entities = self._dataset.corpus == "entities"
+        return {"entities": entities, "scheme": "BIO" if entities else None}

@@ -8,68 +8,38 @@ tasks (https://www.clips.uantwerpen.be/conll2003/ner/) and of Universal Dependen
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, cached_property
+from itertools import dropwhile
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from nlp_rnn.corpora.example import Example
 from nlp_rnn.corpora.lines import BadBytes, numbered_lines
+from nlp_rnn.corpora.schemes import Scheme, TagSurvey, parse_tag, to_bio
 from nlp_rnn.errors import UserError
 
-Scheme = Literal["BIO", "IOB1", "BIOES"]
-
-PREFIXES: dict[str, str] = {"BIO": "BI", "IOB1": "BI", "BIOES": "BIES"}
+EmptyWords = Literal["error", "skip"]
 
 DOCUMENT_START = "-DOCSTART-"
 
 _COMMENT = re.compile(r"# \S+ =( |$)")
+"""``# key = value``."""
+
+_DOCUMENT = re.compile(r"#(begin|end) document\b")
+"""What parts the documents of CoNLL-2011 and 2012."""
+
+_REMARK = re.compile(r"#[ \t]+\S")
+"""What may be a comment: ``#``, then something else; a hashtag goes on without a blank."""
 
 _UD_COLUMNS = 10
 UD_FORM = 1
 UD_UPOS = 3
 _UD_TAGS = {"upos": UD_UPOS, "xpos": 4}
 
-
-@lru_cache(maxsize=4096)
-def parse_tag(tag: str, scheme: Scheme) -> tuple[str, str]:
-    """An entity tag as its prefix and type: ``("B", "PER")``, or ``("O", "")``.
-
-    Raises:
-        ValueError: it is neither ``O`` nor a prefix of the scheme, a hyphen and a type.
-    """
-    if tag == "O":
-        return "O", ""
-    prefix, hyphen, entity = tag.partition("-")
-    if len(prefix) == 1 and prefix in PREFIXES[scheme] and hyphen and entity:
-        return prefix, entity
-    forms = ", ".join(f"{known}-TYPE" for known in PREFIXES[scheme])
-    raise ValueError(f"expected a tag O, {forms} (scheme {scheme}), found '{tag}'")
-
-
-def to_bio(tags: Sequence[str], scheme: Scheme) -> tuple[str, ...]:
-    """Entity tags of one sentence as BIO: every entity begins with ``B-``, goes on with ``I-``.
-
-    A tag that goes on (``I-``, ``E-``) where no entity of its type is open begins one, as
-    ``conlleval`` of the shared tasks reads it. So IOB1, where ``B-`` only parts an entity
-    from one of its type just before, needs no rule of its own.
-
-    Raises:
-        ValueError: a tag is ill-formed (see :func:`parse_tag`).
-    """
-    converted = []
-    open_type: str | None = None
-    for tag in tags:
-        prefix, entity = parse_tag(tag, scheme)
-        if prefix == "O":
-            converted.append("O")
-        elif prefix in "IE" and open_type == entity:
-            converted.append(f"I-{entity}")
-        else:
-            converted.append(f"B-{entity}")
-        open_type = entity if prefix in "BI" else None
-    return tuple(converted)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +67,49 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word's line: its index in :attr:`Block.lines`, and its columns."""
+    """A word's line.
+
+    Attributes:
+        index: of the line in :attr:`Block.lines`.
+        columns: without the blanks around them.
+        form: the word; empty where its column is.
+    """
 
     index: int
     columns: list[str]
+    form: str
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A block and the words in it.
+
+    Attributes:
+        block: its lines; some blocks are comments only.
+        words: those that have a form.
+        empty: those that have none.
+    """
+
+    block: Block
+    words: list[Word]
+    empty: list[Word]
+
+    @classmethod
+    def of(cls, block: Block, words: list[Word]) -> Sentence:
+        """Part the words that have a form from those that have none."""
+        return cls(block, [w for w in words if w.form], [w for w in words if not w.form])
+
+    def where(self, i: int) -> str:
+        """File and line of ``words[i]``."""
+        return self.block.where(self.words[i].index)
+
+    def check_empty(self, empty_words: EmptyWords) -> None:
+        """Raise UserError where there are empty words and they are not to be skipped."""
+        if self.empty and empty_words == "error":
+            raise UserError(
+                f"{self.block.where(self.empty[0].index)}: found an empty column, expected a word; "
+                "write it there, or set empty_words: skip to leave out the lines without a word"
+            )
 
 
 def _is_blank(line: str) -> bool:
@@ -125,73 +134,155 @@ def blocks(path: Path, bad_bytes: BadBytes) -> Iterator[Block]:
 
 
 def _columns(line: str) -> list[str]:
+    """The columns of a line, parted by tabs if it has any, else by spaces; no blanks around them.
+
+    Only ASCII spaces are blanks: a word may be a no-break space or another of Unicode's.
+    """
     if "\t" in line:
-        return line.split("\t")
+        return [column.strip(" ") for column in line.split("\t")]
     return [column for column in line.split(" ") if column]
 
 
-def _without_comments(rows: list[tuple[str, Word]]) -> list[Word]:
-    """The words of lines and what they are as words, from the first that is one.
+@dataclass(frozen=True)
+class _Line:
+    """A line that is not blank: its index in :attr:`Block.lines`, its text and its columns."""
+
+    index: int
+    text: str
+    columns: list[str]
+
+    @classmethod
+    def of(cls, index: int, text: str) -> _Line:
+        return cls(index, text, _columns(text))
+
+    @cached_property
+    def width(self) -> int:
+        """How many columns there are up to the last that is not empty."""
+        return max((i for i, column in enumerate(self.columns, 1) if column), default=0)
+
+    @property
+    def form(self) -> tuple[bool, int]:
+        """How it is written: whether with tabs, and its width."""
+        return "\t" in self.text, self.width
+
+    def is_like_a_word(self) -> bool:
+        return not self.text.startswith("#")
+
+    def is_comment(self, form: tuple[bool, int]) -> bool:
+        """Whether it is a comment where it stands before all words, which have that form."""
+        is_remark = bool(_REMARK.match(self.text)) and self.form != form
+        return is_remark or bool(_COMMENT.match(self.text) or _DOCUMENT.match(self.text))
+
+
+def _word_lines(lines: list[_Line], form: tuple[bool, int]) -> list[_Line]:
+    """The lines of words in a block, whose words are mostly of that form.
 
     The column formats have no comments, and ``#`` is a word in the Penn Treebank (a pound
     sign). So a line is a comment where it stands before all words of its sentence, begins
-    with ``# ``, and either reads ``# key = value`` or has other columns than the last word.
+    with ``#`` and a blank, and either reads ``# key = value`` or is written otherwise than
+    words are: with other columns, or without the tabs of theirs. ``#begin document`` and
+    ``#end document`` are comments wherever they stand.
     """
-    width = len(rows[-1][1].columns) if rows else 0
-    first = 0
-    for line, word in rows:
-        is_comment = _COMMENT.match(line) or (line.startswith("# ") and len(word.columns) != width)
-        if not is_comment:
-            break
-        first += 1
-    return [word for _, word in rows[first:]]
+    words = list(dropwhile(lambda line: line.is_comment(form), lines))
+    return [line for line in words if not _DOCUMENT.match(line.text)]
 
 
-def conll_words(block: Block, least: int = 1, why: str = "a word") -> list[Word]:
-    """The words of a sentence in columns parted by a tab, else by spaces.
+def conll_sentences(
+    path: Path, bad_bytes: BadBytes, word_column: int, tag_column: int | None = None
+) -> Iterator[Sentence]:
+    """Stream sentences of one word a line, in columns parted by a tab, else by spaces.
 
-    All words of a sentence have the same number of columns. ``-DOCSTART-`` lines are dropped,
-    and so are comments: see :func:`_without_comments`.
+    All words of a sentence have the same number of columns. Comments (see :func:`_word_lines`)
+    and ``-DOCSTART-`` are dropped. A tab at the end of a line parts no column unless another
+    word of the sentence has something in it.
 
     Args:
-        block: the sentence.
-        least: columns that a word must have.
-        why: what they are, for the message.
+        path: the file.
+        bad_bytes: what undecodable UTF-8 is.
+        word_column: column of the word, counted from 0, or from the end when negative.
+        tag_column: column that a tag is to be read from, likewise; None where none is read.
 
     Raises:
-        UserError: a line has too few or other columns.
+        UserError: a line has too few or other columns; names file and line.
     """
-    rows = [(line, Word(i, _columns(line))) for i, line in block.filled()]
-    words = [word for word in _without_comments(rows) if word.columns[0] != DOCUMENT_START]
-    for word in words:
-        count, width = len(word.columns), len(words[0].columns)
-        if count < least:
-            raise UserError(
-                f"{block.where(word.index)}: expected at least {least} columns ({why}), "
-                f"found {count}"
-            )
-        if count != width:
-            raise UserError(
-                f"{block.where(word.index)}: expected {width} columns as in the line before, "
-                f"found {count}; part columns with tabs where words hold spaces"
-            )
-    return words
+    wanted = {"word_column": word_column}
+    if tag_column is not None:
+        wanted["tag_column"] = tag_column
+    least = max([len(wanted), *map(_least_columns, wanted.values())])
+    why = ", ".join(f"{name} {column}" for name, column in wanted.items())
+
+    @cache
+    def first_word() -> _Line | None:
+        lines = (
+            _Line.of(0, line)
+            for block in blocks(path, bad_bytes)
+            for line in _words(block).values()
+        )
+        return next(filter(_Line.is_like_a_word, lines), None)
+
+    for block in blocks(path, bad_bytes):
+        lines = [_Line.of(i, line) for i, line in _words(block).items()]
+        words = []
+        if lines:
+            # A sentence of hashtags only is written as the others are, or as its last line is.
+            likely = list(filter(_Line.is_like_a_word, lines)) or [first_word() or lines[-1]]
+            lines = _word_lines(lines, _most_common(line.form for line in likely))
+            width = max([least, *(line.width for line in lines)])
+        for line in lines:
+            # From the end, columns can be counted only as they stand.
+            counts_from_end = tag_column is None and word_column < 0
+            columns = line.columns if counts_from_end else line.columns[:width]
+            if len(columns) < least:
+                raise UserError(
+                    f"{block.where(line.index)}: expected at least {least} columns ({why}), "
+                    f"found {len(columns)}; begin a comment with '# '"
+                )
+            words.append(Word(line.index, columns, columns[word_column]))
+        _check_widths(block, words)
+        yield Sentence.of(block, [word for word in words if word.form != DOCUMENT_START])
 
 
-def conllu_words(block: Block) -> list[Word]:
-    """The syntactic words of a CoNLL-U sentence.
+def _words(block: Block) -> dict[int, str]:
+    """The lines of a block that may be words or comments, by their index."""
+    return {i: line for i, line in block.filled() if not line.startswith(DOCUMENT_START)}
+
+
+def _most_common(values: Iterable[T]) -> T:
+    """The most frequent value, of equally frequent ones the first."""
+    return Counter(values).most_common(1)[0][0]
+
+
+def _check_widths(block: Block, words: list[Word]) -> None:
+    """Raise UserError unless all words of a sentence have the same number of columns."""
+    if len({len(word.columns) for word in words}) < 2:
+        return
+    width = _most_common(len(word.columns) for word in words)
+    word = next(word for word in words if len(word.columns) != width)
+    raise UserError(
+        f"{block.where(word.index)}: expected {width} columns as in other lines of the sentence, "
+        f"found {len(word.columns)}; part columns with tabs where words hold spaces, and begin "
+        "a comment with '# '"
+    )
+
+
+def conllu_sentences(path: Path, bad_bytes: BadBytes) -> Iterator[Sentence]:
+    """Stream the syntactic words of a CoNLL-U file.
 
     Comments, multiword tokens (``1-2``) and empty nodes (``1.1``) are none.
 
     Raises:
-        UserError: a line has not 10 columns, its id is not the next, or its word is empty.
+        UserError: a line has not 10 columns, or its id is not the next; names file and line.
     """
+    return (Sentence.of(b, _conllu_words(b)) for b in blocks(path, bad_bytes))
+
+
+def _conllu_words(block: Block) -> list[Word]:
     words: list[Word] = []
     for index, line in block.filled():
         if line.startswith("#"):
             continue
         where = block.where(index)
-        columns = line.split("\t")
+        columns = [column.strip(" ") for column in line.split("\t")]
         if len(columns) != _UD_COLUMNS:
             raise UserError(
                 f"{where}: expected {_UD_COLUMNS} columns parted by tabs (CoNLL-U), "
@@ -204,98 +295,120 @@ def conllu_words(block: Block) -> list[Word]:
                 f"{where}: expected the id {len(words) + 1}, found '{columns[0]}'; a blank "
                 "line ends each sentence, and ids count its words from 1"
             )
-        if not columns[UD_FORM]:
-            raise UserError(f"{where}: expected a word in column 2, found nothing")
-        words.append(Word(index, columns))
+        words.append(Word(index, columns, columns[UD_FORM]))
     return words
 
 
-def _space_after(block: Block, words: Sequence[Word]) -> tuple[bool, ...]:
+def _space_after(sentence: Sentence) -> tuple[bool, ...]:
     """Whether a space follows each word: ``SpaceAfter=No`` of the last column denies it.
 
     Only the last word of a multiword token (``1-2``) is followed by what follows the token.
     """
-    spaced = ["SpaceAfter=No" not in word.columns[-1].split("|") for word in words]
-    for _, line in block.filled():
+    joined = "SpaceAfter=No"
+    spaced = {int(w.columns[0]): joined not in w.columns[-1].split("|") for w in sentence.words}
+    for _, line in sentence.block.filled():
         if multiword := re.match(r"([0-9]+)-([0-9]+)\t", line):
-            first, last = int(multiword[1]), min(int(multiword[2]), len(words))
-            spaced[first - 1 : last] = [False] * (last - first) + [
-                "SpaceAfter=No" not in line.split("\t")[-1].split("|")
-            ]
-    return tuple(spaced)
+            first, last = int(multiword[1]), int(multiword[2])
+            inside = dict.fromkeys(range(first, min(last, len(spaced))), False)
+            spaced |= inside | {last: joined not in line.split("\t")[-1].split("|")}
+    return tuple(spaced[int(word.columns[0])] for word in sentence.words)
 
 
-def read_conll(
-    path: Path,
-    word_column: int,
-    tag_column: int,
-    scheme: Scheme | None,
-    bad_bytes: BadBytes,
-) -> Iterator[Example]:
-    """Stream sentences of one word a line, in columns parted by a tab, else by spaces.
+@dataclass(frozen=True)
+class TaggedColumns:
+    """Where a CoNLL file has words and tags, and how they are to be read.
 
-    All words of a sentence have the same number of columns. ``-DOCSTART-`` lines are dropped,
-    and so are comments: see :func:`_without_comments`.
-
-    Args:
-        path: the file.
+    Attributes:
         word_column: column of the word, counted from 0, or from the end when negative.
         tag_column: column of the tag, likewise.
-        scheme: how entity tags mark spans, to read them as BIO; ``None`` keeps tags as they are.
+        empty_words: what lines without a word are.
         bad_bytes: what undecodable UTF-8 is.
-
-    Raises:
-        UserError: a line has too few or other columns, an empty word or tag, or a tag that the
-            scheme does not know; names file and line.
     """
-    least = max(_least_columns(word_column), _least_columns(tag_column), 2)
-    why = f"word_column {word_column}, tag_column {tag_column}"
-    for block in blocks(path, bad_bytes):
-        tokens: list[str] = []
-        tags: list[str] = []
-        for row in conll_words(block, least, why):
-            where = block.where(row.index)
-            word, tag = row.columns[word_column], row.columns[tag_column]
-            if not word or not tag:
-                raise UserError(f"{where}: expected a word and a tag, found an empty column")
+
+    word_column: int
+    tag_column: int
+    empty_words: EmptyWords
+    bad_bytes: BadBytes
+
+    def sentences(self, path: Path) -> Iterator[Sentence]:
+        """Stream sentences in which every word has a tag.
+
+        Raises:
+            UserError: a line has too few or other columns, or an empty word or tag.
+        """
+        for sentence in conll_sentences(path, self.bad_bytes, self.word_column, self.tag_column):
+            sentence.check_empty(self.empty_words)
+            for i, word in enumerate(sentence.words):
+                if not self.tag(word):
+                    raise UserError(
+                        f"{sentence.where(i)}: found an empty column, expected the "
+                        f"tag of '{word.form}' (tag_column {self.tag_column})"
+                    )
+            yield sentence
+
+    def tag(self, word: Word) -> str:
+        """The tag of a word; it holds no white space at its ends, of whatever sort."""
+        return word.columns[self.tag_column].strip()
+
+    def read(self, path: Path, scheme: Scheme | None) -> Iterator[Example]:
+        """Stream tagged sentences.
+
+        Args:
+            path: the file.
+            scheme: how tags mark entities, to read them as BIO; None keeps tags as they are.
+
+        Raises:
+            UserError: as :meth:`sentences`, or a tag is none of the scheme; names file and line.
+        """
+        for sentence in self.sentences(path):
+            tags = [self.tag(word) for word in sentence.words]
             if scheme is not None:
-                try:
-                    parse_tag(tag, scheme)
-                except ValueError as error:
-                    raise UserError(f"{where}: {error}") from None
-            tokens.append(word)
-            tags.append(tag)
-        if tokens:
-            kept = tuple(tags) if scheme is None else to_bio(tags, scheme)
-            yield Example(tokens=tuple(tokens), tags=kept)
+                for i, tag in enumerate(tags):
+                    try:
+                        parse_tag(tag, scheme)
+                    except ValueError as error:
+                        raise UserError(f"{sentence.where(i)}: {error}") from None
+            if tags:
+                kept = tuple(tags) if scheme is None else to_bio(tags, scheme)
+                yield Example(tokens=tuple(word.form for word in sentence.words), tags=kept)
+
+    def survey(self, path: Path, into: TagSurvey) -> int:
+        """Show every sentence to a survey of tags; returns the number of empty words skipped."""
+        skipped = 0
+        for sentence in self.sentences(path):
+            into.add([self.tag(word) for word in sentence.words], sentence.where)
+            skipped += len(sentence.empty)
+        return skipped
 
 
 def _least_columns(column: int) -> int:
     return column + 1 if column >= 0 else -column
 
 
-def read_conllu(path: Path, tag: Literal["upos", "xpos"], bad_bytes: BadBytes) -> Iterator[Example]:
+def read_conllu(
+    path: Path, tag: Literal["upos", "xpos"], empty_words: EmptyWords, bad_bytes: BadBytes
+) -> Iterator[Example]:
     """Stream the syntactic words of a CoNLL-U file, with their UPOS or XPOS.
 
     Comments, multiword tokens (``1-2``) and empty nodes (``1.1``) carry no tag and are skipped.
 
     Raises:
-        UserError: a line has not 10 columns, its id is not the next, or its word has no tag;
-            names file and line.
+        UserError: a line has not 10 columns, its id is not the next, or its word is empty or has
+            no tag; names file and line.
     """
     column = _UD_TAGS[tag]
-    for block in blocks(path, bad_bytes):
-        words = conllu_words(block)
-        for word in words:
+    for sentence in conllu_sentences(path, bad_bytes):
+        sentence.check_empty(empty_words)
+        for i, word in enumerate(sentence.words):
             if word.columns[column] in ("", "_"):
                 raise UserError(
-                    f"{block.where(word.index)}: word '{word.columns[UD_FORM]}' has no "
+                    f"{sentence.where(i)}: word '{word.form}' has no "
                     f"{tag.upper()} (column {column + 1}); choose another tag_column or tag "
                     "the word"
                 )
-        if words:
+        if sentence.words:
             yield Example(
-                tokens=tuple(word.columns[UD_FORM] for word in words),
-                tags=tuple(word.columns[column] for word in words),
-                space_after=_space_after(block, words),
+                tokens=tuple(word.form for word in sentence.words),
+                tags=tuple(word.columns[column].strip() for word in sentence.words),
+                space_after=_space_after(sentence),
             )

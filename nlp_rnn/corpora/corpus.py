@@ -53,6 +53,15 @@ class Corpus(ABC):
         ``files`` maps each path to its ``sha256`` and ``bytes``.
         """
 
+    def findings(self) -> dict[str, Any]:
+        """For the data card: what its readers must know and only the source can tell.
+
+        A tagged source says ``entities``, whether its tags mark entities (as BIO, once read) or
+        are classes of words, and ``scheme``, how its files mark them (None for classes). This may
+        read all of the source.
+        """
+        return {}
+
     def _not_empty(self, examples: Iterable[Example], split: str) -> Iterator[Example]:
         """``examples``, and an error at their end where there were none."""
         empty = True

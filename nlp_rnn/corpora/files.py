@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from nlp_rnn.config import FilesDataset
-from nlp_rnn.corpora.conll import read_conll, read_conllu
+from nlp_rnn.corpora.conll import TaggedColumns, conllu_sentences, read_conllu
 from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.dialects import Dialect
 from nlp_rnn.corpora.example import SPLITS, Example
@@ -22,6 +23,7 @@ from nlp_rnn.corpora.folders import (
     read_folder,
 )
 from nlp_rnn.corpora.lines import fingerprint, open_binary, read_lines
+from nlp_rnn.corpora.schemes import Scheme, TagSurvey
 from nlp_rnn.corpora.tables import read_jsonl, read_parquet, read_table
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import sha256
@@ -37,6 +39,19 @@ class _Place:
 
     def __str__(self) -> str:
         return f"{self.path}!{self.inside}" if self.inside else str(self.path)
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """What reading all of a tagged data set tells.
+
+    Attributes:
+        scheme: how its tags mark entities; None where they are classes of words.
+        skipped: lines without a word, of each split.
+    """
+
+    scheme: Scheme | None
+    skipped: dict[str, int]
 
 
 class FilesCorpus(Corpus):
@@ -132,6 +147,44 @@ class FilesCorpus(Corpus):
             return {"reading": {name: getattr(data, name) for name in names}}
         return {}
 
+    def findings(self) -> dict[str, Any]:
+        if self.kind != "tagged":
+            return {}
+        data, survey = self._dataset, self._survey
+        found: dict[str, Any] = {"entities": survey.scheme is not None, "scheme": survey.scheme}
+        if data.format == "conll":
+            found["scheme_recognised"] = data.scheme == "auto"
+            found["word_column"] = data.word_column
+        if data.empty_words == "skip":
+            found["empty_words_skipped"] = survey.skipped
+        return found
+
+    @property
+    def _columns(self) -> TaggedColumns:
+        data = self._dataset
+        tag_column = data.tag_column if isinstance(data.tag_column, int) else -1
+        bad_bytes = data.tokenizer.bad_bytes
+        return TaggedColumns(data.word_column, tag_column, data.empty_words, bad_bytes)
+
+    @cached_property
+    def _survey(self) -> _Survey:
+        """Reads all splits of tagged data once, where the parameters do not say it all."""
+        data, tags = self._dataset, TagSurvey()
+        given = data.scheme if data.format == "conll" else None
+        if given != "auto" and data.empty_words == "error":
+            return _Survey(given, {})
+        skipped = {
+            split: sum(self._empty_words(place.path, tags) for place in places)
+            for split, places in self._places.items()
+        }
+        return _Survey(tags.scheme() if given == "auto" else given, skipped)
+
+    def _empty_words(self, path: Path, tags: TagSurvey) -> int:
+        if self._dataset.format == "conll":
+            return self._columns.survey(path, tags)
+        sentences = conllu_sentences(path, self._dataset.tokenizer.bad_bytes)
+        return sum(len(sentence.empty) for sentence in sentences)
+
     def _examples(self, place: _Place) -> Iterator[Example]:
         data = self._dataset
         bad_bytes = data.tokenizer.bad_bytes
@@ -147,10 +200,10 @@ class FilesCorpus(Corpus):
             case "folders":
                 raise AssertionError("folders are read by _read_folders")
             case "conll":
-                tag_column = data.tag_column if isinstance(data.tag_column, int) else -1
-                return read_conll(path, data.word_column, tag_column, data.scheme, bad_bytes)
+                return self._columns.read(path, self._survey.scheme)
             case "conllu":
-                return read_conllu(path, "xpos" if data.tag_column == "xpos" else "upos", bad_bytes)
+                tag: Literal["upos", "xpos"] = "xpos" if data.tag_column == "xpos" else "upos"
+                return read_conllu(path, tag, data.empty_words, bad_bytes)
             case "text":
                 return (Example(text=line) for line in read_lines(path, bad_bytes))
 

@@ -193,3 +193,6 @@ class MemoryCorpus(Corpus):
             "licence": self._dataset.licence,
             "citation": self._dataset.citation,
         }
+
+    def findings(self) -> dict[str, Any]:
+        return {"entities": False, "scheme": None} if self.kind == "tagged" else {}

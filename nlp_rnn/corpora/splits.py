@@ -84,6 +84,9 @@ class _SplitCorpus(Corpus):
         taken = {split: f"{share:g} of train, {manner}" for split, share in self._shares.items()}
         return {**self._corpus.provenance(), "taken_from_train": taken}
 
+    def findings(self) -> dict[str, Any]:
+        return self._corpus.findings()
+
     def _share(self, wanted: int) -> Iterator[Example]:
         assignment = self._assignment
         read = 0

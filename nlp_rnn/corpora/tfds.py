@@ -19,6 +19,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations, compress
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,11 @@ from typing import Any
 import numpy as np
 
 from nlp_rnn.config import TfdsDataset, nearest
-from nlp_rnn.corpora.conll import to_bio
 from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.download import unreachable
 from nlp_rnn.corpora.example import SPLITS, Example
 from nlp_rnn.corpora.lines import decode, fingerprint
+from nlp_rnn.corpora.schemes import Scheme, TagSurvey, to_bio
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import sha256
 
@@ -154,6 +155,15 @@ class TfdsCorpus(Corpus):
             "citation": _given(self._dataset.citation, citation),
         }
 
+    def findings(self) -> dict[str, Any]:
+        if self.kind != "tagged":
+            return {}
+        return {
+            "entities": self._scheme is not None,
+            "scheme": self._scheme,
+            "scheme_recognised": self._dataset.scheme == "auto",
+        }
+
     def _records(self, split: str) -> Iterator[Mapping[str, Any]]:
         """The examples as NumPy values, in the order in which TFDS stored them."""
         with _quiet():
@@ -193,6 +203,29 @@ class TfdsCorpus(Corpus):
 
     def _tagged(self, record: Mapping[str, Any], where: str) -> Iterator[Example]:
         """One sentence, or none where TFDS stored an empty one, as its CoNLL builder does."""
+        words, tags = self._words_and_tags(record, where)
+        if self._scheme is not None:
+            try:
+                tags = list(to_bio(tags, self._scheme))
+            except ValueError as error:
+                raise UserError(f"{where}: {error}") from None
+        if words:
+            yield Example(tokens=tuple(words), tags=tuple(tags))
+
+    @cached_property
+    def _scheme(self) -> Scheme | None:
+        """How tags mark entities; unless the parameters say it, all splits are read for it."""
+        if self._dataset.scheme != "auto":
+            return self._dataset.scheme
+        survey = TagSurvey()
+        for split in self.splits():
+            for number, record in enumerate(self._records(split), 1):
+                where = f"{self.origin(split)}, example {number}"
+                _, tags = self._words_and_tags(record, where)
+                survey.add(tags, lambda _, where=where: where)  # type: ignore[misc]
+        return survey.scheme()
+
+    def _words_and_tags(self, record: Mapping[str, Any], where: str) -> tuple[list[str], list[str]]:
         tokens, tag_feature, *heads = self._features
         words = [self._decode(token, where) for token in record[tokens]]
         tags = self._names(tag_feature, record[tag_feature], where)
@@ -208,13 +241,7 @@ class TfdsCorpus(Corpus):
                     f"{where}: has a word without {tag_feature}; choose another tags_feature for "
                     f"data set '{self.name}'"
                 )
-        if self._dataset.scheme is not None:
-            try:
-                tags = list(to_bio(tags, self._dataset.scheme))
-            except ValueError as error:
-                raise UserError(f"{where}: {error}") from None
-        if words:
-            yield Example(tokens=tuple(words), tags=tuple(tags))
+        return words, tags
 
     def _lines(self, record: Mapping[str, Any], where: str) -> Iterator[Example]:
         """The lines of a text; tiny_shakespeare holds a whole split in one example."""

@@ -37,7 +37,7 @@ from nlp_rnn.inference.network import Floats, KerasNetwork, Network
 from nlp_rnn.inference.onnx_network import OnnxNetwork
 from nlp_rnn.inference.start import state_at_line_end
 from nlp_rnn.process import log
-from nlp_rnn.text.entities import LearnedTags
+from nlp_rnn.text.entities import LearnedTags, are_entities
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.text.tokenizers import FILE as TOKENIZER
 from nlp_rnn.text.tokenizers import SubwordTokenizer, Tokenizer, load_parameters, tokenizer
@@ -154,6 +154,16 @@ class Bundle:
         return card if isinstance(card, dict) else {}
 
     @property
+    def entities(self) -> bool:
+        """Whether the tags that a tagger predicts mark entity spans, as BIO."""
+        return are_entities(self.data_card, self.labels)
+
+    @property
+    def word_column(self) -> int:
+        """The column of the word in the CoNLL files that it was trained on; else the first."""
+        return int(self.data_card.get("word_column", 0))
+
+    @property
     def learned_tags(self) -> LearnedTags:
         """What a tagger's network learned, and what it says of :attr:`labels`."""
         assert isinstance(self.experiment.model, TaggerParameters)
@@ -247,7 +257,8 @@ class Bundle:
         from nlp_rnn.models.network import network
 
         characters = self.characters.types if self.characters else ()
-        model = network(self.experiment, len(self.vocabulary), self.labels, characters)
+        size = len(self.vocabulary)
+        model = network(self.experiment, size, self.labels, characters, entities=self.entities)
         file = self.folder / WEIGHTS
         try:
             model.load_weights(file)

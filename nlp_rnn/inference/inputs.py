@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from nlp_rnn.corpora.conll import UD_FORM, Block, Word, blocks, conll_words, conllu_words
+from nlp_rnn.corpora.conll import Sentence, conll_sentences, conllu_sentences
 from nlp_rnn.corpora.dialects import Dialect, TableFormat
 from nlp_rnn.corpora.lines import BadBytes, numbered, numbered_lines, open_binary, raw_lines
 from nlp_rnn.corpora.settings import naming_options
@@ -160,14 +160,6 @@ class ArrowChunk(Chunk):
 
 
 @dataclass(frozen=True)
-class Sentence:
-    """A block of a CoNLL file and its words; some blocks are comments only."""
-
-    block: Block
-    words: Sequence[Word]
-
-
-@dataclass(frozen=True)
 class SentenceChunk(Chunk):
     """Sentences segmented into words, with every line of their file."""
 
@@ -211,6 +203,7 @@ class Source(ABC):
         text_column: the column of the text; what has no columns is given one of this name.
         bad_bytes: what undecodable UTF-8 is.
         dialect: of CSV and TSV, else None.
+        word_column: the column of the word in CoNLL, counted from 0 (from the end when negative).
     """
 
     name: str
@@ -218,6 +211,7 @@ class Source(ABC):
     text_column: str
     bad_bytes: BadBytes
     dialect: Dialect | None = None
+    word_column: int = 0
 
     @property
     def path(self) -> Path:
@@ -355,31 +349,42 @@ class ParquetSource(Source):
 
 
 class ConllSource(Source):
-    """Sentences in columns; the word is the first column of CoNLL, FORM of CoNLL-U."""
+    """Sentences in columns; the word is in ``word_column`` of CoNLL, FORM of CoNLL-U.
 
-    def _sentence(self, block: Block) -> Sentence:
-        words = conll_words(block) if self.format == ".conll" else conllu_words(block)
-        for word in words:
-            if not word.columns[self._word_column]:
-                raise UserError(
-                    f"{block.where(word.index)}: expected a word in column 1, found nothing"
-                )
-        return Sentence(block, words)
+    A line without a word is no part of its sentence: nothing is predicted for it.
+    """
 
-    @property
-    def _word_column(self) -> int:
-        return 0 if self.format == ".conll" else UD_FORM
+    def _sentences(self) -> Iterator[Sentence]:
+        if self.format == ".conllu":
+            return conllu_sentences(self.path, self.bad_bytes)
+        return conll_sentences(self.path, self.bad_bytes, self.word_column)
+
+    def _with_words(self) -> Iterator[Sentence]:
+        """All sentences; UserError at the end of a file whose words are all empty."""
+        no_word, has_words = "", False
+        for sentence in self._sentences():
+            has_words = has_words or bool(sentence.words)
+            if sentence.empty and not no_word:
+                no_word = sentence.block.where(sentence.empty[0].index)
+            yield sentence
+        if no_word and not has_words:
+            if self.format == ".conllu":
+                raise UserError(f"{no_word}: expected a word in FORM, and no line has one there")
+            raise UserError(
+                f"{no_word}: expected a word in column {self.word_column} (counted from 0), and no "
+                "line has one there; choose another column with --word-column"
+            )
 
     def chunks(self) -> Iterator[Chunk]:
-        sentences = (self._sentence(block) for block in blocks(self.path, self.bad_bytes))
-        for chunk in chunked(sentences, lambda sentence: sum(map(len, sentence.block.lines))):
-            column = self._word_column
+        for chunk in chunked(self._with_words(), _characters_of_lines):
             items = [
-                tuple(word.columns[column] for word in sentence.words)
-                for sentence in chunk
-                if sentence.words
+                tuple(word.form for word in sentence.words) for sentence in chunk if sentence.words
             ]
             yield SentenceChunk(items, chunk, self.format, self.text_column)
+
+
+def _characters_of_lines(sentence: Sentence) -> int:
+    return sum(map(len, sentence.block.lines))
 
 
 def _check_distinct(header: Sequence[str], where: str) -> None:
@@ -440,18 +445,23 @@ def check_readable(name: str) -> None:
 
 
 def open_source(
-    name: str, text_column: str, bad_bytes: BadBytes, dialect: Dialect | None = None
+    name: str,
+    text_column: str,
+    bad_bytes: BadBytes,
+    dialect: Dialect | None = None,
+    word_column: int = 0,
 ) -> Source:
     """The source that a file's suffix, or ``-``, tells.
 
     Args:
         dialect: of CSV and TSV; None for the format's own.
+        word_column: of CoNLL.
     """
     format = format_of(name, "INPUT")
     if format in TABLES and dialect is None:
         dialect = Dialect.of(TABLES[format])
     source = StreamSource if format == STREAM else SOURCES[format]
-    return source(name, format, text_column, bad_bytes, dialect)
+    return source(name, format, text_column, bad_bytes, dialect, word_column)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 ROW_GROUP_BYTES = 1 << 25
 """What is gathered for one row group of Parquet; many small ones would bloat the file."""
+
+NO_TAG = "_"
+"""The tag of a line without a word."""
 
 SENTENCES = (".conll", ".conllu")
 """Formats that hold tagged sentences only."""
@@ -254,8 +258,9 @@ def _array(values: Sequence[Any], types: set[type]) -> pa.Array:
 class SentenceWriter(Writer):
     """Tagged sentences, a word a line.
 
-    Of a file of the same format every line is kept: CoNLL gets the tag as one more column at the
-    end, CoNLL-U gets it as UPOS. Otherwise the words are the tokens of the prediction.
+    For a file of the same format every line is kept: CoNLL gets the tag as one more column at the
+    end (``_`` on lines without a word), CoNLL-U gets it as UPOS. Otherwise the words are the
+    tokens of the prediction.
     """
 
     def __init__(self, stream: TextIO, format: str) -> None:
@@ -285,12 +290,16 @@ class SentenceWriter(Writer):
                 if self._format == ".conll":
                     lines[word.index] = _with_column(lines[word.index], tag)
                 else:
-                    columns = [*word.columns[:UD_UPOS], tag, *word.columns[UD_UPOS + 1 :]]
+                    columns = lines[word.index].split("\t")
+                    columns[UD_UPOS] = tag
                     lines[word.index] = "\t".join(columns)
+            if self._format == ".conll":
+                for word in sentence.empty:
+                    lines[word.index] = _with_column(lines[word.index], NO_TAG)
             yield from lines
 
     def _new(self, text: str, prediction: Prediction) -> Iterator[str]:
-        words = [" ".join(token.split()) or "_" for token in prediction["tokens"]]
+        words = [_one_column(token) for token in prediction["tokens"]]
         tagged = zip(words, prediction["tags"], strict=True)
         if self._format == ".conll":
             for word, tag in tagged:
@@ -306,6 +315,11 @@ class SentenceWriter(Writer):
 
 def _text(chunk: Chunk, item: Any) -> str:
     return " ".join(item) if isinstance(chunk, SentenceChunk) else item
+
+
+def _one_column(word: str) -> str:
+    """A word as it can be read back: without what parts columns and lines, and never nothing."""
+    return re.sub(r"[ \t\r\n]+", " ", word).strip(" ") or "_"
 
 
 def _with_column(line: str, tag: str) -> str:

@@ -23,7 +23,7 @@ from nlp_rnn.inference.forward import Tagged, losses_of_lines, probabilities, ta
 from nlp_rnn.inference.network import Floats, Network
 from nlp_rnn.process import log
 from nlp_rnn.text.batches import Encoded, shortened
-from nlp_rnn.text.entities import entity_spans, is_entity_scheme
+from nlp_rnn.text.entities import entity_spans
 from nlp_rnn.text.prepared import Ints
 from nlp_rnn.text.spelling import spell
 from nlp_rnn.text.tokenizers import Span
@@ -118,14 +118,14 @@ class TaggingPredictor(Predictor):
     """``tokens``, their ``tags`` and the ``probabilities`` of these.
 
     With ``n_best`` above 1 (of a CRF), the likeliest tag sequences of the sentence too, each with
-    its ``tags`` and ``probability``. Where tags are BIO, ``entities`` too, each with ``type``,
+    its ``tags`` and ``probability``. Where tags mark entities ``entities`` too, each with ``type``,
     ``text``, and the offsets ``start`` and ``end`` of its characters in the raw text (of segmented
     sentences: in the words joined by spaces).
     """
 
     def __init__(self, bundle: Bundle) -> None:
         super().__init__(bundle)
-        self._marks_entities = is_entity_scheme(bundle.labels)
+        self._marks_entities = bundle.entities
         self._learned = bundle.learned_tags
 
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:

@@ -35,6 +35,7 @@ class Reading:
         delimiter: what divides the fields of CSV or TSV.
         quoting: whether these fields may stand in double quotes.
         bad_bytes: what undecodable UTF-8 is.
+        word_column: the column of the word in CoNLL, counted from 0 (from the end when negative).
     """
 
     text_column: str | None = None
@@ -42,6 +43,7 @@ class Reading:
     delimiter: str | None = None
     quoting: Quoting | None = None
     bad_bytes: BadBytes | None = None
+    word_column: int | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def open_input(name: str, reading: Reading, bundle: Bundle) -> Source:
         TEXT if reading.text_column is None else reading.text_column,
         reading.bad_bytes or bundle.tokenizer.parameters.bad_bytes,
         _dialect(format, reading, remembered),
+        bundle.word_column if reading.word_column is None else reading.word_column,
     )
     if not source.rereadable or remembered == Remembered(remembered.format):
         return source
@@ -97,6 +100,10 @@ def open_input(name: str, reading: Reading, bundle: Bundle) -> Source:
 
 
 def _check_options(name: str, format: str, reading: Reading) -> None:
+    if reading.word_column is not None and format != ".conll":
+        raise UserError(
+            f"{name}: --word-column is for .conll, whose columns have no names; leave it out"
+        )
     if format in TABLES:
         return
     given = {

@@ -26,6 +26,7 @@ def network(
     labels: Sequence[str],
     characters: Sequence[str] = (),
     vectors: NDArray[Any] | None = None,
+    entities: bool = True,
 ) -> keras.Model:
     """Build the network of ``experiment``.
 
@@ -34,6 +35,7 @@ def network(
         characters: every type of them, the special ones first; of no meaning where none is read.
         vectors: initial embeddings ``(vocabulary_size, dimension)``; None where weights are
             loaded afterwards.
+        entities: whether tags that look like BIO mark entities.
     """
     embeddings = experiment.embeddings
     frozen = isinstance(embeddings, GivenEmbeddings) and embeddings.frozen
@@ -41,5 +43,5 @@ def network(
     if isinstance(experiment, ClassificationExperiment):
         return classifier(embedding, experiment.model, len(labels))
     if isinstance(experiment, TaggingExperiment):
-        return tagger(embedding, experiment.model, labels, characters)
+        return tagger(embedding, experiment.model, labels, characters, entities)
     return language_model(embedding, experiment.model)

@@ -31,6 +31,7 @@ def tagger(
     parameters: TaggerParameters,
     labels: Sequence[str],
     characters: Sequence[str] = (),
+    entities: bool = True,
 ) -> keras.Model:
     """Build a tagger.
 
@@ -38,6 +39,8 @@ def tagger(
         labels: names of the data's tags, of which a constrained CRF learns what the tagging scheme
             allows.
         characters: every type of them, the special ones first; of no meaning where none is read.
+        entities: whether tags that look like BIO mark entities; no transition between classes is
+            forbidden.
 
     Returns:
         A model from token indices, int32 ``(batch, timesteps)`` padded on the right with 0, to
@@ -59,7 +62,7 @@ def tagger(
     states, _ = recurrent_stack(word, parameters, parameters.bidirectional, mask)
     logits = layers.Dense(len(tags), name="logits")(states)
     if parameters.output == "crf":
-        allowed = allowed_transitions(tags) if parameters.constrained else None
+        allowed = allowed_transitions(tags, entities) if parameters.constrained else None
         logits = CRF(len(tags), allowed, name="crf")(logits, mask=mask)
     return keras.Model(inputs if parameters.longest else inputs[0], logits, name="tagger")
 

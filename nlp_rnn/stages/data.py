@@ -142,6 +142,13 @@ def _write(
         lambda examples: _with_progress(examples, name, " examples"),
         optimum,
     )
+    if card.get("scheme"):
+        how = ", recognised in the tags" if card.get("scheme_recognised") else ""
+        log(f"{name}: tags mark entities in the scheme {card['scheme']}{how}; kept as BIO")
+    elif card["kind"] == "tagged":
+        log(f"{name}: tags are classes of words and mark no entities")
+    if skipped := sum(card.get("empty_words_skipped", {}).values()):
+        log(f"{name}: {skipped:,} lines without a word skipped (empty_words: skip)")
     if (found := card.get("segmentation")) is not None:
         from nlp_rnn.text.segmentation import warning
 

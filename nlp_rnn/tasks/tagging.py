@@ -138,7 +138,7 @@ class Tagging(ExamplesTask):
         tags = self.dataset.labels
         if not self.model.constrained:
             return
-        start, between, end = allowed_transitions(tags)
+        start, between, end = allowed_transitions(tags, self.dataset.entities)
         for name in ("train", "validation", "test"):
             split = self.dataset.split(name)
             assert split.labels is not None

@@ -85,7 +85,12 @@ class Task(ABC):
         dataset = self.dataset
         characters = dataset.characters.types if dataset.kind == "tagged" else ()
         return network(
-            self.experiment, len(dataset.vocabulary), dataset.labels, characters, vectors
+            self.experiment,
+            len(dataset.vocabulary),
+            dataset.labels,
+            characters,
+            vectors,
+            dataset.entities,
         )
 
     def predicting(self, network: keras.Model) -> Network:

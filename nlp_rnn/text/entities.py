@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -36,17 +36,38 @@ def entity_spans(tags: Sequence[str]) -> Iterator[tuple[str, int, int]]:
             current = ""
 
 
+def are_entities(card: Mapping[str, Any], labels: Sequence[str]) -> bool:
+    """Whether the labels of a data set mark entity spans, as its data card says.
+
+    A card written before it said so leaves the answer to the names of the tags.
+
+    Args:
+        card: the data card.
+        labels: labels or tags of the data set.
+    """
+    if card.get("kind", "tagged") != "tagged":
+        return False
+    return bool(card.get("entities", is_entity_scheme(labels)))
+
+
 def is_entity_scheme(tags: Sequence[str]) -> bool:
-    """Whether tags mark entity spans (BIO or BIOES) rather than classes of words."""
+    """Whether tags look as if they marked entity spans (BIO or BIOES).
+
+    Names only suggest it: ask :func:`are_entities` wherever there is a data card.
+    """
     return any(tag.startswith("B-") for tag in tags)
 
 
-def allowed_transitions(tags: Sequence[str]) -> tuple[Bools, Bools, Bools]:
+def allowed_transitions(tags: Sequence[str], entities: bool = True) -> tuple[Bools, Bools, Bools]:
     """Which tags may begin a sentence, follow another and end a sentence.
 
     In BIO ``I-`` goes on after ``B-`` or ``I-`` of its type. In BIOES, told by an ``E-`` or
     ``S-``, ``E-`` does likewise, and what ``B-`` or ``I-`` leaves open must go on. Where tags
     mark no entities everything is allowed.
+
+    Args:
+        tags: of a data set, or learned in their place.
+        entities: whether they mark entities.
 
     Returns:
         ``(tags,)``, ``(tags, tags)`` from the row's tag to the column's, ``(tags,)``.
@@ -56,7 +77,7 @@ def allowed_transitions(tags: Sequence[str]) -> tuple[Bools, Bools, Bools]:
     ([True, True, False], [True, True, False], [True, True, True])
     """
     everything = np.ones(len(tags), bool)
-    if not is_entity_scheme(tags):
+    if not (entities and is_entity_scheme(tags)):
         return everything, np.ones((len(tags), len(tags)), bool), everything
     opening, inside = _with_prefix(tags, "B-", "I-"), _with_prefix(tags, "I-", "E-")
     continuing = _continuing(tags)

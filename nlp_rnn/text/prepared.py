@@ -40,7 +40,7 @@ from nlp_rnn.corpora.example import SPLITS, Example, Kind
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, whole_folder, write_json
 from nlp_rnn.hints import Remedy
-from nlp_rnn.text.entities import is_entity_scheme
+from nlp_rnn.text.entities import are_entities
 from nlp_rnn.text.segmentation import compared
 from nlp_rnn.text.spelling import character_vocabulary
 from nlp_rnn.text.tokenizers import FILE, Tokenizer, load_parameters, tokenizer
@@ -170,12 +170,10 @@ class PreparedDataset:
         """Labels or tags, most frequent first; none for running text."""
         return [] if self.kind == "text" else self._json("labels.json")
 
-    @cached_property
+    @property
     def entities(self) -> bool:
-        """Whether the labels are tags that mark entities; never so for classes of texts."""
-        if self.kind != "tagged":
-            return False
-        return bool(self.card.get("entities", is_entity_scheme(self.labels)))
+        """Whether tags mark entity spans, as BIO, rather than classes of words."""
+        return are_entities(self.card, self.labels)
 
     @cached_property
     def forms(self) -> list[str]:
@@ -322,6 +320,7 @@ def prepare(
             "name": name,
             "kind": corpus.kind,
             **corpus.provenance(),
+            **corpus.findings(),
             "tokenizer": tokenizer_parameters.model_dump(),
             **segmentation,
             "vocabulary": {"size": len(vocabulary), "types_in_training": len(counts)},

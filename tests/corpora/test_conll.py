@@ -115,13 +115,81 @@ def test_columns_are_chosen(tmp_path: Path) -> None:
 def test_comments_and_the_word_that_looks_like_one(tmp_path: Path) -> None:
     content = "# text = He paid # 5\n# an id\nHe\tA\npaid\tB\n#\tC\n5\tD\n"
     assert read(tmp_path, content) == [sentence("He paid # 5", "A B C D")]
-    pounds = "# # B-NP\n5 CD I-NP\n\n# sent_id = x\na b c\n"
-    assert read(tmp_path, pounds) == [sentence("# 5", "B-NP I-NP"), sentence("a", "c")]
+    pounds = "# # B-NP\n5 CD I-NP\n\n# sent_id = x\na b O\n"
+    assert read(tmp_path, pounds) == [sentence("# 5", "B-NP I-NP"), sentence("a", "O")]
+
+
+GERMEVAL = "#\thttp://example.org/0 [2009-10-17]\n1\tAnna\tB-PER\tO\n2\tsingt\tO\tO\n"
+
+CONLL_2012 = """#begin document (a/b); part 000
+a/b  0  0  In    IN   O
+a/b  0  1  Rome  NNP  B-LOC
+#end document
+
+#begin document (a/c); part 000
+a/c  0  0  It  PRP  O
+
+#end document
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "word_column", "tag_column", "expected"),
+    [
+        (GERMEVAL, 1, 2, [sentence("Anna singt", "B-PER O")]),
+        (CONLL_2012, 3, -1, [sentence("In Rome", "O B-LOC"), sentence("It", "O")]),
+        ("-DOCSTART- O\n# of no words\na\tO\nb\tB-X\n", 0, -1, [sentence("a b", "O B-X")]),
+        ("1\t-DOCSTART-\tO\n2\ta\tO\n", 1, -1, [sentence("a", "O")]),
+        ("# two words\n\na\tO\nb\tB-X\n", 0, -1, [sentence("a b", "O B-X")]),
+        (
+            "#win\tO\n@ann\tB-X\n\n#\tO\n1\tO\n",
+            0,
+            -1,
+            [sentence("#win @ann", "O B-X"), sentence("# 1", "O O")],
+        ),
+        ("a\tO\n\n#one\tO\n#\tB-X\n", 0, -1, [sentence("a", "O"), sentence("#one #", "O B-X")]),
+    ],
+)
+def test_comments_are_written_otherwise_than_words(
+    tmp_path: Path, content: str, word_column: int, tag_column: int, expected: list[Example]
+) -> None:
+    assert read(tmp_path, content, word_column=word_column, tag_column=tag_column) == expected
+
+
+def test_a_word_with_blanks_in_front_of_a_tab_is_no_comment(tmp_path: Path) -> None:
+    [found] = read(tmp_path, "# 5\tO\nthe\tO\n")
+    assert found == Example(tokens=("# 5", "the"), tags=("O", "O"))
+
+
+def test_blanks_around_columns_are_no_part_of_them(tmp_path: Path) -> None:
+    content = "the\tDET\ndog \tNOUN \n cat\tNOUN\u00a0\n"
+    assert read(tmp_path, content) == [sentence("the dog cat", "DET NOUN NOUN")]
+    ends_in_tabs = "Ann\tB-PER\t\nsings\tO\t\n\nBob\tB-PER\t\nruns\tO\n"
+    assert read(tmp_path, ends_in_tabs) == [
+        sentence("Ann sings", "B-PER O"),
+        sentence("Bob runs", "B-PER O"),
+    ]
+    no_break = Example(tokens=("\u00a0", "a"), tags=("X", "Y"))
+    assert read(tmp_path, "\u00a0\tX\na\tY\n") == [no_break]
+
+
+def test_lines_without_a_word_follow_the_policy(tmp_path: Path) -> None:
+    content = "good\tO\n\tO\nOslo\tB-LOC\n\n \t\n\n \tO\n\nbye\tO\n"
+    message = fault(tmp_path, content)
+    assert "line 2" in message and "empty_words: skip" in message
+    kept = [sentence("good Oslo", "O B-LOC"), sentence("bye", "O")]
+    assert read(tmp_path, content, empty_words="skip") == kept
+    dataset = {"source": "files", "train": "train", "format": "conll", "empty_words": "skip"}
+    corpus = open_corpus("mine", FilesDataset.model_validate(dataset), tmp_path)
+    assert corpus.findings()["empty_words_skipped"] == {"train": 2}
 
 
 @pytest.mark.parametrize(
     ("content", "parameters", "parts"),
     [
+        ("a b O\nc O\nd O\n", {}, ("line 1", "expected 2 columns", "found 3")),
+        ("#tag\na\tO\nb\tO\n", {}, ("line 1", "found 1", "begin a comment with '# '")),
+        ("a\tO\nb\t\n", {}, ("line 2", "empty column", "tag of 'b'")),
         ("a O\nb\n", {}, ("line 2", "at least 2 columns", "found 1")),
         ("a O\n", {"tag_column": 3}, ("line 1", "at least 4 columns", "found 2")),
         ("a O\n", {"word_column": -3}, ("line 1", "at least 3 columns", "found 2")),
@@ -167,12 +235,18 @@ def test_conllu_reads_syntactic_words(tmp_path: Path) -> None:
         (row("1", "in", "_"), ("line 1", "'in' has no UPOS")),
         (row("1", "in", "ADP") + row("1", "a", "DET"), ("line 2", "id 2, found '1'", "blank line")),
         (row("x", "in", "ADP"), ("line 1", "id 1, found 'x'")),
-        (row("1", "", "ADP"), ("line 1", "word in column 2")),
+        (row("1", "", "ADP"), ("line 1", "expected a word", "empty_words: skip")),
     ],
 )
 def test_conllu_faults(tmp_path: Path, content: str, parts: tuple[str, ...]) -> None:
     message = fault(tmp_path, content, format="conllu")
     assert all(part in message for part in parts), message
+
+
+def test_conllu_without_a_word_follows_the_policy(tmp_path: Path) -> None:
+    content = row("1", "in", "ADP") + row("2", "", "X") + row("3", "Rom", "PROPN")
+    found = read(tmp_path, content, format="conllu", empty_words="skip")
+    assert found == [sentence("in Rom", "ADP PROPN")]
 
 
 # --- real files ---------------------------------------------------------------------

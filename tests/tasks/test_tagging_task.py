@@ -13,6 +13,8 @@ from conftest import prepared, same_everywhere
 from experiments import small_experiment
 
 from nlp_rnn import backend
+from nlp_rnn.config import FilesDataset
+from nlp_rnn.corpora import open_corpus
 from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference.batch import predict_file
@@ -185,6 +187,45 @@ def test_gold_tags_that_break_the_scheme_are_named(tmp_path: Path) -> None:
         work.objective(work.network(vectors))
     free = tagging(dataset, {"output": "crf", "constrained": False})
     free.objective(free.network(vectors))
+
+
+def test_classes_that_look_like_entities_are_classes(tmp_path: Path) -> None:
+    """From the file to the figures: a class B-movie among others is no beginning of an entity."""
+    words = "a\tDET\nfilm\tB-movie\nruns\tVERB\n\nfilms\tI-movie\nrun\tVERB\n\n"
+    for split in ("train", "validation", "test"):
+        (tmp_path / split).write_text(words + "and\tCONJ\n" * len(split))
+    given = {split: split for split in ("train", "validation", "test")}
+    section = {"source": "files", "format": "conll", **given}
+    corpus = open_corpus("mine", FilesDataset.model_validate(section), tmp_path)
+    dataset = prepared(tmp_path / "d", corpus)
+    assert not dataset.entities
+    assert (dataset.card["entities"], dataset.card["scheme"]) == (False, None)
+    with pytest.raises(UserError, match="select: f1 is for entities"):
+        tagging(dataset, {}, select="f1")
+    work = tagging(dataset, {"output": "crf"}, epochs=1)
+    network = trained(work, tmp_path / "c")  # gold begins with I-movie, which nothing forbids
+    write_bundle(tmp_path / "b", "mine", work.experiment, network, dataset, {"backend": None}, {})
+    assert not Bundle.open(tmp_path / "b").entities
+    [prediction] = Predictor.load(tmp_path / "b").predict(["films run"])
+    assert "entities" not in prediction
+    start, between, end = work.predicting(network).transitions or ()
+    assert min(start.min(), between.min(), end.min()) > -100
+
+
+def test_entities_of_any_scheme_are_tagged_as_bio(tmp_path: Path) -> None:
+    bilou = "Eva\tB-PER\nLund\tL-PER\nin\tO\nRom\tU-LOC\n\n"
+    for split in ("train", "validation", "test"):
+        (tmp_path / split).write_text(bilou + "und\tO\n" * len(split))
+    given = {split: split for split in ("train", "validation", "test")}
+    section = {"source": "files", "format": "conll", **given}
+    corpus = open_corpus("mine", FilesDataset.model_validate(section), tmp_path)
+    dataset = prepared(tmp_path / "d", corpus)
+    assert dataset.entities and dataset.card["scheme"] == "BILOU"
+    assert set(dataset.labels) == {"O", "B-PER", "I-PER", "B-LOC"}
+    work = tagging(dataset, {})
+    network = work.network(np.zeros((len(dataset.vocabulary), 4), np.float32))
+    metrics = judged(work, network).test
+    assert set(metrics["per_class"]) <= {"PER", "LOC"}
 
 
 def test_monte_carlo_dropout_averages_passes_that_differ(
