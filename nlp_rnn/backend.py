@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlp_rnn.errors import UserError
+from nlp_rnn.extras import install_command
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -53,10 +54,8 @@ def select(configured: str | None = None) -> str:
     if name not in BACKENDS:
         raise UserError(f"backend '{name}': expected one of {', '.join(BACKENDS)}")
     if importlib.util.find_spec(name) is None:
-        extra = "" if name == "tensorflow" else f"[{name}]"
-        raise UserError(
-            f"backend '{name}' is not installed; install it with: pip install 'nlp_rnn{extra}'"
-        )
+        command = install_command("train,torch" if name == "torch" else "train")
+        raise UserError(f"backend '{name}' is not installed; install it with: {command}")
     os.environ["KERAS_BACKEND"] = name
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     _keep_freed_memory()
@@ -393,6 +392,16 @@ def has_fused_loops() -> bool:
     import keras
 
     return keras.backend.backend() == "torch"
+
+
+def outputs_start_from_zeros() -> bool:
+    """What Keras's layers put out at masked steps before a sequence's first real one.
+
+    Zeros on TensorFlow and PyTorch, the initial state on JAX.
+    """
+    import keras
+
+    return keras.backend.backend() != "jax"
 
 
 def masks_lose_fused_kernels() -> bool:

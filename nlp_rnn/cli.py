@@ -9,8 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nlp_rnn.commands import compare, embeddings, inspect, score, search
-from nlp_rnn.commands.arguments import MODEL_HELP, bundle_folder, count, fraction, positive, seed
+from nlp_rnn.commands.arguments import (
+    MODEL_HELP,
+    bundle_folder,
+    count,
+    fraction,
+    positive,
+    seed,
+    words,
+)
 from nlp_rnn.errors import UserError
+from nlp_rnn.process import print_everything
 
 if TYPE_CHECKING:
     from nlp_rnn.inference.generation import BeamSearch, Sampling
@@ -42,6 +51,7 @@ def stage(function: Callable[..., None], argument: str | None = None) -> int:
         function: of :mod:`nlp_rnn.stages`; its docstring is the help.
         argument: what its one argument names in ``params.yaml``, if it has one.
     """
+    print_everything()
     parser = argparse.ArgumentParser(
         description=function.__doc__,
         epilog="Run from the folder that holds params.yaml; `dvc repro` runs every stage.",
@@ -204,8 +214,8 @@ def parser() -> argparse.ArgumentParser:
         description=(
             "Write MODEL as a new folder TARGET that needs no Keras: an ONNX graph, vocabularies\n"
             "and a README.md that says how to use them from any language.\n\n"
-            "TARGET is a bundle too: `nlp-rnn predict TARGET ...` needs no more than\n"
-            "`pip install 'nlp_rnn[predict]'`. It is written whole or not at all.\n\n"
+            "TARGET is a bundle too: `nlp-rnn predict TARGET ...` needs this package with its\n"
+            "extra predict, and no more. It is written completely or not at all.\n\n"
             "--int8 rounds the weights to 8 bits: an LSTM is a quarter of the size and a third\n"
             "faster (a GRU is neither), for predictions that differ a little. Compare the two on\n"
             "your own texts before you use it."
@@ -246,7 +256,9 @@ def parser() -> argparse.ArgumentParser:
         ),
     )
     generate.add_argument("model", metavar="MODEL", help=MODEL_HELP)
-    generate.add_argument("--prompt", default="", help="text to continue (default: none)")
+    generate.add_argument(
+        "--prompt", type=words, default="", help="text to continue (default: none)"
+    )
     generate.add_argument(
         "--length", type=count, default=100, metavar="N", help="most tokens (default: 100)"
     )
@@ -304,5 +316,6 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of ``nlp-rnn``; returns the exit status."""
+    print_everything()
     options = parser().parse_args(arguments)
     return run(lambda: options.action(options))

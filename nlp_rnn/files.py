@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nlp_rnn.errors import UserError
+from nlp_rnn.hints import Remedy
 
 
 @contextmanager
@@ -94,7 +95,7 @@ def write_json(target: Path, value: Any) -> None:
         )
 
 
-def read_json(source: Path, mend: str) -> Any:
+def read_json(source: Path, mend: str | Remedy) -> Any:
     """Read a JSON file; UserError names it and says how to ``mend`` what is missing or broken."""
     try:
         return json.loads(source.read_text(encoding="utf-8"))
@@ -102,7 +103,7 @@ def read_json(source: Path, mend: str) -> Any:
         raise UserError(f"{source}: no such file; {mend}") from None
     except OSError as error:
         raise UserError(f"{source}: {error.strerror}; {mend}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{source}: not valid JSON ({error}); {mend}") from None
 
 

@@ -56,8 +56,8 @@ def _real(lengths: Ints, timesteps: int) -> NDArray[np.bool_]:
 
 
 def _steps(emissions: Floats) -> Floats:
-    """Emissions, timesteps first."""
-    return np.ascontiguousarray(emissions.swapaxes(0, 1), np.float64)
+    """A copy of the emissions, timesteps first."""
+    return np.array(emissions.swapaxes(0, 1), np.float64, order="C")
 
 
 def _log_matmul(logs: Floats, matrix: Floats) -> Floats:

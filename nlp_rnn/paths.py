@@ -8,6 +8,11 @@ def checksums(dataset: str) -> Path:
     return Path("data/checksums") / f"{dataset}.json"
 
 
+def vector_checksum(experiment: str) -> Path:
+    """Name and checksum of the file of word vectors that an experiment starts from."""
+    return Path("data/checksums/vectors") / f"{experiment}.json"
+
+
 def prepared(dataset: str) -> Path:
     """A prepared data set: integers, vocabulary, data card."""
     return Path("data/prepared") / dataset

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
+import io
+import json
 import os
 import signal
 import sys
@@ -14,6 +17,27 @@ from types import FrameType
 def log(message: str) -> None:
     """A line of the log, on standard error so that standard output stays data."""
     print(message, file=sys.stderr, flush=True)
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """What an encoding lacks, as JSON writes it, so that JSON stays JSON: ``\\u00e9``."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    return json.dumps(missing)[1:-1], error.end
+
+
+def print_everything() -> None:
+    r"""Let standard output and the log take any character, whatever the locale.
+
+    Files and pipes get UTF-8. A terminal keeps its encoding, and characters that it lacks are
+    escaped as in JSON, ``\u00e9``, so that lines of JSON stay valid.
+    """
+    codecs.register_error("nlp_rnn.escape", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="nlp_rnn.escape")
 
 
 def processors() -> int:

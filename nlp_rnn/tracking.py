@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from nlp_rnn.errors import UserError
+from nlp_rnn.hints import Remedy
 from nlp_rnn.process import Terminated, processors, terminable
 
 if TYPE_CHECKING:
@@ -571,7 +572,7 @@ def _find_run(
         return None
     raise UserError(
         f"MLflow run {run_id} {fault} the store {_shown(tracking_uri())}; set MLFLOW_TRACKING_URI "
-        f"to the store that holds it, or train again with: dvc repro -f train@{name}"
+        f"to the store that holds it, or {Remedy('train again', name, ('train',), force=True)}"
     )
 
 

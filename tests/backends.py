@@ -61,7 +61,7 @@ def _computed(module: str) -> Arrays:
 def assert_all_agree(results: dict[str, Arrays]) -> None:
     """Every backend has the same names, and the same values but for ``random...``."""
     if len(results) < 2:
-        pytest.skip("only one backend is installed; the extras jax and torch add others")
+        pytest.skip("only one backend is installed; the extras train and torch add others")
     first, *others = results
     for other in others:
         assert results[other].keys() == results[first].keys()

@@ -90,12 +90,19 @@ def write_untrained(
     kind: Kind,
     examples: list[Example],
     model: dict[str, Any] | None = None,
+    scale: float | None = None,
 ) -> Path:
-    """A bundle of a small network with random weights; ``model`` adds to its parameters."""
+    """A bundle of a small network with random weights; ``model`` adds to its parameters.
+
+    Args:
+        scale: draw all weights, biases and a CRF's transitions too, from a normal distribution of
+            this standard deviation.
+    """
     from nlp_rnn.inference.bundle import write_bundle
     from nlp_rnn.models.network import network
 
     dataset = prepared(folder / "data", same_everywhere(kind, examples))
+    sizes = {} if (model or {}).get("kind") == "averaged" else {"units": 8}
     experiment = parse(
         {
             "datasets": {
@@ -110,7 +117,7 @@ def write_untrained(
                     "task": task,
                     "dataset": "list",
                     "embeddings": {"kind": "learned", "dimension": 8, "scale": 1.0},
-                    "model": {"units": 8} | (model or {}),
+                    "model": sizes | (model or {}),
                     "training": {},
                 }
             },
@@ -119,6 +126,9 @@ def write_untrained(
     ).experiment("mine")
     characters = dataset.characters.types if kind == "tagged" else ()
     built = network(experiment, len(dataset.vocabulary), dataset.labels, characters)
+    if scale is not None:
+        rng = np.random.default_rng(3)
+        built.set_weights([rng.normal(0, scale, weight.shape) for weight in built.get_weights()])
     write_bundle(folder / task, "mine", experiment, built, dataset, {"backend": None}, {})
     return folder / task
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
@@ -482,3 +483,47 @@ def test_dvc_runs_everything_once_and_then_only_what_changed(repository: Path) -
     ran = {line.split("'")[1] for line in changed.splitlines() if "Running stage" in line}
     assert ran == {"vectors@words", "embed@two"}
     assert "test.accuracy" in run_dvc(repository, "metrics", "show")
+
+
+def test_a_replaced_file_of_pretrained_vectors_is_noticed(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NLP_RNN_DATA", str(repository))
+    (repository / "text.txt").write_text("the cat sleeps\n" * 20)
+    (repository / "vectors.txt").write_text("the 1 2\ncat 3 4\n")
+    yaml = YAML()
+    parameters = yaml.load(repository / "params.yaml")
+    parameters["real"] = {
+        "datasets": {
+            "lines": {
+                "source": "files",
+                "format": "text",
+                "train": "text.txt",
+                "split": {"validation": 0.2, "test": 0.2},
+            }
+        },
+        "vectors": {},
+        "pseudo_labelled": {},
+        "encoders": [],
+        "experiments": {
+            "given": {
+                "task": "language_modelling",
+                "dataset": "lines",
+                "embeddings": {"kind": "pretrained", "file": "vectors.txt", "dimension": 2},
+                "model": {},
+                "training": {},
+            }
+        },
+    }
+    yaml.dump(parameters, repository / "params.yaml")
+
+    def vectors() -> np.ndarray:
+        return np.load(repository / "embeddings" / "given" / "vectors.npy")
+
+    target = "real/dvc.yaml:embed@given"
+    run_dvc(repository, "repro", target)
+    first = vectors()
+    assert "embed@given' didn't change" in run_dvc(repository, "repro", target)
+    (repository / "vectors.txt").write_text("the 5 6\ncat 7 8\n")
+    run_dvc(repository, "repro", target)
+    assert abs(vectors() - first).max() == pytest.approx(4)

@@ -19,17 +19,18 @@ from nlp_rnn.baselines.bag_of_words import NBSVM, bag_of_words, term_counts, tf_
 from nlp_rnn.baselines.counts import majority_class, most_frequent_tags
 from nlp_rnn.baselines.hmm import HMM
 from nlp_rnn.baselines.linear_crf import Features, Problem, allowed_in, train_crfs
+from nlp_rnn.baselines.n_grams import n_gram_losses
 from nlp_rnn.corpora.example import SPLITS, Kind
 from nlp_rnn.evaluation.familiar import words_and_entities
 from nlp_rnn.evaluation.metrics import (
     Metrics,
     classification_metrics,
     entity_surface_metrics,
+    language_model_metrics,
     tagging_metrics,
 )
-from nlp_rnn.evaluation.predictions import Row, labelled_rows, tagged_rows
+from nlp_rnn.evaluation.predictions import Row, labelled_rows, scored_rows, tagged_rows
 from nlp_rnn.process import log
-from nlp_rnn.text.entities import is_entity_scheme
 from nlp_rnn.text.prepared import PreparedDataset, Split
 from nlp_rnn.text.tokenizers import tokenizer
 
@@ -60,7 +61,8 @@ class Fitted:
 
     Attributes:
         name: of the method.
-        predicted: class indices ``(examples,)``, or the tag indices of each sentence.
+        predicted: class indices ``(examples,)``, the tag indices of each sentence, or of a language
+            model ``-ln P`` of each token in nats ``(tokens,)``.
         chosen: the setting that was best on the validation split.
         tried: every setting, with its figure there.
         seconds: of all this; the first of those that share counts or features has their share.
@@ -74,15 +76,9 @@ class Fitted:
 
 
 def fit_all(dataset: PreparedDataset) -> Iterator[Fitted]:
-    """Fit the baselines of a data set one by one, the simplest first.
-
-    Running text has none here: n-gram models stand beside each language model.
-    """
+    """Fit the baselines of a data set one by one, the simplest first."""
     methods: dict[Kind, Callable[[PreparedDataset], Iterator[Fitted]]]
-    methods = {"labelled": _classifiers, "tagged": _taggers}
-    if dataset.kind not in methods:
-        log(f"{dataset.folder.name}: n-gram models are its baselines, in each model's evaluation")
-        return
+    methods = {"labelled": _classifiers, "tagged": _taggers, "text": _language_models}
     started = time.perf_counter()
     for fitted in methods[dataset.kind](dataset):
         seconds = time.perf_counter() - started
@@ -99,15 +95,26 @@ def judged(dataset: PreparedDataset, fitted: Fitted) -> tuple[Metrics, list[Row]
         classes = np.asarray(test.labels)
         figures = classification_metrics(classes, fitted.predicted, labels)
         return figures, labelled_rows(labels, classes, fitted.predicted)
+    if dataset.kind == "text":
+        losses = np.add.reduceat(fitted.predicted, test.offsets[:-1])
+        characters = dataset.card["splits"]["test"]["characters"]
+        figures = language_model_metrics(float(losses.sum()), len(test.ids), characters)
+        return figures, scored_rows(test, losses)
     normalised = tokenizer(dataset.tokenizer_parameters).words
     counts, entities = words_and_entities(dataset)
     words = [sentence for sentence in _words(test) if sentence]
     seen = [np.array([word in counts for word in normalised(sentence)]) for sentence in words]
     pairs = _sentences(test, test.labels), fitted.predicted
     gold, best = ([tags for tags in side if len(tags)] for side in pairs)
-    figures = tagging_metrics(gold, best, labels, seen)
-    figures |= entity_surface_metrics(gold, best, labels, words, entities)
-    return figures, tagged_rows(labels, *pairs)
+    figures = tagging_metrics(gold, best, labels, seen, entities=dataset.entities)
+    if dataset.entities:
+        figures |= entity_surface_metrics(gold, best, labels, words, entities)
+    return figures, tagged_rows(labels, *pairs, entities=dataset.entities)
+
+
+def _language_models(dataset: PreparedDataset) -> Iterator[Fitted]:
+    for name, losses in n_gram_losses(dataset):
+        yield Fitted(name, losses)
 
 
 # --- classification ---------------------------------------------------------------------
@@ -198,10 +205,13 @@ def _taggers(dataset: PreparedDataset) -> Iterator[Fitted]:
         yield Fitted("hmm", [hmm.tag(sentence) for sentence in _words(test)])
     features = Features(dataset.forms, train)
     problem = Problem(features.matrix(train), train, allowed_in(train, tags, dataset.entities))
-    figure = "f1" if is_entity_scheme(tags) else "accuracy"
+    figure = "f1" if dataset.entities else "accuracy"
     gold = _sentences(validation, validation.labels)
     found = list(train_crfs(features, problem, CRF_PENALTIES))
-    figures = [float(tagging_metrics(gold, crf.tag(validation), tags)[figure]) for crf in found]
+    judged = (
+        tagging_metrics(gold, crf.tag(validation), tags, entities=dataset.entities) for crf in found
+    )
+    figures = [float(metrics[figure]) for metrics in judged]
     best = int(np.argmax(figures))
     tried = [{"l2": l2, figure: f} for l2, f in zip(CRF_PENALTIES, figures, strict=True)]
     yield Fitted("linear_crf", found[best].tag(test), {"l2": CRF_PENALTIES[best]}, tried)

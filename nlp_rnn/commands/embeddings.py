@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nlp_rnn.commands.arguments import bundle_folder, count, positive, seed
+from nlp_rnn.commands.arguments import bundle_folder, count, positive, seed, words
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
 
@@ -100,7 +100,7 @@ def _add_neighbours(actions: argparse._SubParsersAction[argparse.ArgumentParser]
         "Cosine compares directions only. Dot products favour long vectors, often those of\n"
         "frequent words. fastText's vectors know words that never occurred.",
     )
-    parser.add_argument("words", metavar="WORD", nargs="+")
+    parser.add_argument("words", metavar="WORD", nargs="+", type=words)
     _add_number(parser)
     _add_measure(parser)
     parser.set_defaults(action=_neighbours)
@@ -113,8 +113,8 @@ def _add_similarity(actions: argparse._SubParsersAction[argparse.ArgumentParser]
         "compare two words",
         "Print the cosine, Euclidean distance or dot product of two words.",
     )
-    parser.add_argument("word", metavar="WORD")
-    parser.add_argument("other", metavar="OTHER")
+    parser.add_argument("word", metavar="WORD", type=words)
+    parser.add_argument("other", metavar="OTHER", type=words)
     _add_measure(parser)
     parser.set_defaults(action=_similarity)
 
@@ -128,7 +128,7 @@ def _add_analogy(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "C themselves are no answers.",
     )
     for name in ("a", "b", "c"):
-        parser.add_argument(name, metavar=name.upper())
+        parser.add_argument(name, metavar=name.upper(), type=words)
     _add_number(parser)
     _add_method(parser)
     parser.set_defaults(action=_analogy)
@@ -188,11 +188,11 @@ def _add_plot(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     parser.add_argument("target", metavar="TARGET", type=Path, help="a .png or .html file")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--words", nargs="+", metavar="WORD", help="those to draw")
+    which.add_argument("--words", nargs="+", type=words, metavar="WORD", help="those to draw")
     which.add_argument(
         "-n", type=count, default=500, metavar="N", help="draw the first N (default: 500)"
     )
-    which.add_argument("--analogy", nargs=3, metavar=("A", "B", "C"))
+    which.add_argument("--analogy", nargs=3, type=words, metavar=("A", "B", "C"))
     parser.add_argument("--method", choices=["pca", "tsne"], default="pca", help="(default: pca)")
     parser.add_argument(
         "--perplexity",

@@ -9,12 +9,13 @@ from nlp_rnn.commands.arguments import MODEL_HELP, bundle_folder
 FORMATS = ".txt, .csv, .tsv, .jsonl, .parquet"
 
 TREATMENT = (
-    "Each text is scored by itself, as the first of a corpus: the model starts from a zero\n"
-    "state and the end symbol (<eos>, for characters the newline), then predicts every token\n"
-    "and, last, the end symbol. So a text of n tokens has n + 1 probabilities, and P of a text\n"
-    "is their product. A token outside the vocabulary is read and scored as <unk>: that is the\n"
-    "probability of any unknown word here, not of this one. Compare figures only between models\n"
-    "of the same vocabulary: a smaller one makes more words <unk>, which is easy to predict."
+    "Each text is scored by itself, whatever other texts INPUT has. The model starts as it was\n"
+    "trained to: with streams: lines from a zero state, with streams: text from its state at the\n"
+    "end of a line. It reads the end symbol (<eos>, for characters the newline), then predicts\n"
+    "every token and, last, the end symbol. So a text of n tokens has n + 1 probabilities, and P\n"
+    "of a text is their product. A token outside the vocabulary is read and scored as <unk>: that\n"
+    "is the probability of any unknown word here, not of this one. Compare figures only between\n"
+    "models of the same vocabulary: a smaller one makes more words <unk>, which is easy to predict."
 )
 
 
@@ -57,7 +58,8 @@ def _add_rank(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="sort texts from likely to unlikely",
         description=(
             "Sort the texts of INPUT from the likeliest to the least likely to a language model,\n"
-            "with their rank, log_probability (nats, of the whole text), tokens and perplexity.\n\n"
+            "with their rank, log_probability (nats, of the whole text), tokens, perplexity, and\n"
+            "the unknown words, which are scored as <unk>. Blank texts come last.\n\n"
             "The total favours short texts, since every token costs probability: it compares\n"
             "wordings of the same length. The mean over the tokens (the perplexity) compares\n"
             "texts of different lengths.\n\n" + TREATMENT

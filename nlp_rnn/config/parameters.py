@@ -384,8 +384,10 @@ def load(file: Path = PARAMS_FILE) -> Parameters:
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise UserError(f"{file}, line {line}: not valid YAML: {error.problem}") from None
-    except YAMLError as error:
-        reason = str(error).splitlines()[0]
+    except RecursionError:
+        raise UserError(f"{file}: not valid YAML: nested too deeply; remove brackets") from None
+    except (YAMLError, ValueError, OverflowError) as error:
+        reason = str(error).partition("\n")[0]
         raise UserError(f"{file}: not valid YAML: {reason}") from None
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from None

@@ -27,7 +27,13 @@ def impossible(message: str) -> PydanticCustomError:
 class Section(BaseModel):
     """A mapping of ``params.yaml``; unknown keys are errors with the nearest valid name."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        strict=True,
+        use_attribute_docstrings=True,
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -23,6 +23,7 @@ from nlp_rnn.config import TransferredEmbeddings
 from nlp_rnn.embeddings.vectors import WordVectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import whole_folder, write_json
+from nlp_rnn.hints import Remedy
 from nlp_rnn.text.vocabulary import PAD_INDEX, UNK_INDEX, Vocabulary
 
 Matrix = NDArray[np.float32]
@@ -55,7 +56,7 @@ def write_encoder(
         write_json(folder / CARD, card)
 
 
-def read_recurrent(file: Path, mend: str) -> dict[str, Matrix]:
+def read_recurrent(file: Path, mend: Remedy) -> dict[str, Matrix]:
     """The weights in ``recurrent.npz``; UserError with the ``mend`` where it is broken."""
     try:
         with np.load(file, allow_pickle=False) as arrays:
@@ -79,7 +80,7 @@ def vectors_of_encoder(
     Raises:
         UserError: the folder is missing or damaged, or knows no word of the vocabulary.
     """
-    mend = f"write it again: dvc repro encoder@{folder.name}"
+    mend = Remedy("write it again", folder.name, ("encoder",))
     types = Vocabulary.load(folder / VOCABULARY).types
     try:
         rows = np.load(folder / VECTORS, allow_pickle=False)

@@ -28,6 +28,7 @@ from nlp_rnn.embeddings.subwords import Subwords
 from nlp_rnn.embeddings.vectors import WordVectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import sha256, whole_folder, write_json
+from nlp_rnn.hints import Remedy
 from nlp_rnn.text.vocabulary import PAD_INDEX, Vocabulary
 
 Matrix = NDArray[np.float32]
@@ -73,8 +74,7 @@ def pretrained(
     Raises:
         UserError: see :func:`~nlp_rnn.embeddings.reading.load_vectors`; no word is found.
     """
-    archive = folder / parameters.file.partition("!")[0]
-    ensure(archive, parameters.url, parameters.sha256, "embeddings.file")
+    archive = _archive(parameters, folder)
     wanted = None
     if not parameters.more_words:
         wanted = {form for word in vocabulary.types for _, form in forms(word, parameters.lookup)}
@@ -98,6 +98,25 @@ def pretrained(
     )
 
 
+def checksum_of_file(parameters: AnyEmbeddings) -> dict[str, str]:
+    """Name and SHA-256 of the file of pretrained vectors; nothing where there is none.
+
+    Raises:
+        UserError: it is missing and cannot be downloaded.
+    """
+    if not isinstance(parameters, PretrainedEmbeddings):
+        return {}
+    archive = _archive(parameters, data_folder())
+    return {"file": parameters.file, "sha256": sha256(archive)}
+
+
+def _archive(parameters: PretrainedEmbeddings, folder: Path) -> Path:
+    """The file, or the archive that it is in, downloaded where it is missing."""
+    archive = folder / parameters.file.partition("!")[0]
+    ensure(archive, parameters.url, parameters.sha256, "embeddings.file")
+    return archive
+
+
 def transferred(
     parameters: TransferredEmbeddings, vocabulary: Vocabulary, seed: int, folder: Path
 ) -> Initial:
@@ -117,7 +136,7 @@ def transferred(
     if rows.shape[1] != parameters.dimension:
         raise UserError(
             f"{folder}: the vectors have dimension {rows.shape[1]}, not {parameters.dimension}; "
-            f"learn them again: dvc repro vectors@{folder.name}"
+            f"{Remedy('learn them again', folder.name, ('vectors',))}"
         )
     origin = {
         "kind": "vectors",

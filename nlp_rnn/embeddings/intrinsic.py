@@ -43,6 +43,10 @@ class AnalogyResult:
         return self.correct / self.answered if self.answered else float("nan")
 
     def __str__(self) -> str:
+        if not self.questions:
+            return f"{self.name}: no analogies"
+        if not self.answered:
+            return f"{self.name}: none of {self.questions} analogies has vectors for all its words"
         return (
             f"{self.name}: {self.accuracy:.1%} of {self.answered} analogies; "
             f"{self.questions - self.answered} left out, with a word that has no vector"
@@ -71,6 +75,12 @@ class AnalogyReport:
         return _sum("total", self.sections)
 
     def __str__(self) -> str:
+        if not self.total.answered:
+            return (
+                f"no analogies to judge: none of {self.total.questions} has vectors for all its "
+                "words; give --analogies FILE with words that have vectors, or judge vectors of a "
+                "built-in corpus by --grammar"
+            )
         return "\n".join(map(str, (*self.sections, self.semantic, self.syntactic, self.total)))
 
 
@@ -162,6 +172,11 @@ class SimilarityReport:
     answered: int
 
     def __str__(self) -> str:
+        if np.isnan(self.correlation):
+            return (
+                f"no correlation over {self.answered} pairs: all their similarities, or all "
+                "judgements, are equal"
+            )
         return (
             f"Spearman {self.correlation:.3f} over {self.answered} pairs; "
             f"{self.pairs - self.answered} left out, with a word that has no vector"

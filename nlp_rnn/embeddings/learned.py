@@ -14,6 +14,7 @@ from nlp_rnn.embeddings.subwords import Subwords
 from nlp_rnn.embeddings.vectors import WordVectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, whole_folder, write_json
+from nlp_rnn.hints import Remedy
 
 VECTORS, SUBWORDS, CARD = "vectors.txt", "subwords.npy", "card.json"
 
@@ -50,7 +51,7 @@ class LearnedVectors:
         Raises:
             UserError: it is missing, incomplete or damaged.
         """
-        mend = f"learn the vectors: dvc repro vectors@{folder.name}"
+        mend = Remedy("learn the vectors", folder.name, ("vectors", "encoder"))
         card = read_json(folder / CARD, mend)
         subwords = None
         if "subwords" in card:

@@ -8,14 +8,14 @@ from pathlib import Path
 from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.bootstrap import LEVEL, interval
 from nlp_rnn.evaluation.predictions import (
-    Figure,
     Row,
     figures,
     kind_of,
     labels_of,
+    marks_entities,
     read_predictions,
 )
-from nlp_rnn.evaluation.significance import difference, mcnemar_test, randomisation_test
+from nlp_rnn.evaluation.significance import Comparison, compared, mcnemar_test
 
 SIGNIFICANT = 1 - LEVEL
 """p-values up to this are called evidence of a difference."""
@@ -38,10 +38,9 @@ def compare(file_a: Path, file_b: Path, resamples: int, seed: int) -> str:
     """
     a, b = read_predictions(file_a), read_predictions(file_b)
     _check_same(file_a, a, file_b, b)
-    labels = labels_of(a, b)
-    pairs = {
-        name: (figure, figures(b, labels)[name]) for name, figure in figures(a, labels).items()
-    }
+    labels, entities = labels_of(a, b), marks_entities(a, b)
+    of_a, of_b = (figures(rows, labels, entities) for rows in (a, b))
+    mcnemar = _mcnemar(a, b) if kind_of(a[0]) == "classification" else None
     lines = [
         f"A: {file_a}",
         f"B: {file_b}",
@@ -50,23 +49,22 @@ def compare(file_a: Path, file_b: Path, resamples: int, seed: int) -> str:
         "|---|---|---|---|---|",
     ]
     verdicts = []
-    for name, (of_a, of_b) in pairs.items():
-        gap = difference(of_a, of_b)
-        between = interval(gap, seed=seed)
-        p = randomisation_test(of_a, of_b, resamples, seed)
+    for name in of_a:
+        # McNemar's test is the randomisation test of accuracies, with all swappings.
+        null_p = mcnemar[-1] if mcnemar and name == "accuracy" else None
+        gap = compared(of_a[name], of_b[name], resamples, seed, null_p=null_p)
         cells = [
-            f"{f.value:{sign}.4f} [{low:{sign}.4f}, {high:{sign}.4f}]"
-            for f, (low, high), sign in (
-                (of_a, interval(of_a, seed=seed), ""),
-                (of_b, interval(of_b, seed=seed), ""),
-                (gap, between, "+"),
+            f"{value:{sign}.4f} [{low:{sign}.4f}, {high:{sign}.4f}]"
+            for value, (low, high), sign in (
+                (of_a[name].value, interval(of_a[name], seed=seed), ""),
+                (of_b[name].value, interval(of_b[name], seed=seed), ""),
+                (gap.difference, (gap.low, gap.high), "+"),
             )
         ]
-        lines.append(f"| {name} | {' | '.join(cells)} | {_p(p)} |")
-        verdicts.append(verdict(name, gap, between, p))
-    if kind_of(a[0]) == "classification":
-        right = ([row["gold"] == row["predicted"] for row in rows] for rows in (a, b))
-        only_a, only_b, p = mcnemar_test(*right)
+        lines.append(f"| {name} | {' | '.join(cells)} | {_p(gap.p)} |")
+        verdicts.append(verdict(name, gap))
+    if mcnemar:
+        only_a, only_b, p = mcnemar
         verdicts.append(
             f"Only A is right on {only_a:,} examples, only B on {only_b:,}: McNemar's exact test "
             f"gives p {_is(p)}."
@@ -74,18 +72,23 @@ def compare(file_a: Path, file_b: Path, resamples: int, seed: int) -> str:
     return "\n".join([*lines, "", *verdicts])
 
 
-def verdict(name: str, gap: Figure, between: tuple[float, float], p: float) -> str:
+def _mcnemar(a: Sequence[Row], b: Sequence[Row]) -> tuple[int, int, float]:
+    right = ([row["gold"] == row["predicted"] for row in rows] for rows in (a, b))
+    return mcnemar_test(*right)
+
+
+def verdict(name: str, gap: Comparison) -> str:
     """A sentence that says what a difference and its p-value mean."""
-    if p > SIGNIFICANT:
+    if gap.p > SIGNIFICANT:
         return (
             f"{name}: no evidence of a difference. Two equally good models would differ at least "
-            f"as much with probability {_p(p)}; the true difference may well lie anywhere from "
-            f"{between[0]:+.4f} to {between[1]:+.4f}."
+            f"as much with probability {_p(gap.p)}; the true difference may well lie anywhere from "
+            f"{gap.low:+.4f} to {gap.high:+.4f}."
         )
-    a_is_better = (gap.value > 0) != (name in LOWER_IS_BETTER)
+    a_is_better = (gap.difference > 0) != (name in LOWER_IS_BETTER)
     return (
         f"{name}: {'A' if a_is_better else 'B'} is better. Two equally good models would differ at "
-        f"least as much only with probability {_p(p)}."
+        f"least as much only with probability {_p(gap.p)}."
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_rnn.text.entities import entity_spans, is_entity_scheme
+from nlp_rnn.text.entities import entity_spans
 
 Metrics = dict[str, Any]
 
@@ -54,16 +54,15 @@ def entity_metrics(gold: list[list[str]], predicted: list[list[str]]) -> Metrics
 
     ``f1`` follows the CoNLL convention (conlleval): an ``I-`` that continues nothing begins
     an entity. ``strict`` follows IOB2 to the letter: such an entity does not count. An
-    entity is right when its type and both ends are. Where neither side has an entity, all
-    are 0.
+    entity is right when its type and both ends are. A quotient by zero counts as 0, so without
+    any entity every figure is 0.
     """
     from seqeval.metrics import classification_report, f1_score, precision_score, recall_score
     from seqeval.scheme import IOB2
 
-    if not any(tag != "O" for side in (gold, predicted) for tags in side for tag in tags):
-        # Seqeval would take the mean of nothing.
-        none = {"f1": 0.0, "precision": 0.0, "recall": 0.0}
-        return {**none, "strict": {"f1": 0.0}, "per_class": {}}
+    # The averages of seqeval's report would be means of nothing, which NumPy warns of.
+    if not any(next(entity_spans(tags), None) for tags in (*gold, *predicted)):
+        return {"f1": 0.0, "precision": 0.0, "recall": 0.0, "strict": {"f1": 0.0}, "per_class": {}}
     report = classification_report(gold, predicted, output_dict=True, zero_division=0)
     per_type = {
         name: {
@@ -93,7 +92,7 @@ def entity_surface_metrics(
     words: Sequence[Sequence[str]],
     known: Collection[str],
 ) -> Metrics:
-    """How a tagger does on entities by what they are called; nothing where tags mark none.
+    """How a tagger of entities does on them by what they are called.
 
     Args:
         gold: tag indices of each sentence.
@@ -107,8 +106,6 @@ def entity_surface_metrics(
     has it anywhere. ``unseen_entity_recall`` is the recall of the gold entities, each with its
     place, that training never had as an entity; None where there are none.
     """
-    if not is_entity_scheme(tags):
-        return {}
 
     def entities(of: Sequence[NDArray[Any]]) -> list[tuple[str, int, int, int, str]]:
         return [
@@ -131,6 +128,8 @@ def tagging_metrics(
     predicted: Sequence[NDArray[Any]],
     tags: Sequence[str],
     seen: Sequence[NDArray[np.bool_]] | None = None,
+    *,
+    entities: bool,
 ) -> Metrics:
     """Token accuracy overall, on words seen in training and on unseen ones, and F1.
 
@@ -139,8 +138,10 @@ def tagging_metrics(
         predicted: likewise.
         tags: names of the tags.
         seen: whether each word occurs in training; None leaves those accuracies out.
+        entities: whether the tags mark entities, which the data set knows. Their names do not
+            tell: a class may be called ``B-movie``.
 
-    ``f1`` is entity micro-F1 for BIO tags, else macro-F1 over the tags.
+    ``f1`` is entity micro-F1 where tags mark entities, else macro-F1 over the tags.
     """
     flat_gold, flat_predicted = np.concatenate(gold), np.concatenate(predicted)
     metrics = classification_metrics(flat_gold, flat_predicted, tags)
@@ -148,7 +149,7 @@ def tagging_metrics(
         right, known = flat_gold == flat_predicted, np.concatenate(seen)
         metrics["accuracy_known"] = float(right[known].mean()) if known.any() else None
         metrics["accuracy_unseen"] = float(right[~known].mean()) if not known.all() else None
-    if is_entity_scheme(tags):
+    if entities:
         named_gold = [[tags[i] for i in sentence] for sentence in gold]
         named_predicted = [[tags[i] for i in sentence] for sentence in predicted]
         metrics |= entity_metrics(named_gold, named_predicted)

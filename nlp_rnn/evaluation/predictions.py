@@ -4,11 +4,13 @@ One JSON object a line, an example each, in the order of the split:
 
 ===================  ==============================================================
 classification       ``gold``, ``predicted``, ``confidence``
-tagging              the same, each a list with an item for every word
+tagging              the same, each a list with an item for every word, and ``entities``,
+                     whether the tags mark entities
 language modelling   ``loss`` (nats), ``tokens``, ``unknown`` (of them), ``characters``
 ===================  ==============================================================
 
-``confidence``, the probability of what is predicted, may be absent. Every figure is a function of
+``confidence``, the probability of what is predicted, may be absent; so may ``entities`` in files of
+earlier versions. Every figure is a function of
 sums over examples, so it can be computed again for any resampling of them.
 """
 
@@ -24,10 +26,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_rnn import paths
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import whole_file
+from nlp_rnn.hints import Remedy
 from nlp_rnn.text.entities import entity_spans, is_entity_scheme
-from nlp_rnn.text.prepared import Ints
+from nlp_rnn.text.prepared import Ints, Split
+from nlp_rnn.text.vocabulary import UNK_INDEX
 
 Floats = NDArray[np.floating[Any]]
 Row = dict[str, Any]
@@ -54,16 +59,38 @@ def tagged_rows(
     gold: Sequence[Ints],
     predicted: Sequence[Ints],
     confidence: Sequence[Floats] | None = None,
+    *,
+    entities: bool,
 ) -> list[Row]:
-    """Predictions of a tagger: tag indices ``(words,)`` of every sentence and their probability."""
+    """Predictions of a tagger: tag indices ``(words,)`` of every sentence and their probability.
+
+    Args:
+        entities: whether the tags mark entities, which the data set knows.
+    """
     rows: list[Row] = [
-        {"gold": [tags[i] for i in g], "predicted": [tags[i] for i in p]}
+        {"gold": [tags[i] for i in g], "predicted": [tags[i] for i in p], "entities": entities}
         for g, p in zip(gold, predicted, strict=True)
     ]
     if confidence is not None:
         for row, sure in zip(rows, confidence, strict=True):
             row["confidence"] = [round(p, DIGITS) for p in sure.tolist()]
     return rows
+
+
+def scored_rows(split: Split, losses: Floats) -> list[Row]:
+    """Scores of a language model: ``-ln P`` of every line of a split, nats ``(lines,)``."""
+    is_unknown = (split.ids == UNK_INDEX).astype(np.int64)
+    unknown = np.add.reduceat(is_unknown, split.offsets[:-1])
+    lines = zip(split.records(), losses, split.lengths, unknown, strict=True)
+    return [
+        {
+            "loss": float(loss),
+            "tokens": int(tokens),
+            "unknown": int(unknown),
+            "characters": len(record["text"]) + 1,  # the newline counts
+        }
+        for record, loss, tokens, unknown in lines
+    ]
 
 
 def write_predictions(file: Path, rows: Iterable[Row]) -> None:
@@ -83,9 +110,7 @@ def read_predictions(file: Path) -> list[Row]:
         with file.open(encoding="utf-8") as lines:
             rows = [_row(file, number, line) for number, line in enumerate(lines, 1)]
     except FileNotFoundError:
-        raise UserError(
-            f"{file}: no such file; evaluate the experiment: dvc repro evaluate@{file.stem}"
-        ) from None
+        raise UserError(f"{file}: no such file; {_missing(file)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read ({error}); give a file of predictions") from None
     if not rows:
@@ -94,6 +119,17 @@ def read_predictions(file: Path) -> list[Row]:
     if wrong := next((i for i, kind in enumerate(kinds, 1) if kind != kinds[0]), None):
         raise UserError(f"{file}, line {wrong}: a prediction for {kinds[wrong - 1]} after others")
     return rows
+
+
+def _missing(file: Path) -> str:
+    """What to do about a file of predictions that is not there."""
+    if file == paths.predictions(file.stem):
+        return str(Remedy("evaluate the experiment", file.stem, ("evaluate",)))
+    if file.parent != paths.baseline_predictions(file.parent.name):
+        return "give an evaluated experiment, or a file of predictions"
+    if found := sorted(other.stem for other in file.parent.glob("*.jsonl")):
+        return f"the baselines there are {', '.join(found)}"
+    return str(Remedy("fit the baselines", file.parent.name, ("baselines",)))
 
 
 def _row(file: Path, number: int, line: str) -> Row:
@@ -112,6 +148,8 @@ def _row(file: Path, number: int, line: str) -> Row:
 def _is_judged(row: Row) -> bool:
     gold, predicted = row.get("gold"), row.get("predicted")
     if isinstance(gold, list) and isinstance(predicted, list):
+        if not isinstance(row.get("entities", False), bool):
+            return False
         return len(gold) == len(predicted) and all(isinstance(x, str) for x in gold + predicted)
     return isinstance(gold, str) and isinstance(predicted, str)
 
@@ -148,14 +186,19 @@ class Figure:
         return float(self.of_sums(self.terms.sum(axis=0)))
 
 
-def figures(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, Figure]:
+def figures(
+    rows: Sequence[Row], labels: Sequence[str], entities: bool | None = None
+) -> dict[str, Figure]:
     """The figures of predictions, named as in ``metrics/<experiment>.json``.
 
     Accuracy and F1 of labels and tags (see :func:`nlp_rnn.evaluation.metrics.tagging_metrics`),
     perplexity and bits per character of language models.
 
     Args:
-        labels: all that occur in ``rows``; :func:`labels_of` finds them.
+        labels: the classes of macro-F1; :func:`labels_of` finds those that occur in ``rows``. They
+            stay the same in every resample: one that lacks a class has an F1 of 0 there, as in
+            ``sklearn.metrics.f1_score(labels=labels, zero_division=0)``.
+        entities: whether tags mark entities; None asks :func:`marks_entities`.
     """
     kind = kind_of(rows[0])
     if kind == "language_modelling":
@@ -167,7 +210,7 @@ def figures(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, Figure]:
     targets = [len(gold) for gold, _ in sentences]
     f1 = (
         Figure(_entity_counts(sentences), _micro_f1)
-        if is_entity_scheme(labels)
+        if (marks_entities(rows) if entities is None else entities)
         else Figure(_label_counts(sentences, labels), _macro_f1)
     )
     return {"accuracy": Figure(np.array([right, targets], np.float64).T, _quotient), "f1": f1}
@@ -185,6 +228,18 @@ def labels_of(*files: Sequence[Row]) -> list[str]:
             for label in side
         }
     )
+
+
+def marks_entities(*files: Sequence[Row]) -> bool:
+    """Whether files of predictions of one test split are of entity tags.
+
+    Taggers' rows say so themselves. In files of earlier versions, which do not, the names of the
+    tags decide.
+    """
+    if kind_of(files[0][0]) != "tagging":
+        return False
+    known = [rows[0]["entities"] for rows in files if "entities" in rows[0]]
+    return known[0] if known else is_entity_scheme(labels_of(*files))
 
 
 def _sentence(row: Row) -> tuple[list[str], list[str]]:
@@ -233,7 +288,5 @@ def _label_counts(
 
 
 def _macro_f1(sums: Floats) -> Floats:
-    """The mean over the labels that occur."""
-    of_labels = sums.reshape(*sums.shape[:-1], -1, 2)
-    present = (of_labels[..., 1] > 0).sum(axis=-1)
-    return _micro_f1(of_labels).sum(axis=-1) / np.maximum(present, 1)
+    """The mean over all labels; F1 is 0 where a label has neither gold nor predictions."""
+    return _micro_f1(sums.reshape(*sums.shape[:-1], -1, 2)).mean(axis=-1)

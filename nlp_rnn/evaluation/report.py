@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nlp_rnn import paths
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json
+from nlp_rnn.hints import Remedy
 
 Row = dict[str, Any]
 
@@ -25,7 +28,8 @@ def result_row(experiment: str, figures: dict[str, Any], metric: str) -> Row:
     baseline, test = better(baselines), seeds["mean"][metric]
     optimum = figures.get("optimum", {}).get(metric)
     way = None
-    if optimum is not None and optimum != baseline:
+    # A baseline that reads spelling may be better than what a model of indices can reach.
+    if optimum is not None and better(optimum, baseline) != baseline:
         way = (
             (test - baseline) / (optimum - baseline) if HIGHER_IS_BETTER[metric] else test / optimum
         )
@@ -56,31 +60,86 @@ def rows_of(experiment: str, figures: dict[str, Any]) -> list[Row]:
     return [result_row(experiment, figures, metric) for metric in metrics]
 
 
-def result_rows(folder: Path) -> list[Row]:
-    """The rows of every ``metrics/<experiment>.json`` in ``folder``, by name.
+@dataclass(frozen=True)
+class Results:
+    """The figures of a project that belong to its data as they are now.
+
+    Attributes:
+        experiments: what each ``metrics/<experiment>.json`` holds, by experiment.
+        baselines: what each ``metrics/baselines/<data set>.json`` holds, by data set.
+        stale: how to renew each file that was left out, because it is of other data.
+    """
+
+    experiments: dict[str, dict[str, Any]]
+    baselines: dict[str, dict[str, Any]]
+    stale: list[Remedy]
+
+    @classmethod
+    def read(cls, folder: Path) -> Results:
+        """Read the files in ``folder``.
+
+        A file is stale if the data that it was measured on have another checksum than the prepared
+        data set; where that is not there, than the data of its baselines.
+        """
+        stale: list[Remedy] = []
+        baselines = {}
+        for file in sorted(folder.glob("baselines/*.json")):
+            remedy = Remedy("fit the baselines again", file.stem, ("baselines",))
+            figures = read_json(file, remedy)
+            if _same(figures.get("data_sha256"), _prepared(file.stem)):
+                baselines[file.stem] = figures
+            else:
+                stale.append(remedy)
+        experiments = {}
+        for file in sorted(folder.glob("*.json")):
+            remedy = Remedy("evaluate again", file.stem, ("evaluate",))
+            figures = read_json(file, remedy)
+            try:
+                dataset, measured = (
+                    figures["model"].get(key) for key in ("dataset", "data_sha256")
+                )
+                now = _prepared(dataset) or baselines.get(dataset, {}).get("data_sha256")
+            except (KeyError, TypeError, AttributeError):
+                raise UserError(f"{file}: holds no figures of an experiment; {remedy}") from None
+            if _same(measured, now):
+                experiments[file.stem] = figures
+            else:
+                stale.append(remedy)
+        return cls(experiments, baselines, stale)
+
+
+def _prepared(dataset: str | None) -> str | None:
+    """The checksum of a data set as it is prepared now; None where it is not there."""
+    card = paths.prepared(dataset or "") / "card.json"
+    return read_json(card, "prepare it again").get("data_sha256") if card.is_file() else None
+
+
+def _same(measured: str | None, now: str | None) -> bool:
+    """Whether two checksums may be of the same data; files of earlier versions have none."""
+    return measured is None or now is None or measured == now
+
+
+def result_rows(results: Results) -> list[Row]:
+    """The rows of every experiment, by name.
 
     Baselines of the data set count beside those of the experiment.
     """
-    rows, baselines = [], baseline_figures(folder)
-    for file in sorted(folder.glob("*.json")):
-        mend = f"evaluate again: dvc repro -f evaluate@{file.stem}"
-        figures = read_json(file, mend)
+    rows = []
+    for name, figures in results.experiments.items():
         try:
-            of_dataset = baselines.get(figures["model"].get("dataset"), {"baselines": {}})
-            for name, found in of_dataset["baselines"].items():
-                figures["baselines"][name] = found["test"]
-            rows += rows_of(file.stem, figures)
+            of_dataset = results.baselines.get(figures["model"].get("dataset"), {"baselines": {}})
+            tests = {other: found["test"] for other, found in of_dataset["baselines"].items()}
+            rows += rows_of(name, figures | {"baselines": figures["baselines"] | tests})
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{file}: lacks the figure {error}; {mend}") from None
+            again = Remedy("evaluate again", name, ("evaluate",), force=True)
+            raise UserError(f"{name}: its metrics lack the figure {error}; {again}") from None
     return rows
 
 
-def baseline_figures(folder: Path) -> dict[str, Any]:
-    """What each ``baselines/<data set>.json`` in ``folder`` holds, by data set."""
-    return {
-        file.stem: read_json(file, f"fit them again: dvc repro -f baselines@{file.stem}")
-        for file in sorted(folder.glob("baselines/*.json"))
-    }
+def stale_markdown(results: Results) -> str:
+    """A list of what was left out, and how to renew it; "" without any."""
+    lines = [f"- {remedy.name}: {remedy}" for remedy in results.stale]
+    return "\n".join(lines)
 
 
 def _number(value: float | None) -> str:
@@ -134,21 +193,16 @@ def markdown(rows: Sequence[Row]) -> str:
     return table(header, cells)
 
 
-def adapted_markdown(folder: Path) -> str:
-    """A table of its own for language models with what was added at test time; "" without any.
-
-    Args:
-        folder: holds ``metrics/<experiment>.json``; those without ``adapted`` are left out.
-    """
+def adapted_markdown(results: Results) -> str:
+    """A table of its own for language models with what was added at test time; "" without any."""
     header = ["experiment", "added at test time", "plain test perplexity", "adapted perplexity",
               "chosen on validation"]  # fmt: skip
     cells = []
-    for file in sorted(folder.glob("*.json")):
-        figures = read_json(file, f"evaluate again: dvc repro -f evaluate@{file.stem}")
+    for experiment, figures in results.experiments.items():
         for name, found in figures.get("adapted", {}).items():
             cells.append(
                 [
-                    file.stem,
+                    experiment,
                     name,
                     _number(figures["test"]["perplexity"]),
                     _number(found["perplexity"]),
@@ -158,17 +212,17 @@ def adapted_markdown(folder: Path) -> str:
     return table(header, cells) if cells else ""
 
 
-def standings(rows: Sequence[Row], folder: Path) -> str:
+def standings(rows: Sequence[Row], results: Results) -> str:
     """A table of all models of each data set, from the worst to the best; "" without baselines.
 
     Args:
         rows: of the networks, as :func:`result_rows` finds them.
-        folder: holds ``baselines/<data set>.json``.
+        results: has the baselines.
     """
     header = ["data set", "metric", "model", "test", "chosen on validation"]
     cells = []
-    for dataset, figures in baseline_figures(folder).items():
-        for metric in ("accuracy", "f1") if figures["entities"] else ("accuracy",):
+    for dataset, figures in results.baselines.items():
+        for metric in _metrics_of_baselines(figures):
             found = [
                 (each["test"][metric], name, _chosen(each["chosen"]))
                 for name, each in figures["baselines"].items()
@@ -182,9 +236,16 @@ def standings(rows: Sequence[Row], folder: Path) -> str:
                 found.append((figures["optimum"][metric], "the optimum", ""))
             cells += [
                 [dataset, metric, name, _number(value), chosen]
-                for value, name, chosen in sorted(found)
+                for value, name, chosen in sorted(found, reverse=not HIGHER_IS_BETTER[metric])
             ]
     return table(header, cells) if cells else ""
+
+
+def _metrics_of_baselines(figures: dict[str, Any]) -> list[str]:
+    """What the models of a data set are ranked by."""
+    tests = [each["test"] for each in figures["baselines"].values()]
+    metrics = ["perplexity"] if any("perplexity" in test for test in tests) else ["accuracy"]
+    return [*metrics, "f1"] if figures["entities"] else metrics
 
 
 RANDOM = "drawn at random"

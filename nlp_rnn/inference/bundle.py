@@ -7,6 +7,7 @@
 ``labels.json``        labels or tags (not for language models)
 ``characters.json``    characters (of taggers only)
 ``data_card.json``     what the model was trained on
+``start_states.json``  where texts by themselves start (only of models of running text)
 ``model.onnx``         the network as ONNX Runtime computes it, where ONNX has all its layers
 ``model.weights.h5``   the weights, in Keras's own format, no pickle (not in an exported bundle)
 =====================  ==========================================================
@@ -14,6 +15,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -21,6 +23,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from nlp_rnn import backend
@@ -28,8 +32,9 @@ from nlp_rnn.config import Experiment, TaggerParameters, TokenizerParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
 from nlp_rnn.files import read_json, sha256, whole_folder, write_json
-from nlp_rnn.inference.network import KerasNetwork, Network
+from nlp_rnn.inference.network import Floats, KerasNetwork, Network
 from nlp_rnn.inference.onnx_network import OnnxNetwork
+from nlp_rnn.inference.start import state_at_line_end
 from nlp_rnn.process import log
 from nlp_rnn.text.entities import LearnedTags, are_entities
 from nlp_rnn.text.prepared import PreparedDataset
@@ -47,6 +52,7 @@ GRAPH = "model.onnx"
 DESCRIPTION = "bundle.json"
 DATA_CARD = "data_card.json"
 CHARACTERS = "characters.json"
+START_STATES = "start_states.json"
 COPIED = (
     "tokenizer.json",
     SubwordTokenizer.FILE,
@@ -110,7 +116,10 @@ class Bundle:
             checksums = {str(name): str(value) for name, value in data["sha256"].items()}
             if not (isinstance(provenance, dict) and isinstance(figures, dict)):
                 raise TypeError("provenance and figures are mappings")
-        except (AttributeError, KeyError, TypeError, ValidationError) as error:
+            temperature = figures.get("temperature", 1.0)
+            if not 0 < float(temperature) < math.inf:
+                raise ValueError(f"the temperature {temperature} is no positive number")
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"{file}: not a model bundle ({reason}); {MEND}") from None
         for part, checksum in checksums.items():
@@ -118,20 +127,13 @@ class Bundle:
                 raise UserError(f"{folder / part}: no such file; {MEND}")
             if sha256(folder / part) != checksum:
                 raise UserError(f"{folder / part}: damaged, its checksum differs; {MEND}")
-        units = tokenizer(TokenizerParameters(**read_json(folder / "tokenizer.json", MEND)))
-        units.load(folder)
-        labels = (
-            []
-            if experiment.task == "language_modelling"
-            else list(read_json(folder / "labels.json", MEND))
-        )
         return cls(
             folder,
             name,
             experiment,
-            units,
+            _read_tokenizer(folder),
             Vocabulary.load(folder / "vocabulary.json"),
-            labels,
+            [] if experiment.task == "language_modelling" else _read_labels(folder),
             Vocabulary.load(folder / CHARACTERS) if experiment.task == "tagging" else None,
             provenance,
             figures,
@@ -174,9 +176,64 @@ class Bundle:
             UserError: its file does not fit, or a library that runs it is not installed.
         """
         if self.graph.unsupported is None:
-            return OnnxNetwork(self.folder / GRAPH)
-        log(f"{self.folder}: predictions by Keras ({self.graph.unsupported})")
-        return KerasNetwork(self.keras_model(), self.experiment.model.monte_carlo_samples)
+            network: Network = OnnxNetwork(self.folder / GRAPH)
+        else:
+            log(f"{self.folder}: predictions by Keras ({self.graph.unsupported})")
+            network = KerasNetwork(self.keras_model(), self.experiment.model.monte_carlo_samples)
+        self._check_fits(network)
+        return network
+
+    def _check_fits(self, network: Network) -> None:
+        """Raise UserError unless the network takes the last word and knows as many answers."""
+        last = np.array([[len(self.vocabulary) - 1]], np.int32)
+        try:
+            if self.experiment.task == "language_modelling":
+                found, _ = network.log_probabilities(last, network.zero_states(1))
+                answers = len(self.vocabulary)
+            else:
+                found = network.logits(last, np.ones(1, np.int32), self._last_character())
+                answers = len(self._learned_labels)
+        except Exception as error:  # each library that runs networks has errors of its own
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{self.folder}: its parts do not fit ({reason}); {MEND}") from None
+        if found.shape[-1] != answers:
+            raise UserError(
+                f"{self.folder}: its parts do not fit (the network gives {found.shape[-1]} "
+                f"answers, but there are {answers}); {MEND}"
+            )
+
+    def _last_character(self) -> NDArray[np.int32] | None:
+        """One word of one character, the last that is known; None where spelling is not read."""
+        model = self.experiment.model
+        if not isinstance(model, TaggerParameters) or model.longest is None:
+            return None
+        assert self.characters is not None
+        return np.full((1, 1, model.longest + 2), len(self.characters) - 1, np.int32)
+
+    @property
+    def _learned_labels(self) -> list[str]:
+        if isinstance(self.experiment.model, TaggerParameters):
+            return self.learned_tags.tags
+        return self.labels
+
+    def start_states(self) -> list[Floats] | None:
+        """The states from which this language model reads a text that stands alone, each
+        ``(width,)``: those at the end of a line, where it was trained on running text; None
+        where it starts from zeros.
+
+        Raises:
+            UserError: the file does not hold lists of numbers.
+        """
+        file = self.folder / START_STATES
+        if not file.is_file():
+            return None
+        try:
+            states = [np.array(values, np.float32) for values in read_json(file, MEND)]
+            if not all(state.ndim == 1 and np.isfinite(state).all() for state in states):
+                raise ValueError("expected a list of finite numbers for each state")
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{file}: holds no states ({error}); {MEND}") from None
+        return states
 
     def keras_model(self) -> keras.Model:
         """Build the network in Keras, on ``KERAS_BACKEND`` or the backend that trained it.
@@ -204,6 +261,29 @@ class Bundle:
             reason = str(error).splitlines()[0]
             raise UserError(f"{file}: does not fit bundle.json ({reason}); {MEND}") from None
         return model
+
+
+def _read_tokenizer(folder: Path) -> Tokenizer:
+    file = folder / "tokenizer.json"
+    try:
+        found = tokenizer(TokenizerParameters.model_validate(read_json(file, MEND)))
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise UserError(f"{file}: not a tokenizer ({reason}); {MEND}") from None
+    found.load(folder)
+    return found
+
+
+def _read_labels(folder: Path) -> list[str]:
+    file = folder / "labels.json"
+    try:
+        labels = TypeAdapter(list[str]).validate_python(read_json(file, MEND), strict=True)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise UserError(f"{file}: not a list of labels ({reason}); {MEND}") from None
+    if not labels or len(set(labels)) < len(labels):
+        raise UserError(f"{file}: expected labels that differ, one or more; {MEND}")
+    return labels
 
 
 def write_bundle(
@@ -236,6 +316,10 @@ def write_bundle(
             if graph.unsupported is None
             else KerasNetwork(model, experiment.model.monte_carlo_samples)
         )
+        if experiment.task == "language_modelling" and experiment.training.streams == "text":
+            ids, end = dataset.split("validation").ids, dataset.vocabulary.end_index
+            states = state_at_line_end(predicting, ids, end)
+            write_json(folder / START_STATES, [state.tolist() for state in states])
         describe(
             folder,
             name=name,

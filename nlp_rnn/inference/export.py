@@ -10,7 +10,15 @@ from pathlib import Path
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
 from nlp_rnn.files import whole_folder
-from nlp_rnn.inference.bundle import COPIED, DATA_CARD, DESCRIPTION, GRAPH, Bundle, describe
+from nlp_rnn.inference.bundle import (
+    COPIED,
+    DATA_CARD,
+    DESCRIPTION,
+    GRAPH,
+    START_STATES,
+    Bundle,
+    describe,
+)
 
 README = "README.md"
 
@@ -39,7 +47,7 @@ def export_onnx(source: Path, target: Path, int8: bool = False) -> None:
     if int8:
         require("onnx", "train", "--int8")
     with whole_folder(target) as folder:
-        for file in (*COPIED, DATA_CARD, GRAPH):
+        for file in (*COPIED, START_STATES, DATA_CARD, GRAPH):
             if (source / file).exists():
                 shutil.copyfile(source / file, folder / file)
         if int8:
@@ -76,7 +84,13 @@ UNITS = {
 
 def readme(bundle: Bundle, graph: Path, int8: bool) -> str:
     """What somebody needs to know who runs the graph without this package."""
-    head = HEAD.format(name=bundle.name, purpose=TASKS[bundle.experiment.task])
+    subword = bundle.tokenizer.parameters.unit == "subword"
+    head = HEAD.format(
+        name=bundle.name,
+        purpose=TASKS[bundle.experiment.task],
+        extras="predict,subword" if subword else "predict",
+        libraries="numpy onnxruntime tokenizers" if subword else "numpy onnxruntime",
+    )
     steps = [*_token_steps(bundle), *_batch_steps(bundle)]
     sections = [
         head + (OF_INT8 if int8 else ""),
@@ -124,8 +138,13 @@ def _batch_steps(bundle: Bundle) -> Iterator[str]:
     experiment = bundle.experiment
     if experiment.task == "language_modelling":
         end = bundle.vocabulary.end_index
+        states = "states of zeros"
+        if bundle.start_states() is not None:
+            states = (
+                f"the states in `{START_STATES}`, a list for each in the order of the inputs above,"
+            )
         yield (
-            f"A text begins with states of zeros and the id {end}, which also ends it. The states "
+            f"A text begins with {states} and the id {end}, which also ends it. The states "
             "that come out go into the next piece of the text. Rows may be padded on the right "
             "with 0: what stands before is as without, but the states that come out are of no use."
         )
@@ -170,14 +189,17 @@ def _answers(bundle: Bundle) -> str:
 HEAD = """\
 # {name}
 
-A neural network that gives {purpose}. In Python it takes one command,
+A neural network that gives {purpose}. Whoever has the package `nlp_rnn`, which is on no package
+index, installs it with what predictions need from its folder or wheel, and has predictions by one
+command:
 
 ```
-pip install 'nlp_rnn[predict]'
+pip install 'PATH_TO_FOLDER_OR_WHEEL[{extras}]'
 nlp-rnn predict THIS_FOLDER texts.txt -
 ```
 
-and in any other language a runtime for ONNX and what follows."""
+Without it, in Python or any other language, all it takes is a runtime for ONNX and what follows; in
+Python `pip install {libraries}`."""
 
 OF_INT8 = """
 

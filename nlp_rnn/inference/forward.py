@@ -216,6 +216,7 @@ def passes_over_windows(
     network: Network,
     batches: Iterable[Batch],
     run: Callable[[Batch, Sequence[Floats]], tuple[Floats, Sequence[Floats]]],
+    start: Sequence[Floats] | None = None,
 ) -> Iterator[tuple[Batch, list[Floats]]]:
     """Each window of a text, from its start, with what each of the network's passes makes of it.
 
@@ -223,12 +224,13 @@ def passes_over_windows(
         batches: windows, all of as many rows.
         run: from a window and the states before it to a result and the states after it. The
             state is carried from one window to the next, in each pass one of its own.
+        start: the states before the first window, each ``(width,)``; zeros by default.
     """
     carried: list[Any] = [None] * network.passes
     for batch in batches:
         passes = []
         for i, states in enumerate(carried):
-            states = network.zero_states(len(batch.ids)) if states is None else states
+            states = network.first_states(len(batch.ids), start) if states is None else states
             found, carried[i] = run(batch, states)
             passes.append(found)
         yield batch, passes
@@ -238,6 +240,7 @@ def losses_of_windows(
     network: Network,
     batches: Iterable[Batch],
     visit: Callable[[Batch, Floats], None],
+    start: Sequence[Floats] | None = None,
 ) -> None:
     """Run a language model over windows of a text, from its start.
 
@@ -246,13 +249,14 @@ def losses_of_windows(
     Args:
         batches: windows, all of as many rows.
         visit: told each window and its losses in nats, ``(streams, window)``.
+        start: as in :func:`passes_over_windows`.
     """
 
     def run(batch: Batch, states: Sequence[Floats]) -> tuple[Floats, Sequence[Floats]]:
         losses, after = network.losses(batch.ids, batch.targets, states)
         return -losses.astype(np.float64), after
 
-    for batch, passes in passes_over_windows(network, batches, run):
+    for batch, passes in passes_over_windows(network, batches, run, start):
         visit(batch, math.log(len(passes)) - np.logaddexp.reduce(passes, axis=0))
 
 
@@ -266,17 +270,19 @@ def losses_of_lines(
     end_index: int,
     vocabulary_size: int,
     batch_size: int,
+    start: Sequence[Floats] | None = None,
 ) -> Iterator[Floats]:
     """``-ln P`` of each token of each line of a language model, in nats, ``(tokens,)`` a line.
 
     Args:
-        lines: token indices with the end symbol, each of length 1 or more. Each is read from a
-            fresh state.
+        lines: token indices with the end symbol, each of length 1 or more. Each is a text of
+            its own.
+        start: the states before each line, each ``(width,)``; zeros by default.
     """
 
     def read(windows: Iterable[Batch]) -> list[Floats]:
         found: list[Floats] = []
-        losses_of_windows(network, windows, lambda _, losses: found.append(losses))
+        losses_of_windows(network, windows, lambda _, losses: found.append(losses), start)
         return found
 
     return of_lines(network, lines, end_index, vocabulary_size, batch_size, read)

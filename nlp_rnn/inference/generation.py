@@ -104,7 +104,7 @@ def piece(token: str, before: str, unit: str) -> str:
 
 
 class PromptedModel:
-    """A language model that has read a prompt, from the start of a text.
+    """A language model that has read a prompt, from where it starts single texts.
 
     Args:
         predictor: the model.
@@ -116,6 +116,7 @@ class PromptedModel:
 
     def __init__(self, predictor: LanguageModelPredictor, prompt: str) -> None:
         self._network = predictor.network
+        self._start = predictor.start
         self._vocabulary = predictor.bundle.vocabulary
         self._unit = predictor.bundle.tokenizer.parameters.unit
         self._prompt = prompt
@@ -130,7 +131,7 @@ class PromptedModel:
 
     def _read(self, ids: Tokens) -> States:
         """The states after ``ids (1, timesteps)``, read in pieces so that memory is bounded."""
-        states: States = self._network.zero_states(1)
+        states: States = self._network.first_states(1, self._start)
         for start in range(0, ids.shape[1], self._at_once):
             window = ids[:, start : start + self._at_once]
             _, states = self._network.log_probabilities(window, states)

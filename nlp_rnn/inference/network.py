@@ -81,6 +81,12 @@ class Network(ABC):
         """The states that start a text, each ``(rows, width)``."""
         return [np.zeros((rows, width), np.float32) for width in self.widths]
 
+    def first_states(self, rows: int, start: Sequence[Floats] | None) -> list[Floats]:
+        """The states ``start``, each ``(width,)``, for every row; zeros where it is None."""
+        if start is None:
+            return self.zero_states(rows)
+        return [np.tile(state, (rows, 1)) for state in start]
+
     def select(self, states: States, rows: Rows) -> States:
         """The states of ``rows``, in this order; a row may be there more than once."""
         return [state[rows] for state in states]

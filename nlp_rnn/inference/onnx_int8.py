@@ -16,7 +16,8 @@ def quantized(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same with weights of int8 and products of integers, smaller and faster, not equal.
 
     Activations are scaled by their largest value in a batch, so a prediction depends a little on
-    the other rows. Weights take 7 bits, for sums of 8 overflow on processors without VNNI.
+    the other rows (measured in ``docs/performance.md``). Weights take 7 bits, because sums of 8
+    overflow on processors without VNNI.
     """
     model = onnx.shape_inference.infer_shapes(model)
     onnx.helper.set_model_props(model, READY_TO_QUANTIZE)

@@ -7,7 +7,6 @@ column ``probability_<label>``, tags are parted by spaces, and lists are JSON.
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 import os
@@ -24,6 +23,7 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.files import whole_file
 from nlp_rnn.inference.inputs import STREAM, ArrowChunk, Chunk, Columns, SentenceChunk
 from nlp_rnn.inference.predictor import Prediction
+from nlp_rnn.process import print_everything
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -366,12 +366,11 @@ def check_writable(output: str, input: str) -> None:
 
 @contextmanager
 def _standard_output() -> Iterator[TextIO]:
-    """Standard output, in UTF-8 whatever the locale."""
+    """Standard output, which takes any character."""
     stream = sys.stdout
     if stream is None:
         raise UserError("standard output: is closed; give a file")
-    if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    print_everything()
     try:
         yield stream
         stream.flush()

@@ -18,9 +18,10 @@ import numpy as np
 
 from nlp_rnn.config import ClassificationTrainingParameters
 from nlp_rnn.errors import UserError
-from nlp_rnn.inference.bundle import Bundle
+from nlp_rnn.inference.bundle import MEND, START_STATES, Bundle
 from nlp_rnn.inference.forward import Tagged, losses_of_lines, probabilities, tag
-from nlp_rnn.inference.network import Floats
+from nlp_rnn.inference.network import Floats, Network
+from nlp_rnn.process import log
 from nlp_rnn.text.batches import Encoded, shortened
 from nlp_rnn.text.entities import entity_spans
 from nlp_rnn.text.prepared import Ints
@@ -197,25 +198,57 @@ class TaggingPredictor(Predictor):
 class LanguageModelPredictor(Predictor):
     """``log_probability`` of each line with its end (nats), ``tokens``, ``perplexity``.
 
-    Each line is scored by itself, as the first of a text.
+    Each line is scored by itself, from the states that :meth:`Bundle.start_states` gives.
+
+    Attributes:
+        start: these states, each ``(width,)``; None for zeros.
     """
 
+    def __init__(self, bundle: Bundle) -> None:
+        super().__init__(bundle)
+        self.start = start_states(bundle, self.network)
+
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
-        vocabulary, tokenizer = self.bundle.vocabulary, self.bundle.tokenizer
-        lines = [
-            np.array([*vocabulary.encode(tokenizer.tokens(as_text(item))), vocabulary.end_index])
-            for item in items
-        ]
-        losses = losses_of_lines(self.network, lines, vocabulary.end_index, len(vocabulary), BATCH)
-        totals = (float(values.sum()) for values in losses)
-        return (
-            {
-                "log_probability": -loss,
-                "tokens": len(line),
-                "perplexity": math.exp(min(loss / len(line), 700)),
-            }
-            for line, loss in zip(lines, totals, strict=True)
+        vocabulary = self.bundle.vocabulary
+        texts = [self.tokens(item) for item in items]
+        lines = [np.array(vocabulary.encode(tokens)) for tokens in texts]
+        losses = losses_of_lines(
+            self.network, lines, vocabulary.end_index, len(vocabulary), BATCH, self.start
         )
+        return map(self._prediction, texts, lines, losses)
+
+    def tokens(self, item: Item) -> list[str]:
+        """The tokens of a text and the end symbol."""
+        assert self.bundle.vocabulary.end is not None
+        return [*self.bundle.tokenizer.tokens(as_text(item)), self.bundle.vocabulary.end]
+
+    def _prediction(self, tokens: Sequence[str], ids: Ints, losses: Floats) -> Prediction:
+        loss = float(losses.sum())
+        return {
+            "log_probability": -loss,
+            "tokens": len(tokens),
+            "perplexity": math.exp(min(loss / len(tokens), 700)),
+        }
+
+
+def start_states(bundle: Bundle, network: Network) -> list[Floats] | None:
+    """:meth:`Bundle.start_states`, checked against the network that they are for.
+
+    Raises:
+        UserError: they do not fit.
+    """
+    start = bundle.start_states()
+    if start is None and bundle.experiment.training.streams == "text":  # type: ignore[union-attr]
+        log(
+            f"{bundle.folder}: holds no {START_STATES}, because an earlier version wrote it, so "
+            "each text starts from a zero state and looks less likely than it is; train it again"
+        )
+    if start is not None and [len(state) for state in start] != list(network.widths):
+        raise UserError(
+            f"{bundle.folder / START_STATES}: does not fit the network, whose states have the "
+            f"widths {list(network.widths)}; {MEND}"
+        )
+    return start
 
 
 PREDICTORS: dict[str, type[Predictor]] = {

@@ -19,7 +19,7 @@ from nlp_rnn.files import whole_file
 from nlp_rnn.inference.batch import open_all, predict_all, read_once
 from nlp_rnn.inference.bundle import Bundle
 from nlp_rnn.inference.forward import of_lines, passes_over_windows
-from nlp_rnn.inference.inputs import Chunk, Columns, JsonChunk
+from nlp_rnn.inference.inputs import STREAM, Chunk, Columns, JsonChunk
 from nlp_rnn.inference.network import Floats, Network
 from nlp_rnn.inference.outputs import Writer, open_writer, to_json
 from nlp_rnn.inference.predictor import (
@@ -28,11 +28,11 @@ from nlp_rnn.inference.predictor import (
     Item,
     LanguageModelPredictor,
     Prediction,
-    Predictor,
     as_text,
 )
 from nlp_rnn.process import log, terminable
 from nlp_rnn.text.batches import Batch
+from nlp_rnn.text.prepared import Ints
 from nlp_rnn.text.vocabulary import UNK, UNK_INDEX
 
 ROWS = 8192
@@ -45,11 +45,14 @@ By = Literal["total", "mean"]
 # --- token by token -----------------------------------------------------------------
 
 
-def losses_and_ranks(network: Network, windows: Iterable[Batch]) -> Iterator[Floats]:
+def losses_and_ranks(
+    network: Network, windows: Iterable[Batch], start: Sequence[Floats] | None = None
+) -> Iterator[Floats]:
     """``-ln P`` (nats) and rank of each target of some windows.
 
     Args:
         windows: the first starts the texts; the state is carried from one to the next.
+        start: the states before the first, each ``(width,)``; zeros by default.
 
     Yields:
         ``(rows, width, 2)``. The rank is 1 plus the number of types that are likelier.
@@ -58,24 +61,20 @@ def losses_and_ranks(network: Network, windows: Iterable[Batch]) -> Iterator[Flo
     def run(batch: Batch, states: Sequence[Floats]) -> tuple[Floats, Sequence[Floats]]:
         return network.log_probabilities(batch.ids, states)
 
-    for batch, passes in passes_over_windows(network, windows, run):
+    for batch, passes in passes_over_windows(network, windows, run, start):
         mean = np.logaddexp.reduce(passes, axis=0) if len(passes) > 1 else passes[0]
         right = np.take_along_axis(mean, batch.targets[..., None], axis=-1)
         losses = math.log(len(passes)) - right[..., 0].astype(np.float64)
         yield np.stack([losses, 1 + (mean > right).sum(axis=-1)], axis=-1)
 
 
-class TokenScorer(Predictor):
+class TokenScorer(LanguageModelPredictor):
     """``tokens`` of each text with its end symbol, their ``log_probabilities`` (nats), ``ranks``
-    and whether they are ``unknown``, that is scored as ``<unk>``.
-
-    Each text is scored by itself, as the first of a text.
-    """
+    and whether they are ``unknown``, that is scored as ``<unk>``."""
 
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
-        vocabulary, tokenizer = self.bundle.vocabulary, self.bundle.tokenizer
-        assert vocabulary.end is not None
-        texts = [[*tokenizer.tokens(as_text(item)), vocabulary.end] for item in items]
+        vocabulary = self.bundle.vocabulary
+        texts = [self.tokens(item) for item in items]
         lines = [np.array(vocabulary.encode(tokens)) for tokens in texts]
         scores = of_lines(
             self.network,
@@ -83,7 +82,7 @@ class TokenScorer(Predictor):
             vocabulary.end_index,
             len(vocabulary),
             BATCH,
-            lambda windows: list(losses_and_ranks(self.network, windows)),
+            lambda windows: list(losses_and_ranks(self.network, windows, self.start)),
         )
         return (
             {
@@ -182,12 +181,26 @@ def _check_language_model(bundle: Bundle) -> None:
 # --- from the likeliest on ----------------------------------------------------------
 
 
+class Candidates(LanguageModelPredictor):
+    """What a language model says of each text, and its ``unknown`` words, scored as ``<unk>``."""
+
+    def _prediction(self, tokens: Sequence[str], ids: Ints, losses: Floats) -> Prediction:
+        unknown = [token for token, i in zip(tokens, ids, strict=True) if i == UNK_INDEX]
+        return super()._prediction(tokens, ids, losses) | {"unknown": unknown}
+
+
 class _Ranking(Writer):
-    """Collects texts in a temporary database, which sorts them on disk where they are many."""
+    """Collects texts in a temporary database, which sorts them on disk where they are many.
+
+    Attributes:
+        unknown: texts so far with a word that is scored as ``<unk>``.
+        blank: those without a token.
+    """
 
     def __init__(self, database: sqlite3.Connection, by: By) -> None:
         self._database = database
         self._by = by
+        self.unknown = self.blank = 0
         database.execute("CREATE TABLE texts (score REAL, record BLOB)")
 
     def write(self, chunk: Chunk, predictions: Iterable[Prediction]) -> None:
@@ -201,6 +214,10 @@ class _Ranking(Writer):
         )
 
     def _score(self, prediction: Prediction) -> float:
+        self.unknown += bool(prediction["unknown"])
+        if prediction["tokens"] == 1:  # the end symbol, which compares with no text
+            self.blank += 1
+            return -math.inf
         divisor = prediction["tokens"] if self._by == "mean" else 1
         return float(prediction["log_probability"] / divisor)
 
@@ -255,17 +272,17 @@ def rank_file(
     by: By = "total",
     word_column: int | None = None,
 ) -> None:
-    """Write the texts of ``input`` from the likeliest to the least likely.
+    """Write the texts of ``input`` from the likeliest to the least likely, blank ones last.
 
     The other arguments and errors are those of :func:`~nlp_rnn.inference.batch.predict_file`.
 
     Raises:
-        UserError: also where the bundle is no language model.
+        UserError: also where the bundle is no language model, or all texts are blank.
     """
     bundle, source, format = open_all(bundle_folder, input, output, text_column, word_column)
     _check_language_model(bundle)
     known = read_once(source, whole_rows=format != ".txt")
-    predictor = LanguageModelPredictor(bundle)
+    predictor = Candidates(bundle)
     # A database without a name lies in a temporary file that nobody else can open.
     with (
         terminable(),
@@ -274,5 +291,17 @@ def rank_file(
     ):
         ranking = _Ranking(database, by)
         texts = predict_all(predictor, source, ranking, known.texts)
+        if ranking.blank == texts:
+            raise UserError(
+                f"{'standard input' if input == STREAM else input}: holds only blank texts, which "
+                "cannot be ranked; give texts with a word or more"
+            )
         ranking.write_to(writer)
     log(f"{texts:,} text{'' if texts == 1 else 's'} ranked by {by} log-probability")
+    if ranking.blank:
+        log(f"{ranking.blank:,} of them without a token, ranked last")
+    if ranking.unknown:
+        log(
+            f"{ranking.unknown:,} of them with words outside the vocabulary, scored as {UNK}: such "
+            "a text seems likelier than it is beside one without"
+        )

@@ -1,4 +1,4 @@
-"""Both directions over right-padded sequences, with fused kernels that know no masks."""
+"""Both directions over masked sequences, with fused kernels that know no masks."""
 
 from __future__ import annotations
 
@@ -10,40 +10,38 @@ from keras import ops
 from nlp_rnn import backend
 
 
-def reversed_rows(sequences: Any, lengths: Any) -> Any:
-    """Each row's real steps in reverse order, its padding left in place.
+def places(mask: Any, reverse: bool) -> Any:
+    """Where each step goes when a row's real steps are moved to its front.
 
     Args:
-        sequences: ``(batch, timesteps, features)``, padded on the right.
-        lengths: real steps, int32 ``(batch, 1)``.
+        mask: bool ``(batch, timesteps)``, false at masked steps.
+        reverse: whether the last real step comes first. Masked steps keep their order.
 
     Returns:
-        The shape of ``sequences``.
+        int32 ``(batch, timesteps)``, a permutation of each row's steps.
     """
-    steps = ops.expand_dims(ops.arange(ops.shape(sequences)[1], dtype="int32"), 0)
-    mirrored = ops.where(steps < lengths, lengths - 1 - steps, steps)
-    return ops.take_along_axis(sequences, ops.expand_dims(mirrored, -1), axis=1)
+    so_far = ops.cumsum(ops.cast(mask, "int32"), axis=1)
+    real = so_far[:, -1:]
+    steps = ops.expand_dims(ops.arange(ops.shape(mask)[1], dtype="int32"), 0)
+    return ops.where(mask, real - so_far if reverse else so_far - 1, real + steps - so_far)
+
+
+def _taken(sequences: Any, steps: Any) -> Any:
+    """``steps`` ``(batch, timesteps)`` of ``sequences`` ``(batch, timesteps, features)``."""
+    return ops.take_along_axis(sequences, ops.expand_dims(steps, -1), axis=1)
 
 
 @keras.saving.register_keras_serializable("nlp_rnn")
 class Bidirectional(keras.layers.Bidirectional):
-    """``keras.layers.Bidirectional`` for right-padded sequences, on fused kernels everywhere.
+    """``keras.layers.Bidirectional``, on fused kernels with masks too.
 
     The fused kernels of JAX and PyTorch know no masks, so with one Keras leaves them for a loop.
-    But right padding cannot reach the real steps of the forward direction, nor those of the
-    backward direction if each row is reversed by itself: there both run without the mask, and
-    outputs at padding become zero afterwards, as they are with it.
+    But masked steps that come last in a row reach no real step: each direction runs without the
+    mask over rows whose real steps have been moved to the front, in its own order. Outputs at
+    masked steps become zero afterwards, as they are with the mask. Where more than the outputs of
+    all steps is asked for (``return_state``, another ``merge_mode``, ...), it is Keras's layer.
 
-    Args:
-        layer: a recurrent layer with ``return_sequences`` and without ``return_state``.
-        **kwargs: as ``keras.layers.Bidirectional``, but for ``merge_mode``: always ``concat``.
-
-    Call arguments:
-        sequences: ``(batch, timesteps, features)``.
-        mask: bool ``(batch, timesteps)``: right padding is false.
-
-    Returns:
-        ``(batch, timesteps, 2 units)``, zero at padding.
+    Args and call arguments: as ``keras.layers.Bidirectional``.
     """
 
     def call(
@@ -53,14 +51,33 @@ class Bidirectional(keras.layers.Bidirectional):
         mask: Any = None,
         training: bool | None = None,
     ) -> Any:
-        if mask is None or not backend.masks_lose_fused_kernels():
+        if mask is None or not backend.masks_lose_fused_kernels() or not self._gives_outputs_only():
             return super().call(
                 sequences, initial_state=initial_state, mask=mask, training=training
             )
-        lengths = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)
-        # The backward layer flips what it is given before it reads it.
-        mirrored = ops.flip(reversed_rows(sequences, lengths), axis=1)
-        forward = self.forward_layer(sequences, training=training)
-        backward = self.backward_layer(mirrored, training=training)
-        outputs = ops.concatenate([forward, reversed_rows(backward, lengths)], axis=-1)
+        mask = ops.cast(mask, "bool")
+        half = len(initial_state) // 2 if initial_state is not None else 0
+        states = (initial_state[:half], initial_state[half:]) if half else (None, None)
+        forward, backward = places(mask, reverse=False), places(mask, reverse=True)
+        forward_outputs = self.forward_layer(
+            _taken(sequences, ops.argsort(forward)), initial_state=states[0], training=training
+        )
+        backward_outputs = self.backward_layer(
+            # The backward layer flips what it is given before it reads it.
+            ops.flip(_taken(sequences, ops.argsort(backward)), axis=1),
+            initial_state=states[1],
+            training=training,
+        )
+        outputs = ops.concatenate(
+            [_taken(forward_outputs, forward), _taken(backward_outputs, backward)], axis=-1
+        )
         return ops.where(ops.expand_dims(mask, -1), outputs, 0.0)
+
+    def _gives_outputs_only(self) -> bool:
+        """Whether the call returns the outputs of all steps side by side, and keeps nothing."""
+        return (
+            self.return_sequences
+            and not self.return_state
+            and not self.stateful
+            and self.merge_mode == "concat"
+        )

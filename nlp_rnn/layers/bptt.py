@@ -44,24 +44,43 @@ def inputs_of(layer: Any, sequences: Any, mask: Any, training: bool) -> tuple[An
         kept = layer.cell.get_dropout_mask(sequences[:, 0, :])
         sequences = sequences * ops.expand_dims(kept, 1)
     if mask is not None:
-        mask = ops.expand_dims(steps_first(ops.cast(mask, "bool")), -1)
+        mask = steps_first(ops.cast(mask, "bool"))
+        mask = ops.expand_dims(mask, -1) if len(mask.shape) == 2 else mask
     return steps_first(sequences), mask
 
 
 def outputs_of(layer: Any, h: Any, mask: Any) -> tuple[Any, Any]:
-    """The last output ``(batch, units)`` and all, in the order in which the loop ran.
+    """The last output ``(batch, units)`` and all outputs, in the order in which the loop ran.
+
+    At a masked step Keras repeats the output before it, or puts out zeros where the layer says
+    ``zero_output_for_mask``. The final states are not outputs: they are always held.
 
     Args:
         h: after each step, ``(timesteps, batch, units)``, held where ``mask`` is false.
         mask: as :func:`inputs_of` gives it.
     """
-    last = h[0] if layer.go_backwards else h[-1]
+    if mask is not None:
+        if layer.zero_output_for_mask:
+            h = ops.where(mask, h, 0.0)
+        elif backend.outputs_start_from_zeros():
+            h = ops.where(_begun(mask, layer.go_backwards), h, 0.0)
+    last = final(h, layer.go_backwards)
     if not layer.return_sequences:
         return last, ops.expand_dims(last, 1)
-    if mask is not None and layer.zero_output_for_mask:
-        h = ops.where(mask, h, 0.0)
     outputs = steps_first(h)
     return last, ops.flip(outputs, 1) if layer.go_backwards else outputs
+
+
+def final(h: Any, reverse: bool) -> Any:
+    """What ``h`` ``(timesteps, batch, units)`` is after the loop's last step."""
+    return h[0] if reverse else h[-1]
+
+
+def _begun(mask: Any, reverse: bool) -> Any:
+    """Where the loop has read a real step, in the shape of ``mask``."""
+    real = ops.cast(ops.flip(mask, 0) if reverse else mask, "int32")
+    begun = ops.cumsum(real, axis=0) > 0
+    return ops.flip(begun, 0) if reverse else begun
 
 
 def weights_of(cell: Any) -> tuple[Any, Any, Any]:

@@ -69,7 +69,7 @@ class Casing(layers.Layer):
 
     def classes(self, ids: Any) -> Any:
         """The index of each word's class in :data:`CASINGS`, int32 ``(batch, timesteps)``."""
-        of_each = ops.take(self.counted, ids, axis=0)
+        of_each = ops.take(self.counted, ops.cast(ids, "int32"), axis=0)
         # Of the first two one is the boundary, which has no case.
         initial = ops.sum(of_each[:, :, :2, 2], axis=2)
         counts = ops.sum(of_each, axis=2)

@@ -116,4 +116,4 @@ class GRU(keras.layers.GRU):
         else:
             h = gru(x, h0, W, R, b, real, self.go_backwards)
         last, outputs = bptt.outputs_of(self, h, real)
-        return last, outputs, [last]
+        return last, outputs, [bptt.final(h, self.go_backwards)]

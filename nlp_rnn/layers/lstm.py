@@ -127,4 +127,4 @@ class LSTM(keras.layers.LSTM):
         else:
             h, c = lstm(x, h0, c0, W, R, b, real, self.go_backwards)
         last, outputs = bptt.outputs_of(self, h, real)
-        return last, outputs, [last, c]
+        return last, outputs, [bptt.final(h, self.go_backwards), c]

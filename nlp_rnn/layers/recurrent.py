@@ -26,7 +26,8 @@ class RecurrentLayer(keras.layers.RNN):
     Call arguments:
         sequences: ``(batch, timesteps, features)``.
         initial_state: the cell's states, each ``(batch, size)``; zeros when None.
-        mask: bool ``(batch, timesteps)``; states are held where it is false.
+        mask: bool ``(batch, timesteps)``; states are held where it is false, and outputs there
+            are those of ``keras.layers.RNN``.
         training: whether to draw noise.
 
     Returns:

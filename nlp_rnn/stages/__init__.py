@@ -4,7 +4,7 @@ Heavy modules are imported inside, so that a mistake in the parameters answers a
 """
 
 from nlp_rnn.stages.data import download, prepare, pseudo_label
-from nlp_rnn.stages.embedding import embed, encoder, vectors
+from nlp_rnn.stages.embedding import embed, encoder, vector_file, vectors
 from nlp_rnn.stages.evaluation import baselines, evaluate, report
 from nlp_rnn.stages.remembering import memory
 from nlp_rnn.stages.searching import search
@@ -22,5 +22,6 @@ __all__ = [
     "report",
     "search",
     "train",
+    "vector_file",
     "vectors",
 ]

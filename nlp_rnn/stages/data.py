@@ -10,6 +10,7 @@ from nlp_rnn.config import GrammarDataset, MemoryDataset, load
 from nlp_rnn.corpora.example import SPLITS
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import write_json
+from nlp_rnn.hints import Remedy
 from nlp_rnn.process import log
 from nlp_rnn.stages.common import check_parameters
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from nlp_rnn.config import TokenizerParameters, VocabularyParameters
     from nlp_rnn.corpora.corpus import Corpus
+    from nlp_rnn.text.prepared import Optimum
     from nlp_rnn.text.vocabulary import Vocabulary
 
 T = TypeVar("T")
@@ -44,20 +46,30 @@ def prepare(name: str) -> None:
 
     corpus = with_all_splits(open_corpus(name, dataset), dataset.split, dataset.seed)
 
-    def optimum(vocabulary: Vocabulary) -> dict[str, float]:
+    def optimum(vocabulary: Vocabulary) -> Optimum:
         from nlp_rnn.corpora import grammar
         from nlp_rnn.corpora.memory import OPTIMUM
 
         if isinstance(dataset, MemoryDataset):
-            return OPTIMUM
+            return {"words": OPTIMUM, "indices": OPTIMUM}
         assert isinstance(dataset, GrammarDataset)
+        examples = list(corpus.read("test"))
         unit: Literal["word", "character"]
         unit = "character" if dataset.tokenizer.unit == "character" else "word"
         known = frozenset(vocabulary.types)
-        return grammar.optimum(dataset.corpus, list(corpus.read("test")), known, unit)
+        indices = _rounded(grammar.optimum(dataset.corpus, examples, known, unit))
+        if dataset.kind == "text":  # what language models predict is limited by the vocabulary too
+            return {"words": indices, "indices": indices}
+        return {"words": _rounded(grammar.optimum(dataset.corpus, examples)), "indices": indices}
 
     known = isinstance(dataset, GrammarDataset | MemoryDataset)
     _write(name, corpus, dataset.tokenizer, dataset.vocabulary, optimum if known else None)
+
+
+def _rounded(figures: dict[str, float]) -> dict[str, float]:
+    """Figures to ten significant digits: the last ones of a sum differ from run to run, with the
+    order in which a library adds, and DVC compares files byte by byte."""
+    return {name: float(f"{value:.10g}") for name, value in figures.items()}
 
 
 def pseudo_label(name: str) -> None:
@@ -77,7 +89,7 @@ def pseudo_label(name: str) -> None:
     unlabelled = PreparedDataset(paths.prepared(section.unlabelled))
     bundles = [Bundle.open(paths.bundle(teacher)) for teacher in section.teachers]
     for teacher, bundle in zip(section.teachers, bundles, strict=True):
-        mend = f"train again: dvc repro train@{teacher}"
+        mend = Remedy("train again", teacher, ("train",))
         check_parameters(bundle, parameters.experiment(teacher), mend)
     known = Texts(r["text"] for split in SPLITS for r in labelled.split(split).records())
     texts = unlabelled.split("train")
@@ -116,7 +128,7 @@ def _write(
     corpus: Corpus,
     tokenizer: TokenizerParameters,
     vocabulary: VocabularyParameters,
-    optimum: Callable[[Vocabulary], dict[str, float]] | None = None,
+    optimum: Callable[[Vocabulary], Optimum] | None = None,
 ) -> None:
     """Tokenise a corpus, build its vocabulary, write both, and say what is in it."""
     from nlp_rnn.text.prepared import prepare as prepare_dataset

@@ -1,4 +1,4 @@
-"""Stages vectors, encoder and embed: what an experiment starts from."""
+"""Stages vectors, encoder, vector_file and embed: what an experiment starts from."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nlp_rnn import paths
 from nlp_rnn.config import GrammarDataset, Parameters, load
 from nlp_rnn.errors import UserError
+from nlp_rnn.hints import Remedy
 from nlp_rnn.process import log
 from nlp_rnn.stages.common import check_parameters, only_one
 
@@ -86,7 +87,7 @@ def encoder(name: str) -> None:
     from nlp_rnn.inference.bundle import Bundle
 
     bundle = Bundle.open(paths.bundle(name))
-    check_parameters(bundle, experiment, f"train again: dvc repro train@{name}")
+    check_parameters(bundle, experiment, Remedy("train again", name, ("train",)))
     network = bundle.keras_model()  # chooses the backend, which nothing may have imported before
 
     from nlp_rnn.models.transfer import recurrent_weights
@@ -99,6 +100,20 @@ def encoder(name: str) -> None:
         bundle.folder / "vocabulary.json",
         {"name": bundle.name, "provenance": bundle.provenance},
     )
+
+
+def vector_file(name: str) -> None:
+    """Get or find the file of word vectors that an experiment starts from; write its checksum.
+
+    Where the checksum is as before, nothing after this stage runs again. An experiment that starts
+    from no file has none.
+    """
+    embeddings = load().experiment(name).embeddings
+
+    from nlp_rnn.embeddings.initial import checksum_of_file
+    from nlp_rnn.files import write_json
+
+    write_json(paths.vector_checksum(name), checksum_of_file(embeddings))
 
 
 def embed(name: str) -> None:
@@ -114,7 +129,7 @@ def embed(name: str) -> None:
     source = experiment.embeddings.kind
     if source in parameters.all_encoders and not is_encoder(paths.vectors(source)):
         raise UserError(
-            f"{paths.vectors(source)}: no encoder there; write it: dvc repro encoder@{source}"
+            f"{paths.vectors(source)}: no encoder there; {Remedy('write it', source, ('encoder',))}"
         )
     coverage = write_initial(
         paths.embeddings(name),

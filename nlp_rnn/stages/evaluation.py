@@ -11,6 +11,7 @@ from nlp_rnn import paths
 from nlp_rnn.config import LearnedEmbeddings, PretrainedEmbeddings, load
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, whole_file, whole_folder, write_json, write_table
+from nlp_rnn.hints import Remedy
 from nlp_rnn.stages.common import check_parameters
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def evaluate(name: str) -> None:
         paths.prepared(experiment.dataset),
         bundle.vocabulary if experiment.embeddings.more_words else None,
     )
-    mend = f"train again: dvc repro train@{name}"
+    mend = Remedy("train again", name, ("train",))
     if bundle.provenance.get("data_sha256") != dataset.card["data_sha256"]:
         raise UserError(f"{bundle.folder}: was trained on other data; {mend}")
     check_parameters(bundle, experiment, mend)
@@ -50,7 +51,7 @@ def evaluate(name: str) -> None:
         work, network = task(experiment, dataset, parameters.seed), bundle.network()
         result = work.evaluate(network, bundle.temperature)
         seconds = time.perf_counter() - started
-        figures = _test_figures(bundle, dataset, result, seconds)
+        figures = _test_figures(bundle, work, result, seconds)
         figures |= _adapted_figures(work, network, bundle)
         figures |= _seed_figures(run, work, bundle, result)
         _log_evaluation(run, name, experiment, figures, result)
@@ -59,12 +60,9 @@ def evaluate(name: str) -> None:
     write_json(paths.metrics(name), figures)
 
 
-def _test_figures(
-    bundle: Bundle, dataset: PreparedDataset, result: Evaluation, seconds: float
-) -> dict[str, Any]:
+def _test_figures(bundle: Bundle, work: Task, result: Evaluation, seconds: float) -> dict[str, Any]:
     """What ``metrics/<experiment>.json`` holds."""
     from nlp_rnn.evaluation.analysis import certainty
-    from nlp_rnn.text.entities import is_entity_scheme
     from nlp_rnn.training.checkpoint import fingerprint
 
     training = ("epochs", "best_epoch", "seconds", "tokens_per_second")
@@ -72,15 +70,16 @@ def _test_figures(
         "test": result.test,
         **certainty(result, bundle.temperature),
         "baselines": result.baselines,
-        "optimum": dataset.optimum,
+        "optimum": work.optimum,
         "training": {figure: bundle.figures[figure] for figure in training},
         "model": {
             "task": bundle.experiment.task,
             "dataset": bundle.experiment.dataset,
+            "data_sha256": work.dataset.card["data_sha256"],
             "vectors": _vectors(bundle.experiment),
             "all_but_vectors": fingerprint(bundle.experiment.model_dump(exclude={"embeddings"})),
             "parameters": bundle.figures["parameters"],
-            "entities": is_entity_scheme(bundle.labels),
+            "entities": work.dataset.entities,
         },
         "evaluation": {"seconds": seconds},
     }
@@ -176,17 +175,13 @@ def _example_texts(dataset: PreparedDataset) -> list[str]:
 
 
 def baselines(name: str) -> None:
-    """Fit the simple models that a network must beat on a data set; judge them on its test split.
-
-    Of running text there are none: n-gram models stand beside each language model.
-    """
+    """Fit the simple models that a network must beat; judge them on the test split."""
     parameters = load()
     parameters.dataset(name)
 
     from nlp_rnn import tracking
     from nlp_rnn.baselines.suite import fit_all, judged
     from nlp_rnn.evaluation.predictions import write_predictions
-    from nlp_rnn.text.entities import is_entity_scheme
     from nlp_rnn.text.prepared import PreparedDataset
 
     dataset = PreparedDataset(paths.prepared(name))
@@ -214,8 +209,9 @@ def baselines(name: str) -> None:
         paths.baseline_metrics(name),
         {
             "baselines": figures,
-            "optimum": dataset.optimum,
-            "entities": is_entity_scheme(dataset.labels),
+            "optimum": dataset.optimum("words"),
+            "data_sha256": dataset.card["data_sha256"],
+            "entities": dataset.entities,
         },
     )
 
@@ -223,18 +219,34 @@ def baselines(name: str) -> None:
 def report() -> None:
     """Print the table of all results, keep it in reports/results.md and draw it beside."""
     from nlp_rnn.evaluation.plots import results_picture, save
-    from nlp_rnn.evaluation.report import adapted_markdown, gains, markdown, result_rows, standings
+    from nlp_rnn.evaluation.report import (
+        Results,
+        adapted_markdown,
+        gains,
+        markdown,
+        result_rows,
+        stale_markdown,
+        standings,
+    )
 
-    rows = result_rows(Path("metrics"))
+    results = Results.read(Path("metrics"))
+    rows = result_rows(results)
+    if not rows and results.stale:
+        raise UserError(
+            "metrics: all figures are of other data than the prepared ones; "
+            f"{next(reversed(results.stale))}"
+        )
     if not rows:
         raise UserError("metrics: no figures there yet; run the pipeline: dvc repro")
     table = markdown(rows)
-    if standing := standings(rows, Path("metrics")):
+    if standing := standings(rows, results):
         table += f"\n\nEach data set's baselines and networks, from the worst:\n\n{standing}"
     if gained := gains(rows):
         table += f"\n\nWhat word vectors are worth, all else being equal:\n\n{gained}"
-    if adapted := adapted_markdown(Path("metrics")):
+    if adapted := adapted_markdown(results):
         table += f"\n\nLanguage models with more at test time, apart from the above:\n\n{adapted}"
+    if stale := stale_markdown(results):
+        table += f"\n\nLeft out, because they are of other data than the prepared ones:\n\n{stale}"
     with whole_file(Path("reports/results.md")) as partial:
         partial.write_text(table + "\n", encoding="utf-8")
     save(results_picture(rows), Path("reports/results.png"))

@@ -10,6 +10,7 @@ from nlp_rnn import backend, paths
 from nlp_rnn.config import LearnedEmbeddings, Parameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, write_json, write_table
+from nlp_rnn.hints import Remedy
 from nlp_rnn.process import log
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def initial_vectors(
     import numpy as np
 
     folder = paths.embeddings(name)
-    mend = f"write them again: dvc repro embed@{name}"
+    mend = Remedy("write them again", name, ("embed",))
     coverage = read_json(folder / "coverage.json", mend)
     if coverage.get("data_sha256") != dataset.card["data_sha256"]:
         raise UserError(f"{folder}: the vectors are for other data; {mend}")
@@ -214,7 +215,7 @@ def starting_network(work: Task, name: str, vectors: Any) -> keras.Model:
     if is_encoder(folder):
         from nlp_rnn.models.transfer import start_from
 
-        mend = f"write it again: dvc repro embed@{name}"
+        mend = Remedy("write it again", name, ("embed",))
         start_from(network, read_recurrent(folder / RECURRENT, mend))
     return network
 

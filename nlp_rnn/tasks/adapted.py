@@ -12,6 +12,7 @@ import numpy as np
 from nlp_rnn import backend
 from nlp_rnn.adaptation.cache import cache_probabilities, hidden_of_text
 from nlp_rnn.adaptation.interpolation import best_weight, mixed
+from nlp_rnn.baselines.n_grams import kneser_ney
 from nlp_rnn.config import (
     CacheParameters,
     DynamicEvaluationParameters,
@@ -89,7 +90,7 @@ class _Adapted:
         }
 
     def _interpolation(self, parameters: InterpolationParameters) -> Figures:
-        ngrams = self.work.kneser_ney(parameters.order)
+        ngrams = kneser_ney(self.work.dataset, parameters.order)
         other = {name: ngrams.probabilities(self.ids[name]) for name in SPLITS}
         weight = best_weight(self.plain["validation"], other["validation"])
         losses = (float(mixed(self.plain[name], other[name], weight).sum()) for name in SPLITS)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nlp_rnn.baselines.n_grams import n_gram_losses
 from nlp_rnn.config import (
     EvaluationParameters,
     LanguageModellingExperiment,
     LanguageModelTrainingParameters,
 )
 from nlp_rnn.evaluation.metrics import language_model_metrics
+from nlp_rnn.evaluation.predictions import scored_rows
 from nlp_rnn.inference.forward import LOGITS_AT_ONCE, losses_of_lines, losses_of_windows
 from nlp_rnn.inference.network import Network
 from nlp_rnn.tasks.task import (
@@ -33,17 +35,12 @@ from nlp_rnn.text.streams import (
     whole_lines,
     windows,
 )
-from nlp_rnn.text.vocabulary import UNK_INDEX
 
 if TYPE_CHECKING:
     import keras
 
-    from nlp_rnn.ngrams import NGramCounts, NGramModel
     from nlp_rnn.training.fit import Row
     from nlp_rnn.training.objective import Objective
-
-NGRAM_ORDER = 5
-"""Of the Kneser-Ney baseline: the usual one for text by word."""
 
 EVALUATION_WINDOW = 256
 """Most steps scored at once; the state is carried, so it changes speed, not figures."""
@@ -172,50 +169,9 @@ class LanguageModelling(Task):
         return Evaluation(
             language_model_metrics(float(losses.sum()), tokens, characters),
             {
-                name: language_model_metrics(loss, tokens, characters)
-                for name, loss in self._ngram_losses().items()
+                name: language_model_metrics(float(of_tokens.sum()), tokens, characters)
+                for name, of_tokens in n_gram_losses(self.dataset)
             },
             sorted(samples, key=lambda sample: -sample["perplexity"]),
-            self._predictions(losses),
+            scored_rows(split, losses),
         )
-
-    def _predictions(self, losses: np.ndarray) -> list[dict[str, Any]]:
-        """A row for each line of the test split, whose ``-ln P`` are ``losses``."""
-        split = self.dataset.split("test")
-        is_unknown = (split.ids == UNK_INDEX).astype(np.int64)
-        unknown = np.add.reduceat(is_unknown, split.offsets[:-1])
-        lines = zip(split.records(), losses, split.lengths, unknown, strict=True)
-        return [
-            {
-                "loss": float(loss),
-                "tokens": int(tokens),
-                "unknown": int(unknown),
-                "characters": len(record["text"]) + 1,  # the newline counts
-            }
-            for record, loss, tokens, unknown in lines
-        ]
-
-    def _ngram_losses(self) -> dict[str, float]:
-        """``-ln P`` of the test split in nats by n-gram models that the training split counts."""
-        from nlp_rnn.ngrams import add_k
-
-        models = {
-            "unigram": add_k(self._ngram_counts(1)),
-            f"kneser_ney_{NGRAM_ORDER}": self.kneser_ney(NGRAM_ORDER),
-        }
-        test = np.asarray(self.dataset.split("test").ids)
-        return {
-            name: float(-np.log(model.probabilities(test)).sum()) for name, model in models.items()
-        }
-
-    def kneser_ney(self, order: int) -> NGramModel:
-        """The modified Kneser-Ney model of the training split."""
-        from nlp_rnn.ngrams import modified_kneser_ney
-
-        return modified_kneser_ney(self._ngram_counts(order))
-
-    def _ngram_counts(self, order: int) -> NGramCounts:
-        from nlp_rnn.ngrams import count_ngrams
-
-        train, vocabulary = self.dataset.split("train"), self.dataset.vocabulary
-        return count_ngrams(train.ids, order, len(vocabulary), vocabulary.end_index)

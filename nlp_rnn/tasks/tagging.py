@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from nlp_rnn.evaluation.errors import (
     slices,
 )
 from nlp_rnn.evaluation.familiar import words_and_entities
-from nlp_rnn.evaluation.metrics import entity_surface_metrics, tagging_metrics
+from nlp_rnn.evaluation.metrics import Metrics, entity_surface_metrics, tagging_metrics
 from nlp_rnn.evaluation.predictions import tagged_rows
 from nlp_rnn.inference.forward import tag
 from nlp_rnn.inference.network import Floats, Network
@@ -93,6 +93,14 @@ class Tagging(ExamplesTask):
         assert isinstance(self.experiment.model, TaggerParameters)
         return self.experiment.model
 
+    @property
+    def optimum(self) -> dict[str, float]:
+        reads_words = self.model.longest or self.experiment.embeddings.more_words
+        found = self.dataset.optimum("words" if reads_words else "indices")
+        losses = {"softmax": found.pop("word_loss", None), "crf": found.pop("sequence_loss", None)}
+        loss = losses[self.model.output]
+        return found if loss is None else found | {"loss": loss}
+
     @cached_property
     def learned(self) -> LearnedTags:
         """What the network learns."""
@@ -149,7 +157,8 @@ class Tagging(ExamplesTask):
         if not entities and "validation/accuracy" in row:
             return row
         result = self._judge(self.predicting(objective.network), "validation")
-        metrics = tagging_metrics(result.gold, result.best, self.dataset.labels)
+        tags = self.dataset.labels
+        metrics = tagging_metrics(result.gold, result.best, tags, entities=entities)
         row["validation/accuracy"] = metrics["accuracy"]
         if entities:
             row["validation/f1"] = metrics["f1"]
@@ -192,8 +201,7 @@ class Tagging(ExamplesTask):
         normalised = tokenizer(self.dataset.tokenizer_parameters).words
         seen = [np.array([counts[word] for word in normalised(words)]) for words in forms]
         test, *others = (
-            tagging_metrics(result.gold, guess, tags, [count > 0 for count in seen])
-            | entity_surface_metrics(result.gold, guess, tags, forms, entities)
+            self._metrics(result.gold, guess, [count > 0 for count in seen], forms, entities)
             for guess in (result.best, *baselines.values())
         )
         calibrated = probabilities_at(temperature, result.logits, network.transitions, self.learned)
@@ -210,6 +218,7 @@ class Tagging(ExamplesTask):
             tagged_rows(
                 tags,
                 *(self._of_all(v, result.numbers) for v in (result.gold, result.best, confidence)),
+                entities=self.dataset.entities,
             ),
             tags,
             gold,
@@ -218,6 +227,21 @@ class Tagging(ExamplesTask):
             np.concatenate(result.confidence),
             _tables(targets, forms, seen),
         )
+
+    def _metrics(
+        self,
+        gold: Sequence[Ints],
+        predicted: Sequence[Ints],
+        seen: Sequence[NDArray[np.bool_]],
+        forms: Sequence[Sequence[str]],
+        known: Collection[str],
+    ) -> Metrics:
+        """What is said of one way to tag the test split; ``known`` are training's entities."""
+        tags, entities = self.dataset.labels, self.dataset.entities
+        metrics = tagging_metrics(gold, predicted, tags, seen, entities=entities)
+        if entities:
+            metrics |= entity_surface_metrics(gold, predicted, tags, forms, known)
+        return metrics
 
     def _of_all(self, values: Sequence[NDArray[Any]], numbers: Sequence[int]) -> list[NDArray[Any]]:
         """``values`` of sentences of the test split, and nothing of those without words."""

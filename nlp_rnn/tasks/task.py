@@ -122,6 +122,12 @@ class Task(ABC):
         1 changes nothing."""
         return 1.0
 
+    @property
+    def optimum(self) -> dict[str, float]:
+        """What no model that reads the same can beat on the test split; empty where it is not
+        known. Its ``loss`` is the same quantity as that of :meth:`evaluate`."""
+        return self.dataset.optimum("indices")
+
     @abstractmethod
     def evaluate(self, network: Network, temperature: float = 1.0) -> Evaluation:
         """Judge a trained network on the test split, beside its baselines.

@@ -12,7 +12,8 @@
 ``<split>.forms.npy``  int32 ``(tokens,)``: which form each word of a tagged sentence has
 ``forms.json``         the forms of those words, as they are written; the first is empty
 ``characters.json``    the characters of the forms of the training split
-``optimum.json``       what no model can beat, where the corpus knows it
+``optimum.json``       what no model can beat, where the corpus knows it: models that read the
+                       ``words`` as they are written, and those that read their ``indices``
 =====================  ==========================================================
 
 Everything is written in one pass over each split (two over the training split, whose types
@@ -28,7 +29,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,12 +39,22 @@ from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.example import SPLITS, Example, Kind
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, whole_folder, write_json
+from nlp_rnn.hints import Remedy
 from nlp_rnn.text.entities import are_entities
 from nlp_rnn.text.spelling import character_vocabulary
 from nlp_rnn.text.tokenizers import Tokenizer, tokenizer
 from nlp_rnn.text.vocabulary import EOS, UNK, UNK_INDEX, Vocabulary, count
 
 Ints = NDArray[np.integer[Any]]
+
+Reads = Literal["words", "indices"]
+"""What a model knows of words."""
+
+Optimum = dict[Reads, dict[str, float]]
+"""The exact optimum of a test split, for either kind of model."""
+
+MAKERS = ("prepare", "pseudo_label")
+"""Stages that write prepared data sets."""
 
 BLOCK = 1 << 13
 """Integers gathered before they are written."""
@@ -140,7 +151,7 @@ class PreparedDataset:
 
     def _json(self, file: str) -> Any:
         return read_json(
-            self.folder / file, f"prepare the data set: dvc repro prepare@{self.folder.name}"
+            self.folder / file, Remedy("prepare the data set", self.folder.name, MAKERS)
         )
 
     @cached_property
@@ -177,10 +188,16 @@ class PreparedDataset:
         """The characters of the training split of a tagged data set."""
         return Vocabulary.load(self.folder / "characters.json")
 
-    @cached_property
-    def optimum(self) -> dict[str, float]:
-        """The exact optimum of the test split; empty where it is not known."""
-        return self._json("optimum.json") if (self.folder / "optimum.json").exists() else {}
+    def optimum(self, reads: Reads) -> dict[str, float]:
+        """The exact optimum of the test split; empty where it is not known.
+
+        Args:
+            reads: what the models in question know of a word: its spelling too, or only its index
+                in the vocabulary, so that all words outside it are one.
+        """
+        if not (self.folder / "optimum.json").exists():
+            return {}
+        return dict(self._json("optimum.json").get(reads, {}))
 
     def split(self, name: str) -> Split:
         """The split ``name``: train, validation or test."""
@@ -190,10 +207,8 @@ class PreparedDataset:
             try:
                 return np.load(file, mmap_mode="r", allow_pickle=False)
             except (OSError, ValueError):
-                raise UserError(
-                    f"{file}: missing or broken; prepare the data set again: "
-                    f"dvc repro -f prepare@{self.folder.name}"
-                ) from None
+                again = Remedy("prepare the data set again", self.folder.name, MAKERS, force=True)
+                raise UserError(f"{file}: missing or broken; {again}") from None
 
         forms = array("forms") if self.kind == "tagged" else None
         return Split(
@@ -246,7 +261,7 @@ def prepare(
     vocabulary_parameters: VocabularyParameters,
     target: Path,
     progress: Any = iter,
-    optimum: Callable[[Vocabulary], dict[str, float]] | None = None,
+    optimum: Callable[[Vocabulary], Optimum] | None = None,
 ) -> dict[str, Any]:
     """Tokenise ``corpus``, build its vocabulary and write everything into ``target``.
 

@@ -55,8 +55,8 @@ def windows(
     """One text in ``batch_size`` contiguous streams.
 
     Before its first token each stream sees the token that precedes it in the text, the first
-    stream ``<eos>``. Every token is a target exactly once: steps past a stream's end have
-    weight 0.
+    stream ``<eos>``. Every token is a target exactly once: steps past a stream's end are padding
+    and have weight 0.
 
     Args:
         ids: ``(tokens,)``.
@@ -72,7 +72,7 @@ def windows(
     steps = stream_steps(len(ids), streams)
     start = 0
     for width in widths:
-        inputs = np.full((streams, width), end_index, np.int32)
+        inputs = np.full((streams, width), PAD_INDEX, np.int32)
         targets = np.full((streams, width), end_index, np.int32)
         weights = np.zeros((streams, width), np.float32)
         for row in range(streams):

@@ -26,6 +26,7 @@ from typing import Any
 
 from nlp_rnn.config import TokenizerParameters
 from nlp_rnn.errors import UserError
+from nlp_rnn.extras import install_command
 
 Span = tuple[str, int, int]
 """A token with the start and end of its characters in the raw text."""
@@ -192,7 +193,7 @@ class SubwordTokenizer(Tokenizer):
         except ImportError:
             raise UserError(
                 "tokenizer.unit: 'subword' needs the library tokenizers; "
-                "install it with: pip install 'nlp_rnn[subword]'"
+                f"install it with: {install_command('subword')}"
             ) from None
         self._library: Any = tokenizers
         self._model: Any = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token="<unk>"))

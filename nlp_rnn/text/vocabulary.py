@@ -120,10 +120,13 @@ class Vocabulary:
         mend = "prepare the data set again, or copy the whole bundle again"
         data = read_json(file, mend)
         try:
-            vocabulary = cls(data["types"], data["counts"], data["end"])
-            fits = len(vocabulary.types) == len(vocabulary.counts) == len(set(vocabulary.types))
-            if not fits or vocabulary.types[1] != UNK:
+            types, counts, end = data["types"], data["counts"], data["end"]
+            texts = all(isinstance(token, str) for token in types)
+            numbers = all(type(n) is int and n >= 0 for n in counts)
+            fits = len(types) == len(counts) == len(set(types))
+            special = types[:2] == [PAD, UNK] and (end is None or end in types[2:])
+            if not (texts and numbers and fits and special):
                 raise ValueError
+            return cls(types, counts, end)
         except (KeyError, TypeError, ValueError, IndexError):
             raise UserError(f"{file}: not a vocabulary; {mend}") from None
-        return vocabulary

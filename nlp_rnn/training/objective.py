@@ -75,8 +75,8 @@ class Objective(keras.Model):
 class CRFObjective(Objective):
     """The objective of a tagger with a CRF: ``-ln P`` of whole tag sequences.
 
-    The loss is in nats a word, to be compared with a softmax tagger's. Accuracy would take a
-    Viterbi search in every step, so only validation knows it.
+    The loss is in nats a word. It cannot be compared with a softmax tagger's, which is of each
+    tag by itself. Accuracy would take a Viterbi search in every step, so only validation knows it.
     """
 
     def __init__(self, network: keras.Model, crf: CRF) -> None:

@@ -38,12 +38,16 @@ def mixed_inputs(
     coins, places = (keras.random.uniform(ops.shape(ids), seed=seeds) for _ in range(2))
     own = ops.logical_and(ops.less(coins, ops.cast(probability, coins.dtype)), real_tokens(ids))
     steps = ops.arange(ops.shape(ids)[1])
+    weights = [variable.value for variable in network.trainable_variables]
+    others = [variable.value for variable in network.non_trainable_variables]
 
     def step(t: Any, carry: tuple[Any, Any, list[Any]]) -> tuple[Any, Any, list[Any]]:
         mixed, drawn, before = carry
         true, is_own, place = (ops.take(values, t, axis=1) for values in (ids, own, places))
         token = ops.where(is_own, drawn, true)
-        logits, *after = network([ops.expand_dims(token, 1), *before], training=False)
+        # Without side effects: Keras's cells draw dropout masks in predictions too, unused.
+        read = [ops.expand_dims(token, 1), *before]
+        (logits, *after), _ = network.stateless_call(weights, others, read, training=False)
         distribution = ops.softmax(ops.cast(logits[:, 0, FIRST:], "float32"))
         cumulative = ops.cumsum(distribution, axis=-1)
         threshold = ops.expand_dims(place, -1) * cumulative[:, -1:]

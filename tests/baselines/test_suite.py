@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from nlp_rnn import stages
 from nlp_rnn.baselines.suite import Fitted, fit_all
 from nlp_rnn.cli import main
 from nlp_rnn.corpora.example import Example
+from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.predictions import figures, labels_of, read_predictions
 from nlp_rnn.files import write_json
 
@@ -41,7 +43,7 @@ PARAMETERS: dict[str, Any] = {
 METHODS = {
     "reviews": ["majority", "bag_of_words", "tf_idf", "nb_svm"],
     "entities": ["majority", "most_frequent_tag", "hmm", "linear_crf"],
-    "text": [],
+    "text": ["unigram", "kneser_ney_5"],
 }
 
 
@@ -76,7 +78,10 @@ def test_every_method_that_fits_is_judged_as_networks_are(project: Path, dataset
     ]
     for name, of_method in of_methods.items():
         rows = read_predictions(folder / f"{name}.jsonl")
-        assert [row["gold"] for row in rows] == [r.get("label") or r["tags"] for r in records]
+        if dataset == "text":
+            assert [row["characters"] for row in rows] == [len(r["text"]) + 1 for r in records]
+        else:
+            assert [row["gold"] for row in rows] == [r.get("label") or r["tags"] for r in records]
         for metric, figure in figures(rows, labels_of(rows)).items():
             assert figure.value == pytest.approx(of_method["test"][metric]), name
 
@@ -139,6 +144,49 @@ def test_networks_stand_among_the_baselines_in_the_report(
     assert "**bilstm**" in of_reviews
     values = [line.split("|")[4].strip() for line in standing.splitlines() if "reviews" in line]
     assert values == sorted(values)
+    of_text = [line.split("|")[3].strip() for line in standing.splitlines() if "| text" in line]
+    assert of_text == ["unigram", "kneser_ney_5", "the optimum"]
+
+
+def test_figures_of_other_data_are_left_out_of_the_report(
+    project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for folder in ("metrics", "data"):
+        shutil.copytree(project / folder, tmp_path / folder)
+    monkeypatch.chdir(tmp_path)
+    checksum = found(project, "reviews")["data_sha256"]
+    assert (
+        checksum == json.loads(Path("data/prepared/reviews/card.json").read_text())["data_sha256"]
+    )
+    for name, of_data in (("new", checksum), ("old", "of the data as they were")):
+        network = {
+            "test": {"accuracy": 0.7},
+            "baselines": {"majority": {"accuracy": 0.5}},
+            "training": {"epochs": 1, "seconds": 1.0, "tokens_per_second": 1.0},
+            "model": {
+                "dataset": "reviews",
+                "data_sha256": of_data,
+                "parameters": 1,
+                "entities": False,
+            },
+        }
+        write_json(Path(f"metrics/{name}.json"), network)
+    write_json(
+        Path("metrics/baselines/entities.json"),
+        found(project, "entities") | {"data_sha256": "of other data"},
+    )
+    stages.report()
+    tables, left_out = capsys.readouterr().out.split("Left out")
+    assert "| new" in tables and "old" not in tables and "linear_crf" not in tables
+    assert "old: evaluate again: dvc repro evaluate@old" in left_out
+    assert "entities: fit the baselines again: dvc repro baselines@entities" in left_out
+    Path("metrics/new.json").unlink()
+    Path("metrics/bilstm.json").unlink(missing_ok=True)
+    with pytest.raises(UserError, match=r"other data.*dvc repro evaluate@old"):
+        stages.report()
 
 
 def test_two_baselines_are_compared_by_name(
@@ -148,6 +196,20 @@ def test_two_baselines_are_compared_by_name(
     names = [f"baselines/reviews/{name}" for name in ("nb_svm", "majority")]
     assert main(["compare", *names, "--resamples", "200"]) == 0
     assert "A is better" in capsys.readouterr().out
+
+
+def test_n_gram_models_are_compared_by_their_lines(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    names = [f"baselines/text/{name}" for name in ("kneser_ney_5", "unigram")]
+    assert main(["compare", *names, "--resamples", "200"]) == 0
+    out = capsys.readouterr().out
+    assert "perplexity: A is better" in out
+    of_unigrams = found(project, "text")["baselines"]["unigram"]["test"]
+    assert f"{of_unigrams['perplexity']:.4f} [" in out
+    optimum = found(project, "text")["optimum"]["perplexity"]
+    assert optimum < found(project, "text")["baselines"]["kneser_ney_5"]["test"]["perplexity"]
 
 
 def only(tmp_path: Path, corpus: ListCorpus, name: str, drawn: bool = False) -> Fitted:

@@ -359,7 +359,7 @@ def test_expected_accuracy_agrees_with_realised_accuracy(
     trials = 2000 if judged == "reviews" else sum(len(e.tokens) for e in examples)
     # Errors of one sentence go together: 4 standard errors of independent trials, not 3.
     assert abs(accuracy - expected) < 4 * (expected * (1 - expected) / trials) ** 0.5
-    assert scores["loss"] > 0.0
+    assert all(scores[name] > 0.0 for name in scores if name.endswith("loss"))
     assert low < expected < high
 
 
@@ -445,7 +445,46 @@ def test_word_vocabulary_makes_the_optimum_of_unknown_words() -> None:
     entity_test = list(generate("entities", 200, 1, "test"))
     known = word_classes()["forename"] | {"in", "of", "the", "."}
     blurred = optimum("entities", entity_test, known)
+    # Tags of one sentence depend on each other: together they are less uncertain.
+    assert 0 < blurred["sequence_loss"] < 0.9 * blurred["word_loss"]
     assert blurred["expected_accuracy"] < optimum("entities", entity_test)["expected_accuracy"]
+
+
+@pytest.mark.parametrize("corpus", ["parts_of_speech", "entities"])
+def test_the_two_losses_of_tags_are_those_of_all_state_sequences(corpus: str) -> None:
+    """Of short sentences, whose states' paths are summed one by one."""
+    grammar = automaton(corpus)
+    examples = sorted(generate(corpus, 80, 4), key=lambda e: len(e.tokens))[:6]
+    following = grammar.transitions
+
+    def next_of(state: int) -> list[tuple[int, float]]:
+        row = slice(following.indptr[state], following.indptr[state + 1])
+        return list(zip(following.indices[row].tolist(), following.data[row], strict=True))
+
+    first_end = grammar.states - len(grammar.starts)
+    of_words = of_sequences = 0.0
+    for example in examples:
+        emits = [[c.probability(word) for c in grammar.classes] for word in example.tokens]
+        gold = [grammar.tags.index(tag) for tag in example.tags]
+        paths = [((s,), p) for s, p in enumerate(grammar.initial) if p]
+        for i in range(len(gold)):
+            paths = [(path, p * emits[i][grammar.class_of[path[-1]]]) for path, p in paths]
+            paths = [(path, p) for path, p in paths if p]
+            if i + 1 < len(gold):
+                paths = [((*path, s), p * a) for path, p in paths for s, a in next_of(path[-1])]
+        paths = [
+            (path, p * sum(a for s, a in next_of(path[-1]) if s >= first_end)) for path, p in paths
+        ]
+        total = sum(p for _, p in paths)
+        given = grammar.tag_given_state
+        for i, tag in enumerate(gold):
+            of_words -= log(sum(p * given[path[i], tag] for path, p in paths) / total)
+        together = sum(p * np.prod([given[s, t] for s, t in zip(path, gold, strict=True)])
+                       for path, p in paths)  # fmt: skip
+        of_sequences -= log(together / total)
+    found, words = optimum(corpus, examples), sum(len(e.tokens) for e in examples)
+    assert found["word_loss"] == pytest.approx(of_words / words)
+    assert found["sequence_loss"] == pytest.approx(of_sequences / words)
 
 
 def test_characters_and_words_have_one_total() -> None:

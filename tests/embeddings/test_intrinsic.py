@@ -156,3 +156,26 @@ def test_pairs_with_unknown_words_are_left_out_and_counted() -> None:
     assert evaluate_similarity(VECTORS, pairs, by="euclidean").correlation == 1.0
     with pytest.raises(UserError, match="only 0 of 2 pairs"):
         evaluate_similarity(VECTORS, pairs[3:])
+
+
+def test_no_analogy_that_can_be_judged_is_said_plainly() -> None:
+    vectors = WordVectors(["a", "b"], np.eye(2, dtype=np.float32))
+    questions = {"capital": [("Rome", "Italy", "Oslo", "Norway")], "gram1": [("a", "b", "b", "x")]}
+    found = str(evaluate_analogies(vectors, questions))
+    assert found.startswith("no analogies to judge: none of 2 has vectors for all its words")
+    assert "\n" not in found and "nan" not in found
+
+
+def test_a_section_without_answers_has_no_percentage() -> None:
+    vectors = WordVectors(["a", "b", "c", "d"], np.eye(4, dtype=np.float32))
+    questions = {"one": [("a", "b", "c", "d")], "two": [("a", "b", "c", "x")]}
+    found = str(evaluate_analogies(vectors, questions)).splitlines()
+    assert "two: none of 1 analogies has vectors for all its words" in found
+    assert "syntactic: no analogies" in found
+    assert "nan" not in "".join(found)
+
+
+def test_judgements_that_are_all_equal_have_no_correlation() -> None:
+    vectors = WordVectors(["a", "b", "c"], np.eye(3, dtype=np.float32))
+    found = evaluate_similarity(vectors, [("a", "b", 1.0), ("a", "c", 1.0)])
+    assert str(found).startswith("no correlation over 2 pairs")

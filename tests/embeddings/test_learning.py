@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -270,3 +271,46 @@ def test_predicted_vectors_have_their_own_parameters() -> None:
     assert isinstance(parameters("fasttext"), FastTextVectors)
     with pytest.raises(ValueError, match="more than longest"):
         parameters("fasttext", shortest=4, longest=3)
+
+
+def one_line(tokens: int, line_end: int | None = None) -> TokenCorpus:
+    """Words ``a`` and ``b`` in turns, and ``x`` and ``y`` in turns in the last tenth."""
+    ids = np.arange(tokens) % 2
+    ids[-tokens // 10 :] += 2
+    counts = np.bincount(ids, minlength=4)
+    offsets = np.arange(0, tokens + 1, line_end or tokens)
+    return TokenCorpus(["a", "b", "x", "y"], counts, ids.astype(np.int32), offsets)
+
+
+@pytest.mark.parametrize("algorithm", ["word2vec", "fasttext", "glove", "pmi_svd"])
+def test_a_long_line_is_read_to_its_end(algorithm: str) -> None:
+    """gensim drops what follows the first 10,000 tokens of a line."""
+    more: dict[str, Any] = {"dimension": 3, "window": 2}
+    if algorithm in ("word2vec", "fasttext"):
+        more |= {"epochs": 2, "subsample": 0}
+    if algorithm == "fasttext":
+        more |= {"buckets": 50}
+    section = parameters(algorithm, **more)
+    whole, _ = learn(one_line(30_000), section, SEED)
+    pieces, _ = learn(one_line(30_000, 10_000), section, SEED)
+    assert whole.words == pieces.words
+    if algorithm in ("word2vec", "fasttext"):
+        np.testing.assert_array_equal(whole.matrix, pieces.matrix)
+    assert whole.similarity("x", "y") > whole.similarity("x", "a")
+
+
+def test_cutting_keeps_every_token_and_every_empty_sentence() -> None:
+    corpus = TokenCorpus(
+        ["a", "b"],
+        np.array([9, 8]),
+        np.array([0, 1] * 8 + [0], np.int32),
+        np.array([0, 0, 7, 7, 10, 17]),
+    )
+    words = list(chain.from_iterable(corpus.sentences()))
+    for longest in (1, 2, 3, 6, 7, 100):
+        cut = corpus.in_pieces(longest)
+        lengths = np.diff(cut.offsets)
+        assert lengths.max() <= longest and (lengths == 0).sum() == 2
+        assert list(chain.from_iterable(cut.sentences())) == words
+        assert set(corpus.offsets) <= set(cut.offsets)
+    assert corpus.in_pieces(100).offsets.tolist() == corpus.offsets.tolist()

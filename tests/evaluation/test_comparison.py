@@ -69,6 +69,18 @@ def test_no_difference_is_not_called_equality(compared: Any) -> None:
     assert "may well lie anywhere from -" in out
 
 
+def test_p_and_interval_never_contradict_each_other(compared: Any) -> None:
+    for only_a, only_b in ((5, 0), (6, 0), (4, 1), (9, 2)):
+        right = [np.repeat([True, True, False], [120, only_a, only_b])]
+        right.append(np.repeat([True, False, True], [120, only_a, only_b]))
+        _, out, _ = compared(*map(labelled, right), "--resamples", "999")
+        for line in out.splitlines():
+            if line.startswith(("| accuracy", "| f1")):
+                *_, between, p, _ = (cell.strip() for cell in line.split("|"))
+                low, high = (float(x) for x in between.split("[")[1].strip("]").split(", "))
+                assert (float(p.removeprefix("< ")) <= 0.05) == (not low <= 0 <= high), line
+
+
 def test_a_lower_perplexity_is_better(compared: Any) -> None:
     losses = np.random.default_rng(2).gamma(20, 2, 300)
     _, out, _ = compared(scored(losses * 0.97), scored(losses))

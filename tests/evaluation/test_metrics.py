@@ -7,7 +7,16 @@ import math
 import numpy as np
 import pytest
 from seqeval.metrics import f1_score as seqeval_f1
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_score
+from seqeval.metrics import precision_score as seqeval_precision
+from seqeval.metrics import recall_score as seqeval_recall
+from seqeval.scheme import IOB2
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    f1_score,
+    precision_score,
+    recall_score,
+)
 
 from nlp_rnn.evaluation.metrics import (
     classification_metrics,
@@ -69,10 +78,69 @@ def test_tagging_accuracy_by_known_and_unseen_words() -> None:
     gold = [np.array([0, 1, 2]), np.array([1])]
     predicted = [np.array([0, 1, 1]), np.array([0])]
     known = [np.array([True, True, False]), np.array([False])]
-    metrics = tagging_metrics(gold, predicted, ["N", "V", "D"], known)
+    metrics = tagging_metrics(gold, predicted, ["N", "V", "D"], known, entities=False)
     assert metrics["accuracy"] == 0.5
     assert metrics["accuracy_known"] == 1.0
     assert metrics["accuracy_unseen"] == 0.0
+
+
+def test_the_data_set_says_whether_tags_are_entities_not_their_names() -> None:
+    gold, predicted = [np.array([0, 1, 2, 1])], [np.array([0, 1, 2, 2])]
+    grades = ["A", "B-", "B"]
+    metrics = tagging_metrics(gold, predicted, grades, entities=False)
+    expected = f1_score(gold[0], predicted[0], average="macro")
+    assert metrics["f1"] == pytest.approx(expected)
+    assert "strict" not in metrics
+    without_beginning = ["O", "I-A", "I-B"]
+    entities = tagging_metrics(gold, predicted, without_beginning, entities=True)
+    assert entities["f1"] == pytest.approx(seqeval_f1(*([[without_beginning[i] for i in row[0]]]
+                                                        for row in (gold, predicted))))  # fmt: skip
+    assert entities["f1"] != pytest.approx(expected)
+
+
+@pytest.mark.filterwarnings("error")
+def test_without_entities_every_figure_of_them_is_zero() -> None:
+    for gold, predicted in (
+        ([["O", "O"]], [["O", "O"]]),
+        ([[]], [[]]),
+        ([["O", "O"]], [["O", "I-A"]]),
+        ([["O", "B-A"]], [["O", "O"]]),
+    ):
+        metrics = entity_metrics(gold, predicted)
+        found = [metrics[name] for name in ("f1", "precision", "recall")]
+        assert [*found, metrics["strict"]["f1"]] == [0.0] * 4
+
+
+def test_entity_figures_equal_seqevals() -> None:
+    gold = random_tags(2)
+    predicted = [
+        [tag if np.random.default_rng(i + 7).random() < 0.8 else "O" for tag in row]
+        for i, row in enumerate(gold)
+    ]
+    metrics = entity_metrics(gold, predicted)
+    assert metrics["precision"] == pytest.approx(seqeval_precision(gold, predicted))
+    assert metrics["recall"] == pytest.approx(seqeval_recall(gold, predicted))
+    strict = seqeval_f1(gold, predicted, mode="strict", scheme=IOB2)
+    assert metrics["strict"]["f1"] == pytest.approx(strict)
+    for kind, of_kind in metrics["per_class"].items():
+        counts = [
+            {(i, *span) for i, tags in enumerate(side) for span in entity_spans(tags)
+             if span[0] == kind}
+            for side in (gold, predicted)
+        ]  # fmt: skip
+        both = len(counts[0] & counts[1])
+        assert of_kind["recall"] == pytest.approx(both / len(counts[0]))
+        assert of_kind["precision"] == pytest.approx(both / len(counts[1]))
+
+
+def test_recall_and_f1_of_each_class_equal_scikit_learns(
+    labelled: tuple[np.ndarray, np.ndarray],
+) -> None:
+    gold, predicted = labelled
+    per_class = classification_metrics(gold, predicted, LABELS)["per_class"]
+    recall, f1 = (of(gold, predicted, average=None) for of in (recall_score, f1_score))
+    assert [c["recall"] for c in per_class.values()] == pytest.approx(recall.tolist())
+    assert [c["f1"] for c in per_class.values()] == pytest.approx(f1.tolist())
 
 
 def test_a_uniform_model_has_the_perplexity_of_its_vocabulary() -> None:

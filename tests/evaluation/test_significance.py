@@ -7,10 +7,17 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from nlp_rnn.evaluation.bootstrap import interval
+from nlp_rnn.evaluation.bootstrap import interval, resampled
 from nlp_rnn.evaluation.predictions import Figure
-from nlp_rnn.evaluation.significance import difference, mcnemar_test, randomisation_test
+from nlp_rnn.evaluation.significance import (
+    Comparison,
+    compared,
+    difference,
+    mcnemar_test,
+    randomisation_test,
+)
 
 
 def f1(sums: np.ndarray) -> np.ndarray:
@@ -72,3 +79,70 @@ def test_mcnemar_is_the_binomial_sum() -> None:
     expected = 2 * sum(math.comb(11, k) for k in range(3)) / 2**11
     assert mcnemar_test(a, b) == (9, 2, pytest.approx(expected))
     assert mcnemar_test(a, a) == (0, 0, 1.0)
+
+
+def accuracies(both: int, only_a: int, only_b: int) -> tuple[Figure, Figure]:
+    """Accuracies of two classifiers that are right together on ``both`` examples."""
+    right = [np.repeat([1, 1, 0], [both, only_a, only_b])]
+    right.append(np.repeat([1, 0, 1], [both, only_a, only_b]))
+    a, b = (
+        Figure(np.stack([r, np.full(len(r), 1)], axis=1).astype(float), lambda s: f1(s) / 2)
+        for r in right
+    )
+    return a, b
+
+
+def coverage(examples: int, share_a: float, share_b: float) -> float:
+    """How often the interval holds the true difference of two accuracies, summed exactly over
+    the numbers of examples that only one model has right."""
+    found: dict[tuple[int, int], Comparison] = {}
+    held = total = 0.0
+    for pair in itertools.product(range(13), repeat=2):
+        rest = examples - sum(pair)
+        shares = [*pair, rest], [share_a, share_b, 1 - share_a - share_b]
+        weight = float(stats.multinomial.pmf(shares[0], examples, shares[1]))
+        if weight > 1e-3:
+            found[pair] = compared(*accuracies(rest, *pair), resamples=1000)
+            total += weight
+            true = share_a - share_b
+            held += weight * (found[pair].low - 1e-9 <= true <= found[pair].high + 1e-9)
+    return held / total
+
+
+@pytest.mark.parametrize(
+    ("examples", "shares", "least"),
+    [(150, (0.01, 0.01), 0.97), (150, (0.02, 0.005), 0.91), (60, (0.05, 0.05), 0.97)],
+)
+def test_the_interval_of_a_difference_is_wide_enough_for_few_discordant_examples(
+    examples: int, shares: tuple[float, float], least: float
+) -> None:
+    assert coverage(examples, *shares) >= least
+
+
+def test_the_interval_and_the_p_value_agree() -> None:
+    for seed in range(60):
+        a = counts(2 * seed, 50, 0.5 + seed / 150)
+        found = compared(a, counts(2 * seed + 1, 50, 0.5), 400, seed)
+        assert (found.p <= 0.05) == (not found.low <= 0 <= found.high)
+        assert found.low <= found.difference <= found.high
+    for only_a, only_b in itertools.product(range(9), repeat=2):
+        found = compared(*accuracies(140, only_a, only_b), resamples=400)
+        assert (found.p <= 0.05) == (not found.low <= 0 <= found.high)
+    assert found == compared(*accuracies(140, only_a, only_b), resamples=400)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("resamples", [1, 30, 100])
+def test_equal_models_and_few_resamples_show_no_difference(resamples: int) -> None:
+    a, b = accuracies(9, 0, 0)
+    assert compared(a, b, resamples) == Comparison(0.0, 0.0, 0.0, 1.0)
+    few = compared(*accuracies(0, 1, 0), resamples)
+    assert few.p > 0.05 and few.low <= 0 < few.high == 1
+
+
+def test_the_interval_of_a_clear_difference_is_the_percentiles() -> None:
+    a, b = counts(1, 400, 0.9), counts(2, 400, 0.5)
+    found = compared(a, b)
+    drawn = resampled(difference(a, b), 10_000, 0)
+    expected = np.quantile(drawn, [0.025, 0.975])
+    assert [found.low, found.high] == pytest.approx(expected, abs=1e-3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from conftest import write_untrained
 
 from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
+from nlp_rnn.files import sha256
 from nlp_rnn.inference import bundle as bundle_module
-from nlp_rnn.inference.bundle import GRAPH, WEIGHTS, Bundle
+from nlp_rnn.inference.bundle import DESCRIPTION, GRAPH, WEIGHTS, Bundle
 from nlp_rnn.inference.forward import softmax
 from nlp_rnn.inference.generation import next_distribution
 from nlp_rnn.inference.network import KerasNetwork
@@ -106,6 +108,73 @@ def test_a_broken_piece_is_named(
         assert word in str(error.value)
 
 
+def edited(source: Path, folder: Path, file: str, edit: Callable[[Any], Any]) -> Path:
+    """A copy of a bundle in which somebody has edited a file and written its checksum anew."""
+    shutil.copytree(source, folder)
+    part = folder / file
+    part.write_text(json.dumps(edit(json.loads(part.read_text()))))
+    if file != DESCRIPTION:
+        description = json.loads((folder / DESCRIPTION).read_text())
+        description["sha256"][file] = sha256(part)
+        (folder / DESCRIPTION).write_text(json.dumps(description))
+    return folder
+
+
+def without_last(vocabulary: dict[str, Any]) -> dict[str, Any]:
+    return vocabulary | {key: vocabulary[key][:-1] for key in ("types", "counts")}
+
+
+def with_more(vocabulary: dict[str, Any]) -> dict[str, Any]:
+    return vocabulary | {
+        "types": [*vocabulary["types"], "x!"],
+        "counts": [*vocabulary["counts"], 1],
+    }
+
+
+@pytest.mark.parametrize("temperature", [float("nan"), 0, -1, "warm", None])
+def test_a_temperature_that_is_no_positive_number_is_refused(
+    bundles: dict[str, Path], tmp_path: Path, temperature: Any
+) -> None:
+    def edit(description: dict[str, Any]) -> dict[str, Any]:
+        return description | {"figures": description["figures"] | {"temperature": temperature}}
+
+    folder = edited(bundles["tagging"], tmp_path / "b", DESCRIPTION, edit)
+    with pytest.raises(UserError, match=r"bundle\.json: not a model bundle"):
+        Bundle.open(folder)
+
+
+@pytest.mark.parametrize(
+    ("task", "file", "edit", "words"),
+    [
+        ("tagging", "labels.json", lambda tags: tags[:-1], "do not fit"),
+        ("classification", "labels.json", lambda labels: [*labels, "other"], "do not fit"),
+        ("classification", "labels.json", lambda labels: [labels[0]] * 2, "labels that differ"),
+        ("classification", "labels.json", lambda labels: [1, 2], "not a list of labels"),
+        ("classification", "labels.json", lambda labels: {"a": 1}, "not a list of labels"),
+        ("classification", "vocabulary.json", with_more, "do not fit"),
+        ("tagging", "vocabulary.json", with_more, "do not fit"),
+        ("language_modelling", "vocabulary.json", with_more, "do not fit"),
+        ("language_modelling", "vocabulary.json", without_last, "do not fit"),
+        ("classification", "vocabulary.json", lambda v: v | {"counts": ["a"]}, "not a vocabulary"),
+        ("classification", "tokenizer.json", lambda t: t | {"unit": "line"}, "not a tokenizer"),
+        ("classification", "tokenizer.json", lambda t: t | {"lower": True}, "not a tokenizer"),
+        ("classification", "tokenizer.json", lambda t: [t], "not a tokenizer"),
+    ],
+)
+def test_parts_edited_by_hand_that_do_not_fit_are_one_line(
+    bundles: dict[str, Path],
+    tmp_path: Path,
+    task: str,
+    file: str,
+    edit: Callable[[Any], Any],
+    words: str,
+) -> None:
+    """Even with the right checksums, before any prediction is made of them."""
+    folder = edited(bundles[task], tmp_path / "b", file, edit)
+    with pytest.raises(UserError, match=words):
+        Predictor.load(folder)
+
+
 def test_weights_that_do_not_fit_are_named(bundles: dict[str, Path], tmp_path: Path) -> None:
     folder = tmp_path / "bundle"
     shutil.copytree(bundles["classification"], folder)
@@ -124,12 +193,14 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 def test_lines_are_scored_by_the_chain_rule(bundles: dict[str, Path]) -> None:
     """Against Keras's logits step by step, in batches with lines of other lengths."""
     predictor = Predictor.load(bundles["language_modelling"])
+    start = predictor.bundle.start_states()
+    assert start is not None
     model = predictor.bundle.keras_model()
     vocabulary = predictor.bundle.vocabulary
     lines = ["the cat sleeps", "the dog barks the cat sleeps the dog", ""]
     for line, prediction in zip(lines, predictor.predict(lines), strict=True):
         targets = [*vocabulary.encode(line.split()), vocabulary.end_index]
-        states: Any = [np.zeros((1, 8), np.float32)] * 2
+        states: Any = [state[None] for state in start]
         token, total = vocabulary.end_index, 0.0
         for target in targets:
             ids = np.array([[token]], np.int32)

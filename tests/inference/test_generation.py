@@ -330,6 +330,10 @@ class PrefixNetwork:
     def zero_states(self, rows: int) -> list[np.ndarray]:
         return [np.repeat(state, rows, axis=0) for state in self._model.start]
 
+    def first_states(self, rows: int, start: Sequence[Any] | None) -> list[np.ndarray]:
+        assert start is None
+        return self.zero_states(rows)
+
     def select(self, states: Sequence[Any], rows: np.ndarray) -> list[Any]:
         return rows_of(states, rows)
 
@@ -352,6 +356,7 @@ def predictor(unit: str) -> Any:
     parameters = TokenizerParameters(unit=unit, lowercase=False)  # type: ignore[arg-type]
     return SimpleNamespace(
         network=PrefixNetwork(PrefixModel(len(types))),
+        start=None,
         bundle=SimpleNamespace(
             vocabulary=Vocabulary(types, [1] * len(types), types[2]),
             tokenizer=tokenizer(parameters),

@@ -209,3 +209,66 @@ def test_unknown_words_are_scored_as_one_word(bundle: Path) -> None:
     first, second = TokenScorer(Bundle.open(bundle)).predict(["I unheard", "I unseen"])
     assert first["log_probabilities"] == second["log_probabilities"]
     assert Bundle.open(bundle).vocabulary.encode(["unheard"]) == [UNK_INDEX]
+
+
+def test_unknown_words_are_listed_beside_their_rank(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    input = write(tmp_path / "t.txt", "I like cats", "I unheard unseen")
+    target = tmp_path / "ranked.jsonl"
+    assert main(["rank", str(bundle), input, str(target)]) == 0
+    assert {r["text"]: r["unknown"] for r in read(target)} == {
+        "I like cats": [],
+        "I unheard unseen": ["unheard", "unseen"],
+    }
+    assert "1 of them with words outside the vocabulary" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("by", ["total", "mean"])
+def test_a_blank_text_is_ranked_last(
+    bundle: Path, tmp_path: Path, by: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    input = write(tmp_path / "t.txt", "", "I like cats", "  ", "like I cats")
+    target = tmp_path / "ranked.txt"
+    assert main(["rank", str(bundle), input, str(target), "--by", by]) == 0
+    assert target.read_text().splitlines() == ["I like cats", "like I cats", "", "  "]
+    assert "2 of them without a token, ranked last" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "texts", "reason"),
+    [
+        ("rank", "\n\n", "holds only blank texts"),
+        ("rank", "", "is empty"),
+        ("score", "", "is empty"),
+    ],
+)
+def test_nothing_to_judge_is_one_line(
+    bundle: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    texts: str,
+    reason: str,
+) -> None:
+    (tmp_path / "t.txt").write_text(texts)
+    assert main([command, str(bundle), str(tmp_path / "t.txt"), str(tmp_path / "o.csv")]) == 2
+    message = capsys.readouterr().err
+    assert reason in message and message.count("\n") == 1
+    assert not (tmp_path / "o.csv").exists()
+
+
+def test_one_text_is_ranked_first(bundle: Path, tmp_path: Path) -> None:
+    target = tmp_path / "ranked.csv"
+    assert main(["rank", str(bundle), write(tmp_path / "t.txt", "cats"), str(target)]) == 0
+    assert [(row["text"], row["rank"]) for row in read(target)] == [("cats", "1")]
+
+
+@pytest.mark.parametrize("length", ["0", "x"])
+def test_a_length_that_generates_nothing_is_refused(
+    bundle: Path, capsys: pytest.CaptureFixture[str], length: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["generate", str(bundle), "--length", length])
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.endswith(f"argument --length: expected a whole number of 1 or more, found {length}")

@@ -22,6 +22,7 @@ LENGTHS = np.array([[6], [1], [3], [5]])
 MASKS = {
     "unmasked": None,
     "right padding": np.arange(STEPS) < LENGTHS,
+    "leading": np.arange(STEPS) >= np.array([[0], [3], [5], [6]]),
     "holes": np.array([[1, 1, 1, 1, 1, 1], [0, 0, 1, 0, 1, 1], [1, 0, 0, 0, 1, 0], [0, 1] * 3]) > 0,
 }
 
@@ -38,14 +39,18 @@ def arrays(tensors: Any) -> list[np.ndarray]:
 class Trained(keras.Model):
     """One layer, trained on a loss to which every output and state contributes."""
 
-    def __init__(self, layer: layers.Layer, mask: np.ndarray | None) -> None:
+    def __init__(
+        self, layer: layers.Layer, mask: np.ndarray | None, states: list[np.ndarray] | None = None
+    ) -> None:
         super().__init__()
         self.layer = layer
         self.mask = mask
+        self.states = states
 
     def call(self, x: Any, training: bool = False) -> Any:
         mask = None if self.mask is None else ops.convert_to_tensor(self.mask)
-        return self.layer(x, mask=mask, training=training)
+        states = self.states and [ops.convert_to_tensor(state) for state in self.states]
+        return self.layer(x, initial_state=states, mask=mask, training=training)
 
     def compute_loss(
         self,
@@ -59,28 +64,46 @@ class Trained(keras.Model):
         return sum(ops.mean(ops.sin(3 * output + i)) for i, output in enumerate(outputs))
 
 
-def learned(layer: layers.Layer, mask: np.ndarray | None) -> list[np.ndarray]:
+def initial(cell: str, directions: int = 1) -> list[np.ndarray]:
+    """Initial states of a layer."""
+    rng = np.random.default_rng(8)
+    count = {"lstm": 2, "gru": 1}[cell] * directions
+    return [rng.normal(size=(BATCH, UNITS)).astype(np.float32) for _ in range(count)]
+
+
+def learned(
+    layer: layers.Layer, mask: np.ndarray | None, states: list[np.ndarray] | None = None
+) -> list[np.ndarray]:
     """Outputs and states, and the weights after a step down the gradient."""
     keras.utils.set_random_seed(1)
-    model = Trained(layer, mask)
+    model = Trained(layer, mask, states)
     model.compile(optimizer=keras.optimizers.SGD(1.0), loss=None)
     before = arrays(model(sequences()))
     model.train_on_batch(sequences(), np.zeros((BATCH, 1)))
     return before + layer.get_weights()
 
 
+def with_equal_weights(*alike: layers.Layer) -> list[np.ndarray]:
+    """Give layers the same random weights."""
+    for layer in alike:
+        layer.build((BATCH, STEPS, FEATURES))
+    rng = np.random.default_rng(2)
+    weights = [rng.normal(scale=0.5, size=w.shape) for w in alike[0].get_weights()]
+    for layer in alike:
+        layer.set_weights(weights)
+    return weights
+
+
 def assert_drop_in(
-    make: Callable[[type], layers.Layer], cell: str, mask: np.ndarray | None
+    make: Callable[[type], layers.Layer],
+    cell: str,
+    mask: np.ndarray | None,
+    states: list[np.ndarray] | None = None,
 ) -> None:
     """The same from our layer and Keras's, and nothing went around the comparison."""
     ours, stock = (make(kind) for kind in PAIRS[cell])
-    for layer in (ours, stock):
-        layer.build((BATCH, STEPS, FEATURES))
-    rng = np.random.default_rng(2)
-    weights = [rng.normal(scale=0.5, size=w.shape) for w in stock.get_weights()]
-    for layer in (ours, stock):
-        layer.set_weights(weights)
-    results = learned(ours, mask), learned(stock, mask)
+    weights = with_equal_weights(stock, ours)
+    results = learned(ours, mask, states), learned(stock, mask, states)
     for a, b in zip(*results, strict=True):
         np.testing.assert_allclose(a, b, atol=2e-6)
     assert any(np.abs(w - v).max() > 1e-3 for w, v in zip(weights, ours.get_weights(), strict=True))
@@ -94,12 +117,24 @@ def test_outputs_states_and_a_training_step_are_those_of_keras(cell: str, mask: 
         assert_drop_in(lambda kind, o=options: kind(UNITS, **o), cell, MASKS[mask])
 
 
+@pytest.mark.parametrize("mask", ["leading", "holes"])
+@pytest.mark.parametrize("cell", PAIRS)
+def test_initial_states_reach_the_steps_that_they_reach_in_keras(cell: str, mask: str) -> None:
+    for options in (
+        {"return_sequences": True, "return_state": True},
+        {"return_state": True, "go_backwards": True},
+        {"return_state": True, "zero_output_for_mask": True},
+    ):
+        assert_drop_in(lambda kind, o=options: kind(UNITS, **o), cell, MASKS[mask], initial(cell))
+
+
 @pytest.mark.parametrize(
     "options",
     [
         {},
         {"use_bias": False, "return_sequences": True},
         {"zero_output_for_mask": True, "return_sequences": True},
+        {"zero_output_for_mask": True, "return_state": True},
         {"dropout": 0.5, "seed": 3, "return_sequences": True},
         {"recurrent_dropout": 0.5, "seed": 3},
         {"activation": "relu"},
@@ -190,16 +225,14 @@ def test_the_gradient_by_every_argument_is_the_slope(cell: str, mask: str, rever
         np.testing.assert_allclose(exact.flat[rows], slope, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("mask", ["right padding", "leading", "holes"])
 @pytest.mark.parametrize("cell", PAIRS)
-def test_right_padding_outside_the_kernels_changes_no_real_step(
-    cell: str, monkeypatch: pytest.MonkeyPatch
+def test_a_mask_kept_from_the_kernels_changes_no_result(
+    cell: str, mask: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mask = MASKS["right padding"]
     stock = layers.Bidirectional(PAIRS[cell][1](UNITS, return_sequences=True))
     ours = Bidirectional(PAIRS[cell][0](UNITS, return_sequences=True))
-    for layer in (stock, ours):
-        layer.build((BATCH, STEPS, FEATURES))
-    ours.set_weights(stock.get_weights())
+    weights = with_equal_weights(stock, ours)
     monkeypatch.setattr(backend, "masks_lose_fused_kernels", lambda: True)
 
     def no_masks(*_: Any, **arguments: Any) -> None:
@@ -212,13 +245,68 @@ def test_right_padding_outside_the_kernels_changes_no_real_step(
             "inner_loop",
             lambda *a, f=inner_loop, **k: (no_masks(*a, **k), f(*a, **k))[1],
         )
-    for a, b in zip(learned(ours, mask), learned(stock, mask), strict=True):
+    for states in (None, initial(cell, directions=2)):
+        for layer in (ours, stock):
+            layer.set_weights(weights)
+        for a, b in zip(
+            learned(ours, MASKS[mask], states), learned(stock, MASKS[mask], states), strict=True
+        ):
+            np.testing.assert_allclose(a, b, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    "options", [{"merge_mode": "sum"}, {"return_state": True}, {"return_sequences": False}], ids=str
+)
+def test_other_results_of_both_directions_are_those_of_keras(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend, "masks_lose_fused_kernels", lambda: True)
+    merge_mode = options.get("merge_mode", "concat")
+    of_layer = {"return_sequences": True, **options}
+    of_layer.pop("merge_mode", None)
+    ours = Bidirectional(LSTM(UNITS, **of_layer), merge_mode=merge_mode)
+    stock = layers.Bidirectional(layers.LSTM(UNITS, **of_layer), merge_mode=merge_mode)
+    with_equal_weights(stock, ours)
+    states = initial("lstm", directions=2)
+    for a, b in zip(
+        *(learned(layer, MASKS["holes"], states) for layer in (ours, stock)), strict=True
+    ):
         np.testing.assert_allclose(a, b, atol=2e-6)
+
+
+EVERYWHERE = np.array(
+    [[1, 1, 1, 1, 0, 0], [0, 0, 1, 1, 1, 1], [0, 1, 0, 1, 1, 0], [0, 0, 0, 0, 0, 0]], bool
+)
+"""Masked steps after, before and among real ones, and a row of nothing else."""
+
+
+def drop_ins() -> dict[str, np.ndarray]:
+    """What layers make of masked steps and initial states, by ``ours`` and ``keras``."""
+    results = {}
+    options: dict[str, dict[str, Any]] = {
+        "all": {"return_sequences": True, "return_state": True},
+        "all backwards": {"return_sequences": True, "return_state": True, "go_backwards": True},
+        "last": {"return_state": True},
+    }
+    for cell, kinds in PAIRS.items():
+        pairs = {name: [kind(UNITS, **of) for kind in kinds] for name, of in options.items()}
+        pairs["both directions"] = [
+            both(kind(UNITS, return_sequences=True))
+            for both, kind in zip((Bidirectional, layers.Bidirectional), kinds, strict=True)
+        ]
+        for name, pair in pairs.items():
+            with_equal_weights(*pair)
+            states = initial(cell, directions=2 if name == "both directions" else 1)
+            for whose, layer in zip(("ours", "keras"), pair, strict=True):
+                found = arrays(Trained(layer, EVERYWHERE, states)(sequences()))
+                for i, array in enumerate(found):
+                    results[f"{whose} {cell} {name} {i}"] = array
+    return results
 
 
 def computed() -> dict[str, np.ndarray]:
     """Each layer alone and in both directions, as every backend runs it."""
-    results = {}
+    results = drop_ins()
     for cell, (kind, _) in PAIRS.items():
         for mask in ("unmasked", "right padding"):
             for both in (False, True):
@@ -232,5 +320,23 @@ def computed() -> dict[str, np.ndarray]:
     return results
 
 
+def test_masked_steps_are_those_of_keras_on_every_backend(
+    on_backends: dict[str, dict[str, np.ndarray]],
+) -> None:
+    for name, results in on_backends.items():
+        ours = [key for key in results if key.startswith("ours")]
+        assert len(ours) == 17  # lstm: 3 * (h and 2 states) + 1; gru: 3 * (h and 1 state) + 1
+        for key in ours:
+            expected = results[key.replace("ours", "keras")]
+            np.testing.assert_allclose(results[key], expected, atol=2e-6, err_msg=f"{name}: {key}")
+
+
 def test_backends_agree(on_backends: dict[str, dict[str, np.ndarray]]) -> None:
-    assert_all_agree(on_backends)
+    """But for what Keras itself puts out before a sequence begins."""
+    own = ("ours", "keras")
+    assert_all_agree(
+        {
+            name: {key: values for key, values in results.items() if not key.startswith(own)}
+            for name, results in on_backends.items()
+        }
+    )

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from nlp_rnn.config import ScheduledSamplingParameters
+from nlp_rnn.config import ScheduledSamplingParameters, parse
+from nlp_rnn.models.network import network
+from nlp_rnn.text.batches import Batch
 from nlp_rnn.text.vocabulary import PAD_INDEX
+from nlp_rnn.training.objective import TruncatedBPTT, compiled
 from nlp_rnn.training.scheduled_sampling import FIRST, mixed_inputs
 from nlp_rnn.training.schedules import sampling_probability
+from nlp_rnn.training.steps import training_steps
 
 sys.path.append(str(Path(__file__).parents[1] / "models"))
 from test_models import UNITS, VOCABULARY, build, run
@@ -101,3 +106,65 @@ def test_an_exponential_schedule_that_would_jump_is_refused() -> None:
     with pytest.raises(ValidationError, match="would jump to 1 after the first batch"):
         ScheduledSamplingParameters(schedule="exponential", sampling=1.0)
     assert ScheduledSamplingParameters(schedule="linear", sampling=1.0).sampling == 1
+
+
+DRAWING = {
+    "simple_rnn": {"cell": "simple_rnn", "recurrent_dropout": 0.2},
+    "gru": {"cell": "gru", "recurrent_dropout": 0.2, "layers": 2, "connection": "highway"},
+    "zoneout": {"cell": "lstm", "zoneout": {"hidden": 0.2, "cell": 0.2}, "norm_stabilizer": 1.0},
+    "lstm": {
+        "cell": "lstm",
+        "recurrent_dropout": 0.2,
+        "weight_drop": 0.2,
+        "embedding_dropout": 0.2,
+        "dropout": 0.2,
+        "variational": True,
+        "activation_regularization": 1.0,
+        "temporal_activation_regularization": 1.0,
+    },
+}
+"""Models that draw in training all that can be drawn, and Keras's cells in predictions too."""
+
+
+def trained(model: dict[str, Any]) -> list[float]:
+    """The losses of three steps in which a language model reads ever more of its own tokens."""
+    experiment = parse(
+        {
+            "datasets": {"lines": {"source": "files", "train": "x", "format": "text"}},
+            "experiments": {
+                "mine": {
+                    "task": "language_modelling",
+                    "dataset": "lines",
+                    "embeddings": {"kind": "learned", "dimension": 4},
+                    "model": {"units": 4} | model,
+                    "training": {"streams": "lines", "scheduled_sampling": {"sampling": 1.0}},
+                }
+            },
+        },
+        Path("params.yaml"),
+    ).experiment("mine")
+    objective = TruncatedBPTT(network(experiment, 9, []), 3, experiment.training)
+    compiled(objective, experiment.training)
+    ids = IDS[:3, :5] % 8 + 1
+    ids[1, 3:] = PAD_INDEX
+    real = (ids != PAD_INDEX).astype(np.float32)
+    batch = Batch(ids, np.roll(ids, -1, axis=1), real, starts=np.ones(3, np.float32))
+    steps = training_steps(objective, batch)
+    for progress in (0.0, 0.5, 1.0):
+        steps.run(batch, objective.settings(progress))
+    return [figures["cross_entropy"] for figures in steps.finish()]
+
+
+def computed() -> dict[str, np.ndarray]:
+    """Losses, for which no two backends draw alike."""
+    return {f"random {name}": np.array(trained(model)) for name, model in DRAWING.items()}
+
+
+def test_all_that_is_drawn_goes_with_it_on_every_backend(
+    on_backends: dict[str, dict[str, np.ndarray]],
+) -> None:
+    for losses in on_backends.values():
+        assert losses.keys() == {f"random {name}" for name in DRAWING}
+        for of_steps in losses.values():
+            assert len(set(of_steps.tolist())) == 3
+            assert (np.abs(of_steps - np.log(9)) < 1).all()

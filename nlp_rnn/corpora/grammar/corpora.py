@@ -14,7 +14,7 @@ from nlp_rnn.corpora.example import SPLITS, Example, Kind
 from nlp_rnn.errors import UserError
 
 from . import grammars
-from .automaton import Automaton, compile_grammar
+from .automaton import END, Automaton, compile_grammar
 from .emission import Floats
 from .inference import Forward, chain_log_likelihood, forward, observe, tag_marginals, viterbi
 from .lexicon import lexicon
@@ -110,10 +110,13 @@ def optimum(
     Returns:
         ``reviews``: accuracy, f1 (macro), expected_accuracy (mean posterior of the best label) and
         loss (mean -log posterior of the observed label, nats). ``parts_of_speech`` and
-        ``entities``: the same over tokens, each tag being the most probable one given the whole
-        sentence; f1 only for ``entities``: of entities, exact spans and types, in the Viterbi
-        sequence. ``text``: loss (nats) and perplexity for each token, tokens (one <eos> a line, or
-        one newline, included), bits_per_character (newlines included).
+        ``entities``: accuracies over tokens, each tag being the most probable one given the whole
+        sentence, and two losses in nats a token: word_loss, the mean of -log P(tag | sentence), of
+        models that give each token a distribution, and sequence_loss, from -log P(all tags |
+        sentence), of models that give one to whole sequences. f1 only for ``entities``: of
+        entities, exact spans and types, in the Viterbi sequence. ``text``: loss (nats) and
+        perplexity for each token, tokens (one <eos> a line, or one newline, included),
+        bits_per_character (newlines included).
 
     Raises:
         UserError: an unknown corpus, no examples, or an example that the grammar cannot produce.
@@ -199,12 +202,15 @@ def _tag_optimum(
     inside = np.arange(marginals.shape[1]) < np.array([len(s) for s in sentences])[:, None]
     p = marginals[inside]  # (words, tags), sentence after sentence
     gold = _indices(corpus, grammar.tags, list(chain.from_iterable(e.tags for e in examples)))
-    with np.errstate(divide="ignore"):
-        loss = -np.log(p[np.arange(len(gold)), gold]).mean()
+    padded = np.full(inside.shape, grammar.tags.index(END))
+    padded[inside] = gold
+    together = _scored(corpus, forward(grammar, observed, padded))
+    of_tags = together.log_likelihood - scored.log_likelihood
     result = {
         "accuracy": float(np.mean(p.argmax(axis=1) == gold)),
         "expected_accuracy": float(p.max(axis=1).mean()),
-        "loss": float(loss),
+        "word_loss": float(-np.log(p[np.arange(len(gold)), gold]).mean()),
+        "sequence_loss": float(-of_tags.sum() / len(gold)),
     }
     if corpus == "entities":
         best = grammar.tag_given_state.argmax(axis=1)

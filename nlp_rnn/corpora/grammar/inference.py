@@ -81,16 +81,27 @@ class Forward:
     log_joint: Floats
 
 
-def forward(automaton: Automaton, observed: Observations) -> Forward:
+def forward(
+    automaton: Automaton, observed: Observations, tags: npt.NDArray[np.int64] | None = None
+) -> Forward:
     """The scaled forward algorithm: alpha_t(j) = sum_i alpha_{t-1}(i) a_ij b_j(o_t).
 
     log P is the sum of the logarithms of the scaling factors, since the padding that ends a
     sentence has probability 1 once an end state is reached.
+
+    Args:
+        automaton: the grammar's automaton.
+        observed: the sentences.
+        tags: indices of the observed tags, shape (N, T), that of ``END`` behind the last word; with
+            them, probabilities are those of words and tags together.
     """
     log_likelihood = np.zeros(len(observed.ids))
     alphas: list[Any] = []
     for t in range(observed.ids.shape[1]):
         b = observed.emissions[observed.ids[:, t]]
+        if tags is not None:
+            of_entries = np.repeat(tags[:, t], np.diff(b.indptr))
+            b.data = b.data * automaton.tag_given_state[b.indices, of_entries]
         predicted = alphas[-1] @ automaton.transitions if alphas else automaton.initial[None, :]
         alpha, scale = _normalised(b.multiply(predicted))
         alphas.append(alpha)

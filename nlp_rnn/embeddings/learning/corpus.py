@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,21 @@ class TokenCorpus:
     def __len__(self) -> int:
         """How many sentences there are."""
         return len(self.offsets) - 1
+
+    def in_pieces(self, longest: int) -> TokenCorpus:
+        """The same tokens in sentences of at most ``longest``; longer ones are cut.
+
+        >>> corpus = TokenCorpus(["a"], np.array([7]), np.zeros(7, np.int32), np.array([0, 2, 7]))
+        >>> corpus.in_pieces(2).offsets.tolist()
+        [0, 2, 4, 6, 7]
+        """
+        lengths = np.diff(self.offsets)
+        starts = [
+            np.arange(self.offsets[i], self.offsets[i + 1], longest)
+            for i in np.flatnonzero(lengths > longest)
+        ]
+        offsets = np.sort(np.concatenate([self.offsets, *(start[1:] for start in starts)]))
+        return replace(self, offsets=offsets)
 
     def sentences(self) -> Iterator[list[str]]:
         """The words of each sentence."""

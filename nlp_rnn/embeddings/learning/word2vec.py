@@ -83,6 +83,9 @@ def train(
 ) -> None:
     """Train a fresh gensim model epoch by epoch, so that each can be kept.
 
+    gensim silently drops what a sentence has beyond 10,000 tokens, so longer ones are cut into
+    pieces first; only the few contexts that reach across a cut are lost.
+
     Args:
         model: not built yet.
         corpus: what is read.
@@ -91,8 +94,10 @@ def train(
         save: called after each epoch.
         learned: the attributes of ``model.wv`` that hold what is learned.
     """
+    from gensim.models.word2vec import MAX_WORDS_IN_BATCH
     from tqdm import tqdm
 
+    corpus = corpus.in_pieces(MAX_WORDS_IN_BATCH)
     logging.getLogger("gensim").setLevel(logging.ERROR)  # it warns that small corpora are small
     model.build_vocab_from_freq(
         dict(zip(corpus.words, corpus.counts.tolist(), strict=True)), corpus_count=len(corpus)

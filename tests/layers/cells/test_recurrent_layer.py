@@ -126,3 +126,25 @@ def test_kerass_gru_cell_gives_kerass_gru(reset_after: bool) -> None:
         draw_weights(layer)
     outputs = [array(layer(sequences(), mask=MASK)) for layer in (ours, kerass)]
     np.testing.assert_allclose(outputs[0], outputs[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("cell", ["lstm", "simple_rnn"])
+def test_masked_steps_and_initial_states_are_those_of_keras(cell: str, backwards: bool) -> None:
+    options = {"return_sequences": True, "return_state": True, "go_backwards": backwards}
+    ours = RecurrentLayer({"lstm": LSTMCell, "simple_rnn": SimpleRNNCell}[cell](UNITS), **options)
+    kind = {"lstm": keras.layers.LSTM, "simple_rnn": keras.layers.SimpleRNN}[cell]
+    kerass = kind(UNITS, **options)
+    for layer in (ours, kerass):
+        layer.build((None, None, FEATURES))
+        draw_weights(layer)
+    kerass.set_weights(ours.get_weights())
+    rng = np.random.default_rng(9)
+    states = [
+        rng.normal(size=(len(MASK), size)).astype(np.float32) for size in ours.cell.state_size
+    ]
+    mask = np.concatenate([np.zeros_like(MASK[:, :1]), MASK[:, :-1]], axis=1)  # the first is masked
+    for initial in (None, states):
+        results = [layer(sequences(), initial_state=initial, mask=mask) for layer in (ours, kerass)]
+        for a, b in zip(*results, strict=True):
+            np.testing.assert_allclose(array(a), array(b), atol=1e-6)
