@@ -37,7 +37,7 @@ from nlp_rnn.config import TokenizerParameters, VocabularyParameters
 from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.example import SPLITS, Example, Kind
 from nlp_rnn.errors import UserError
-from nlp_rnn.files import read_json, whole_folder, write_json
+from nlp_rnn.files import read_json, sha256, whole_folder, write_json
 from nlp_rnn.text.spelling import character_vocabulary
 from nlp_rnn.text.tokenizers import Tokenizer, tokenizer
 from nlp_rnn.text.vocabulary import EOS, UNK, UNK_INDEX, Vocabulary, count
@@ -46,6 +46,9 @@ Ints = NDArray[np.integer[Any]]
 
 BLOCK = 1 << 13
 """Integers gathered before they are written."""
+
+NOT_IDENTITY = ("card.json", "optimum.json")
+"""Files of a prepared data set that training does not read."""
 
 
 class ArrayWriter:
@@ -56,7 +59,6 @@ class ArrayWriter:
         self._dtype = np.dtype(dtype)
         self._pending: list[int] = []
         self._written = 0
-        self.hash = hashlib.sha256()
         self._write_header()
 
     def _write_header(self) -> None:
@@ -73,7 +75,6 @@ class ArrayWriter:
 
     def _flush(self) -> None:
         block = np.asarray(self._pending, self._dtype).tobytes()
-        self.hash.update(block)
         self._stream.write(block)
         self._written += len(self._pending)
         self._pending.clear()
@@ -233,6 +234,18 @@ def _ranked(counts: Counter[str]) -> list[str]:
     return [label for label, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
 
 
+def identity(folder: Path) -> str:
+    """The SHA-256 of all that training reads of a prepared data set, by its files.
+
+    The data card is left out, because it says where the data come from and when they were had, and
+    so is the optimum, which only stands beside the metrics.
+    """
+    files = (file for file in sorted(folder.iterdir()) if file.name not in NOT_IDENTITY)
+    return hashlib.sha256(
+        "".join(f"{sha256(file)}  {file.name}\n" for file in files).encode()
+    ).hexdigest()
+
+
 def prepare(
     name: str,
     corpus: Corpus,
@@ -297,7 +310,7 @@ def prepare(
             },
         }
         writer.write_forms()
-        card["data_sha256"] = writer.hash.hexdigest()
+        card["data_sha256"] = identity(folder)
         write_json(folder / "card.json", card)
     return card
 
@@ -315,7 +328,6 @@ class _SplitWriter:
         self.label_index = {label: i for i, label in enumerate(labels)}
         self.form_index = {"": 0}
         self.forms_of_training = 1
-        self.hash = hashlib.sha256(json.dumps([vocabulary.types, labels]).encode())
 
     def _label_indices(self, split: str, number: int, example: Example) -> list[int]:
         try:
@@ -374,7 +386,6 @@ class _SplitWriter:
         for writer in (ids, offsets, labels, forms):
             if writer is not None:
                 writer.close()
-                self.hash.update(writer.hash.digest())
         counts: dict[str, Any] = {
             "sentences": sentences,
             "tokens": tokens,

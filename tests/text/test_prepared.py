@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -133,3 +134,85 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
 
     peak(1_000)  # what is imported or cached once
     assert peak(20_000) < 1.2 * peak(10_000)
+
+
+def _tagged(*sentences: str) -> list[Example]:
+    """Sentences of ``word/tag`` pairs."""
+    pairs = [[word.split("/") for word in sentence.split()] for sentence in sentences]
+    return [
+        Example(tokens=tuple(w for w, _ in each), tags=tuple(t for _, t in each)) for each in pairs
+    ]
+
+
+TAGGED = {
+    "train": _tagged("ann/B-PER sleeps/O", "rome/B-LOC sleeps/O"),
+    "validation": _tagged("ann/B-PER"),
+    "test": _tagged("rome/B-LOC"),
+}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"train": _tagged("Ann/B-PER sleeps/O", "rome/B-LOC sleeps/O")},
+        {"train": _tagged("ann/O sleeps/O", "rome/B-LOC sleeps/B-PER")},
+        {"train": [*TAGGED["train"], *TAGGED["train"]]},
+        {"validation": _tagged("ANN/B-PER")},
+        {"test": _tagged("Rome/B-LOC")},
+        {"validation": TAGGED["test"], "test": TAGGED["validation"]},
+        {"test": _tagged("unseen/B-LOC")},
+    ],
+)
+def test_the_identity_of_tagged_data_covers_how_words_are_written(
+    tmp_path: Path, changed: dict[str, list[Example]]
+) -> None:
+    def identity(name: str, splits: dict[str, list[Example]]) -> str:
+        corpus = ListCorpus("tagged", **splits)
+        parameters = TokenizerParameters(unit="whitespace", lowercase=True)
+        return str(
+            prepare("list", corpus, parameters, VocabularyParameters(), tmp_path / name)[
+                "data_sha256"
+            ]
+        )
+
+    assert identity("one", TAGGED) == identity("same", TAGGED)
+    assert identity("one", TAGGED) != identity("other", TAGGED | changed)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"lowercase": True}, {"lowercase": False}),
+        ({"unit": "word"}, {"unit": "whitespace"}),
+    ],
+)
+def test_the_identity_covers_the_tokenizer_even_where_tokens_are_the_same(
+    tmp_path: Path, one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    corpus = same_everywhere("labelled", [Example(text="a b", label=label) for label in "xy"])
+    base = {"unit": "whitespace", "lowercase": False}
+    identities = {
+        prepare(
+            "list", corpus, TokenizerParameters(**(base | o)), VocabularyParameters(), tmp_path / n
+        )["data_sha256"]
+        for n, o in (("one", one), ("other", other))
+    }
+    assert len(identities) == 2
+
+
+def test_the_identity_covers_the_text_behind_the_tokens_but_not_where_it_comes_from(
+    tmp_path: Path,
+) -> None:
+    class Moved(ListCorpus):
+        def provenance(self) -> dict[str, Any]:
+            return super().provenance() | {"source": "elsewhere"}
+
+    def identity(name: str, corpus: ListCorpus) -> str:
+        return str(prepared(tmp_path / name, corpus).card["data_sha256"])
+
+    examples = [Example(text="a b", label=label) for label in "xy"]
+    splits = {"validation": examples, "test": examples}
+    here = identity("here", ListCorpus("labelled", train=examples, **splits))
+    assert identity("moved", Moved("labelled", train=examples, **splits)) == here
+    spaced = [Example(text="a  b", label=label) for label in "xy"]
+    assert identity("spaced", ListCorpus("labelled", train=spaced, **splits)) != here
