@@ -482,3 +482,87 @@ def test_dvc_runs_everything_once_and_then_only_what_changed(repository: Path) -
     ran = {line.split("'")[1] for line in changed.splitlines() if "Running stage" in line}
     assert ran == {"vectors@words", "embed@two"}
     assert "test.accuracy" in run_dvc(repository, "metrics", "show")
+
+
+HOLDS_THE_LOCK = """
+import os, subprocess, sys
+code = (
+    "import sys, time, pathlib, zc.lockfile; "
+    "lock = zc.lockfile.LockFile('.dvc/tmp/lock'); "
+    "pathlib.Path('held').touch()\\n"
+    "while pathlib.Path('held').exists(): time.sleep(0.05)"
+)
+if os.environ.get("HOLD"):
+    null = subprocess.DEVNULL
+    subprocess.Popen([sys.executable, "-c", code], stdout=null, stderr=null)
+    while not os.path.exists("held"):
+        pass
+"""
+
+
+def test_a_training_that_dvc_could_not_save_is_taken_over(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process takes DVC's lock while the stage runs and holds it as the stage ends."""
+    script = repository / "pipelines/train.py"
+    source = script.read_text().replace("sys.exit(stage", "status = (stage")
+    script.write_text(f"{source}{HOLDS_THE_LOCK}sys.exit(status)\n")
+    run_dvc(repository, "repro", "embed@one")
+    bundle, record = repository / "models/one/bundle.json", repository / "runs/one.json"
+    monkeypatch.setenv("HOLD", "yes")
+    try:
+        failed = subprocess.run(
+            [str(Path(sys.executable).parent / "dvc"), "repro", "train@one"],
+            cwd=repository,
+            env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+        )
+        assert failed.returncode != 0 and "lock" in failed.stderr
+    finally:
+        (repository / "held").unlink()
+    monkeypatch.delenv("HOLD")
+    before, run = json.loads(bundle.read_text()), json.loads(record.read_text())
+
+    run_dvc(repository, "repro", "train@one")
+    assert json.loads(bundle.read_text()) == before  # also the time when it was trained
+    assert json.loads(record.read_text()) == run
+    assert (repository / "plots/training/one/loss.csv").is_file()
+    assert "didn't change" in run_dvc(repository, "repro", "train@one")
+
+    run_dvc(repository, "repro", "evaluate@one")
+    assert [path.name for path in (repository / "checkpoints/one").iterdir()] == ["lock"]
+    run_dvc(repository, "repro", "--force", "--single-item", "train@one")
+    assert json.loads(record.read_text())["run_id"] != run["run_id"]  # trained anew
+
+
+def test_finished_results_of_other_parameters_data_or_code_are_not_taken_over(
+    own_labels: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nlp_rnn.stages import finished
+
+    def trained() -> str:
+        stages.train("own")
+        return str(json.loads(Path("runs/own.json").read_text())["run_id"])
+
+    stages.prepare("own")
+    stages.embed("own")
+    first = trained()
+    shutil.rmtree("models")
+    assert trained() == first
+    assert (tmp_path / "models/own/bundle.json").is_file()
+
+    runs = [first]
+    monkeypatch.setattr(finished, "code_sha256", lambda: "a later version")
+    runs.append(trained())
+    own_labels["experiments"]["own"]["training"]["batch_size"] = 3
+    write_parameters(tmp_path, own_labels)
+    runs.append(trained())
+    lines = (tmp_path / "data.jsonl").read_text().splitlines()
+    (tmp_path / "data.jsonl").write_text("\n".join(reversed(lines)))
+    stages.prepare("own")
+    stages.embed("own")
+    runs.append(trained())
+    assert len(set(runs)) == len(runs)
+    (tmp_path / "checkpoints/own/finished/bundle/vocabulary.json").write_text("broken")
+    assert trained() not in runs

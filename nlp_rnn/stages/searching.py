@@ -13,7 +13,8 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, sha256, whole_file, whole_folder, write_json, write_table
 from nlp_rnn.process import log
 from nlp_rnn.stages.common import only_one
-from nlp_rnn.stages.one_training import Child, Place, initial_vectors, train_once
+from nlp_rnn.stages.finished import Place
+from nlp_rnn.stages.one_training import Child, initial_vectors, train_once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
