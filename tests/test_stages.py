@@ -566,3 +566,20 @@ def test_finished_results_of_other_parameters_data_or_code_are_not_taken_over(
     assert len(set(runs)) == len(runs)
     (tmp_path / "checkpoints/own/finished/bundle/vocabulary.json").write_text("broken")
     assert trained() not in runs
+
+
+def test_the_registry_follows_a_training_that_dvc_restores(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    yaml, found = YAML(), []
+    parameters = yaml.load(repository / "params.yaml")
+    for units in (4, 5, 4):
+        parameters["experiments"]["one"]["model"]["units"] = units
+        yaml.dump(parameters, repository / "params.yaml")
+        run_dvc(repository, "repro", "evaluate@one")
+        found.append(json.loads((repository / "runs/one.json").read_text())["run_id"])
+        client = MlflowClient(f"sqlite:///{repository}/mlflow.db")
+        assert client.get_model_version_by_alias("one", "current").run_id == found[-1]
+    assert found[0] == found[2] != found[1]  # it was restored, not trained again
