@@ -81,7 +81,9 @@ STAGES = [
 @pytest.mark.parametrize(("pipeline", "stage"), STAGES)
 def test_a_stage_depends_on_the_code_that_it_reaches(pipeline: str, stage: str) -> None:
     reached = graph().files(modules_of_stages()[stage], stage)
-    there = {file for name in declared(pipeline, stage) for file in files_of(name)}
+    listed = [file for name in declared(pipeline, stage) for file in files_of(name)]
+    there = set(listed)
+    assert len(listed) == len(there), f"{pipeline}: {stage} lists a file twice"
     shown = {file for of, file in ONLY_SHOWN if of == stage}
     missing, superfluous = reached - there - shown, there - reached
     assert not missing, f"{pipeline}: {stage} reaches, but does not depend on {sorted(missing)}"

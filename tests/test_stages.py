@@ -583,3 +583,20 @@ def test_the_registry_follows_a_training_that_dvc_restores(
         client = MlflowClient(f"sqlite:///{repository}/mlflow.db")
         assert client.get_model_version_by_alias("one", "current").run_id == found[-1]
     assert found[0] == found[2] != found[1]  # it was restored, not trained again
+
+
+def test_prepare_warns_of_test_texts_that_training_has_until_its_advice_is_followed(
+    own_labels: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data.jsonl"
+    stages.prepare("own")
+    assert "warning" not in capsys.readouterr().err
+    data.write_text(f"{data.read_text()}\n{data.read_text()}\n{data.read_text()}")
+    stages.prepare("own")
+    warning = capsys.readouterr().err
+    assert "of the test split's texts also stand in training" in warning
+    assert "set split: {duplicates: together}" in warning
+    own_labels["datasets"]["own"]["split"]["duplicates"] = "together"
+    write_parameters(tmp_path, own_labels)
+    stages.prepare("own")
+    assert "warning" not in capsys.readouterr().err

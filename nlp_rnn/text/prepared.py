@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 
 from nlp_rnn.config import TokenizerParameters, VocabularyParameters
 from nlp_rnn.corpora.corpus import Corpus
+from nlp_rnn.corpora.duplicates import TextsOfTraining
 from nlp_rnn.corpora.example import SPLITS, Example, Kind
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, sha256, whole_folder, write_json
@@ -305,14 +306,31 @@ def prepare(
             **corpus.provenance(),
             "tokenizer": tokenizer_parameters.model_dump(),
             "vocabulary": {"size": len(vocabulary), "types_in_training": len(counts)},
-            "splits": {
-                split: writer.write(split, progress(corpus.read(split))) for split in SPLITS
-            },
+            "splits": _write_splits(writer, corpus, progress),
         }
         writer.write_forms()
         card["data_sha256"] = identity(folder)
         write_json(folder / "card.json", card)
     return card
+
+
+def _write_splits(writer: _SplitWriter, corpus: Corpus, progress: Any) -> dict[str, Any]:
+    """Write all splits; returns the counts of each, also of texts that training has too.
+
+    Lines of running text are not compared, since short ones are bound to come again.
+    """
+    counts, texts = {}, TextsOfTraining()
+    for split in SPLITS:
+        examples = progress(corpus.read(split))
+        if corpus.continuous:
+            counts[split] = writer.write(split, examples)
+        elif split == "train":
+            counts[split] = writer.write(split, texts.gather(examples))
+        else:
+            counts[split] = writer.write(split, texts.count(examples))
+            counts[split]["also_in_training"] = texts.found
+            counts[split]["also_in_training_rate"] = texts.found / counts[split]["sentences"]
+    return counts
 
 
 class _SplitWriter:

@@ -12,6 +12,7 @@ import pytest
 from conftest import ListCorpus, prepared, same_everywhere
 
 from nlp_rnn.config import TokenizerParameters, VocabularyParameters
+from nlp_rnn.corpora import duplicates
 from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
 from nlp_rnn.text.prepared import PreparedDataset, prepare
@@ -216,3 +217,32 @@ def test_the_identity_covers_the_text_behind_the_tokens_but_not_where_it_comes_f
     assert identity("moved", Moved("labelled", train=examples, **splits)) == here
     spaced = [Example(text="a  b", label=label) for label in "xy"]
     assert identity("spaced", ListCorpus("labelled", train=spaced, **splits)) != here
+
+
+def test_the_card_counts_the_texts_that_training_has_too(tmp_path: Path) -> None:
+    def labelled(*texts: str) -> list[Example]:
+        return [Example(text=text, label="xy"[number % 2]) for number, text in enumerate(texts)]
+
+    corpus = ListCorpus(
+        "labelled",
+        train=labelled("a b", "c", "d"),
+        validation=labelled("e"),
+        test=labelled("c", "a   b", "B", "c"),
+    )
+    splits = prepared(tmp_path / "d", corpus).card["splits"]
+    assert "also_in_training" not in splits["train"]
+    assert splits["validation"]["also_in_training"] == 0
+    assert splits["test"]["also_in_training"] == 3
+    assert splits["test"]["also_in_training_rate"] == 0.75
+    running = same_everywhere("text", [Example(text="a b")])
+    assert "also_in_training" not in prepared(tmp_path / "t", running).card["splits"]["test"]
+
+
+def test_the_hashes_of_many_texts_are_looked_up_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicates, "_BLOCK", 3)
+    texts = duplicates.TextsOfTraining()
+    list(texts.gather(Example(text=str(n)) for n in range(50)))
+    assert len(list(texts.count(Example(text=str(n)) for n in range(40, 70)))) == 30
+    assert texts.found == 10
+    list(texts.count(Example(text=str(n)) for n in range(100, 120)))
+    assert texts.found == 0
