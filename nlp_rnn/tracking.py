@@ -37,17 +37,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
+from nlp_rnn import paths
 from nlp_rnn.errors import UserError
+from nlp_rnn.files import read_json
 from nlp_rnn.hints import Remedy
-from nlp_rnn.process import Terminated, processors, terminable
+from nlp_rnn.process import Terminated, log, processors, terminable
 
 if TYPE_CHECKING:
     import mlflow
     import pandas
     from mlflow.entities import Run as MlflowRun
+    from mlflow.entities.model_registry import ModelVersion
 
 ALIAS = "current"
-"""The alias of the newest version of each registered model."""
+"""The alias of the version of each registered model that lies in ``models/``."""
 
 _SQLITE = "sqlite:///"
 _LOCK_SECONDS = 300.0
@@ -91,6 +94,11 @@ def tracking_uri() -> str:
 
 def _root() -> Path:
     return Path(os.environ.get("DVC_ROOT") or Path.cwd()).absolute()
+
+
+def _in_temporary_workspace() -> bool:
+    """Whether this is a stage of a DVC experiment outside the project's own folder."""
+    return _root().resolve() / ".dvc" in Path.cwd().resolve().parents
 
 
 def _artifact_location(uri: str) -> str | None:
@@ -424,7 +432,9 @@ class Run:
 
         Args:
             bundle: a folder that :class:`nlp_rnn.inference.predictor.Predictor` loads.
-            name: registers the model as a new version of ``name`` under the alias ``current``.
+            name: registers the model as a new version of ``name`` under the alias ``current``,
+                which stays where it is in the workspace of a DVC experiment that may never be
+                applied (``dvc exp run --temp`` or ``--queue``).
             examples: a few texts; the signature is taken from what they yield.
 
         Returns:
@@ -481,7 +491,8 @@ class Run:
 
         with contextlib.redirect_stderr(io.StringIO()):  # it prints what it is about to do
             version = mlflow.register_model(f"models:/{model_id}", name).version
-        self._client.set_registered_model_alias(name, ALIAS, version)
+        if not _in_temporary_workspace():
+            self._client.set_registered_model_alias(name, ALIAS, version)
         return f"models:/{name}/{version}"
 
 
@@ -827,11 +838,40 @@ def _registered_model(
     try:
         if version is None:
             found = client.get_model_version_by_alias(name, alias or ALIAS)
+            if alias in (None, ALIAS):
+                found = _in_place(client, found)
         else:
             found = client.get_model_version(name, version)
         return str(client.get_model_version_download_uri(name, found.version))
     except MlflowException:
         raise UserError(f"models:/{name}: {_no_such_model(client, name, alias, version)}") from None
+
+
+def _in_place(client: mlflow.MlflowClient, current: ModelVersion) -> ModelVersion:
+    """The version of the model that lies in ``models/``, which becomes the current one.
+
+    ``dvc checkout`` and ``dvc exp apply`` put other models there without running a stage. Only the
+    project's own store follows: a shared one is not changed by somebody who reads it.
+    """
+    root, name = _root(), str(current.name)
+    record = root / paths.run_record(name)
+    store = _sqlite_file(tracking_uri())
+    if store is None or store.parent != root or not record.is_file():
+        return current
+    run_id = read_json(record, f"train the model {name} again").get("run_id")
+    if current.run_id == run_id:
+        return current
+    versions = client.search_model_versions(f"name = '{name}'")
+    same = [version for version in versions if version.run_id == run_id]
+    if not same:
+        log(
+            f"{root / paths.bundle(name)} holds another model than {name}@{ALIAS}, and it is not "
+            "registered; run its stage evaluate to register it"
+        )
+        return current
+    newest = max(same, key=lambda version: int(version.version))
+    client.set_registered_model_alias(name, ALIAS, newest.version)
+    return newest
 
 
 def _no_such_model(

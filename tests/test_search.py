@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,24 @@ def test_the_best_is_the_best_on_validation_and_can_be_pasted(whole: Path) -> No
     assert experiment.training.learning_rate == best["parameters"]["training.learning_rate"]
     for picture in ("parallel_coordinates.png", "importance.png"):
         assert (folder / picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_pasted_has_the_epochs_of_the_experiment(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search may shorten its trials; the model that is trained with what it found is not."""
+    for part in ("data", "embeddings"):
+        shutil.copytree(whole / part, tmp_path / part)
+    space = {"training.epochs": [1], "training.learning_rate": [0.01, 0.02]}
+    short = {"experiment": "opinions", "sampler": "grid", "space": space}
+    YAML().dump(PARAMETERS | {"search": {"short": short}}, tmp_path / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    stages.search("short")
+    text = Path("search/short/best.yaml").read_text()
+    training = YAML(typ="safe").load(text)["experiments"]["opinions"]["training"]
+    assert training["epochs"] == PARAMETERS["experiments"]["opinions"]["training"]["epochs"] == 2
+    assert training["learning_rate"] in space["training.learning_rate"]
+    assert text.startswith("# training.epochs is the experiment's own: 2. Trials had 1.")
 
 
 def test_each_trial_is_a_run_under_that_of_the_search(whole: Path) -> None:

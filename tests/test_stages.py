@@ -527,3 +527,121 @@ def test_a_replaced_file_of_pretrained_vectors_is_noticed(
     (repository / "vectors.txt").write_text("the 5 6\ncat 7 8\n")
     run_dvc(repository, "repro", target)
     assert abs(vectors() - first).max() == pytest.approx(4)
+
+
+HOLDS_THE_LOCK = """
+import os, subprocess, sys
+code = (
+    "import sys, time, pathlib, zc.lockfile; "
+    "lock = zc.lockfile.LockFile('.dvc/tmp/lock'); "
+    "pathlib.Path('held').touch()\\n"
+    "while pathlib.Path('held').exists(): time.sleep(0.05)"
+)
+if os.environ.get("HOLD"):
+    null = subprocess.DEVNULL
+    subprocess.Popen([sys.executable, "-c", code], stdout=null, stderr=null)
+    while not os.path.exists("held"):
+        pass
+"""
+
+
+def test_a_training_that_dvc_could_not_save_is_taken_over(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process takes DVC's lock while the stage runs and holds it as the stage ends."""
+    script = repository / "pipelines/train.py"
+    source = script.read_text().replace("sys.exit(stage", "status = (stage")
+    script.write_text(f"{source}{HOLDS_THE_LOCK}sys.exit(status)\n")
+    run_dvc(repository, "repro", "embed@one")
+    bundle, record = repository / "models/one/bundle.json", repository / "runs/one.json"
+    monkeypatch.setenv("HOLD", "yes")
+    try:
+        failed = subprocess.run(
+            [str(Path(sys.executable).parent / "dvc"), "repro", "train@one"],
+            cwd=repository,
+            env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+        )
+        assert failed.returncode != 0 and "lock" in failed.stderr
+    finally:
+        (repository / "held").unlink()
+    monkeypatch.delenv("HOLD")
+    before, run = json.loads(bundle.read_text()), json.loads(record.read_text())
+
+    run_dvc(repository, "repro", "train@one")
+    assert json.loads(bundle.read_text()) == before  # also the time when it was trained
+    assert json.loads(record.read_text()) == run
+    assert (repository / "plots/training/one/loss.csv").is_file()
+    assert "didn't change" in run_dvc(repository, "repro", "train@one")
+
+    run_dvc(repository, "repro", "evaluate@one")
+    assert [path.name for path in (repository / "checkpoints/one").iterdir()] == ["lock"]
+    run_dvc(repository, "repro", "--force", "--single-item", "train@one")
+    assert json.loads(record.read_text())["run_id"] != run["run_id"]  # trained anew
+
+
+def test_finished_results_of_other_parameters_data_or_code_are_not_taken_over(
+    own_labels: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nlp_rnn.stages import finished
+
+    def trained() -> str:
+        stages.train("own")
+        return str(json.loads(Path("runs/own.json").read_text())["run_id"])
+
+    stages.prepare("own")
+    stages.embed("own")
+    first = trained()
+    shutil.rmtree("models")
+    assert trained() == first
+    assert (tmp_path / "models/own/bundle.json").is_file()
+
+    runs = [first]
+    monkeypatch.setattr(finished, "code_sha256", lambda: "a later version")
+    runs.append(trained())
+    own_labels["experiments"]["own"]["training"]["batch_size"] = 3
+    write_parameters(tmp_path, own_labels)
+    runs.append(trained())
+    lines = (tmp_path / "data.jsonl").read_text().splitlines()
+    (tmp_path / "data.jsonl").write_text("\n".join(reversed(lines)))
+    stages.prepare("own")
+    stages.embed("own")
+    runs.append(trained())
+    assert len(set(runs)) == len(runs)
+    (tmp_path / "checkpoints/own/finished/bundle/vocabulary.json").write_text("broken")
+    assert trained() not in runs
+
+
+def test_the_registry_follows_a_training_that_dvc_restores(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    yaml, found = YAML(), []
+    parameters = yaml.load(repository / "params.yaml")
+    for units in (4, 5, 4):
+        parameters["experiments"]["one"]["model"]["units"] = units
+        yaml.dump(parameters, repository / "params.yaml")
+        run_dvc(repository, "repro", "evaluate@one")
+        found.append(json.loads((repository / "runs/one.json").read_text())["run_id"])
+        client = MlflowClient(f"sqlite:///{repository}/mlflow.db")
+        assert client.get_model_version_by_alias("one", "current").run_id == found[-1]
+    assert found[0] == found[2] != found[1]  # it was restored, not trained again
+
+
+def test_prepare_warns_of_test_texts_that_training_has_until_its_advice_is_followed(
+    own_labels: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data.jsonl"
+    stages.prepare("own")
+    assert "warning" not in capsys.readouterr().err
+    data.write_text(f"{data.read_text()}\n{data.read_text()}\n{data.read_text()}")
+    stages.prepare("own")
+    warning = capsys.readouterr().err
+    assert "of the test split's texts also stand in training" in warning
+    assert "set split: {duplicates: together}" in warning
+    own_labels["datasets"]["own"]["split"]["duplicates"] = "together"
+    write_parameters(tmp_path, own_labels)
+    stages.prepare("own")
+    assert "warning" not in capsys.readouterr().err

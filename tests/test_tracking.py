@@ -636,3 +636,60 @@ def test_fetching_does_not_create_a_store(tmp_path):
     with pytest.raises(UserError, match="no such MLflow store"):
         tracking.fetch_bundle("models:/toy")
     assert list(tmp_path.iterdir()) == []
+
+
+def current_run(name):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking.tracking_uri())
+    return client.get_model_version_by_alias(name, tracking.ALIAS).run_id
+
+
+def test_the_alias_follows_what_lies_in_models(store, predictor, bundle, tmp_path, capsys):
+    """Which ``dvc checkout`` may have put there without a stage."""
+    runs = []
+    for _ in range(2):
+        with tracking.run("e", "toy") as run:
+            run.log_model(bundle, "toy", ["good film"])
+            runs.append(run.id)
+    record = tmp_path / "runs/toy.json"
+    record.parent.mkdir()
+    for run_id in (runs[0], runs[1], runs[0]):
+        record.write_text(json.dumps({"run_id": run_id}))
+        assert tracking.fetch_bundle("models:/toy") == tracking.fetch_bundle(f"runs:/{run_id}")
+        assert current_run("toy") == run_id
+    assert tracking.fetch_bundle("models:/toy/2") == tracking.fetch_bundle(f"runs:/{runs[1]}")
+    assert current_run("toy") == runs[0]  # which an exact version does not change
+
+    record.write_text(json.dumps({"run_id": "0" * 32}))
+    assert tracking.fetch_bundle("models:/toy") == tracking.fetch_bundle(f"runs:/{runs[0]}")
+    assert "run its stage evaluate" in capsys.readouterr().err
+
+
+def test_a_shared_store_is_not_changed_by_its_readers(
+    store, predictor, bundle, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/shared/mlflow.db")
+    runs = []
+    for _ in range(2):
+        with tracking.run("e", "toy") as run:
+            run.log_model(bundle, "toy", ["good film"])
+            runs.append(run.id)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/toy.json").write_text(json.dumps({"run_id": runs[0]}))
+    assert tracking.fetch_bundle("models:/toy") == tracking.fetch_bundle(f"runs:/{runs[1]}")
+    assert current_run("toy") == runs[1]
+
+
+def test_an_experiment_in_a_temporary_workspace_leaves_the_alias(
+    store, predictor, bundle, tmp_path, monkeypatch
+):
+    with tracking.run("e", "toy") as run:
+        run.log_model(bundle, "toy", ["good film"])
+    workspace = tmp_path / ".dvc/tmp/exps/tmp1"
+    workspace.mkdir(parents=True)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.chdir(workspace)
+    with tracking.run("e", "toy") as tried:
+        assert tried.log_model(bundle, "toy", ["good film"]) == "models:/toy/2"
+    assert current_run("toy") == run.id

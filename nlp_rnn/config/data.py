@@ -50,6 +50,8 @@ class SplitParameters(Section):
 
     validation: float = Field(default=0.1, gt=0, lt=1)
     test: float = Field(default=0.1, gt=0, lt=1)
+    duplicates: Literal["anywhere", "together"] = "anywhere"
+    """Where examples with the same text go: drawn one by one, or all to the same split."""
 
 
 class DatasetSection(Section):

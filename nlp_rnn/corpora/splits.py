@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nlp_rnn.corpora.corpus import Corpus
+from nlp_rnn.corpora.duplicates import Hashes, text_hash
 from nlp_rnn.corpora.example import SPLITS, Example
 from nlp_rnn.errors import UserError
 
@@ -49,18 +50,29 @@ def with_all_splits(corpus: Corpus, ratios: SplitParameters, seed: int) -> Corpu
             f"data set '{corpus.name}': split.validation + split.test = "
             f"{sum(shares.values()):g} leaves nothing of train; lower them below 1"
         )
-    return _SplitCorpus(corpus, shares, seed)
+    together = ratios.duplicates == "together"
+    if together and corpus.continuous:
+        raise UserError(
+            f"data set '{corpus.name}': split.duplicates: running text is cut in order, so that "
+            "lines which are alike stay where they are; leave duplicates out"
+        )
+    return _SplitCorpus(corpus, shares, seed, together)
 
 
 class _SplitCorpus(Corpus):
     """A corpus whose training data also serve the splits that it lacks."""
 
-    def __init__(self, corpus: Corpus, shares: dict[str, float], seed: int) -> None:
+    def __init__(self, corpus: Corpus, shares: dict[str, float], seed: int, together: bool) -> None:
         self.name = corpus.name
         self.kind = corpus.kind
         self._corpus = corpus
         self._shares = shares
         self._seed = seed
+        self._together = together
+
+    @property
+    def continuous(self) -> bool:
+        return self._corpus.continuous
 
     def splits(self) -> tuple[str, ...]:
         return SPLITS
@@ -79,6 +91,8 @@ class _SplitCorpus(Corpus):
             "tagged": f"sentences drawn with seed {self._seed}",
             "text": f"texts drawn with seed {self._seed}",
         }[self.kind]
+        if self._together:
+            manner += ", duplicates together"
         if self._corpus.continuous:
             manner = "cut in order at line ends: train, validation, test"
         taken = {split: f"{share:g} of train, {manner}" for split, share in self._shares.items()}
@@ -113,8 +127,18 @@ class _SplitCorpus(Corpus):
         else:
             # What has no label is of one stratum.
             numbers: dict[str, int] = {}
-            labels = array("q", (numbers.setdefault(each.label, len(numbers)) for each in examples))
-            assignment = draw(np.array(labels, np.int64), validation, test, self._seed)
+            labels, texts = array("q"), array("Q")
+            for each in examples:
+                labels.append(numbers.setdefault(each.label, len(numbers)))
+                if self._together:
+                    texts.append(text_hash(each))
+            strata = np.array(labels, np.int64)
+            if self._together:
+                assignment = draw_texts(
+                    strata, np.array(texts, np.uint64), validation, test, self._seed
+                )
+            else:
+                assignment = draw(strata, validation, test, self._seed)
         for position, split in enumerate(SPLITS):
             if (split == "train" or split in self._shares) and position not in assignment:
                 raise UserError(
@@ -154,6 +178,22 @@ def draw(labels: Integers, validation: float, test: float, seed: int) -> Assignm
         assignment[own[: tests[label]]] = TEST
         assignment[own[tests[label] : tests[label] + validations[label]]] = VALIDATION
     return assignment
+
+
+def draw_texts(
+    labels: Integers, texts: Hashes, validation: float, test: float, seed: int
+) -> Assignment:
+    """Draw as :func:`draw`, but each text as a whole, so that its duplicates go where it goes.
+
+    Args:
+        labels: ``[examples]``; a text has the label of its first example.
+        texts: ``[examples]``, equal for duplicates.
+        validation: share of all different texts, in [0, 1).
+        test: likewise.
+    """
+    _, first, text = np.unique(texts, return_index=True, return_inverse=True)
+    _, strata = np.unique(labels[first], return_inverse=True)
+    return draw(strata, validation, test, seed)[text]
 
 
 def apportion(counts: Integers, share: float, room: Integers) -> Integers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from nlp_rnn import paths
 from nlp_rnn.config import GrammarDataset, MemoryDataset, load
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from nlp_rnn.text.vocabulary import Vocabulary
 
 T = TypeVar("T")
+
+DUPLICATES_TO_WARN_OF = 0.01
+"""Share of a split's texts that training may have too, before a warning."""
 
 
 def download(name: str) -> None:
@@ -159,4 +162,23 @@ def _write(
         log(
             f"{name} {split}: {counts['sentences']:,} examples, {counts['tokens']:,} tokens, "
             f"{counts['unknown_rate']:.2%} unknown"
+        )
+    if optimum is None:  # built-in corpora repeat sentences as often as their grammar says
+        _warn_of_duplicates(name, card)
+
+
+def _warn_of_duplicates(name: str, card: dict[str, Any]) -> None:
+    """Say where a split shares texts with training, and how to draw one that does not."""
+    for split, counts in card["splits"].items():
+        rate = counts.get("also_in_training_rate", 0.0)
+        if rate < DUPLICATES_TO_WARN_OF:
+            continue
+        remedy = (
+            "to keep each text in one split, set split: {duplicates: together}"
+            if split in card.get("taken_from_train", ())
+            else "take them out of one of the two files"
+        )
+        log(
+            f"{name}: warning: {rate:.1%} of the {split} split's texts also stand in training, so "
+            f"its metrics are better than on new texts; {remedy}"
         )

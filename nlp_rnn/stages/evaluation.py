@@ -13,6 +13,7 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, whole_file, whole_folder, write_json, write_table
 from nlp_rnn.hints import Remedy
 from nlp_rnn.stages.common import check_parameters
+from nlp_rnn.stages.finished import forget_finished
 
 if TYPE_CHECKING:
     from nlp_rnn.config import AnyExperiment
@@ -43,6 +44,7 @@ def evaluate(name: str) -> None:
         raise UserError(f"{bundle.folder}: was trained on other data; {mend}")
     check_parameters(bundle, experiment, mend)
     record = read_json(paths.run_record(name), mend)
+    forget_finished(name)
 
     from nlp_rnn.tasks.registry import task
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from nlp_rnn import backend, paths
 from nlp_rnn.config import LearnedEmbeddings, Parameters
 from nlp_rnn.errors import UserError
-from nlp_rnn.files import read_json, write_json, write_table
+from nlp_rnn.files import read_json, sha256, write_json, write_table
 from nlp_rnn.hints import Remedy
 from nlp_rnn.process import log
+from nlp_rnn.stages.finished import Place, code_sha256, finished, record_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,20 +27,6 @@ if TYPE_CHECKING:
     from nlp_rnn.text.vocabulary import Vocabulary
     from nlp_rnn.tracking import Run
     from nlp_rnn.training.checkpoint import Progress
-
-
-class Place(NamedTuple):
-    """Where one training keeps its state and puts its results."""
-
-    checkpoint: Path
-    bundle: Path
-    plots: Path
-    record: Path
-
-    @classmethod
-    def within(cls, folder: Path) -> Place:
-        """Everything in one folder: of a training that is one of several."""
-        return cls(folder, folder / "bundle", folder / "plots", folder / "record.json")
 
 
 class Child(NamedTuple):
@@ -56,11 +44,11 @@ def train_once(
     place: Place,
     child: Child | None = None,
 ) -> Bundle:
-    """Train with one seed, or go on with it.
+    """Train with one seed, or resume it; a training that is complete is not repeated.
 
     Args:
         name: of the experiment, whose initial vectors ``embed`` has written.
-        child: if it is one of several trainings; one that is complete is not repeated.
+        child: if it is one of several trainings.
     """
     title, parent = child or (name, None)
     backend_name = backend.select(parameters.backend)
@@ -68,28 +56,24 @@ def train_once(
     from nlp_rnn import tracking
     from nlp_rnn.evaluation.gradient_flow import network_gradient_flow
     from nlp_rnn.evaluation.plots import loss_curves, save
-    from nlp_rnn.files import sha256
     from nlp_rnn.inference.bundle import Bundle, write_bundle
     from nlp_rnn.tasks.registry import task
     from nlp_rnn.text.prepared import PreparedDataset
-    from nlp_rnn.training.checkpoint import Checkpoint, fingerprint
+    from nlp_rnn.training.checkpoint import Checkpoint
     from nlp_rnn.training.fit import fit
     from nlp_rnn.training.objective import compiled
 
     started = time.time()
+    code_sha256()  # before somebody edits what is running
     backend.deterministic(seed)
     dataset = PreparedDataset(paths.prepared(experiment.dataset), _more_words(name, experiment))
     vectors = initial_vectors(name, experiment, dataset, seed, parameters.seed)
-    identity = fingerprint(
-        experiment.of_one_training(),
-        dataset.card["data_sha256"],
-        *map(sha256, _initial_files(name)),
-        seed,
-        backend_name,
-    )
-    if child and (bundle := _finished(place, identity)):
-        log(f"{title}: is trained already")
-        return bundle
+    identity = identity_of(name, experiment, dataset.card["data_sha256"], seed, backend_name)
+    if finished(place, identity):
+        log(f"{title}: is trained already, see {place.results}; to train anew, delete that folder")
+        return Bundle.open(place.bundle)
+    place.record.unlink(missing_ok=True)
+    shutil.rmtree(place.plots, ignore_errors=True)
     work = task(experiment, dataset, seed)
     network = starting_network(work, name, vectors)
     objective = compiled(
@@ -157,7 +141,7 @@ def train_once(
             curves |= network_gradient_flow(network, work.example_inputs(), "trained")
             _draw_gradient_flow(run, title, place.plots, curves)
         run.log_metrics({"training": {k: v for k, v in figures.items() if k != "history"}})
-        write_json(place.record, {"run_id": run.id, "uri": tracking.tracking_uri()})
+        write_json(place.record, record_of(run, identity))
     checkpoint.clear()
     notes.unlink(missing_ok=True)
     return Bundle.open(place.bundle)
@@ -197,7 +181,7 @@ def _more_words(name: str, experiment: AnyExperiment) -> Vocabulary | None:
     return Vocabulary.load(paths.embeddings(name) / VOCABULARY)
 
 
-def _initial_files(name: str) -> list[Path]:
+def initial_files(name: str) -> list[Path]:
     """What ``embed`` wrote: the vectors, of an encoder also the weights of recurrent layers, of
     more words than the data set's the vocabulary."""
     from nlp_rnn.embeddings.encoders import RECURRENT, VECTORS, VOCABULARY
@@ -226,14 +210,19 @@ def begun(notes: Path, identity: str) -> str | None:
     return record["run_id"] if record.get("fingerprint") == identity else None
 
 
-def _finished(place: Place, identity: str) -> Bundle | None:
-    """What a training of the same parameters and data has left, if it is complete."""
-    from nlp_rnn.inference.bundle import Bundle
+def identity_of(
+    name: str, experiment: AnyExperiment, data_sha256: str, seed: int, backend_name: str
+) -> str:
+    """A hash of what decides on the weights of one training, apart from the code."""
+    from nlp_rnn.training.checkpoint import fingerprint
 
-    if not place.record.exists():
-        return None
-    bundle = Bundle.open(place.bundle)
-    return bundle if bundle.provenance.get("fingerprint") == identity else None
+    return fingerprint(
+        experiment.of_one_training(),
+        data_sha256,
+        *map(sha256, initial_files(name)),
+        seed,
+        backend_name,
+    )
 
 
 def _draw_gradient_flow(run: Run, name: str, folder: Path, curves: dict[str, Any]) -> None:

@@ -7,13 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlp_rnn import paths
+from nlp_rnn import backend, paths
 from nlp_rnn.config import AnyExperiment, Parameters, SearchParameters, load
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, sha256, whole_file, whole_folder, write_json, write_table
 from nlp_rnn.process import log
 from nlp_rnn.stages.common import only_one
-from nlp_rnn.stages.one_training import Child, Place, initial_vectors, train_once
+from nlp_rnn.stages.finished import Place
+from nlp_rnn.stages.one_training import Child, initial_files, initial_vectors, train_once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from nlp_rnn.search.space import Space
     from nlp_rnn.search.trials import Trial
     from nlp_rnn.tracking import Run
+
+EPOCHS = "training.epochs"
 
 _SHOWN = 10
 """Trials of the table that is printed."""
@@ -37,7 +40,6 @@ def search(name: str) -> None:
 
 def _search(name: str, parameters: Parameters, section: SearchParameters) -> None:
     from nlp_rnn import tracking
-    from nlp_rnn.embeddings.encoders import VECTORS
     from nlp_rnn.search.space import Space, check_values
     from nlp_rnn.search.trials import Records, Trial, ranked
     from nlp_rnn.text.prepared import PreparedDataset
@@ -57,7 +59,8 @@ def _search(name: str, parameters: Parameters, section: SearchParameters) -> Non
         experiment,
         parameters.seed,
         dataset.card["data_sha256"],
-        sha256(paths.embeddings(section.experiment) / VECTORS),
+        *map(sha256, initial_files(section.experiment)),
+        backend.select(parameters.backend),
     )
     run_id = _begun(notes, identity)
     with tracking.run(parameters.tracking.experiment, f"search {name}", run_id, "new") as run:
@@ -100,7 +103,7 @@ def _identity(section: SearchParameters, experiment: AnyExperiment, *origins: An
     can be copied into it, and the search goes on.
 
     Args:
-        origins: what they start from: seed, data, vectors.
+        origins: what they start from: seed, data, initial vectors and layers, backend.
     """
     from nlp_rnn.training.checkpoint import fingerprint
 
@@ -121,8 +124,8 @@ def _begun(notes: Path, identity: str) -> str | None:
     record = read_json(notes, "delete it")
     if record["fingerprint"] != identity:
         raise UserError(
-            f"{notes.parent}: its trials are of another space, experiment, seed, data or vectors; "
-            "delete the folder to start anew, or give the search another name"
+            f"{notes.parent}: its trials are of another space, experiment, seed, data, vectors or "
+            "backend; delete the folder to start anew, or give the search another name"
         )
     return str(record["run_id"])
 
@@ -188,8 +191,11 @@ def _report(
         run.log_file(folder / "importance.png", "plots")
     else:
         log(f"{name}: the trials do not differ in {select}, so no parameter is important")
-    experiment = changed(parameters, section.experiment, best.parameters)
-    lines = _yaml(section.experiment, experiment, section.experiment in parameters.experiments)
+    kept = {key: value for key, value in best.parameters.items() if key not in _budget(section)}
+    experiment = changed(parameters, section.experiment, kept)
+    lines = _shortened(section, experiment) + _yaml(
+        section.experiment, experiment, section.experiment in parameters.experiments
+    )
     with whole_file(folder / "best.yaml") as partial:
         partial.write_text(lines, encoding="utf-8")
     run.log_file(folder / "best.yaml")
@@ -214,6 +220,25 @@ def _report(
         f"The best, for params.yaml ({folder / 'best.yaml'}):\n\n{lines}\n"
         f"Its model: {folder / 'best'}   all trials: {folder / 'trials.csv'}\n"
         f"Pictures: {folder}/*.png, also in the MLflow run"
+    )
+
+
+def _budget(section: SearchParameters) -> set[str]:
+    """The epochs, where all trials have the same: what the search could afford, not what it found.
+
+    The experiment itself keeps its own.
+    """
+    epochs = section.space.get(EPOCHS)
+    return {EPOCHS} if isinstance(epochs, list) and len(epochs) == 1 else set()
+
+
+def _shortened(section: SearchParameters, experiment: AnyExperiment) -> str:
+    """A comment, where the trials had other epochs than the experiment."""
+    (epochs,) = section.space[EPOCHS] if _budget(section) else [experiment.training.epochs]
+    if epochs == experiment.training.epochs:
+        return ""
+    return (
+        f"# {EPOCHS} is the experiment's own: {experiment.training.epochs}. Trials had {epochs}.\n"
     )
 
 

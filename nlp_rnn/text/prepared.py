@@ -36,9 +36,10 @@ from numpy.typing import NDArray
 
 from nlp_rnn.config import TokenizerParameters, VocabularyParameters
 from nlp_rnn.corpora.corpus import Corpus
+from nlp_rnn.corpora.duplicates import TextsOfTraining
 from nlp_rnn.corpora.example import SPLITS, Example, Kind
 from nlp_rnn.errors import UserError
-from nlp_rnn.files import read_json, whole_folder, write_json
+from nlp_rnn.files import read_json, sha256, whole_folder, write_json
 from nlp_rnn.hints import Remedy
 from nlp_rnn.text.entities import are_entities
 from nlp_rnn.text.segmentation import compared
@@ -60,6 +61,9 @@ MAKERS = ("prepare", "pseudo_label")
 BLOCK = 1 << 13
 """Integers gathered before they are written."""
 
+NOT_IDENTITY = ("card.json", "optimum.json")
+"""Files of a prepared data set that training does not read."""
+
 
 class ArrayWriter:
     """Writes a one-dimensional ``.npy`` file of unknown length, block by block."""
@@ -69,7 +73,6 @@ class ArrayWriter:
         self._dtype = np.dtype(dtype)
         self._pending: list[int] = []
         self._written = 0
-        self.hash = hashlib.sha256()
         self._write_header()
 
     def _write_header(self) -> None:
@@ -86,7 +89,6 @@ class ArrayWriter:
 
     def _flush(self) -> None:
         block = np.asarray(self._pending, self._dtype).tobytes()
-        self.hash.update(block)
         self._stream.write(block)
         self._written += len(self._pending)
         self._pending.clear()
@@ -262,6 +264,18 @@ def _ranked(counts: Counter[str]) -> list[str]:
     return [label for label, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
 
 
+def identity(folder: Path) -> str:
+    """The SHA-256 of all that training reads of a prepared data set, by its files.
+
+    The data card is left out, because it says where the data come from and when they were had, and
+    so is the optimum, which only stands beside the metrics.
+    """
+    files = (file for file in sorted(folder.iterdir()) if file.name not in NOT_IDENTITY)
+    return hashlib.sha256(
+        "".join(f"{sha256(file)}  {file.name}\n" for file in files).encode()
+    ).hexdigest()
+
+
 def prepare(
     name: str,
     corpus: Corpus,
@@ -324,12 +338,10 @@ def prepare(
             "tokenizer": tokenizer_parameters.model_dump(),
             **segmentation,
             "vocabulary": {"size": len(vocabulary), "types_in_training": len(counts)},
-            "splits": {
-                split: writer.write(split, progress(corpus.read(split))) for split in SPLITS
-            },
+            "splits": _write_splits(writer, corpus, progress),
         }
         writer.write_forms()
-        card["data_sha256"] = writer.hash.hexdigest()
+        card["data_sha256"] = identity(folder)
         write_json(folder / "card.json", card)
     return card
 
@@ -345,6 +357,25 @@ def _settled(
     return parameters.model_copy(update={"unit": found["unit"]}), {"segmentation": found}
 
 
+def _write_splits(writer: _SplitWriter, corpus: Corpus, progress: Any) -> dict[str, Any]:
+    """Write all splits; returns the counts of each, also of texts that training has too.
+
+    Lines of running text are not compared, since short ones are bound to come again.
+    """
+    counts, texts = {}, TextsOfTraining()
+    for split in SPLITS:
+        examples = progress(corpus.read(split))
+        if corpus.continuous:
+            counts[split] = writer.write(split, examples)
+        elif split == "train":
+            counts[split] = writer.write(split, texts.gather(examples))
+        else:
+            counts[split] = writer.write(split, texts.count(examples))
+            counts[split]["also_in_training"] = texts.found
+            counts[split]["also_in_training_rate"] = texts.found / counts[split]["sentences"]
+    return counts
+
+
 class _SplitWriter:
     """Writes the splits of one data set and counts what is in them."""
 
@@ -358,7 +389,6 @@ class _SplitWriter:
         self.label_index = {label: i for i, label in enumerate(labels)}
         self.form_index = {"": 0}
         self.forms_of_training = 1
-        self.hash = hashlib.sha256(json.dumps([vocabulary.types, labels]).encode())
 
     def _label_indices(self, split: str, number: int, example: Example) -> list[int]:
         try:
@@ -417,7 +447,6 @@ class _SplitWriter:
         for writer in (ids, offsets, labels, forms):
             if writer is not None:
                 writer.close()
-                self.hash.update(writer.hash.digest())
         counts: dict[str, Any] = {
             "sentences": sentences,
             "tokens": tokens,

@@ -191,3 +191,44 @@ def test_provenance_says_what_was_taken() -> None:
     assert set(taken) == {"validation", "test"}
     assert "0.1 of train" in taken["validation"] and "seed 9" in taken["validation"]
     assert corpus.provenance()["licence"] == "CC0"
+
+
+def repeated(copies: int, texts: int) -> list[Example]:
+    """Each text several times, spaced in different ways, its label always the same."""
+    return [
+        Example(text=f"review{' ' * (1 + copy % 2)}{number}", label="ab"[number % 2])
+        for copy in range(copies)
+        for number in range(texts)
+    ]
+
+
+@pytest.mark.parametrize("kind", ["labelled", "tagged"])
+def test_duplicates_stay_together_if_asked_for(kind: Kind) -> None:
+    examples = repeated(copies=4, texts=200)
+    if kind == "tagged":
+        examples = [Example(tokens=tuple(e.text.split()), tags=("O", "O")) for e in examples]
+    ratios = RATIOS.model_copy(update={"duplicates": "together"})
+    corpus = with_all_splits(ListCorpus(kind, train=examples), ratios, seed=1)
+    found = everything(corpus)
+    texts = {
+        split: {" ".join(e.tokens or e.text.split()) for e in each} for split, each in found.items()
+    }
+    assert {split: len(each) for split, each in texts.items()} == {
+        "train": 140,
+        "validation": 20,
+        "test": 40,
+    }
+    assert sum(map(len, found.values())) == len(examples)
+    assert len(set().union(*texts.values())) == 200  # so no text is in two of them
+    if kind == "labelled":
+        for each in found.values():
+            assert Counter(e.label for e in each)["a"] * 2 == len(each)
+    assert "duplicates together" in corpus.provenance()["taken_from_train"]["test"]
+    again = with_all_splits(ListCorpus(kind, train=examples), ratios, seed=1)
+    assert everything(again) == found
+
+
+def test_duplicates_of_running_text_cannot_be_kept_together() -> None:
+    ratios = RATIOS.model_copy(update={"duplicates": "together"})
+    with pytest.raises(UserError, match=r"split\.duplicates: running text is cut in order"):
+        with_all_splits(ListCorpus("text", train=reviews(100)), ratios, seed=1)

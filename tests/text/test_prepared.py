@@ -5,12 +5,14 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from conftest import ListCorpus, prepared, same_everywhere
 
 from nlp_rnn.config import TokenizerParameters, VocabularyParameters
+from nlp_rnn.corpora import duplicates
 from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
 from nlp_rnn.text.prepared import PreparedDataset, prepare
@@ -133,3 +135,114 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
 
     peak(1_000)  # what is imported or cached once
     assert peak(20_000) < 1.2 * peak(10_000)
+
+
+def _tagged(*sentences: str) -> list[Example]:
+    """Sentences of ``word/tag`` pairs."""
+    pairs = [[word.split("/") for word in sentence.split()] for sentence in sentences]
+    return [
+        Example(tokens=tuple(w for w, _ in each), tags=tuple(t for _, t in each)) for each in pairs
+    ]
+
+
+TAGGED = {
+    "train": _tagged("ann/B-PER sleeps/O", "rome/B-LOC sleeps/O"),
+    "validation": _tagged("ann/B-PER"),
+    "test": _tagged("rome/B-LOC"),
+}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"train": _tagged("Ann/B-PER sleeps/O", "rome/B-LOC sleeps/O")},
+        {"train": _tagged("ann/O sleeps/O", "rome/B-LOC sleeps/B-PER")},
+        {"train": [*TAGGED["train"], *TAGGED["train"]]},
+        {"validation": _tagged("ANN/B-PER")},
+        {"test": _tagged("Rome/B-LOC")},
+        {"validation": TAGGED["test"], "test": TAGGED["validation"]},
+        {"test": _tagged("unseen/B-LOC")},
+    ],
+)
+def test_the_identity_of_tagged_data_covers_how_words_are_written(
+    tmp_path: Path, changed: dict[str, list[Example]]
+) -> None:
+    def identity(name: str, splits: dict[str, list[Example]]) -> str:
+        corpus = ListCorpus("tagged", **splits)
+        parameters = TokenizerParameters(unit="whitespace", lowercase=True)
+        return str(
+            prepare("list", corpus, parameters, VocabularyParameters(), tmp_path / name)[
+                "data_sha256"
+            ]
+        )
+
+    assert identity("one", TAGGED) == identity("same", TAGGED)
+    assert identity("one", TAGGED) != identity("other", TAGGED | changed)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"lowercase": True}, {"lowercase": False}),
+        ({"unit": "word"}, {"unit": "whitespace"}),
+    ],
+)
+def test_the_identity_covers_the_tokenizer_even_where_tokens_are_the_same(
+    tmp_path: Path, one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    corpus = same_everywhere("labelled", [Example(text="a b", label=label) for label in "xy"])
+    base = {"unit": "whitespace", "lowercase": False}
+    identities = {
+        prepare(
+            "list", corpus, TokenizerParameters(**(base | o)), VocabularyParameters(), tmp_path / n
+        )["data_sha256"]
+        for n, o in (("one", one), ("other", other))
+    }
+    assert len(identities) == 2
+
+
+def test_the_identity_covers_the_text_behind_the_tokens_but_not_where_it_comes_from(
+    tmp_path: Path,
+) -> None:
+    class Moved(ListCorpus):
+        def provenance(self) -> dict[str, Any]:
+            return super().provenance() | {"source": "elsewhere"}
+
+    def identity(name: str, corpus: ListCorpus) -> str:
+        return str(prepared(tmp_path / name, corpus).card["data_sha256"])
+
+    examples = [Example(text="a b", label=label) for label in "xy"]
+    splits = {"validation": examples, "test": examples}
+    here = identity("here", ListCorpus("labelled", train=examples, **splits))
+    assert identity("moved", Moved("labelled", train=examples, **splits)) == here
+    spaced = [Example(text="a  b", label=label) for label in "xy"]
+    assert identity("spaced", ListCorpus("labelled", train=spaced, **splits)) != here
+
+
+def test_the_card_counts_the_texts_that_training_has_too(tmp_path: Path) -> None:
+    def labelled(*texts: str) -> list[Example]:
+        return [Example(text=text, label="xy"[number % 2]) for number, text in enumerate(texts)]
+
+    corpus = ListCorpus(
+        "labelled",
+        train=labelled("a b", "c", "d"),
+        validation=labelled("e"),
+        test=labelled("c", "a   b", "B", "c"),
+    )
+    splits = prepared(tmp_path / "d", corpus).card["splits"]
+    assert "also_in_training" not in splits["train"]
+    assert splits["validation"]["also_in_training"] == 0
+    assert splits["test"]["also_in_training"] == 3
+    assert splits["test"]["also_in_training_rate"] == 0.75
+    running = same_everywhere("text", [Example(text="a b")])
+    assert "also_in_training" not in prepared(tmp_path / "t", running).card["splits"]["test"]
+
+
+def test_the_hashes_of_many_texts_are_looked_up_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicates, "_BLOCK", 3)
+    texts = duplicates.TextsOfTraining()
+    list(texts.gather(Example(text=str(n)) for n in range(50)))
+    assert len(list(texts.count(Example(text=str(n)) for n in range(40, 70)))) == 30
+    assert texts.found == 10
+    list(texts.count(Example(text=str(n)) for n in range(100, 120)))
+    assert texts.found == 0
