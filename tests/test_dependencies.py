@@ -20,6 +20,7 @@ CHANGES_NO_RESULT = {
     "nlp_rnn/errors.py": "is the class of an error",
     "nlp_rnn/extras.py": "says what to install",
     "nlp_rnn/files.py": "writes files completely or not at all",
+    "nlp_rnn/hints.py": "words the remedies of errors",
     "nlp_rnn/paths.py": "says where files lie, which DVC knows as outputs",
     "nlp_rnn/process.py": "logs, and ends a process",
     "nlp_rnn/stages/common.py": "checks and locks: it refuses to run, or changes nothing",
