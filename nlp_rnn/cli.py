@@ -66,14 +66,14 @@ def stage(function: Callable[..., None], argument: str | None = None) -> int:
 
 def _predict(options: argparse.Namespace) -> None:
     from nlp_rnn.inference.batch import predict_file
+    from nlp_rnn.inference.predictor import Options
 
     predict_file(
         bundle_folder(options.model),
         options.input,
         options.output,
         reading(options),
-        options.n_best,
-        options.review_below,
+        Options(options.n_best, options.review_below),
     )
 
 

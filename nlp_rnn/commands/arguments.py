@@ -8,8 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from nlp_rnn.extras import require
-
 if TYPE_CHECKING:
     from nlp_rnn.inference.reading import Reading
 
@@ -19,14 +17,10 @@ MODEL_HELP = "a bundle folder (models/NAME), runs:/RUN_ID or models:/NAME@curren
 
 
 def bundle_folder(model: str) -> Path:
-    """The bundle folder that MODEL names, fetched from MLflow where it lies there."""
-    if model.startswith(("runs:/", "models:/")):
-        require("mlflow", "train", model)
+    """The bundle folder that MODEL names; see :func:`nlp_rnn.inference.model.bundle_folder`."""
+    from nlp_rnn.inference.model import bundle_folder
 
-        from nlp_rnn.tracking import fetch_bundle
-
-        return fetch_bundle(model)
-    return Path(model)
+    return bundle_folder(model)
 
 
 def words(argument: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from nlp_rnn.corpora.dialects import Dialect
+from nlp_rnn.corpora.settings import Setting
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference.bundle import Bundle
 from nlp_rnn.inference.inputs import (
@@ -26,7 +27,7 @@ from nlp_rnn.inference.inputs import (
     survey,
 )
 from nlp_rnn.inference.outputs import SENTENCES, Writer, check_writable, open_writer
-from nlp_rnn.inference.predictor import Predictor
+from nlp_rnn.inference.predictor import DEFAULT, Options, Predictor
 from nlp_rnn.inference.reading import AS_TRAINED, Reading, open_input
 from nlp_rnn.process import log, terminable
 
@@ -38,8 +39,7 @@ def predict_file(
     input: str,
     output: str,
     reading: Reading = AS_TRAINED,
-    n_best: int = 1,
-    review_below: float | None = None,
+    options: Options = DEFAULT,
 ) -> None:
     """Predict with a bundle for every text of ``input`` and write ``output``, whole or not at all.
 
@@ -52,21 +52,17 @@ def predict_file(
             standard input.
         output: a file of one of the same formats, or ``-`` for JSON lines on standard output.
         reading: how ``input`` is read.
-        n_best: tag sequences to give of each sentence, of a tagger with a CRF.
-        review_below: mark predictions of a lower confidence for review.
+        options: what is asked of the predictions.
 
     Raises:
         UserError: the bundle, a file or a suffix is at fault, or there is no text.
     """
     bundle, source, format = open_all(bundle_folder, input, output, reading)
-    _check_n_best(bundle, n_best)
-    if review_below is not None:
-        _check_review(bundle, output, format)
+    options.check(bundle, lambda name: Setting(name).as_option())
+    _check_marks(output, format, options)
     known = read_once(source, format not in (".parquet", ".txt"), output, format)
     dialect = output_dialect(source, format)
-    predictor = Predictor.of(bundle)
-    predictor.n_best = n_best
-    predictor.review_below = review_below
+    predictor = Predictor.of(bundle, options)
     started = time.perf_counter()
     with terminable(), open_writer(output, format, known.columns, dialect) as writer:
         texts = predict_all(predictor, source, writer, known.texts)
@@ -122,21 +118,8 @@ def _check_fits(bundle: Bundle, output: str, format: str) -> None:
         )
 
 
-def _check_n_best(bundle: Bundle, n_best: int) -> None:
-    if n_best > 1 and getattr(bundle.experiment.model, "output", None) != "crf":
-        raise UserError(
-            f"--n-best {n_best}: {bundle.folder} has no CRF, which alone knows the likeliest tag "
-            "sequences; train a tagger with model.output: crf"
-        )
-
-
-def _check_review(bundle: Bundle, output: str, format: str) -> None:
-    if bundle.experiment.task == "language_modelling":
-        raise UserError(
-            f"--review-below: {bundle.folder} is a language model, which is not right or wrong; "
-            "leave it out"
-        )
-    if format in (".txt", *SENTENCES):
+def _check_marks(output: str, format: str, options: Options) -> None:
+    if options.review_below is not None and format in (".txt", *SENTENCES):
         raise UserError(
             f"{output}: {format} has no place for --review-below; write .jsonl, .csv, .tsv or "
             ".parquet"

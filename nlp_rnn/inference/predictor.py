@@ -10,9 +10,10 @@ from __future__ import annotations
 import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -45,23 +46,69 @@ NOTHING = Tagged(np.empty(0, np.int32), np.empty((0, 0)), np.empty((0, 0)), lamb
 """What there is to say of a sentence without words."""
 
 
+@dataclass(frozen=True)
+class Options:
+    """What a user asks of predictions.
+
+    Attributes:
+        n_best: tag sequences to give of each sentence, of a tagger with a CRF.
+        review_below: confidence below which a prediction is marked for a person to review: the
+            probability of the label, or the lowest of the tags. None marks none.
+        batch_size: texts in one forward pass; it changes speed and memory, no prediction.
+    """
+
+    n_best: int = 1
+    review_below: float | None = None
+    batch_size: int = BATCH
+
+    def check(self, bundle: Bundle, written: Callable[[str], str] = str) -> None:
+        """Raise UserError unless the model can do what is asked.
+
+        Args:
+            written: how messages name an option.
+        """
+        for name in ("n_best", "batch_size"):
+            if not (isinstance(value := getattr(self, name), int) and value >= 1):
+                raise UserError(
+                    f"{written(name)}: expected a whole number of 1 or more, found {value!r}"
+                )
+        if self.n_best > 1 and getattr(bundle.experiment.model, "output", None) != "crf":
+            raise UserError(
+                f"{written('n_best')} {self.n_best}: {bundle.folder} has no CRF, which alone knows "
+                "the likeliest tag sequences; train a tagger with model.output: crf"
+            )
+        if self.review_below is None:
+            return
+        if not 0 < self.review_below <= 1:
+            raise UserError(
+                f"{written('review_below')}: expected a number above 0, at most 1, found "
+                f"{self.review_below!r}"
+            )
+        if bundle.experiment.task == "language_modelling":
+            raise UserError(
+                f"{written('review_below')}: {bundle.folder} is a language model, which is not "
+                "right or wrong; leave it out"
+            )
+
+
+DEFAULT = Options()
+
+
 class Predictor(ABC):
-    """A loaded model.
+    """A loaded model and what is asked of it.
 
     Args:
         bundle: opened.
+        options: what is asked.
+        network: that of the bundle, where it is loaded already.
     """
 
-    n_best = 1
-    """Tag sequences to give of each sentence."""
-
-    review_below: float | None = None
-    """Confidence below which a prediction is marked for a person to review: the probability of
-    the label, or the lowest of the tags."""
-
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(
+        self, bundle: Bundle, options: Options = DEFAULT, network: Network | None = None
+    ) -> None:
         self.bundle = bundle
-        self.network = bundle.network()
+        self.options = options
+        self.network = network or bundle.network()
 
     @staticmethod
     def load(folder: Path) -> Predictor:
@@ -73,9 +120,19 @@ class Predictor(ABC):
         return Predictor.of(Bundle.open(folder))
 
     @staticmethod
-    def of(bundle: Bundle) -> Predictor:
-        """Load an opened bundle; see :meth:`load`."""
-        return PREDICTORS[bundle.experiment.task](bundle)
+    def of(bundle: Bundle, options: Options = DEFAULT) -> Predictor:
+        """Load an opened bundle; see :meth:`load`.
+
+        Raises:
+            UserError: also where the model cannot do what is asked.
+        """
+        options.check(bundle)
+        return PREDICTORS[bundle.experiment.task](bundle, options)
+
+    def asked(self, options: Options) -> Self:
+        """The same model, of which something else is asked."""
+        options.check(self.bundle)
+        return type(self)(self.bundle, options, self.network)
 
     def predict(self, items: Iterable[Item]) -> Iterator[Prediction]:
         """One record for each text or segmented sentence, in order."""
@@ -102,15 +159,17 @@ class ClassificationPredictor(Predictor):
         encode, tokens = self.bundle.vocabulary.encode, self.bundle.tokenizer.tokens
         ids = (np.array(encode(tokens(as_text(item)) or [UNK])) for item in items)
         texts = [Encoded(shortened(x, training.max_length, training.long_texts)) for x in ids]
-        predicted = probabilities(self.network, texts, BATCH, self.bundle.temperature)
+        predicted = probabilities(
+            self.network, texts, self.options.batch_size, self.bundle.temperature
+        )
         return map(self._prediction, predicted)
 
     def _prediction(self, probabilities: Floats) -> Prediction:
         labels, values = self.bundle.labels, probabilities.tolist()
         best = int(probabilities.argmax())
         prediction = {"label": labels[best], "probability": values[best]}
-        if self.review_below is not None:
-            prediction["review"] = values[best] < self.review_below
+        if self.options.review_below is not None:
+            prediction["review"] = values[best] < self.options.review_below
         return prediction | {"probabilities": dict(zip(labels, values, strict=True))}
 
 
@@ -123,8 +182,10 @@ class TaggingPredictor(Predictor):
     sentences: in the words joined by spaces).
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        super().__init__(bundle)
+    def __init__(
+        self, bundle: Bundle, options: Options = DEFAULT, network: Network | None = None
+    ) -> None:
+        super().__init__(bundle, options, network)
         self._marks_entities = bundle.entities
         self._learned = bundle.learned_tags
 
@@ -140,7 +201,12 @@ class TaggingPredictor(Predictor):
             if span
         ]
         tagged = tag(
-            self.network, sentences, BATCH, self._learned, self.n_best, self.bundle.temperature
+            self.network,
+            sentences,
+            self.options.batch_size,
+            self._learned,
+            self.options.n_best,
+            self.bundle.temperature,
         )
         return (
             self._prediction(as_text(item), span, form, next(tagged) if span else NOTHING)
@@ -173,9 +239,9 @@ class TaggingPredictor(Predictor):
         tags = self._tags(tagged.best)
         right = tagged.probabilities[np.arange(len(tags)), tagged.best]
         prediction: Prediction = {"tokens": forms, "tags": tags, "probabilities": right.tolist()}
-        if self.review_below is not None:
-            prediction["review"] = bool(right.min(initial=1.0) < self.review_below)
-        if self.n_best > 1:
+        if self.options.review_below is not None:
+            prediction["review"] = bool(right.min(initial=1.0) < self.options.review_below)
+        if self.options.n_best > 1:
             prediction["n_best"] = [
                 {"tags": self._tags(path), "probability": math.exp(log_p)}
                 for path, log_p in tagged.paths
@@ -205,8 +271,10 @@ class LanguageModelPredictor(Predictor):
         start: these states, each ``(width,)``; None for zeros.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        super().__init__(bundle)
+    def __init__(
+        self, bundle: Bundle, options: Options = DEFAULT, network: Network | None = None
+    ) -> None:
+        super().__init__(bundle, options, network)
         self.start = start_states(bundle, self.network)
 
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
@@ -214,7 +282,12 @@ class LanguageModelPredictor(Predictor):
         texts = [self.tokens(item) for item in items]
         lines = [np.array(vocabulary.encode(tokens)) for tokens in texts]
         losses = losses_of_lines(
-            self.network, lines, vocabulary.end_index, len(vocabulary), BATCH, self.start
+            self.network,
+            lines,
+            vocabulary.end_index,
+            len(vocabulary),
+            self.options.batch_size,
+            self.start,
         )
         return map(self._prediction, texts, lines, losses)
 

@@ -24,7 +24,6 @@ from nlp_rnn.inference.inputs import STREAM, Chunk, Columns, JsonChunk
 from nlp_rnn.inference.network import Floats, Network
 from nlp_rnn.inference.outputs import Writer, open_writer, to_json
 from nlp_rnn.inference.predictor import (
-    BATCH,
     CHUNK,
     Item,
     LanguageModelPredictor,
@@ -83,7 +82,7 @@ class TokenScorer(LanguageModelPredictor):
             lines,
             vocabulary.end_index,
             len(vocabulary),
-            BATCH,
+            self.options.batch_size,
             lambda windows: list(losses_and_ranks(self.network, windows, self.start)),
         )
         return (
@@ -190,6 +189,17 @@ class Candidates(LanguageModelPredictor):
         return super()._prediction(tokens, ids, losses) | {"unknown": unknown}
 
 
+def score_of(prediction: Prediction, by: By) -> float:
+    """What a text is ranked by; minus infinity where it has no token.
+
+    Its end symbol alone compares with no text.
+    """
+    if prediction["tokens"] == 1:
+        return -math.inf
+    divisor = prediction["tokens"] if by == "mean" else 1
+    return float(prediction["log_probability"] / divisor)
+
+
 class _Ranking(Writer):
     """Collects texts in a temporary database, which sorts them on disk where they are many.
 
@@ -215,12 +225,10 @@ class _Ranking(Writer):
         )
 
     def _score(self, prediction: Prediction) -> float:
+        score = score_of(prediction, self._by)
         self.unknown += bool(prediction["unknown"])
-        if prediction["tokens"] == 1:  # the end symbol, which compares with no text
-            self.blank += 1
-            return -math.inf
-        divisor = prediction["tokens"] if self._by == "mean" else 1
-        return float(prediction["log_probability"] / divisor)
+        self.blank += score == -math.inf
+        return score
 
     def write_to(self, writer: Writer) -> None:
         """Write all texts, the likeliest first; equal ones in the order they came."""

@@ -1,0 +1,294 @@
+"""Trained models as Python code uses them: what :func:`nlp_rnn.load` returns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from nlp_rnn.errors import UserError
+from nlp_rnn.extras import require
+from nlp_rnn.inference.bundle import Bundle
+from nlp_rnn.inference.predictor import (
+    Item,
+    LanguageModelPredictor,
+    Options,
+    Prediction,
+    Predictor,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nlp_rnn.inference.scoring import By
+
+
+class Model:
+    """A trained model.
+
+    Args:
+        bundle: opened.
+
+    Attributes:
+        name: of the experiment that trained it.
+        task: ``classification``, ``tagging`` or ``language_modelling``.
+        labels: labels or tags, most frequent first; none for language models.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self.name = bundle.name
+        self.task = bundle.experiment.task
+        self.labels = list(bundle.labels)
+        self._predictor = Predictor.of(bundle)
+
+    def __repr__(self) -> str:
+        labels = f", {len(self.labels)} labels" if self.labels else ""
+        words = f"{len(self.bundle.vocabulary):,} types"
+        return f"<{type(self).__name__} {self.name!r}: {self.task}{labels}, {words}>"
+
+    @overload
+    def predict(self, texts: str, **options: Any) -> Prediction: ...
+
+    @overload
+    def predict(self, texts: Iterable[Item | None], **options: Any) -> list[Prediction]: ...
+
+    def predict(
+        self, texts: str | Iterable[Item | None], **options: Any
+    ) -> Prediction | list[Prediction]:
+        """Predict for one text or many.
+
+        Args:
+            texts: a string is one text, a list or any other iterable of strings as many texts.
+                Within it a list of strings is a sentence that is segmented into words, and
+                ``None``, as in a table with missing values, an empty text.
+            **options: fields of :class:`~nlp_rnn.inference.predictor.Options`: ``n_best``,
+                ``review_below``, ``batch_size``.
+
+        Returns:
+            For a string a prediction, otherwise a list of them, in order. A prediction is a
+            dictionary that ``json.dumps`` can write, the same as a line that ``nlp-rnn predict``
+            writes, but without the text.
+
+        Raises:
+            UserError: ``texts`` holds something else, or an option does not fit the model.
+        """
+        predictor = self._predictor.asked(_options(options))
+        if isinstance(texts, str):
+            (prediction,) = predictor.predict([texts])
+            return prediction
+        return list(predictor.predict(_items(texts)))
+
+    def predict_frame(
+        self, frame: pd.DataFrame, text_column: str | None = None, **options: Any
+    ) -> pd.DataFrame:
+        """Predict for the rows of a table.
+
+        Args:
+            frame: has a column of texts; ``None`` and other missing values are empty texts.
+            text_column: its name; None takes the one that the model was trained with where the
+                table has it, otherwise ``text``.
+            **options: as for :meth:`predict`.
+
+        Returns:
+            ``frame`` with the columns of the predictions behind its own, and its index.
+
+        Raises:
+            UserError: there is no such column, or one has the name of a prediction.
+        """
+        column = self._text_column(frame, text_column)
+        missing = frame[column].isna()
+        texts = [None if gone else text for text, gone in zip(frame[column], missing, strict=True)]
+        predictions = self.predict(texts, **options)
+        names = list(dict.fromkeys(name for prediction in predictions for name in prediction))
+        if clash := [name for name in names if name in frame.columns]:
+            raise UserError(
+                f"the table has a column '{clash[0]}' already, which the predictions need; rename "
+                "or drop it"
+            )
+        columns = {name: [prediction.get(name) for prediction in predictions] for name in names}
+        added = type(frame)(columns, index=frame.index)
+        return frame.join(added) if frame.index.is_unique else _side_by_side(frame, added)
+
+    def _text_column(self, frame: pd.DataFrame, given: str | None) -> str:
+        known = self.bundle.data_card.get("reading", {}).get("text_column", "text")
+        column = given if given is not None else known if known in frame.columns else "text"
+        if column not in frame.columns:
+            raise UserError(
+                f"the table has no column '{column}'; name that of the texts by text_column, one "
+                f"of: {', '.join(map(str, frame.columns))}"
+            )
+        return str(column)
+
+
+def _side_by_side(frame: pd.DataFrame, added: pd.DataFrame) -> pd.DataFrame:
+    """Two tables of equally many rows, whose index may repeat itself."""
+    joined = frame.copy()
+    for name in added.columns:
+        joined[name] = added[name].to_numpy()
+    return joined
+
+
+def _options(given: dict[str, Any]) -> Options:
+    try:
+        return Options(**given)
+    except TypeError:
+        known = list(Options.__dataclass_fields__)
+        wrong = next(name for name in given if name not in known)
+        raise UserError(f"predict has no option '{wrong}'; there are {', '.join(known)}") from None
+
+
+def _items(texts: Iterable[Item | None]) -> Iterator[Item]:
+    if isinstance(texts, (bytes, dict)) or not isinstance(texts, Iterable):
+        raise UserError(
+            f"expected a text or an iterable of texts, found {type(texts).__name__}; decode bytes "
+            "and pass the values of a dictionary"
+        )
+    for number, text in enumerate(texts):
+        if text is None:
+            yield ""
+        elif isinstance(text, str) or (
+            isinstance(text, (list, tuple)) and all(isinstance(word, str) for word in text)
+        ):
+            yield text
+        else:
+            raise UserError(
+                f"text {number}: expected a string, a list of words or None, found "
+                f"{type(text).__name__}"
+            )
+
+
+class Classifier(Model):
+    """A model that gives each text a label; see :class:`Model`."""
+
+
+class Tagger(Model):
+    """A model that gives each word of a text a tag; see :class:`Model`."""
+
+
+class LanguageModel(Model):
+    """A model that gives each text a probability, and writes text; see :class:`Model`."""
+
+    _predictor: LanguageModelPredictor
+
+    def score(self, texts: str | Iterable[Item | None]) -> Prediction | list[Prediction]:
+        """The probability of every token of one text or many.
+
+        Returns:
+            For each text ``tokens`` with the end symbol, their ``log_probabilities`` (nats),
+            ``ranks`` (1 for the likeliest) and whether they are ``unknown``.
+        """
+        from nlp_rnn.inference.scoring import TokenScorer
+
+        scorer = TokenScorer(self.bundle, network=self._predictor.network)
+        if isinstance(texts, str):
+            (scores,) = scorer.predict([texts])
+            return scores
+        return list(scorer.predict(_items(texts)))
+
+    def rank(self, texts: Iterable[Item | None], by: By = "total") -> list[Prediction]:
+        """Texts from the likeliest to the least likely, texts without a token last.
+
+        Args:
+            by: the log-probability of the whole text, or its ``mean`` over the tokens.
+
+        Returns:
+            For each text its ``rank``, the ``text``, and what ``nlp-rnn rank`` says of it.
+        """
+        from nlp_rnn.inference.scoring import Candidates, score_of
+
+        if isinstance(texts, str):
+            raise UserError("rank compares several texts; give a list of them")
+        items = list(_items(texts))
+        found = list(Candidates(self.bundle, network=self._predictor.network).predict(items))
+        order = sorted(range(len(items)), key=lambda i: -score_of(found[i], by))
+        return [{"rank": rank, "text": items[i], **found[i]} for rank, i in enumerate(order, 1)]
+
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        length: int = 100,
+        stop_at_end: bool = False,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+    ) -> str:
+        """Continue a prompt by random draws.
+
+        Args:
+            length: most tokens to add.
+            stop_at_end: stop where the model ends a line.
+            temperature: divides the logits; 0 always takes the likeliest token.
+            top_k: draw from so many likeliest tokens.
+            top_p: draw from the likeliest tokens that have this probability together.
+            seed: for the same text every time.
+
+        Returns:
+            The prompt and what follows it.
+        """
+        from nlp_rnn.inference.generation import PromptedModel, Sampling
+
+        sampling = Sampling(temperature, top_k, top_p, seed=seed)
+        (text,) = PromptedModel(self._predictor, prompt).samples(length, sampling, stop_at_end)
+        return prompt + text
+
+    def search(
+        self,
+        prompt: str = "",
+        *,
+        beam: int = 10,
+        n_best: int = 1,
+        length: int = 100,
+        stop_at_end: bool = True,
+        length_penalty: float = 0.6,
+    ) -> list[Prediction]:
+        """Search for the likeliest texts that continue a prompt (beam search).
+
+        Args:
+            beam: hypotheses that are kept at each step.
+            n_best: texts to give, at most ``beam``.
+            length: most tokens to add.
+            stop_at_end: end a text where the model ends a line.
+            length_penalty: the exponent of Wu et al. (2016): 0 favours short texts.
+
+        Returns:
+            The best first, each with ``text``, ``log_probability`` (nats) and ``score``.
+        """
+        from nlp_rnn.inference.generation import BeamSearch, PromptedModel
+
+        if not 1 <= n_best <= beam:
+            raise UserError(f"n_best {n_best}: expected 1 to {beam}, the beam's width")
+        model = PromptedModel(self._predictor, prompt)
+        found = model.search(length, BeamSearch(beam, n_best, length_penalty), stop_at_end)
+        return [
+            {"text": text, "log_probability": h.log_probability, "score": h.score}
+            for text, h in found
+        ]
+
+
+MODELS: dict[str, type[Model]] = {
+    "classification": Classifier,
+    "tagging": Tagger,
+    "language_modelling": LanguageModel,
+}
+
+
+def load(model: str | PathLike[str]) -> Model:
+    """See :func:`nlp_rnn.load`."""
+    bundle = Bundle.open(bundle_folder(os.fspath(model)))
+    return MODELS[bundle.experiment.task](bundle)
+
+
+def bundle_folder(model: str) -> Path:
+    """The bundle folder that a model's name means, fetched from MLflow where it lies there."""
+    if model.startswith(("runs:/", "models:/")):
+        require("mlflow", "train", model)
+
+        from nlp_rnn.tracking import fetch_bundle
+
+        return fetch_bundle(model)
+    return Path(model)
