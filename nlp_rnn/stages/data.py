@@ -180,5 +180,5 @@ def _warn_of_duplicates(name: str, card: dict[str, Any]) -> None:
         )
         log(
             f"{name}: warning: {rate:.1%} of the {split} split's texts also stand in training, so "
-            f"its metrics are better than on new texts; {remedy}"
+            f"its metrics may be better than on new texts; {remedy}"
         )

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 def train(name: str) -> None:
     """Train an experiment's model; an interrupted training resumes.
 
-    What is complete lies beside the checkpoints until :func:`nlp_rnn.stages.evaluate` runs. For
-    DVC deletes the outputs of a stage before it runs it, and runs it again if it could not lock the
-    project when the command ended: the results are then put in place once more.
+    Complete results are kept beside the checkpoints until :func:`nlp_rnn.stages.evaluate` runs, and
+    put in place once more if DVC could not save them (see :mod:`nlp_rnn.stages.finished`).
     """
     parameters = load()
     experiment = parameters.experiment(name)

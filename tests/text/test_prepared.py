@@ -155,6 +155,11 @@ TAGGED = {
 @pytest.mark.parametrize(
     "changed",
     [
+        {
+            "train": _tagged("ANN/B-PER SLEEPS/O", "ROME/B-LOC SLEEPS/O"),
+            "validation": _tagged("ANN/B-PER"),
+            "test": _tagged("ROME/B-LOC"),
+        },
         {"train": _tagged("Ann/B-PER sleeps/O", "rome/B-LOC sleeps/O")},
         {"train": _tagged("ann/O sleeps/O", "rome/B-LOC sleeps/B-PER")},
         {"train": [*TAGGED["train"], *TAGGED["train"]]},
