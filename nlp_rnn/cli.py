@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from nlp_rnn.commands import compare, embeddings, inspect, score, search
 from nlp_rnn.commands.arguments import (
     MODEL_HELP,
+    add_reading,
     bundle_folder,
     count,
     fraction,
     positive,
+    reading,
     seed,
     words,
 )
@@ -69,10 +71,9 @@ def _predict(options: argparse.Namespace) -> None:
         bundle_folder(options.model),
         options.input,
         options.output,
-        options.text_column,
+        reading(options),
         options.n_best,
         options.review_below,
-        options.word_column,
     )
 
 
@@ -180,17 +181,7 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "output", metavar="OUTPUT", help="the same formats, or - for JSON lines on standard output"
     )
-    predict.add_argument(
-        "--text-column", default="text", metavar="NAME", help="column of the text (default: text)"
-    )
-    predict.add_argument(
-        "--word-column",
-        type=int,
-        metavar="N",
-        help="column of the word in .conll, counted from 0, or from the end when negative "
-        "(default: that of the files the model was trained on, else 0); .conllu has it in FORM; "
-        "a line without a word is kept, and gets the tag _",
-    )
+    add_reading(predict)
     predict.add_argument(
         "--n-best",
         type=count,

@@ -6,9 +6,12 @@ import argparse
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from nlp_rnn.extras import require
+
+if TYPE_CHECKING:
+    from nlp_rnn.inference.reading import Reading
 
 N = TypeVar("N", int, float)
 
@@ -59,3 +62,77 @@ def _number(text: str, kind: Callable[[str], N], fits: Callable[[N], bool], expe
     if value is None or not fits(value):
         raise argparse.ArgumentTypeError(f"expected {expected}, found {text}")
     return value
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how INPUT is read."""
+    group = parser.add_argument_group(
+        "how INPUT is read",
+        "Without these, the column is the one the model was trained with, or else 'text'; a .csv "
+        "or .tsv is read as the model's own training data of that format, or else with a header "
+        "and commas (.csv) or tabs (.tsv). Of a .conllu the word is FORM. A line of .conll or "
+        ".conllu without a word is kept as it is; in .conll output it gets the tag _.",
+    )
+    group.add_argument(
+        "--text-column",
+        metavar="NAME",
+        help="column of the text; in .csv and .tsv also its number, counted from 0",
+    )
+    group.add_argument(
+        "--word-column",
+        type=int,
+        metavar="N",
+        help="column of the word in .conll, counted from 0, or from the end when negative "
+        "(default: that of the .conll files that the model was trained on, or else 0)",
+    )
+    group.add_argument(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="whether the first row of a .csv or .tsv names the columns",
+    )
+    group.add_argument(
+        "--delimiter",
+        type=delimiter,
+        metavar="C",
+        help="what divides the fields of a .csv or .tsv: one character, or tab",
+    )
+    group.add_argument(
+        "--quoting",
+        choices=["double", "none"],
+        help="double: fields of a .csv or .tsv may stand in double quotes (as in a .csv); "
+        "none: a quotation mark is like any other character (as in a .tsv)",
+    )
+    add_bad_bytes(group)
+
+
+def add_bad_bytes(parser: argparse._ActionsContainer) -> None:
+    """Add the option for bytes that are no UTF-8."""
+    parser.add_argument(
+        "--bad-bytes",
+        choices=["error", "replace"],
+        help="what bytes are that are no UTF-8: an error, or U+FFFD (default: as in training)",
+    )
+
+
+def reading(options: argparse.Namespace) -> Reading:
+    """What the options of :func:`add_reading` say."""
+    from nlp_rnn.inference.reading import Reading
+
+    return Reading(
+        options.text_column,
+        options.header,
+        options.delimiter,
+        options.quoting,
+        options.bad_bytes,
+        options.word_column,
+    )
+
+
+def delimiter(text: str) -> str:
+    """One character that divides fields."""
+    from nlp_rnn.config import check_delimiter
+
+    try:
+        return check_delimiter(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from nlp_rnn.commands.arguments import MODEL_HELP, bundle_folder, count
+from nlp_rnn.commands.arguments import MODEL_HELP, add_bad_bytes, bundle_folder, count
 from nlp_rnn.extras import require
 from nlp_rnn.inspection.features import FEATURES
 
@@ -61,6 +61,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="show which of the 200 tokens before it the model's prediction of a token rests on; "
         "tokens are numbered from 1, as the page shows",
     )
+    add_bad_bytes(inspect)
     inspect.set_defaults(action=_inspect)
 
 
@@ -87,4 +88,5 @@ def _inspect(options: argparse.Namespace) -> None:
         options.cells,
         options.track,
         options.saliency,
+        options.bad_bytes,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from nlp_rnn.commands.arguments import MODEL_HELP, bundle_folder
+from nlp_rnn.commands.arguments import MODEL_HELP, add_reading, bundle_folder, reading
 
 FORMATS = ".txt, .csv, .tsv, .jsonl, .parquet"
 
@@ -88,28 +88,13 @@ def _add_files(parser: argparse.ArgumentParser, output: str) -> None:
         help=f"{FORMATS}, .conll, .conllu, or - for lines on standard input",
     )
     parser.add_argument("output", metavar="OUTPUT", help=output)
-    parser.add_argument(
-        "--text-column", default="text", metavar="NAME", help="column of the text (default: text)"
-    )
-    parser.add_argument(
-        "--word-column",
-        type=int,
-        metavar="N",
-        help="column of the word in .conll, counted from 0, or from the end when negative "
-        "(default: 0)",
-    )
+    add_reading(parser)
 
 
 def _score(options: argparse.Namespace) -> None:
     from nlp_rnn.inference.scoring import score_file
 
-    score_file(
-        bundle_folder(options.model),
-        options.input,
-        options.output,
-        options.text_column,
-        options.word_column,
-    )
+    score_file(bundle_folder(options.model), options.input, options.output, reading(options))
 
 
 def _rank(options: argparse.Namespace) -> None:
@@ -119,7 +104,6 @@ def _rank(options: argparse.Namespace) -> None:
         bundle_folder(options.model),
         options.input,
         options.output,
-        options.text_column,
+        reading(options),
         options.by,
-        options.word_column,
     )

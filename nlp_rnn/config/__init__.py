@@ -10,10 +10,12 @@ from nlp_rnn.config.data import (
     FilesDataset,
     GrammarDataset,
     MemoryDataset,
+    Quoting,
     SplitParameters,
     TfdsDataset,
     TokenizerParameters,
     VocabularyParameters,
+    check_delimiter,
 )
 from nlp_rnn.config.evaluation import (
     CacheParameters,
@@ -124,6 +126,7 @@ __all__ = [
     "PhasedLSTMParameters",
     "PmiSvdVectors",
     "PretrainedEmbeddings",
+    "Quoting",
     "RangeParameters",
     "ScheduleParameters",
     "ScheduledSamplingParameters",
@@ -139,6 +142,7 @@ __all__ = [
     "VocabularyParameters",
     "Word2VecVectors",
     "ZoneoutParameters",
+    "check_delimiter",
     "load",
     "nearest",
     "parse",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from nlp_rnn.config.section import Section, impossible
 from nlp_rnn.corpora.example import Kind
@@ -125,6 +125,22 @@ class MemoryDataset(DatasetSection):
 LABELLED_FORMATS = ("csv", "tsv", "jsonl", "parquet", "folders")
 TAGGED_FORMATS = ("conll", "conllu")
 
+Quoting = Literal["double", "none"]
+
+
+def check_delimiter(delimiter: str) -> str:
+    r"""A delimiter of tables as it is, from how a user writes it: ``tab`` and ``\t`` are a tab.
+
+    Raises:
+        ValueError: it is not one character, or one that cannot divide fields.
+    """
+    delimiter = {"tab": "\t", "\\t": "\t"}.get(delimiter, delimiter)
+    if len(delimiter) != 1 or delimiter in '"\r\n\0\ufeff':
+        raise ValueError(
+            f"expected one character such as ; or | (tab for a tab), found '{delimiter}'"
+        )
+    return delimiter
+
 
 def _kind_of_format(section: Mapping[str, Any]) -> Kind:
     """What the files of a data set hold."""
@@ -145,8 +161,21 @@ class FilesDataset(DatasetSection):
     """A list is read in order, as one."""
     validation: str | list[str] | None = None
     test: str | list[str] | None = None
-    text_column: str = "text"
-    label_column: str = "label"
+    text_column: str | int = "text"
+    """A name of the header; in ``csv`` and ``tsv`` also a number, counted from 0 (from the end
+    when negative)."""
+    label_column: str | int = "label"
+    header: bool = True
+    """``csv``, ``tsv``: whether the first row names the columns; if not, columns are numbers."""
+    delimiter: str | None = None
+    """``csv``, ``tsv``: what divides fields; null is a comma in ``csv``, a tab in ``tsv``."""
+    quoting: Quoting | None = None
+    """``csv``, ``tsv``: ``double`` reads fields in double quotes (RFC 4180), ``none`` takes a
+    quotation mark as a character like any other; null is ``double`` in ``csv``, ``none`` in
+    ``tsv``."""
+    suffix: str | None = None
+    """``folders``: how the names of texts end, such as ``.md``; null reads those that end in
+    ``.txt`` (in any case) or have no suffix."""
     word_column: int = Field(default=0)
     """CoNLL: the column of the word, counted from 0 (from the end when negative)."""
     tag_column: int | Literal["upos", "xpos"] | None = None
@@ -169,6 +198,36 @@ class FilesDataset(DatasetSection):
     def _something_to_read(self) -> FilesDataset:
         if [] in (self.train, self.validation, self.test):
             raise impossible("train, validation and test each name one file or folder, or several")
+        return self
+
+    @field_validator("delimiter")
+    @classmethod
+    def _delimiter_divides(cls, value: str | None) -> str | None:
+        try:
+            return value if value is None else check_delimiter(value)
+        except ValueError as error:
+            raise impossible(str(error)) from None
+
+    @model_validator(mode="after")
+    def _table_fits_format(self) -> FilesDataset:
+        given = self.model_fields_set
+        tables = self.format in ("csv", "tsv")
+        for name in ("header", "delimiter", "quoting"):
+            if name in given and not tables:
+                raise impossible(f"{name} needs format csv or tsv, not {self.format}; leave it out")
+        for name in ("text_column", "label_column"):
+            column = getattr(self, name)
+            if isinstance(column, int) and not tables:
+                raise impossible(f"{name} of format {self.format} is a name, not a number")
+            if isinstance(column, str) and not self.header:
+                raise impossible(
+                    f"without a header, {name} is a number, counted from 0: set {name}: 0 or "
+                    "another"
+                )
+        if self.format in LABELLED_FORMATS[:4] and self.text_column == self.label_column:
+            raise impossible("text_column and label_column are the same column")
+        if self.suffix is not None and self.format != "folders":
+            raise impossible(f"suffix needs format folders, not {self.format}; leave it out")
         return self
 
     @model_validator(mode="after")

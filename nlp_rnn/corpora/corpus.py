@@ -69,7 +69,10 @@ class Corpus(ABC):
             empty = False
             yield example
         if empty:
-            raise UserError(
-                f"{self.origin(split)}: no example in it; split {split} of data set "
-                f"'{self.name}' needs at least one"
-            )
+            raise UserError(self._no_example(split))
+
+    def _no_example(self, split: str) -> str:
+        return (
+            f"{self.origin(split)}: no example in it; split {split} of data set "
+            f"'{self.name}' needs at least one"
+        )

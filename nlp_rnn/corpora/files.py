@@ -12,13 +12,22 @@ from typing import Any, Literal
 from nlp_rnn.config import FilesDataset
 from nlp_rnn.corpora.conll import TaggedColumns, conllu_sentences, read_conllu
 from nlp_rnn.corpora.corpus import Corpus
+from nlp_rnn.corpora.dialects import Dialect
 from nlp_rnn.corpora.example import SPLITS, Example
-from nlp_rnn.corpora.folders import ARCHIVES, is_archive, read_archive, read_folder
+from nlp_rnn.corpora.folders import (
+    ARCHIVES,
+    OTHER_SUFFIX,
+    Selection,
+    is_archive,
+    read_archive,
+    read_folder,
+)
 from nlp_rnn.corpora.lines import fingerprint, open_binary, read_lines
 from nlp_rnn.corpora.schemes import Scheme, TagSurvey
-from nlp_rnn.corpora.tables import read_csv, read_jsonl, read_parquet
+from nlp_rnn.corpora.tables import read_jsonl, read_parquet, read_table
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import sha256
+from nlp_rnn.process import log
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,7 @@ class FilesCorpus(Corpus):
         self.kind = dataset.kind
         self._dataset = dataset
         self._places: dict[str, list[_Place]] = {}
+        self._told: set[str] = set()
         for split in SPLITS:
             if given := self._given(split):
                 self._places[split] = [self._locate(split, path, folder) for path in given]
@@ -83,8 +93,34 @@ class FilesCorpus(Corpus):
         return " and ".join(map(str, self._places[split]))
 
     def read(self, split: str) -> Iterator[Example]:
+        if self._dataset.format == "folders":
+            return self._read_folders(split)
         each = map(self._examples, self._places[split])
         return self._not_empty(chain.from_iterable(each), split)
+
+    def _read_folders(self, split: str) -> Iterator[Example]:
+        """The texts of a split, and once a line of the log about what was left out."""
+        data = self._dataset
+        selection = Selection(data.kind == "labelled", data.suffix)
+        bad_bytes = data.tokenizer.bad_bytes
+        empty = True
+        for place in self._places[split]:
+            for example in (
+                read_folder(place.path, bad_bytes, selection)
+                if place.inside is None
+                else read_archive(place.path, place.inside, bad_bytes, selection)
+            ):
+                empty = False
+                yield example
+        left_out = selection.summary()
+        if empty:
+            remedy = "; files left out: " + left_out if left_out else ""
+            if OTHER_SUFFIX in selection.left_out:
+                remedy += '; set suffix to how their names end, or to "" for all files'
+            raise UserError(self._no_example(split) + remedy)
+        if left_out and split not in self._told:
+            self._told.add(split)
+            log(f"{self.origin(split)}: files left out: {left_out}")
 
     def provenance(self) -> dict[str, Any]:
         folders = self._dataset.format == "folders"
@@ -95,6 +131,7 @@ class FilesCorpus(Corpus):
         }
         return {
             "source": f"files ({self._dataset.format})",
+            **self._reading(),
             "files": {name: fingerprint(path) for name, path in paths.items()},
             "licence": self._dataset.licence,
             "citation": self._dataset.citation,
@@ -107,7 +144,6 @@ class FilesCorpus(Corpus):
         found: dict[str, Any] = {"entities": survey.scheme is not None, "scheme": survey.scheme}
         if data.format == "conll":
             found["scheme_recognised"] = data.scheme == "auto"
-            found["word_column"] = data.word_column
         if data.empty_words == "skip":
             found["empty_words_skipped"] = survey.skipped
         return found
@@ -138,23 +174,32 @@ class FilesCorpus(Corpus):
         sentences = conllu_sentences(path, self._dataset.tokenizer.bad_bytes)
         return sum(len(sentence.empty) for sentence in sentences)
 
+    def _reading(self) -> dict[str, Any]:
+        """How tables and columns were read: what predictions for such files start from."""
+        data = self._dataset
+        if data.format in ("jsonl", "parquet"):
+            return {"reading": {"format": data.format, "text_column": data.text_column}}
+        if data.format in ("csv", "tsv"):
+            names = ("format", "text_column", "header", "delimiter", "quoting")
+            return {"reading": {name: getattr(data, name) for name in names}}
+        if data.format == "conll":
+            return {"reading": {"format": data.format, "word_column": data.word_column}}
+        return {}
+
     def _examples(self, place: _Place) -> Iterator[Example]:
         data = self._dataset
         bad_bytes = data.tokenizer.bad_bytes
         path = place.path
         match data.format:
             case "csv" | "tsv":
-                delimiter = "," if data.format == "csv" else "\t"
-                return read_csv(path, data.text_column, data.label_column, delimiter, bad_bytes)
+                dialect = Dialect.of(data.format, data.delimiter, data.quoting, data.header)
+                return read_table(path, data.text_column, data.label_column, dialect, bad_bytes)
             case "jsonl":
-                return read_jsonl(path, data.text_column, data.label_column, bad_bytes)
+                return read_jsonl(path, str(data.text_column), str(data.label_column), bad_bytes)
             case "parquet":
-                return read_parquet(path, data.text_column, data.label_column, bad_bytes)
+                return read_parquet(path, str(data.text_column), str(data.label_column), bad_bytes)
             case "folders":
-                labelled = data.kind == "labelled"
-                if place.inside is None:
-                    return read_folder(path, bad_bytes, labelled)
-                return read_archive(path, place.inside, bad_bytes, labelled)
+                raise AssertionError("folders are read by _read_folders")
             case "conll":
                 return self._columns.read(path, self._survey.scheme)
             case "conllu":

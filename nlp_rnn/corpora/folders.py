@@ -2,9 +2,11 @@
 
 The layout of the Large Movie Review Dataset (Maas et al. 2011, "Learning Word Vectors for
 Sentiment Analysis"): ``train/pos/0_9.txt``. Sub-folders directly below are the labels, except
-``unsup``, where that data set keeps what is unlabelled, and hidden ones; files are read
-whose name ends in ``.txt``; deeper folders are not entered. Read as running text, the texts of
-``unsup`` are among them, and none has a label.
+``unsup``, where that data set keeps what is unlabelled, and hidden ones. Files are read whose
+name ends in ``.txt`` (in any case) or has no suffix, as in 20 Newsgroups (``sci.space/60151``);
+another suffix can be asked for. Hidden files (``.DS_Store``), files of other suffixes, files
+beside the folders of the labels and those in deeper folders are left out, counted and named.
+Read as running text, the texts of ``unsup`` are among them, and none has a label.
 """
 
 from __future__ import annotations
@@ -17,14 +19,18 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from io import BufferedIOBase, BufferedReader
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from nlp_rnn.corpora.example import Example
 from nlp_rnn.corpora.lines import BadBytes, decode, open_binary, without_bom
 from nlp_rnn.errors import UserError
 
 UNLABELLED = "unsup"
+
+OTHER_SUFFIX = "of a suffix other than .txt"
+"""Why a file is left out that the parameter ``suffix`` would read."""
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 
@@ -47,50 +53,109 @@ def _example(raw: bytes, label: str, where: str, bad_bytes: BadBytes) -> Example
     return Example(text=decode(without_bom(raw), bad_bytes, where), label=label)
 
 
-def _is_read(folder: str, labelled: bool) -> bool:
-    return not folder.startswith(".") and not (labelled and folder == UNLABELLED)
+@dataclass
+class Selection:
+    """Which files of a tree are texts, and which were left out.
+
+    Args:
+        labelled: false leaves the labels out and takes the unlabelled texts too.
+        suffix: how the names of texts end, in any case; None for ``.txt`` or no suffix at all.
+
+    Attributes:
+        left_out: for each reason how many files there were, and the first of them.
+    """
+
+    labelled: bool = True
+    suffix: str | None = None
+    left_out: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def label(self, name: str) -> str | None:
+        """The label of the file ``name`` (relative, written with ``/``); None to leave it out."""
+        *folders, file = name.split("/")
+        reason = self._reason(folders, file)
+        if reason is not None:
+            self.leave_out(name, reason)
+            return None
+        return folders[0] if self.labelled else ""
+
+    def leave_out(self, name: str, reason: str) -> None:
+        """Note that a file is not read."""
+        count, first = self.left_out.get(reason, (0, name))
+        self.left_out[reason] = (count + 1, first)
+
+    def _reason(self, folders: list[str], file: str) -> str | None:
+        if file.startswith(".") or any(folder.startswith(".") for folder in folders):
+            return "hidden"
+        if not folders:
+            return "in no folder of a label"
+        if len(folders) > 1:
+            return "in deeper folders"
+        if self.labelled and folders[0] == UNLABELLED:
+            return f"unlabelled, in {UNLABELLED}"
+        if self.suffix is not None:
+            is_text = file.lower().endswith(self.suffix.lower())
+            return None if is_text else f"without the suffix '{self.suffix}'"
+        is_text = PurePosixPath(file).suffix.lower() in ("", ".txt")
+        return None if is_text else OTHER_SUFFIX
+
+    def summary(self) -> str:
+        """What was left out, in words; empty if nothing was."""
+        return ", ".join(
+            f"{count:,} {reason} (first {first})"
+            for reason, (count, first) in self.left_out.items()
+        )
 
 
-def _is_text(name: str) -> bool:
-    return name.endswith(".txt") and not name.startswith(".")
-
-
-def read_folder(folder: Path, bad_bytes: BadBytes, labelled: bool = True) -> Iterator[Example]:
-    """Stream ``folder/<label>/*.txt``, sorted by label, then by name.
+def read_folder(folder: Path, bad_bytes: BadBytes, selection: Selection) -> Iterator[Example]:
+    """Stream the texts of ``folder/<label>``, sorted by label, then by name.
 
     Args:
         bad_bytes: what undecodable UTF-8 is.
-        labelled: false leaves the labels out and reads the unlabelled texts too.
+        selection: what is read; told what is left out.
 
     Raises:
         UserError: a folder or file may not be read, or is no UTF-8.
     """
     try:
-        labels = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-        for label in (name for name in labels if _is_read(name, labelled)):
-            for name in sorted(entry.name for entry in (folder / label).iterdir()):
-                file = folder / label / name
-                if _is_text(name) and file.is_file():
-                    with open_binary(file) as stream:
-                        raw = stream.read()
-                    yield _example(raw, label if labelled else "", str(file), bad_bytes)
+        for name in _names(folder):
+            label = selection.label(name)
+            if label is None:
+                continue
+            file = folder / name
+            if not file.is_file():
+                selection.leave_out(name, "no regular file")
+                continue
+            with open_binary(file) as stream:
+                raw = stream.read()
+            yield _example(raw, label, str(file), bad_bytes)
     except PermissionError as error:
         raise UserError(
             f"{error.filename}: permission denied; make the folder readable (chmod u+rx)"
         ) from None
 
 
-def _label_of(member: str, inside: tuple[str, ...], archive: Path, labelled: bool) -> str | None:
+def _names(folder: Path, above: str = "") -> Iterator[str]:
+    """All files below a folder, sorted; links to folders are entered only as those of a label."""
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        name = above + entry.name
+        if entry.is_dir() and not (above and entry.is_symlink()):
+            yield from _names(entry, f"{name}/")
+        else:
+            yield name
+
+
+def _label_of(
+    member: str, inside: tuple[str, ...], archive: Path, selection: Selection
+) -> str | None:
     """The label of a member of an archive, or ``None`` where it is not to be read."""
     parts = tuple(part for part in member.split("/") if part not in ("", "."))
-    if len(parts) != len(inside) + 2 or parts[: len(inside)] != inside:
+    if len(parts) <= len(inside) or parts[: len(inside)] != inside:
         return None
-    label, name = parts[-2:]
     if ".." in parts:
-        raise UserError(f"{archive}!{member}: leads out of its folder; archive it without '..'")
-    if not (_is_read(label, labelled) and _is_text(name)):
+        if len(parts) == len(inside) + 2:
+            raise UserError(f"{archive}!{member}: leads out of its folder; archive it without '..'")
         return None
-    return label if labelled else ""
+    return selection.label("/".join(parts[len(inside) :]))
 
 
 def _not_regular(archive: Path, member: str) -> UserError:
@@ -100,9 +165,9 @@ def _not_regular(archive: Path, member: str) -> UserError:
 
 
 def read_archive(
-    archive: Path, inside: str, bad_bytes: BadBytes, labelled: bool = True
+    archive: Path, inside: str, bad_bytes: BadBytes, selection: Selection
 ) -> Iterator[Example]:
-    """Stream ``<inside>/<label>/*.txt`` from a tar (plain, gz, bz2, xz) or zip archive.
+    """Stream the texts of ``<inside>/<label>`` from a tar (plain, gz, bz2, xz) or zip archive.
 
     Nothing is ever written to disk. Examples come in the order of the archive.
 
@@ -110,7 +175,7 @@ def read_archive(
         archive: the archive.
         inside: folder in it, written with ``/``; empty for its top.
         bad_bytes: what undecodable UTF-8 is.
-        labelled: as of :func:`read_folder`.
+        selection: as of :func:`read_folder`.
 
     Raises:
         UserError: the archive is broken or truncated, a wanted member is no regular file, or
@@ -120,7 +185,7 @@ def read_archive(
     read = _zip_members if archive.name.lower().endswith(".zip") else _tar_members
     with open_binary(archive) as stream:
         try:
-            for member, label, raw in read(stream, parts, archive, labelled):
+            for member, label, raw in read(stream, parts, archive, selection):
                 yield _example(raw, label, f"{archive}!{member}", bad_bytes)
         except _BROKEN as error:
             reason = str(error) or type(error).__name__
@@ -142,14 +207,16 @@ def _decompressed(stream: BufferedReader) -> BufferedIOBase:
 
 
 def _tar_members(
-    stream: BufferedReader, inside: tuple[str, ...], archive: Path, labelled: bool
+    stream: BufferedReader, inside: tuple[str, ...], archive: Path, selection: Selection
 ) -> Iterator[tuple[str, str, bytes]]:
     with _decompressed(stream) as plain, tarfile.open(fileobj=plain, mode="r:") as members:
         while (member := members.next()) is not None:
             # tarfile remembers every member it has seen: 50,000 reviews would fill memory.
             members.members = []  # type: ignore[attr-defined]
-            label = _label_of(member.name, inside, archive, labelled)
-            if member.isdir() or label is None:
+            if member.isdir():
+                continue
+            label = _label_of(member.name, inside, archive, selection)
+            if label is None:
                 continue
             content = members.extractfile(member) if member.isreg() else None
             if content is None:
@@ -164,12 +231,14 @@ def _tar_members(
 
 
 def _zip_members(
-    stream: BufferedReader, inside: tuple[str, ...], archive: Path, labelled: bool
+    stream: BufferedReader, inside: tuple[str, ...], archive: Path, selection: Selection
 ) -> Iterator[tuple[str, str, bytes]]:
     with zipfile.ZipFile(stream) as members:
         for member in members.infolist():
-            label = _label_of(member.filename, inside, archive, labelled)
-            if member.is_dir() or label is None:
+            if member.is_dir():
+                continue
+            label = _label_of(member.filename, inside, archive, selection)
+            if label is None:
                 continue
             mode = stat.S_IFMT(member.external_attr >> 16)
             if mode not in (0, stat.S_IFREG):

@@ -9,14 +9,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
+from nlp_rnn.corpora.settings import Setting, SettingError
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import sha256
 
 BadBytes = Literal["error", "replace"]
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+HEAD = 1 << 16
+"""Bytes of a file in which its line ends show."""
 
 
 @contextmanager
@@ -83,9 +87,10 @@ def decode(raw: bytes, bad_bytes: BadBytes, path: Path | str, line: int = 1) -> 
     if bad_bytes == "replace":
         return raw.decode("utf-8", errors="replace").replace("\0", REPLACEMENT)
     line += raw.count(b"\n", 0, start)
-    raise UserError(
+    raise SettingError(
         f"{path}, line {line}: byte 0x{raw[start]:02x} is no UTF-8 text; save the file as UTF-8, "
-        "or set tokenizer.bad_bytes: replace"
+        "or set ",
+        Setting("bad_bytes", "replace"),
     )
 
 
@@ -94,20 +99,46 @@ def without_bom(raw: bytes) -> bytes:
     return raw.removeprefix(codecs.BOM_UTF8)
 
 
+def raw_lines(stream: BinaryIO) -> Iterator[bytes]:
+    r"""Stream the lines of a text file, each with its line end, which becomes ``\n`` for a CR.
+
+    Lines end at ``\n``, and a ``\r`` anywhere else is data: it may stand within a quoted field
+    or a line of running text. Only a file whose first 64 KiB (:data:`HEAD`) hold a ``\r`` but no
+    ``\n`` has the line ends of the classic Mac OS, which Excel still writes as "CSV (Macintosh)":
+    its lines end at ``\r``, ``\n`` and ``\r\n`` alike.
+    """
+    head = stream.readline(HEAD)
+    if b"\n" not in head and b"\r" in head[:-1]:
+        yield from _lines_at_returns(stream, head)
+        return
+    if head:
+        yield head if head.endswith(b"\n") else head + stream.readline()
+    yield from stream
+
+
+def _lines_at_returns(stream: BinaryIO, head: bytes) -> Iterator[bytes]:
+    rest = head
+    while block := stream.read(HEAD):
+        *lines, rest = rest.splitlines(keepends=True)
+        yield from (line.rstrip(b"\r\n") + b"\n" for line in lines)
+        rest += block
+    yield from (line + b"\n" for line in rest.splitlines())
+
+
 def numbered(
-    raw_lines: Iterable[bytes], bad_bytes: BadBytes, name: Path | str
+    lines: Iterable[bytes], bad_bytes: BadBytes, name: Path | str
 ) -> Iterator[tuple[int, str]]:
     r"""Stream raw lines as ``(number, line)``, counted from 1, without the ``\n``.
 
     Args:
-        raw_lines: what a binary stream yields.
+        lines: what :func:`raw_lines` yields.
         bad_bytes: what undecodable UTF-8 is.
         name: of the file or stream, for the message.
 
     Raises:
         UserError: a line holds bytes that are no UTF-8.
     """
-    for number, raw in enumerate(raw_lines, 1):
+    for number, raw in enumerate(lines, 1):
         if number == 1:
             raw = without_bom(raw)
         yield number, decode(raw, bad_bytes, name, number).removesuffix("\n")
@@ -116,14 +147,14 @@ def numbered(
 def numbered_lines(path: Path, bad_bytes: BadBytes) -> Iterator[tuple[int, str]]:
     r"""Stream a text file as ``(number, line)``, counted from 1, without the ``\n``.
 
-    Lines end at ``\n`` only: text from the web holds other characters that Unicode calls line
-    ends (U+2028, U+0085) within a line. A ``\r`` before the ``\n`` stays.
+    Lines end as :func:`raw_lines` says: text from the web holds other characters that Unicode
+    calls line ends (U+2028, U+0085) within a line. A ``\r`` before the ``\n`` stays.
 
     Raises:
         UserError: the file cannot be read, or holds bytes that are no UTF-8.
     """
     with open_binary(path) as stream:
-        yield from numbered(stream, bad_bytes, path)
+        yield from numbered(raw_lines(stream), bad_bytes, path)
 
 
 def read_lines(path: Path, bad_bytes: BadBytes) -> Iterator[str]:

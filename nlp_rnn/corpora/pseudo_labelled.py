@@ -59,6 +59,7 @@ class PseudoLabelledCorpus(Corpus):
         return {
             "source": "pseudo-labels",
             **self._origin,
+            **{key: card[key] for key in ("reading",) if key in card},
             "files": card["files"] | self._unlabelled.card["files"],
             "licence": card["licence"],
             "citation": card["citation"],

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlp_rnn.config import nearest
+from nlp_rnn.corpora.dialects import Dialect, position
 from nlp_rnn.corpora.example import Example
 from nlp_rnn.corpora.lines import BadBytes, decode, numbered_lines
+from nlp_rnn.corpora.settings import Setting, SettingError
 from nlp_rnn.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,10 +20,6 @@ if TYPE_CHECKING:
 
 PARQUET_ROWS = 1024
 """Rows held in memory at a time."""
-
-LONGEST_FIELD = 1 << 26
-"""Most characters of one CSV field. A quote that is never closed makes a field of all that
-follows: this bounds what is held before that is known."""
 
 
 def text_of(value: object, where: str, column: str) -> str:
@@ -35,7 +33,7 @@ def text_of(value: object, where: str, column: str) -> str:
     )
 
 
-def _label(value: object, where: str, column: str) -> str:
+def _label(value: object, where: str, column: str | int) -> str:
     """A label as a string; whole numbers and booleans are written as JSON writes them."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -43,86 +41,48 @@ def _label(value: object, where: str, column: str) -> str:
         return str(value)
     if isinstance(value, str) and value.strip():
         if len(value.splitlines()) > 1:
-            raise UserError(f"{where}: column '{column}': a label has a line break: {value!r}")
+            raise UserError(
+                f"{where}: column '{column}': a label has a line break: {value!r}; remove it"
+            )
         return value
+    remedy = "label the example or remove it"
     if value is None or value == "":
         found = "null" if value is None else "nothing"
     else:
         found = f"{type(value).__name__} {value!r}"
+        if not isinstance(value, str) and not (isinstance(value, float) and math.isnan(value)):
+            remedy = "write the labels as text"
     raise UserError(
         f"{where}: column '{column}': expected a label (text or a whole number), found {found}; "
-        "label the example or remove it"
+        f"{remedy}"
     )
 
 
-def position(column: str, header: Sequence[str], where: str, parameter: str) -> int:
-    """Where in ``header`` the ``column`` stands.
+def read_table(
+    path: Path,
+    text_column: str | int,
+    label_column: str | int,
+    dialect: Dialect,
+    bad_bytes: BadBytes,
+) -> Iterator[Example]:
+    """Stream a table of CSV or TSV (see :mod:`nlp_rnn.corpora.dialects`).
 
     Args:
-        parameter: what named the column, for the message.
-
-    Raises:
-        UserError: it is missing, or there are several.
-    """
-    count = header.count(column)
-    if count != 1:
-        fault = f"no column '{column}'" if count == 0 else f"{count} columns '{column}'"
-        raise UserError(f"{where}: {fault} ({parameter}); {nearest(column, header)}")
-    return header.index(column)
-
-
-def csv_rows(path: Path, delimiter: str, bad_bytes: BadBytes) -> Iterator[tuple[str, list[str]]]:
-    """Stream the rows of a table, the header first, each with its file and line.
-
-    RFC 4180 (tabs for TSV): a field may stand in double quotes, and hold delimiters, line ends
-    and doubled quotes then. Blank lines are skipped.
-
-    Raises:
-        UserError: a row has too few or too many fields, or a quote is never closed.
-    """
-    csv.field_size_limit(LONGEST_FIELD)
-    lines = (line + "\n" for _, line in numbered_lines(path, bad_bytes))
-    # strict: a quote that is never closed would swallow the rest of the file without a word.
-    rows = csv.reader(lines, delimiter=delimiter, strict=True)
-    columns: int | None = None
-    while True:
-        where = f"{path}, line {rows.line_num + 1}"
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise UserError(
-                f"{where}: not valid quoting: {error}; a field that begins with a double quote "
-                "ends with one, and doubles those within"
-            ) from None
-        if not row:
-            continue
-        if columns is None:
-            columns = len(row)
-        if len(row) != columns:
-            raise UserError(
-                f"{where}: expected {columns} columns as in the first row, found {len(row)}; "
-                "put fields that hold the delimiter in double quotes"
-            )
-        yield where, row
-
-
-def read_csv(
-    path: Path, text_column: str, label_column: str, delimiter: str, bad_bytes: BadBytes
-) -> Iterator[Example]:
-    """Stream a table whose first row names its columns (see :func:`csv_rows`).
+        text_column: a name of the header, or a number counted from 0.
+        label_column: likewise.
 
     Raises:
         UserError: a column is missing, a row is ill-formed or a label is empty; names file and
             line.
     """
-    rows = csv_rows(path, delimiter, bad_bytes)
-    for where, header in rows:
-        text = position(text_column, header, where, "text_column")
-        label = position(label_column, header, where, "label_column")
-        break
-    for where, row in rows:
+    text: int | None = None
+    label = 0
+    for where, row in dialect.rows(path, bad_bytes):
+        if text is None:
+            text = dialect.column(text_column, row, where, "text_column")
+            label = dialect.column(label_column, row, where, "label_column")
+            if dialect.header:
+                continue
         yield Example(text=row[text], label=_label(row[label], where, label_column))
 
 
@@ -141,9 +101,10 @@ def clean(text: str, bad_bytes: BadBytes, where: str, column: str) -> str:
     if bad_bytes == "replace":
         raw = text.encode("utf-8", errors="surrogatepass")
         return decode(raw, "replace", where)
-    raise UserError(
+    raise SettingError(
         f"{where}: key '{column}': an escape that is no character (NUL or half a surrogate pair); "
-        "mend it, or set tokenizer.bad_bytes: replace"
+        "correct it, or set ",
+        Setting("bad_bytes", "replace"),
     )
 
 
@@ -170,10 +131,11 @@ def jsonl_records(path: Path, bad_bytes: BadBytes) -> Iterator[tuple[str, dict[s
         yield where, record
 
 
-def member(record: Mapping[str, Any], key: str, where: str, parameter: str) -> Any:
+def member(record: Mapping[str, Any], key: str, where: str, setting: str) -> Any:
     """The value of ``key``; UserError with the nearest key where there is none."""
     if key not in record:
-        raise UserError(f"{where}: no key '{key}' ({parameter}); {nearest(key, record)}")
+        hint = nearest(key, record)
+        raise SettingError(f"{where}: no key '{key}' (", Setting(setting), f"); {hint}")
     return record[key]
 
 
@@ -213,7 +175,7 @@ def parquet_batches(
 
     Args:
         path: the file.
-        needed: columns that must be there, each with the parameter that names it.
+        needed: columns that must be there, each with the setting that names it.
         columns: what to read; None for everything.
 
     Yields:
@@ -228,14 +190,32 @@ def parquet_batches(
     row = 1
     try:
         with pq.ParquetFile(path) as table:
-            for column, parameter in needed.items():
-                position(column, table.schema_arrow.names, str(path), parameter)
+            for column, setting in needed.items():
+                position(column, table.schema_arrow.names, str(path), setting)
             for batch in table.iter_batches(batch_size=PARQUET_ROWS, columns=columns):
                 yield row, batch
                 row += batch.num_rows
     except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path}: cannot be read as Parquet: {reason}") from None
+        raise _no_parquet(path, error) from None
+
+
+def parquet_columns(path: Path) -> list[str]:
+    """The names of the columns of a Parquet table.
+
+    Raises:
+        UserError: the file is no Parquet.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return list(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError) as error:
+        raise _no_parquet(path, error) from None
+
+
+def _no_parquet(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}")
 
 
 def parquet_values(

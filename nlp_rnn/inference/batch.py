@@ -6,24 +6,28 @@ import itertools
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from nlp_rnn.corpora.dialects import Dialect
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference.bundle import Bundle
 from nlp_rnn.inference.inputs import (
+    TABLES,
     Source,
     Survey,
     check_readable,
     format_of,
     no_texts,
-    open_source,
     survey,
 )
 from nlp_rnn.inference.outputs import SENTENCES, Writer, check_writable, open_writer
 from nlp_rnn.inference.predictor import Predictor
+from nlp_rnn.inference.reading import AS_TRAINED, Reading, open_input
 from nlp_rnn.process import log, terminable
 
 T = TypeVar("T")
@@ -33,10 +37,9 @@ def predict_file(
     bundle_folder: Path,
     input: str,
     output: str,
-    text_column: str,
+    reading: Reading = AS_TRAINED,
     n_best: int = 1,
     review_below: float | None = None,
-    word_column: int | None = None,
 ) -> None:
     """Predict with a bundle for every text of ``input`` and write ``output``, whole or not at all.
 
@@ -48,24 +51,24 @@ def predict_file(
         input: a file (see :data:`~nlp_rnn.inference.inputs.SOURCES`), or ``-`` for lines on
             standard input.
         output: a file of one of the same formats, or ``-`` for JSON lines on standard output.
-        text_column: the column of the text in tables.
+        reading: how ``input`` is read.
         n_best: tag sequences to give of each sentence, of a tagger with a CRF.
         review_below: mark predictions of a lower confidence for review.
-        word_column: the column of the word in CoNLL; None is that of the training data.
 
     Raises:
         UserError: the bundle, a file or a suffix is at fault, or there is no text.
     """
-    bundle, source, format = open_all(bundle_folder, input, output, text_column, word_column)
+    bundle, source, format = open_all(bundle_folder, input, output, reading)
     _check_n_best(bundle, n_best)
     if review_below is not None:
         _check_review(bundle, output, format)
-    known = read_once(source, format not in (".parquet", ".txt"))
+    known = read_once(source, format not in (".parquet", ".txt"), output, format)
+    dialect = output_dialect(source, format)
     predictor = Predictor.of(bundle)
     predictor.n_best = n_best
     predictor.review_below = review_below
     started = time.perf_counter()
-    with terminable(), open_writer(output, format, known.columns) as writer:
+    with terminable(), open_writer(output, format, known.columns, dialect) as writer:
         texts = predict_all(predictor, source, writer, known.texts)
     seconds = time.perf_counter() - started
     log(
@@ -75,31 +78,40 @@ def predict_file(
 
 
 def open_all(
-    bundle_folder: Path,
-    input: str,
-    output: str,
-    text_column: str,
-    word_column: int | None = None,
+    bundle_folder: Path, input: str, output: str, reading: Reading
 ) -> tuple[Bundle, Source, str]:
     """The bundle, the texts, and the format of ``output``; arguments as :func:`predict_file`."""
-    if format_of(input, "INPUT") != ".conll" and word_column is not None:
-        raise UserError(
-            f"{input}: --word-column is for .conll, whose columns have no names; leave it out"
-        )
+    format_of(input, "INPUT")
     format = format_of(output, "OUTPUT")
     check_readable(input)
     check_writable(output, input)
     bundle = Bundle.open(bundle_folder)
     _check_fits(bundle, output, format)
-    bad_bytes = bundle.tokenizer.parameters.bad_bytes
-    column = bundle.word_column if word_column is None else word_column
-    return bundle, open_source(input, text_column, bad_bytes, column), format
+    return bundle, open_input(input, reading, bundle), format
 
 
-def read_once(source: Source, whole_rows: bool) -> Survey:
-    """:func:`~nlp_rnn.inference.inputs.survey` with a progress bar."""
+def output_dialect(source: Source, format: str) -> Dialect | None:
+    """How a table is written: as a source of the same format is, else in the format's own way.
+
+    It always has a header, since predicted columns need names.
+    """
+    if format not in TABLES:
+        return None
+    if source.dialect is None or source.format != format:
+        return Dialect.of(TABLES[format])
+    return replace(source.dialect, header=True)
+
+
+def read_once(source: Source, whole_rows: bool, output: str, format: str) -> Survey:
+    """Read all of ``source`` for its faults, and for what ``output`` cannot hold.
+
+    Args:
+        whole_rows: whether all columns will be written as Python values.
+    """
+    dialect = output_dialect(source, format)
+    check = partial(dialect.check_cells, output=output) if dialect and whole_rows else None
     with _progress("reading", None) as bar:
-        return survey(source, whole_rows, bar.update)
+        return survey(source, whole_rows, bar.update, check)
 
 
 def _check_fits(bundle: Bundle, output: str, format: str) -> None:
@@ -140,7 +152,7 @@ def predict_all(
         expected: how many they are, where it is known.
     """
     texts = 0
-    begun = ((chunk, predictor.predict_chunk(list(chunk.items))) for chunk in source.chunks())
+    begun = ((chunk, predictor.predict_chunk(list(chunk.items))) for chunk in source.read())
     with _progress("predicting", expected) as bar:
         for chunk, predictions in _ahead(begun):
             writer.write(chunk, predictions)

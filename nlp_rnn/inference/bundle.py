@@ -142,21 +142,16 @@ class Bundle:
 
     @cached_property
     def data_card(self) -> dict[str, Any]:
-        """The data card of what the model was trained on."""
+        """What the model was trained on; empty in a bundle that has no card."""
+        if not (self.folder / DATA_CARD).is_file():
+            return {}
         card = read_json(self.folder / DATA_CARD, MEND)
-        if not isinstance(card, dict):
-            raise UserError(f"{self.folder / DATA_CARD}: not a data card; {MEND}")
-        return card
+        return card if isinstance(card, dict) else {}
 
     @property
     def entities(self) -> bool:
         """Whether the tags that a tagger predicts mark entity spans, as BIO."""
         return are_entities(self.data_card, self.labels)
-
-    @property
-    def word_column(self) -> int:
-        """The column of the word in the CoNLL files that it was trained on; else the first."""
-        return int(self.data_card.get("word_column", 0))
 
     @property
     def learned_tags(self) -> LearnedTags:

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from nlp_rnn.corpora.conll import Sentence, conll_sentences, conllu_sentences
-from nlp_rnn.corpora.lines import BadBytes, numbered, numbered_lines, open_binary
+from nlp_rnn.corpora.dialects import Dialect, TableFormat
+from nlp_rnn.corpora.lines import BadBytes, numbered, numbered_lines, open_binary, raw_lines
+from nlp_rnn.corpora.settings import Setting, SettingError, naming_options
 from nlp_rnn.corpora.tables import (
     clean,
-    csv_rows,
     jsonl_records,
     member,
     parquet_batches,
+    parquet_columns,
     parquet_values,
-    position,
     text_of,
 )
 from nlp_rnn.errors import UserError
@@ -40,7 +41,13 @@ CHUNK_CHARACTERS = 1 << 21
 """Characters after which a chunk ends before it has :data:`~nlp_rnn.inference.predictor.CHUNK`
 texts, so that memory stays bounded where texts are long."""
 
-PARAMETER = "--text-column"
+TEXT = "text"
+"""The column of the text, unless something else is said; what has no columns is given it."""
+
+TABLES: dict[str, TableFormat] = {".csv": "csv", ".tsv": "tsv"}
+"""Formats that have a dialect."""
+
+SETTING = "text_column"
 
 Columns = dict[str, set[type]]
 """Columns of a table, in order, each with the types of its values; ``object`` is a whole number
@@ -86,7 +93,11 @@ class TextChunk(Chunk):
 
 @dataclass(frozen=True)
 class CsvChunk(Chunk):
-    """Rows of CSV or TSV."""
+    """Rows of CSV or TSV.
+
+    Attributes:
+        header: the names of the columns.
+    """
 
     items: Sequence[str]
     header: Sequence[str]
@@ -191,6 +202,7 @@ class Source(ABC):
         format: its suffix, with the dot.
         text_column: the column of the text; what has no columns is given one of this name.
         bad_bytes: what undecodable UTF-8 is.
+        dialect: of CSV and TSV, else None.
         word_column: the column of the word in CoNLL, counted from 0, or from the end when negative.
     """
 
@@ -198,6 +210,7 @@ class Source(ABC):
     format: str
     text_column: str
     bad_bytes: BadBytes
+    dialect: Dialect | None = None
     word_column: int = 0
 
     @property
@@ -216,6 +229,14 @@ class Source(ABC):
         Raises:
             UserError: the file cannot be read or is ill-formed; names file and line or row.
         """
+
+    def read(self) -> Iterator[Chunk]:
+        """:meth:`chunks`, whose errors name options of the command line."""
+        return naming_options(self.chunks())
+
+    def first_columns(self) -> Sequence[str]:
+        """The columns of the first row; none where the format has no columns."""
+        return ()
 
 
 class LinesSource(Source):
@@ -236,13 +257,13 @@ class StreamSource(Source):
     def chunks(self) -> Iterator[Chunk]:
         if sys.stdin is None:
             raise UserError("standard input: is closed; give a file, or pipe texts in")
-        lines = numbered(_raw_lines(sys.stdin.buffer), self.bad_bytes, "standard input")
+        lines = numbered(_standard_input(sys.stdin.buffer), self.bad_bytes, "standard input")
         return _line_chunks(lines, self.text_column)
 
 
-def _raw_lines(stream: BinaryIO) -> Iterator[bytes]:
+def _standard_input(stream: BinaryIO) -> Iterator[bytes]:
     try:
-        yield from stream
+        yield from raw_lines(stream)
     except OSError as error:
         raise UserError(f"standard input: cannot be read: {error.strerror or error}") from None
 
@@ -254,16 +275,35 @@ def _line_chunks(lines: Iterable[tuple[int, str]], text_column: str) -> Iterator
 
 
 class CsvSource(Source):
-    """A table whose first row names its columns."""
+    """A table of CSV or TSV; columns without a header are named by their numbers."""
+
+    def _rows(self) -> Iterator[tuple[str, list[str]]]:
+        assert self.dialect is not None
+        return self.dialect.rows(self.path, self.bad_bytes)
 
     def chunks(self) -> Iterator[Chunk]:
-        rows = csv_rows(self.path, "," if self.format == ".csv" else "\t", self.bad_bytes)
-        for where, header in rows:
-            text = position(self.text_column, header, where, PARAMETER)
+        assert self.dialect is not None
+        rows = self._rows()
+        for where, first in rows:
+            text = self.dialect.column(self.text_column, first, where, SETTING)
+            header = first if self.dialect.header else _numbered(len(first), text)
             _check_distinct(header, where)
-            cells = (row for _, row in rows)
+            begun = [] if self.dialect.header else [first]
+            cells = chain(begun, (row for _, row in rows))
             for chunk in chunked(cells, lambda row: sum(map(len, row))):
                 yield CsvChunk([row[text] for row in chunk], header, chunk)
+
+    def first_columns(self) -> Sequence[str]:
+        return next((row for _, row in self._rows()), [])
+
+
+def _numbered(columns: int, text: int) -> list[str]:
+    """Names for columns that have none.
+
+    >>> _numbered(3, 1)
+    ['0', 'text', '2']
+    """
+    return [TEXT if number == text else str(number) for number in range(columns)]
 
 
 class JsonlSource(Source):
@@ -272,7 +312,7 @@ class JsonlSource(Source):
     def _records(self) -> Iterator[dict[str, Any]]:
         name = self.text_column
         for where, record in jsonl_records(self.path, self.bad_bytes):
-            text = text_of(member(record, name, where, PARAMETER), where, name)
+            text = text_of(member(record, name, where, SETTING), where, name)
             # Offsets of entities are those of the text as the model sees it: it is kept so.
             record[name] = clean(text, self.bad_bytes, where, name)
             yield record
@@ -280,6 +320,9 @@ class JsonlSource(Source):
     def chunks(self) -> Iterator[Chunk]:
         for chunk in chunked(self._records(), _characters):
             yield JsonChunk([record[self.text_column] for record in chunk], chunk)
+
+    def first_columns(self) -> Sequence[str]:
+        return next((list(record) for _, record in jsonl_records(self.path, self.bad_bytes)), [])
 
 
 def _characters(record: Mapping[str, Any]) -> int:
@@ -291,7 +334,7 @@ class ParquetSource(Source):
 
     def chunks(self) -> Iterator[Chunk]:
         name = self.text_column
-        for row, batch in parquet_batches(self.path, {name: PARAMETER}):
+        for row, batch in parquet_batches(self.path, {name: SETTING}):
             _check_distinct(batch.schema.names, self.name)
             values = parquet_values(self.path, row, batch, name, self.bad_bytes)
             texts = (text_of(value, where, name) for where, value in values)
@@ -300,6 +343,9 @@ class ParquetSource(Source):
                 where = f"{self.name}, rows {row + start} to {row + start + len(chunk) - 1}"
                 yield ArrowChunk(chunk, batch.slice(start, len(chunk)), name, where)
                 start += len(chunk)
+
+    def first_columns(self) -> Sequence[str]:
+        return parquet_columns(self.path)
 
 
 class ConllSource(Source):
@@ -324,9 +370,10 @@ class ConllSource(Source):
         if no_word and not has_words:
             if self.format == ".conllu":
                 raise UserError(f"{no_word}: expected a word in FORM, and no line has one there")
-            raise UserError(
+            raise SettingError(
                 f"{no_word}: expected a word in column {self.word_column} (counted from 0), and no "
-                "line has one there; choose another column with --word-column"
+                "line has one there; choose another column with ",
+                Setting("word_column"),
             )
 
     def chunks(self) -> Iterator[Chunk]:
@@ -398,11 +445,24 @@ def check_readable(name: str) -> None:
             raise UserError(f"{path}: is empty; expected one text or more")
 
 
-def open_source(name: str, text_column: str, bad_bytes: BadBytes, word_column: int = 0) -> Source:
-    """The source that a file's suffix, or ``-``, tells."""
+def open_source(
+    name: str,
+    text_column: str,
+    bad_bytes: BadBytes,
+    dialect: Dialect | None = None,
+    word_column: int = 0,
+) -> Source:
+    """The source that a file's suffix, or ``-``, tells.
+
+    Args:
+        dialect: of CSV and TSV; None for the format's own.
+        word_column: of CoNLL.
+    """
     format = format_of(name, "INPUT")
+    if format in TABLES and dialect is None:
+        dialect = Dialect.of(TABLES[format])
     source = StreamSource if format == STREAM else SOURCES[format]
-    return source(name, format, text_column, bad_bytes, word_column)
+    return source(name, format, text_column, bad_bytes, dialect, word_column)
 
 
 @dataclass(frozen=True)
@@ -418,24 +478,34 @@ class Survey:
     columns: Columns
 
 
-def survey(source: Source, whole_rows: bool, advance: Callable[[int], object]) -> Survey:
+def survey(
+    source: Source,
+    whole_rows: bool,
+    advance: Callable[[int], object],
+    check: Callable[[Sequence[str]], None] | None = None,
+) -> Survey:
     """Read all of ``source`` for its faults, before hours are spent on predicting for it.
 
     Args:
         source: where it can be read only once, nothing is read.
         whole_rows: whether all columns are wanted as Python values.
         advance: told the number of texts in each chunk.
+        check: refuses texts of cells that the output cannot hold; looked at with whole rows.
 
     Raises:
-        UserError: it is ill-formed, or has no texts.
+        UserError: it is ill-formed, or has no texts, or a cell is refused.
     """
     if not source.rereadable:
         return Survey(None, {source.text_column: {str}})
     texts = 0
     columns: Columns = {}
-    for chunk in source.chunks():
+    for chunk in source.read():
+        if check is not None:
+            check(list(chunk.columns()))
         if whole_rows:
-            deque(chunk.rows(), maxlen=0)
+            for row in chunk.rows():
+                if check is not None:
+                    check([value for value in row.values() if isinstance(value, str)])
         for name, types in chunk.columns().items():
             columns.setdefault(name, set()).update(types)
         texts += len(chunk.items)

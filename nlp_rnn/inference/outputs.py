@@ -6,7 +6,6 @@ column ``probability_<label>``, tags are parted by spaces, and lists are JSON.
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
@@ -19,9 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from nlp_rnn.corpora.conll import DOCUMENT_START, UD_UPOS
+from nlp_rnn.corpora.dialects import Dialect, TableWriter
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import whole_file
-from nlp_rnn.inference.inputs import STREAM, ArrowChunk, Chunk, Columns, SentenceChunk
+from nlp_rnn.inference.inputs import STREAM, TABLES, ArrowChunk, Chunk, Columns, SentenceChunk
 from nlp_rnn.inference.predictor import Prediction
 from nlp_rnn.process import print_everything
 
@@ -162,27 +162,19 @@ class JsonlWriter(Writer):
 class CsvWriter(Writer):
     """A table with a header: the columns of the input, then the prediction, flat."""
 
-    def __init__(self, stream: TextIO, delimiter: str, columns: Columns) -> None:
-        self._plain = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
-        # Before Python 3.13 the writer leaves a carriage return unquoted, which cannot be read.
-        self._quoted = csv.writer(
-            stream, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
-        )
+    def __init__(self, table: TableWriter, columns: Columns) -> None:
+        self._table = table
         self._columns = list(columns)
         self._has_header = False
-
-    def _write(self, cells: Sequence[str]) -> None:
-        writer = self._quoted if any("\r" in text for text in cells) else self._plain
-        writer.writerow(cells)
 
     def write(self, chunk: Chunk, predictions: Iterable[Prediction]) -> None:
         for row, prediction in zip(chunk.rows(), predictions, strict=True):
             predicted = flat(prediction)
             if not self._has_header:
-                self._write([*renamed(self._columns, predicted).values(), *predicted])
+                self._table.write([*renamed(self._columns, predicted).values(), *predicted])
                 self._has_header = True
             kept = [cell(row.get(column)) for column in self._columns]
-            self._write([*kept, *map(cell, predicted.values())])
+            self._table.write([*kept, *map(cell, predicted.values())])
 
 
 class ParquetWriter(Writer):
@@ -384,7 +376,9 @@ def _standard_output() -> Iterator[TextIO]:
 
 
 @contextmanager
-def _writing(file: Path, format: str, columns: Columns) -> Iterator[Writer]:
+def _writing(
+    file: Path, format: str, columns: Columns, dialect: Dialect | None, name: str
+) -> Iterator[Writer]:
     if format == ".parquet":
         table = ParquetWriter(file, columns)
         try:
@@ -403,24 +397,31 @@ def _writing(file: Path, format: str, columns: Columns) -> Iterator[Writer]:
         elif format in SENTENCES:
             yield SentenceWriter(stream, format)
         else:
-            yield CsvWriter(stream, "," if format == ".csv" else "\t", columns)
+            dialect = dialect or Dialect.of(TABLES[format])
+            yield CsvWriter(TableWriter(stream, dialect, name), columns)
 
 
 @contextmanager
-def open_writer(output: str, format: str, columns: Columns) -> Iterator[Writer]:
+def open_writer(
+    output: str, format: str, columns: Columns, dialect: Dialect | None = None
+) -> Iterator[Writer]:
     """A writer of ``output``; a file appears, whole, if the block succeeds.
 
     Args:
         output: a file, or ``-``.
         format: as :func:`~nlp_rnn.inference.inputs.format_of` tells.
         columns: of the input.
+        dialect: of CSV and TSV; None for the format's own.
 
     Raises:
-        UserError: the output cannot be written, or the disk is full.
+        UserError: the output cannot be written or hold a value, or the disk is full.
     """
     if format == STREAM:
         with _standard_output() as stream:
             yield JsonlWriter(stream)
         return
-    with whole_file(Path(output)) as partial, _writing(partial, format, columns) as writer:
+    with (
+        whole_file(Path(output)) as partial,
+        _writing(partial, format, columns, dialect, output) as writer,
+    ):
         yield writer

@@ -14,9 +14,10 @@ from typing import Any, Literal, TextIO
 
 import numpy as np
 
+from nlp_rnn.corpora.dialects import Dialect
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import whole_file
-from nlp_rnn.inference.batch import open_all, predict_all, read_once
+from nlp_rnn.inference.batch import open_all, output_dialect, predict_all, read_once
 from nlp_rnn.inference.bundle import Bundle
 from nlp_rnn.inference.forward import of_lines, passes_over_windows
 from nlp_rnn.inference.inputs import STREAM, Chunk, Columns, JsonChunk
@@ -30,6 +31,7 @@ from nlp_rnn.inference.predictor import (
     Prediction,
     as_text,
 )
+from nlp_rnn.inference.reading import AS_TRAINED, Reading
 from nlp_rnn.process import log, terminable
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.text.prepared import Ints
@@ -146,9 +148,7 @@ class _TokenTable(Writer):
             }
 
 
-def score_file(
-    bundle_folder: Path, input: str, output: str, text_column: str, word_column: int | None = None
-) -> None:
+def score_file(bundle_folder: Path, input: str, output: str, reading: Reading = AS_TRAINED) -> None:
     """Write the probability of every token of every text of ``input``, a row each.
 
     Arguments and errors are those of :func:`~nlp_rnn.inference.batch.predict_file`.
@@ -156,11 +156,12 @@ def score_file(
     Raises:
         UserError: also where the bundle is no language model.
     """
-    bundle, source, format = open_all(bundle_folder, input, output, text_column, word_column)
+    bundle, source, format = open_all(bundle_folder, input, output, reading)
     _check_language_model(bundle)
-    known = read_once(source, whole_rows=False)
+    known = read_once(source, False, output, format)
+    dialect = output_dialect(source, format)
     scorer = TokenScorer(bundle)
-    with terminable(), open_writer(output, format, {}) as writer:
+    with terminable(), open_writer(output, format, {}, dialect) as writer:
         table = _TokenTable(writer)
         texts = predict_all(scorer, source, table, known.texts)
     perplexity = math.exp(min(-table.log_probability / table.tokens, 700))
@@ -251,10 +252,12 @@ class _TextWriter(Writer):
 
 
 @contextmanager
-def _open_ranked(output: str, format: str, columns: Columns) -> Iterator[Writer]:
+def _open_ranked(
+    output: str, format: str, columns: Columns, dialect: Dialect | None
+) -> Iterator[Writer]:
     """As :func:`~nlp_rnn.inference.outputs.open_writer`, but plain text holds the texts."""
     if format != ".txt":
-        with open_writer(output, format, columns) as writer:
+        with open_writer(output, format, columns, dialect) as writer:
             yield writer
         return
     with (
@@ -265,12 +268,7 @@ def _open_ranked(output: str, format: str, columns: Columns) -> Iterator[Writer]
 
 
 def rank_file(
-    bundle_folder: Path,
-    input: str,
-    output: str,
-    text_column: str,
-    by: By = "total",
-    word_column: int | None = None,
+    bundle_folder: Path, input: str, output: str, reading: Reading = AS_TRAINED, by: By = "total"
 ) -> None:
     """Write the texts of ``input`` from the likeliest to the least likely, blank ones last.
 
@@ -279,15 +277,15 @@ def rank_file(
     Raises:
         UserError: also where the bundle is no language model, or all texts are blank.
     """
-    bundle, source, format = open_all(bundle_folder, input, output, text_column, word_column)
+    bundle, source, format = open_all(bundle_folder, input, output, reading)
     _check_language_model(bundle)
-    known = read_once(source, whole_rows=format != ".txt")
+    known = read_once(source, format != ".txt", output, format)
     predictor = Candidates(bundle)
     # A database without a name lies in a temporary file that nobody else can open.
     with (
         terminable(),
         closing(sqlite3.connect("")) as database,
-        _open_ranked(output, format, known.columns) as writer,
+        _open_ranked(output, format, known.columns, output_dialect(source, format)) as writer,
     ):
         ranking = _Ranking(database, by)
         texts = predict_all(predictor, source, ranking, known.texts)

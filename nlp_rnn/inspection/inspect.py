@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from nlp_rnn.corpora.lines import read_lines
+from nlp_rnn.corpora.lines import BadBytes, read_lines
+from nlp_rnn.corpora.settings import options_named
 from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.plots import save
 from nlp_rnn.inference.bundle import Bundle
@@ -53,6 +54,7 @@ def inspect(
     cells: Sequence[int] | None = None,
     track: str | None = None,
     positions: Sequence[int] = (),
+    bad_bytes: BadBytes | None = None,
 ) -> None:
     """Write ``cells.html``, ``cells.png`` and ``cells.csv`` into the folder ``target``.
 
@@ -65,6 +67,7 @@ def inspect(
         track: the feature whose best cells to show; when neither this nor ``cells`` is given,
             the best cell of every feature is shown.
         positions: tokens, from 1, whose predictions to explain by the tokens before.
+        bad_bytes: what undecodable UTF-8 is; as in training when None.
 
     Raises:
         UserError: the bundle, the text or an argument is at fault.
@@ -74,7 +77,8 @@ def inspect(
     if target.exists() and not target.is_dir():
         raise UserError(f"{target}: is a file, expected a folder to write into")
     bundle = Bundle.open(bundle_folder)
-    reading = _read(bundle, text_file)
+    with options_named():
+        reading = _read(bundle, text_file, bad_bytes or bundle.tokenizer.parameters.bad_bytes)
     _check_positions(positions, reading)
     features = _features(reading, text_file, track)
     network = _network(bundle)
@@ -105,14 +109,14 @@ def inspect(
         _write(target, bundle, text_file, reading, ranked, panels)
 
 
-def _read(bundle: Bundle, text_file: Path) -> Reading:
+def _read(bundle: Bundle, text_file: Path, bad_bytes: BadBytes) -> Reading:
     task = bundle.experiment.task
     if task != "language_modelling":
         raise UserError(
             f"{bundle.folder}: a model for {task}; only language models can be looked into"
         )
     reading = read(
-        read_lines(text_file, bundle.tokenizer.parameters.bad_bytes),
+        read_lines(text_file, bad_bytes),
         bundle.tokenizer,
         bundle.vocabulary,
         bundle.experiment.training.streams == "lines",  # type: ignore[union-attr]

@@ -67,7 +67,7 @@ def test_tables_round_trip_with_quotes_and_line_ends(
     writer.writerow(["id", "label", "text"])
     for number, review in enumerate(REVIEWS):
         writer.writerow([number, review.label, review.text])
-    assert read(tmp_path, rows.getvalue(), format=format) == REVIEWS
+    assert read(tmp_path, rows.getvalue(), format=format, quoting="double") == REVIEWS
 
 
 def test_jsonl_round_trip(tmp_path: Path) -> None:

@@ -63,13 +63,16 @@ def write_texts(file: Path, texts: list[str], **columns: list[Any]) -> Path:
     match file.suffix:
         case ".txt":
             file.write_text("".join(text + "\n" for text in texts), encoding="utf-8")
-        case ".csv" | ".tsv":
+        case ".csv":
             with file.open("w", newline="", encoding="utf-8") as stream:
-                writer = csv.DictWriter(
-                    stream, list(rows[0]), delimiter="," if file.suffix == ".csv" else "\t"
-                )
+                writer = csv.DictWriter(stream, list(rows[0]))
                 writer.writeheader()
                 writer.writerows(rows)
+        case ".tsv":
+            cells = [list(rows[0]), *([str(cell) for cell in row.values()] for row in rows)]
+            # A blank line would be no row.
+            lines = ["\t".join([*row, "end"]) + "\n" for row in cells]
+            file.write_text("".join(lines), encoding="utf-8")
         case ".jsonl":
             file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         case ".parquet":
@@ -79,13 +82,13 @@ def write_texts(file: Path, texts: list[str], **columns: list[Any]) -> Path:
 
 def read_table(file: Path) -> list[dict[str, Any]]:
     match file.suffix:
-        case ".csv" | ".tsv":
+        case ".csv":
             with file.open(newline="", encoding="utf-8") as stream:
-                return list(
-                    csv.DictReader(
-                        stream, delimiter="," if file.suffix == ".csv" else "\t", strict=True
-                    )
-                )
+                return list(csv.DictReader(stream, strict=True))
+        case ".tsv":
+            header, *lines = file.read_text(encoding="utf-8").split("\n")[:-1]
+            names = header.split("\t")
+            return [dict(zip(names, line.split("\t"), strict=True)) for line in lines]
         case ".jsonl":
             return [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n")[:-1]]
         case _:
@@ -122,8 +125,9 @@ def test_batch_is_one_by_one_from_every_format(
 ) -> None:
     file = write_texts(tmp_path / f"in{suffix}", TEXTS)
     predict(bundles[task], file, tmp_path / "out.jsonl")
+    more = {"end": "end"} if suffix == ".tsv" else {}
     wanted = [
-        {"text": text, **record}
+        {"text": text, **more, **record}
         for text, record in zip(TEXTS, expected(bundles[task], TEXTS), strict=True)
     ]
     close(read_table(tmp_path / "out.jsonl"), wanted)
@@ -185,19 +189,20 @@ def test_entities_point_into_the_text(bundles: dict[str, Path], tmp_path: Path) 
 def test_columns_are_kept_and_renamed_where_predicted(
     bundles: dict[str, Path], tmp_path: Path, source: str, target: str
 ) -> None:
+    line_end = "" if target == ".tsv" else "\r\n"  # which TSV cannot hold
     file = write_texts(
         tmp_path / f"in{source}",
-        ["good", "bad\r\nfilm"],
+        ["good", f"bad{line_end}film"],
         id=[7, 8],
         label=["x, y", 'z"'],
-        input_label=["1\r2", "b"],
+        input_label=[f"1{line_end[:1]}2", "b"],
     )
     predict(bundles["classification"], file, tmp_path / f"out{target}")
     rows = read_table(tmp_path / f"out{target}")
-    assert [row["text"] for row in rows] == ["good", "bad\r\nfilm"]
+    assert [row["text"] for row in rows] == ["good", f"bad{line_end}film"]
     assert [int(row["id"]) for row in rows] == [7, 8]
     assert [row["input_input_label"] for row in rows] == ["x, y", 'z"']
-    assert [row["input_label"] for row in rows] == ["1\r2", "b"]
+    assert [row["input_label"] for row in rows] == [f"1{line_end[:1]}2", "b"]
     assert {row["label"] for row in rows} <= {"positive", "negative"}
     assert list(rows[0])[:4] == ["text", "id", "input_input_label", "input_label"]
 
@@ -530,7 +535,7 @@ def before_keras(monkeypatch: pytest.MonkeyPatch) -> None:
         ("a.csv", b"text\n", ["no texts"]),
         ("a.csv", b"text,b\nx,y\nz\n", ["line 3", "expected 2 columns", "double quotes"]),
         ("a.csv", b'text,b\nx,y\n"z,1\n', ["line 3", "not valid quoting"]),
-        ("a.tsv", b"text,b\nx,y\n", ["line 1", "no column 'text'"]),
+        ("a.tsv", b"text,b\nx,y\n", ["line 1", "1 column", "set --delimiter ','"]),
         (
             "a.jsonl",
             b'{"text": "x"}\n\n{"txt": "y"}\n',

@@ -204,7 +204,7 @@ def test_a_missing_library_is_named_with_its_extra(
     monkeypatch.setitem(sys.modules, module, None)
     (tmp_path / "in.txt").write_text("Rome\n")
     with pytest.raises(UserError) as error:
-        predict_file(bundles["tagging"], f"{tmp_path}/in.txt", f"{tmp_path}/out{suffix}", "text")
+        predict_file(bundles["tagging"], f"{tmp_path}/in.txt", f"{tmp_path}/out{suffix}")
     for word in [module, *words]:
         assert word in str(error.value)
 

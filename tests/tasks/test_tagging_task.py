@@ -114,7 +114,7 @@ def test_the_likeliest_tag_sequences_come_with_their_probability(
     network = trained(work, tmp_path / "c")
     write_bundle(tmp_path / "b", "mine", work.experiment, network, dataset, {"backend": None}, {})
     (tmp_path / "in.txt").write_text("Rome sleeps\nRome\n", encoding="utf-8")
-    predict_file(tmp_path / "b", f"{tmp_path}/in.txt", f"{tmp_path}/out.jsonl", "text", 100)
+    predict_file(tmp_path / "b", f"{tmp_path}/in.txt", f"{tmp_path}/out.jsonl", n_best=100)
     two, one = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
     start, between, _ = allowed_transitions(dataset.labels)
     for prediction, count in ((two, int((start[:, None] & between).sum())), (one, start.sum())):
@@ -124,7 +124,7 @@ def test_the_likeliest_tag_sequences_come_with_their_probability(
         assert found == sorted(found, reverse=True)
         assert sum(found) == pytest.approx(1, abs=1e-5)
     with pytest.raises(UserError, match="no CRF"):
-        predict_file(bundles["tagging"], f"{tmp_path}/in.txt", "-", "text", 2)
+        predict_file(bundles["tagging"], f"{tmp_path}/in.txt", "-", n_best=2)
 
 
 def test_a_crfs_loss_is_the_same_in_validation_and_evaluation(
