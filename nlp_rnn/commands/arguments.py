@@ -64,12 +64,20 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         "how INPUT is read",
         "Without these, the column is the one the model was trained with, or else 'text'; a .csv "
         "or .tsv is read as the model's own training data of that format, or else with a header "
-        "and commas (.csv) or tabs (.tsv).",
+        "and commas (.csv) or tabs (.tsv). Of a .conllu the word is FORM. A line of .conll or "
+        ".conllu without a word is kept as it is; in .conll output it gets the tag _.",
     )
     group.add_argument(
         "--text-column",
         metavar="NAME",
         help="column of the text; in .csv and .tsv also its number, counted from 0",
+    )
+    group.add_argument(
+        "--word-column",
+        type=int,
+        metavar="N",
+        help="column of the word in .conll, counted from 0, or from the end when negative "
+        "(default: that of the .conll files that the model was trained on, or else 0)",
     )
     group.add_argument(
         "--header",

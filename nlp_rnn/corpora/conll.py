@@ -19,6 +19,7 @@ from typing import Literal, TypeVar
 from nlp_rnn.corpora.example import Example
 from nlp_rnn.corpora.lines import BadBytes, numbered_lines
 from nlp_rnn.corpora.schemes import Scheme, TagSurvey, parse_tag, to_bio
+from nlp_rnn.corpora.settings import Setting, SettingError
 from nlp_rnn.errors import UserError
 
 EmptyWords = Literal["error", "skip"]
@@ -209,7 +210,8 @@ def conll_sentences(
     if tag_column is not None:
         wanted["tag_column"] = tag_column
     least = max([len(wanted), *map(_least_columns, wanted.values())])
-    why = ", ".join(f"{name} {column}" for name, column in wanted.items())
+    settings = [Setting(name, column) for name, column in wanted.items()]
+    why = [settings[0], *(part for setting in settings[1:] for part in (", ", setting))]
 
     @cache
     def first_word() -> _Line | None:
@@ -233,9 +235,10 @@ def conll_sentences(
             counts_from_end = tag_column is None and word_column < 0
             columns = line.columns if counts_from_end else line.columns[:width]
             if len(columns) < least:
-                raise UserError(
-                    f"{block.where(line.index)}: expected at least {least} columns ({why}), "
-                    f"found {len(columns)}; begin a comment with '# '"
+                raise SettingError(
+                    f"{block.where(line.index)}: expected at least {least} columns (",
+                    *why,
+                    f"), found {len(columns)}; begin a comment with '# '",
                 )
             words.append(Word(line.index, columns, columns[word_column]))
         _check_widths(block, words)

@@ -137,16 +137,6 @@ class FilesCorpus(Corpus):
             "citation": self._dataset.citation,
         }
 
-    def _reading(self) -> dict[str, Any]:
-        """How tables were read: what predictions for such tables start from."""
-        data = self._dataset
-        if data.format in ("jsonl", "parquet"):
-            return {"reading": {"format": data.format, "text_column": data.text_column}}
-        if data.format in ("csv", "tsv"):
-            names = ("format", "text_column", "header", "delimiter", "quoting")
-            return {"reading": {name: getattr(data, name) for name in names}}
-        return {}
-
     def findings(self) -> dict[str, Any]:
         if self.kind != "tagged":
             return {}
@@ -154,7 +144,6 @@ class FilesCorpus(Corpus):
         found: dict[str, Any] = {"entities": survey.scheme is not None, "scheme": survey.scheme}
         if data.format == "conll":
             found["scheme_recognised"] = data.scheme == "auto"
-            found["word_column"] = data.word_column
         if data.empty_words == "skip":
             found["empty_words_skipped"] = survey.skipped
         return found
@@ -184,6 +173,18 @@ class FilesCorpus(Corpus):
             return self._columns.survey(path, tags)
         sentences = conllu_sentences(path, self._dataset.tokenizer.bad_bytes)
         return sum(len(sentence.empty) for sentence in sentences)
+
+    def _reading(self) -> dict[str, Any]:
+        """How tables and columns were read: what predictions for such files start from."""
+        data = self._dataset
+        if data.format in ("jsonl", "parquet"):
+            return {"reading": {"format": data.format, "text_column": data.text_column}}
+        if data.format in ("csv", "tsv"):
+            names = ("format", "text_column", "header", "delimiter", "quoting")
+            return {"reading": {name: getattr(data, name) for name in names}}
+        if data.format == "conll":
+            return {"reading": {"format": data.format, "word_column": data.word_column}}
+        return {}
 
     def _examples(self, place: _Place) -> Iterator[Example]:
         data = self._dataset

@@ -159,11 +159,6 @@ class Bundle:
         return are_entities(self.data_card, self.labels)
 
     @property
-    def word_column(self) -> int:
-        """The column of the word in the CoNLL files that it was trained on; else the first."""
-        return int(self.data_card.get("word_column", 0))
-
-    @property
     def learned_tags(self) -> LearnedTags:
         """What a tagger's network learned, and what it says of :attr:`labels`."""
         assert isinstance(self.experiment.model, TaggerParameters)

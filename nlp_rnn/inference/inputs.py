@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from nlp_rnn.corpora.conll import Sentence, conll_sentences, conllu_sentences
 from nlp_rnn.corpora.dialects import Dialect, TableFormat
 from nlp_rnn.corpora.lines import BadBytes, numbered, numbered_lines, open_binary, raw_lines
-from nlp_rnn.corpora.settings import naming_options
+from nlp_rnn.corpora.settings import Setting, SettingError, naming_options
 from nlp_rnn.corpora.tables import (
     clean,
     jsonl_records,
@@ -370,9 +370,10 @@ class ConllSource(Source):
         if no_word and not has_words:
             if self.format == ".conllu":
                 raise UserError(f"{no_word}: expected a word in FORM, and no line has one there")
-            raise UserError(
+            raise SettingError(
                 f"{no_word}: expected a word in column {self.word_column} (counted from 0), and no "
-                "line has one there; choose another column with --word-column"
+                "line has one there; choose another column with ",
+                Setting("word_column"),
             )
 
     def chunks(self) -> Iterator[Chunk]:

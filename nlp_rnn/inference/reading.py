@@ -48,13 +48,14 @@ class Reading:
 
 @dataclass(frozen=True)
 class Remembered:
-    """How the tables were read that a model was trained on; see ``FilesCorpus.provenance``."""
+    """How the files were read that a model was trained on; see ``FilesCorpus.provenance``."""
 
     format: str = ""
     text_column: str | int = TEXT
     header: bool = True
     delimiter: str | None = None
     quoting: Quoting | None = None
+    word_column: int = 0
 
     @classmethod
     def of(cls, bundle: Bundle) -> Remembered:
@@ -91,7 +92,7 @@ def open_input(name: str, reading: Reading, bundle: Bundle) -> Source:
         TEXT if reading.text_column is None else reading.text_column,
         reading.bad_bytes or bundle.tokenizer.parameters.bad_bytes,
         _dialect(format, reading, remembered),
-        bundle.word_column if reading.word_column is None else reading.word_column,
+        remembered.word_column if reading.word_column is None else reading.word_column,
     )
     if not source.rereadable or remembered == Remembered(remembered.format):
         return source
@@ -100,9 +101,10 @@ def open_input(name: str, reading: Reading, bundle: Bundle) -> Source:
 
 
 def _check_options(name: str, format: str, reading: Reading) -> None:
+    found = "standard input" if format == STREAM else name
     if reading.word_column is not None and format != ".conll":
         raise UserError(
-            f"{name}: --word-column is for .conll, whose columns have no names; leave it out"
+            f"{found}: --word-column is for .conll, whose columns have no names; leave it out"
         )
     if format in TABLES:
         return
@@ -113,7 +115,6 @@ def _check_options(name: str, format: str, reading: Reading) -> None:
     }
     for option, value in given.items():
         if value is not None:
-            found = "standard input" if format == STREAM else name
             raise UserError(
                 f"{found}: {option} is for .csv and .tsv, whose rows are divided into fields; "
                 "leave it out"

@@ -31,7 +31,7 @@ def tag_file(source: Path, target: Path, word_column: int = 0) -> list[Example]:
     """Tag every word of a file in turn with one of ``TAGS``; returns what was predicted."""
     tags, predicted = cycle(TAGS), []
     with open_writer(str(target), target.suffix, {}) as writer:
-        for chunk in open_source(str(source), "text", "error", word_column).chunks():
+        for chunk in open_source(str(source), "text", "error", word_column=word_column).chunks():
             examples = [
                 Example(tokens=tuple(words), tags=tuple(next(tags) for _ in words))
                 for words in chunk.items
@@ -172,7 +172,8 @@ def tokens_of(bundle: Path, file: Path, *options: str) -> list[str]:
 def test_the_word_column_is_that_of_training(bundles: dict[str, Path], tmp_path: Path) -> None:
     file = tmp_path / "in.conll"
     file.write_text("1\tAnn\t_\n2\tsleeps\t_\n")
-    trained = with_card(bundles["tagging"], tmp_path, word_column=1)
+    reading = {"format": "conll", "word_column": 1}
+    trained = with_card(bundles["tagging"], tmp_path, reading=reading)
     assert tokens_of(trained, file) == ["Ann", "sleeps"]
     assert tokens_of(trained, file, "--word-column", "0") == ["1", "2"]
     assert tokens_of(trained, file, "--word-column", "-2") == ["Ann", "sleeps"]
@@ -183,7 +184,7 @@ def test_the_word_column_is_that_of_training(bundles: dict[str, Path], tmp_path:
 @pytest.mark.parametrize(
     ("name", "content", "options", "parts"),
     [
-        ("in.conll", "Ann\n", ["--word-column", "1"], ["line 1", "word_column 1", "found 1"]),
+        ("in.conll", "Ann\n", ["--word-column", "1"], ["line 1", "--word-column 1", "found 1"]),
         ("in.txt", "Ann\n", ["--word-column", "1"], ["--word-column", ".conll"]),
         ("in.conll", "1\t\n2\t\n", ["--word-column", "1"], ["line 1", "column 1", "--word-column"]),
     ],
