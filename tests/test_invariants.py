@@ -148,6 +148,8 @@ def assert_same(found: Any, wanted: Any) -> None:
             assert_same(one, other)
     elif isinstance(wanted, float):
         assert float(found) == pytest.approx(wanted, rel=1e-5, abs=1e-5)
+    elif wanted is None:
+        assert found is None
     else:
         assert type(wanted)(found) == wanted
 
