@@ -30,8 +30,8 @@ def with_all_splits(corpus: Corpus, ratios: SplitParameters, seed: int) -> Corpu
 
     What it lacks is taken from its training data; a share is one of all that data. Labelled
     texts are drawn at random with every label in proportion, tagged sentences at random, as are
-    texts that stand alone, and running text is cut in order, at line ends: training, validation,
-    test.
+    texts that stand alone, and running text is cut in order: training, validation, test. It is
+    cut at line ends, or at white space where it has too few lines for that.
 
     Args:
         corpus: has at least ``train``.
@@ -83,6 +83,8 @@ class _SplitCorpus(Corpus):
     def read(self, split: str) -> Iterator[Example]:
         if split != "train" and split not in self._shares:
             return self._corpus.read(split)
+        if self._cuts is not None:
+            return self._part(SPLITS.index(split), *self._cuts)
         return self._share(SPLITS.index(split))
 
     def provenance(self) -> dict[str, Any]:
@@ -94,7 +96,8 @@ class _SplitCorpus(Corpus):
         if self._together:
             manner += ", duplicates together"
         if self._corpus.continuous:
-            manner = "cut in order at line ends: train, validation, test"
+            where = "line ends" if self._cuts is None else "white space"
+            manner = f"cut in order at {where}: train, validation, test"
         taken = {split: f"{share:g} of train, {manner}" for split, share in self._shares.items()}
         return {**self._corpus.provenance(), "taken_from_train": taken}
 
@@ -115,17 +118,21 @@ class _SplitCorpus(Corpus):
             )
 
     @cached_property
+    def _lengths(self) -> Integers:
+        """Characters of each line of running text with its end, so that a blank one has some."""
+        examples = self._corpus.read("train")
+        return np.array(array("q", (len(each.text) + 1 for each in examples)), np.int64)
+
+    @cached_property
     def _assignment(self) -> Assignment:
         """Which example goes where: one pass over the training data."""
         validation = self._shares.get("validation", 0.0)
         test = self._shares.get("test", 0.0)
-        examples = self._corpus.read("train")
         if self._corpus.continuous:
-            # Lengths count the line end, so that a blank line has one.
-            lengths = np.array(array("q", (len(each.text) + 1 for each in examples)), np.int64)
-            assignment = cut_in_order(lengths, validation, test)
+            assignment = cut_in_order(self._lengths, validation, test)
         else:
             # What has no label is of one stratum.
+            examples = self._corpus.read("train")
             numbers: dict[str, int] = {}
             labels, texts = array("q"), array("Q")
             for each in examples:
@@ -140,13 +147,62 @@ class _SplitCorpus(Corpus):
             else:
                 assignment = draw(strata, validation, test, self._seed)
         for position, split in enumerate(SPLITS):
-            if (split == "train" or split in self._shares) and position not in assignment:
-                raise UserError(
-                    f"{self.origin(split)}: {len(assignment)} examples are too few to take a "
-                    f"{split} split of data set '{self.name}' from; raise its share under split, "
-                    "or give more data"
-                )
+            wanted = split == "train" or split in self._shares
+            if wanted and position not in assignment and self._cuts is None:
+                raise self._too_few(split, _counted(len(assignment)))
         return assignment
+
+    @cached_property
+    def _cuts(self) -> tuple[int, int] | None:
+        """Where validation and test begin in running text, in characters of all of it; None
+        where it is cut between its lines, or is no running text."""
+        if not self._corpus.continuous:
+            return None
+        validation = self._shares.get("validation", 0.0)
+        test = self._shares.get("test", 0.0)
+        found = set(cut_in_order(self._lengths, validation, test).tolist())
+        if {0, *(SPLITS.index(split) for split in self._shares)} <= found:
+            return None
+        end = total = int(self._lengths.sum())
+        starts = {}
+        for split, share in (("test", test), ("validation", validation + test)):
+            if split in self._shares:
+                end = self._word_start(min(round(total * (1 - share)), end - 1), end)
+                if not end:
+                    raise self._too_few(split, f"{total} characters are")
+            starts[split] = end
+        return starts["validation"], starts["test"]
+
+    def _word_start(self, wanted: int, below: int) -> int:
+        """Where the word at ``wanted`` begins, in characters of all of the text; 0 if nowhere."""
+        first = 0
+        for example in self._corpus.read("train"):
+            if wanted <= first + len(example.text):
+                start = first + word_start(example.text, wanted - first, at_begin=first == 0)
+                return start if start < below else 0
+            first += len(example.text) + 1
+        return 0
+
+    def _too_few(self, split: str, found: str) -> UserError:
+        if split == "train":
+            remedy = "lower the shares under split, or give more data"
+        else:
+            remedy = f"give {split} a file of its own, or give more data"
+        return UserError(
+            f"{self.origin(split)}: {found} too few to take a {split} split of data set "
+            f"'{self.name}' from; {remedy}"
+        )
+
+    def _part(self, wanted: int, validation: int, test: int) -> Iterator[Example]:
+        """The lines of a part of running text; a line that was cut is two or three."""
+        total = int(self._lengths.sum())
+        begin, end = ((0, validation), (validation, test), (test, total))[wanted]
+        first = 0
+        for example in self._corpus.read("train"):
+            last = first + len(example.text) + 1
+            if first < end and last > begin:
+                yield Example(text=example.text[max(begin - first, 0) : end - first])
+            first = last
 
 
 def draw(labels: Integers, validation: float, test: float, seed: int) -> Assignment:
@@ -238,3 +294,27 @@ def cut_in_order(lengths: Integers, validation: float, test: float) -> Assignmen
     assignment[validation_starts:] = VALIDATION
     assignment[test_starts:] = TEST
     return assignment
+
+
+def word_start(text: str, position: int, at_begin: bool) -> int:
+    """Where in ``text`` the word at ``position`` begins, or the next one if that is its first.
+
+    Args:
+        at_begin: whether the beginning of ``text`` itself does not count.
+
+    Returns:
+        ``position`` where the text has no white space to cut it at.
+    """
+    starts = (i for i in range(min(position, len(text) - 1), 0, -1) if _begins(text, i))
+    following = (i for i in range(position + 1, len(text)) if _begins(text, i))
+    if (found := next(starts, 0)) or not at_begin:
+        return found
+    return next(following, position)
+
+
+def _begins(text: str, i: int) -> bool:
+    return text[i - 1].isspace() and not text[i].isspace()
+
+
+def _counted(examples: int) -> str:
+    return "1 example is" if examples == 1 else f"{examples} examples are"

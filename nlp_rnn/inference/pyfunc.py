@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
+
+if TYPE_CHECKING:
+    from nlp_rnn.inference.predictor import Item
 
 
 class BundleModel(PythonModel):
@@ -43,12 +47,42 @@ class BundleModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """Predict each text of the column ``text``; a missing text counts as an empty one."""
-        texts = model_input["text"].fillna("").astype(str)
+        """Predict each text of the column ``text``; a missing text counts as an empty one.
+
+        A tagger also takes a list of words, a sentence that is segmented already.
+
+        Raises:
+            UserError: a value is neither.
+        """
+        segmented = self._predictor.bundle.experiment.task == "tagging"
+        items = [_item(value, row, segmented) for row, value in enumerate(model_input["text"])]
         return pd.DataFrame(
-            [_plain(prediction) for prediction in self._predictor.predict(texts)],
-            index=pd.RangeIndex(len(texts)),
+            [_plain(prediction) for prediction in self._predictor.predict(items)],
+            index=pd.RangeIndex(len(items)),
         )
+
+
+def _item(value: Any, row: int, segmented: bool) -> Item:
+    """What the predictor is given for a value of the column ``text``."""
+    from nlp_rnn.errors import UserError
+
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (list, tuple, np.ndarray)):
+        words = list(value)
+        if segmented and all(isinstance(word, str) and word for word in words):
+            return words
+        expected = "a text or a list of words" if segmented else "a text"
+        raise UserError(
+            f"row {row}, column 'text': expected {expected}, found {type(value).__name__} "
+            f"{words!r:.60}; give each text a row of its own"
+        )
+    if pd.api.types.is_scalar(value):
+        return "" if pd.isna(value) else str(value)
+    raise UserError(
+        f"row {row}, column 'text': expected a text, found {type(value).__name__}; give each text "
+        "a row of its own"
+    )
 
 
 def _plain(prediction: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -153,14 +153,49 @@ def test_cut_falls_on_the_nearest_line_end() -> None:
     assert cut_in_order(np.array([60, 1, 1, 38]), 0.0, 0.4).tolist() == [0, 2, 2, 2]
 
 
-@pytest.mark.parametrize("kind", ["labelled", "tagged", "text"])
+@pytest.mark.parametrize("kind", ["labelled", "tagged"])
 def test_too_few_examples_name_data_set_split_and_file(kind: Kind) -> None:
     corpus = with_all_splits(ListCorpus(kind, train=reviews(2)), RATIOS, seed=1)
     with pytest.raises(UserError) as caught:
         list(corpus.read("train"))
     message = str(caught.value)
     assert "train.txt" in message and "'mine'" in message and "2 examples are too few" in message
-    assert "validation" in message or "test" in message
+    assert "a file of its own" in message
+
+
+@pytest.mark.parametrize("lines", [["one two six ten abc def ghi jkl mno pqr"], ["a b", "c"]])
+def test_text_of_too_few_lines_is_cut_between_words(lines: list[str]) -> None:
+    source = ListCorpus("text", train=[Example(text=line) for line in lines])
+    corpus = with_all_splits(source, RATIOS, seed=1)
+    parts = {split: [each.text for each in corpus.read(split)] for split in SPLITS}
+    words = [" ".join(part).split() for part in parts.values()]
+    assert all(words)
+    assert list(chain.from_iterable(words)) == " ".join(lines).split()
+    assert "at white space" in corpus.provenance()["taken_from_train"]["test"]
+    if len(lines) == 1:
+        assert [len(part) for part in words] == [7, 1, 2]
+
+
+def test_text_without_white_space_is_cut_between_characters() -> None:
+    corpus = with_all_splits(ListCorpus("text", train=[Example(text="x" * 99)]), RATIOS, seed=1)
+    assert [len(next(corpus.read(split)).text) for split in SPLITS] == [70, 10, 19]
+
+
+def test_only_the_missing_split_is_cut_out_of_one_line() -> None:
+    own = [Example(text="own")]
+    for given, cut in (("test", "validation"), ("validation", "test")):
+        line = [Example(text="one two three four")]
+        source = ListCorpus("text", train=line, **{given: own})
+        corpus = with_all_splits(source, RATIOS, seed=1)
+        assert list(corpus.read(given)) == own
+        cuts = [next(corpus.read(split)).text for split in ("train", cut)]
+        assert cuts == ["one two three ", "four"]
+
+
+def test_a_text_of_one_character_has_no_parts() -> None:
+    corpus = with_all_splits(ListCorpus("text", train=[Example(text="x")]), RATIOS, seed=1)
+    with pytest.raises(UserError, match=r"too few .* a file of its own"):
+        list(corpus.read("train"))
 
 
 def test_shares_that_leave_no_training_data() -> None:
