@@ -17,7 +17,7 @@ from nlp_rnn.text.tokenizers import tokenizer
 
 
 def sentences(*texts: str) -> ListCorpus:
-    """Sentences whose words are parted by spaces, each tagged by whether it begins in upper case."""
+    """Sentences of words with spaces between, tagged by whether a word begins in upper case."""
     return same_everywhere(
         "tagged",
         [
@@ -103,7 +103,27 @@ def test_conllu_says_where_the_spaces_are(tmp_path: Path) -> None:
 
 
 def test_spaces_are_guessed_as_english_is_written() -> None:
-    words = 'She said : " I ca n\'t ( yet ) pay $ 5 , Ann \'s fee . "'.split()
+    words = [
+        "She",
+        "said",
+        ":",
+        '"',
+        "I",
+        "ca",
+        "n't",
+        "(",
+        "yet",
+        ")",
+        "pay",
+        "$",
+        "5",
+        ",",
+        "Ann",
+        "'s",
+        "fee",
+        ".",
+        '"',
+    ]
     followed = spaces(words)
     text = "".join(w + " " * s for w, s in zip(words, followed, strict=True))
-    assert text.strip() == 'She said: "I can\'t (yet) pay $5, Ann\'s fee."'
+    assert text.strip() == "She said: \"I can't (yet) pay $5, Ann's fee.\""

@@ -203,7 +203,8 @@ def test_given_words_are_normalised_as_raw_ones_and_none_is_empty() -> None:
 PIECES = st.one_of(
     st.sampled_from([*EMOJI.values(), "<br />", "<BR>", "&amp;", "&#39;", "&shy;", "&notit;", "&",
                      "&#1;", "&nbsp;", "don’t", "cafe\u0301", " ", "\n", "\u200b", "\u200c",
-                     "\u00ad", "\u200d", "\ufe0f", "\u0301", "'", "’", "\u3164", "\u2800", "_", "İ", "Σ",
+                     "\u00ad", "\u200d", "\ufe0f", "\u0301", "'", "’", "\u3164", "\u2800", "_",
+                     "İ", "Σ",
                      "\u0645\u06cc\u200c\u062e", "\u1781", "\u1112\u1161\u11ab", "\u0600"]),
     st.characters(exclude_categories=("Cs",)),
     st.text(st.sampled_from("abAB10 .,'-_"), max_size=6),
