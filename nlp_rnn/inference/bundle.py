@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 FORMAT = 5
 READABLE = (4, FORMAT)
-"""Formats that can be opened. Format 4 has no version of the tokenizer's rules: it means 1."""
+"""Formats that can be opened. Format 4 names no version of the tokenizer's rules: it is 1."""
 WEIGHTS = "model.weights.h5"
 GRAPH = "model.onnx"
 DESCRIPTION = "bundle.json"

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from nlp_rnn.config import TokenizerParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
 from nlp_rnn.files import whole_folder
@@ -19,6 +20,15 @@ from nlp_rnn.inference.bundle import (
     Bundle,
     describe,
 )
+from nlp_rnn.text.characters import (
+    DROPPED,
+    PATTERNS,
+    PORTABLE,
+    WORD_BREAK,
+    apostrophe_pattern,
+    portable,
+)
+from nlp_rnn.text.first_rules import word_pattern as first_word_pattern
 
 README = "README.md"
 
@@ -74,10 +84,10 @@ TASKS = {
 }
 
 UNITS = {
-    "word": "a word is letters, digits and combining marks, with apostrophes inside; every other "
-    "visible character is a token by itself",
+    "word": "a word is letters, numbers, underscores and combining marks, with apostrophes inside, "
+    "and every other visible character is a token by itself",
     "whitespace": "a token is whatever white space separates",
-    "character": "a token is a character, white space included",
+    "character": "a token is a character with its marks, white space included",
     "subword": "tokens are the byte pairs of `subwords.json`, a file of the library `tokenizers`",
 }
 
@@ -118,19 +128,56 @@ def _interface(graph: Path) -> str:
 def _token_steps(bundle: Bundle) -> Iterator[str]:
     """From a text to the ids of its tokens."""
     parameters = bundle.tokenizer.parameters
-    yield f"Split the text: {UNITS[parameters.unit]}."
+    split = f"Split the text: {UNITS[parameters.unit]}."
     if parameters.html_breaks:
-        yield "`<br />` separates tokens; `&amp;` and its like are the character they name."
+        yield "Replace `<br />` by a space, and `&amp;` and its like by the character they name."
+    if parameters.rules == 1:
+        yield split + (_matches(first_word_pattern(PORTABLE)) if parameters.unit == "word" else "")
+        yield from _folding(parameters)
+    elif parameters.unit == "subword":
+        yield from (_unspaced(), *_cleaning(parameters), "Write all white space as spaces.")
+        yield from _folding(parameters)
+        yield split
+    else:
+        yield _unspaced()
+        yield split + _matches(PATTERNS[parameters.unit](PORTABLE))
+        yield from (*_cleaning(parameters), "Leave out a token of which nothing is left.")
+        yield from _folding(parameters)
+    yield (
+        "The id of a token is its place in `types` of `vocabulary.json`, counted from 0; that of a "
+        "token that is not there is 1 (`<unk>`)."
+    )
+
+
+def _matches(pattern: str) -> str:
+    return f" Tokens are the matches, from left to right, of{_code(pattern)}"
+
+
+def _code(pattern: str) -> str:
+    """A regular expression in a numbered list, as most libraries read it."""
+    return f"\n\n   ```\n   {portable(pattern)}\n   ```\n"
+
+
+def _unspaced() -> str:
+    return f"Replace a zero-width space between words by a space: matches of{_code(WORD_BREAK)}"
+
+
+def _cleaning(parameters: TokenizerParameters) -> Iterator[str]:
+    """What is left out of tokens, or of a whole text before its subwords."""
+    yield f"Leave out invisible characters: replace by `$1$2` the matches of{_code(DROPPED)}"
+    if parameters.unit != "character":
+        apostrophe = apostrophe_pattern(PORTABLE)
+        yield f"Write every apostrophe as `'`: replace by it the matches of{_code(apostrophe)}"
+
+
+def _folding(parameters: TokenizerParameters) -> Iterator[str]:
+    """The Unicode form, case and digits of a token, or of a whole text before its subwords."""
     if parameters.unicode != "none":
-        yield f"Bring each token to Unicode {parameters.unicode}."
+        yield f"Bring it to Unicode {parameters.unicode}."
     if parameters.lowercase:
         yield "Write it in lower case."
     if parameters.digits == "zero":
         yield "Write each of its decimal digits as 0."
-    yield (
-        "Its id is its place in `types` of `vocabulary.json`, counted from 0; that of a token "
-        "that is not there is 1 (`<unk>`)."
-    )
 
 
 def _batch_steps(bundle: Bundle) -> Iterator[str]:
@@ -162,9 +209,11 @@ def _batch_steps(bundle: Bundle) -> Iterator[str]:
         "1 or more; a text without any is the one id 1."
     )
     if experiment.task == "tagging" and experiment.model.longest:
-        most = experiment.model.longest
+        most, rules = experiment.model.longest, bundle.tokenizer.parameters.rules
         yield (
-            "`characters` has for each word, as it is written, 2, the places of its characters in "
+            "`characters` has for each word, as it is written"
+            + (" but for what is invisible and for apostrophes (as above)" if rules > 1 else "")
+            + ", 2, the places of its characters in "
             "`types` of `characters.json` (1 for those that are not there), 2, and 0 up to a width "
             f"of {most + 2}. Of a word of more than {most} characters take the first "
             f"{most - most // 2} and the last {most // 2}. Padding is 2, 2, and 0."

@@ -66,14 +66,10 @@ r"""Invisible characters of a token, to be replaced by ``\1\2``: they all go, bu
 flag and one joiner between two characters beyond Latin, since those are part of the spelling
 (of Persian and Sinhala words, of emoji)."""
 
-APOSTROPHE = f"[{APOSTROPHES}](?=\\w)"
-"""An apostrophe, to be replaced by ``'``: the character is one where a letter follows."""
-
 WORD_BREAK = f"(?<=[{UNSPACED}])\u200b|\u200b(?=[{UNSPACED}])"
 """A zero-width space that separates words, as it does in scripts without spaces."""
 
 dropped = re.compile(DROPPED)
-_apostrophe = re.compile(APOSTROPHE)
 _word_break = re.compile(WORD_BREAK)
 
 
@@ -94,7 +90,7 @@ def straight(piece: str) -> str:
     >>> straight("don’t"), straight("dogs’")
     ("don't", 'dogs’')
     """
-    return piece if piece.isascii() else _apostrophe.sub("'", piece)
+    return piece if piece.isascii() else _apostrophe().sub("'", piece)
 
 
 def separated(text: str) -> str:
@@ -104,7 +100,13 @@ def separated(text: str) -> str:
 
 @dataclass(frozen=True)
 class Dialect:
-    """How an engine of regular expressions writes classes of characters inside ``[...]``."""
+    """How an engine of regular expressions writes classes of characters inside ``[...]``.
+
+    Attributes:
+        letters: letters and numbers of every script, and the underscore.
+        marks: combining marks.
+        spaces: white space.
+    """
 
     letters: str
     marks: str
@@ -135,6 +137,16 @@ def _emoji(extend: str) -> str:
     return f"[{REGIONAL}]{{2}}{extend}*|[{PICTOGRAPHS}](?:\u200d[{PICTOGRAPHS}]|{extend})*"
 
 
+def apostrophe_pattern(of: Dialect) -> str:
+    """An apostrophe, to be replaced by ``'``: the character is one where a letter follows."""
+    return f"[{APOSTROPHES}](?=[{of.letters}])"
+
+
+@cache
+def _apostrophe() -> re.Pattern[str]:
+    return re.compile(apostrophe_pattern(python()))
+
+
 def word_pattern(of: Dialect) -> str:
     """Words (letters, numbers, marks, underscores, apostrophes inside) and single characters."""
     extend = f"[{of.marks}{INVISIBLE}{SKIN_TONES}]"
@@ -156,6 +168,12 @@ def character_pattern(of: Dialect) -> str:
     extend = f"[{of.marks}{INVISIBLE}{SKIN_TONES}{JAMO}]"
     return f"{_emoji(extend)}|(?s:.){extend}*"
 
+
+PATTERNS = {
+    "word": word_pattern,
+    "whitespace": whitespace_pattern,
+    "character": character_pattern,
+}
 
 PLAIN_PATTERNS = {
     "word": f"\\w+(?:['{APOSTROPHES}]\\w+)*|[^\\w\\s]",

@@ -29,7 +29,7 @@ import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -135,16 +135,10 @@ class PatternTokenizer(Tokenizer):
     character with its marks, white space included.
     """
 
-    PATTERNS: ClassVar = {
-        "word": characters.word_pattern,
-        "whitespace": characters.whitespace_pattern,
-        "character": characters.character_pattern,
-    }
-
     def __init__(self, parameters: TokenizerParameters) -> None:
         super().__init__(parameters)
         self.unit = "word" if parameters.unit == "auto" else parameters.unit
-        self._any = re.compile(self.PATTERNS[self.unit](characters.python()))
+        self._any = re.compile(characters.PATTERNS[self.unit](characters.python()))
         self._plain = re.compile(characters.PLAIN_PATTERNS[self.unit])
         self._normalised = Remembered(self._token)
 

@@ -244,3 +244,50 @@ def test_what_is_kept_of_a_long_text_is_kept_in_predictions(
         (folder / "bundle.json").write_text(json.dumps(data))
         short, long = Predictor.load(folder).predict([text, "good film at all , not bad"])
         assert short["probability"] == pytest.approx(long["probability"], rel=1e-6), part
+
+
+def rewritten(folder: Path, **tokenizer: Any) -> None:
+    """Other parameters of the tokenizer in a bundle, with the right checksum; None removes one."""
+    file, description = folder / "tokenizer.json", folder / "bundle.json"
+    parameters = json.loads(file.read_text()) | tokenizer
+    kept = {name: value for name, value in parameters.items() if value is not None}
+    file.write_text(json.dumps(kept))
+    checksums = json.loads(description.read_text())["sha256"]
+    break_json(description, sha256=checksums | {file.name: sha256(file)})
+
+
+def test_a_bundle_of_format_4_reads_text_as_it_was_trained_to(
+    bundles: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(bundles["tagging"], folder)
+    rewritten(folder, unit="word")
+    text = "I don’t, so\u00adft"
+    assert Bundle.open(folder).tokenizer.tokens(text) == ["I", "don't", ",", "soft"]
+    rewritten(folder, rules=None)
+    break_json(folder / "bundle.json", format=4)
+    assert Bundle.open(folder).tokenizer.tokens(text) == ["I", "don’t", ",", "so", "\u00ad", "ft"]
+
+
+@pytest.mark.parametrize("change", [{"unit": "sentence"}, {"rules": 3}, {"lowercase": "yes"}])
+def test_a_tokenizer_edited_by_hand_is_one_line(
+    bundles: dict[str, Path], tmp_path: Path, change: dict[str, Any]
+) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(bundles["tagging"], folder)
+    rewritten(folder, **change)
+    with pytest.raises(UserError, match=r"tokenizer\.json: not a tokenizer") as error:
+        Bundle.open(folder)
+    assert "\n" not in str(error.value)
+
+
+def test_a_tagger_that_reads_characters_sees_no_invisible_ones(
+    tmp_path: Path, sentences: list[Example]
+) -> None:
+    model: dict[str, Any] = {"characters": {"kind": "cnn", "longest": 5}}
+    write_untrained(tmp_path / "b", "tagging", "tagged", sentences, model)
+    predictor = Predictor.load(tmp_path / "b" / "tagging")
+    plain, soft = predictor.predict(["Ann lives in Rome", "Ann li\u00adves in Ro\u200bme"])
+    assert soft["tags"] == plain["tags"]
+    np.testing.assert_allclose(soft["probabilities"], plain["probabilities"], atol=1e-6)
+    assert soft["tokens"] == ["Ann", "li\u00adves", "in", "Ro\u200bme"]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
+import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +15,17 @@ import numpy as np
 import onnxruntime
 import pytest
 from conftest import write_untrained
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nlp_rnn.cli import main
+from nlp_rnn.config import TokenizerParameters
 from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference.bundle import GRAPH, WEIGHTS, Bundle
-from nlp_rnn.inference.export import README, export_onnx
+from nlp_rnn.inference.export import README, export_onnx, readme
 from nlp_rnn.inference.predictor import Predictor
+from nlp_rnn.text.tokenizers import tokenizer
 
 TASKS = ("classification", "tagging", "language_modelling")
 TEXTS = ["Ann Lee lives in Rome", "", "good , not bad", "the dog"]
@@ -155,3 +162,87 @@ def test_what_only_keras_predicts_is_not_exported(
     with pytest.raises(UserError, match=r"only Keras predicts .*ONNX has no zoneout"):
         export_onnx(tmp_path / "b", tmp_path / "new", int8)
     assert not (tmp_path / "new").exists()
+
+
+# --- the rule of tokens --------------------------------------------------------------------
+
+MARKS = "".join(
+    chr(i) for i in range(sys.maxunicode + 1) if unicodedata.category(chr(i)).startswith("M")
+)
+
+
+def for_python(pattern: str) -> str:
+    """A regular expression of README.md as ``re`` reads it."""
+    pattern = pattern.replace(r"\p{White_Space}\x{1C}-\x{1F}", r"\s").replace(r"\p{M}", MARKS)
+    pattern = pattern.replace(r"\p{L}\p{N}_", r"\w")
+    return re.sub(r"\\x\{([0-9A-F]+)\}", lambda match: chr(int(match[1], 16)), pattern)
+
+
+def rules_of(text: str) -> list[tuple[str, str]]:
+    """The steps of README.md that have a regular expression: the first words, the expression."""
+    found = re.findall(r"^\d+\. (\S+ \S+)[^\n]*\n\n   ```\n   (.+)\n   ```$", text, re.MULTILINE)
+    return [(step, for_python(pattern)) for step, pattern in found]
+
+
+def followed(text: str, rules: list[tuple[str, str]]) -> list[str]:
+    """The tokens of ``text`` by the steps of README.md, word by word."""
+    pieces = [text]
+    for step, pattern in rules:
+        if step == "Split the":
+            pieces = [match[0] for piece in pieces for match in re.finditer(pattern, piece)]
+        else:
+            new = {"Replace a": " ", "Leave out": r"\1\2", "Write every": "'"}[step]
+            pieces = [re.sub(pattern, new, piece) for piece in pieces]
+    return [unicodedata.normalize("NFC", piece).lower() for piece in pieces if piece]
+
+
+ODD = st.lists(
+    st.sampled_from(["a_b", "_", "__x", "don’t", "don't", "’", "cafe\u0301", "\u2764\ufe0f", " ",
+                     "\n",
+                     "\U0001f468\u200d\U0001f469", "1\ufe0f\u20e3", "\U0001f1e9\U0001f1ea",
+                     "\u200b",
+                     "\u00ad", "\u0645\u06cc\u200c\u062e", "\u1781", "\x00", "½", "٣", ".", "\x1c",
+                     "\u2800", "\ufeff", "&", "\U0001f44d\U0001f3fd"])
+    | st.characters(exclude_categories=("Cs", "Cn", "Co")),
+    max_size=12,
+).map("".join)  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", ["word", "whitespace", "character"])
+def test_the_expressions_of_the_description_give_the_tokens(
+    bundles: dict[str, Path], unit: Any
+) -> None:
+    units = tokenizer(TokenizerParameters(unit=unit))
+    bundle = replace(Bundle.open(bundles["classification"]), tokenizer=units)
+    rules = rules_of(readme(bundle, bundle.folder / GRAPH, int8=False))
+    assert len(rules) == (3 if unit == "character" else 4)
+
+    @settings(max_examples=300, deadline=None, derandomize=True)
+    @given(ODD)
+    def check(text: str) -> None:
+        assert followed(text, rules) == units.tokens(text)
+
+    check()
+
+
+def test_another_engine_reads_the_expression_of_words(bundles: dict[str, Path]) -> None:
+    """Oniguruma, as it stands in README.md."""
+    library = pytest.importorskip("tokenizers", reason="the extra 'subword' is not installed")
+    units = tokenizer(TokenizerParameters(unit="word"))
+    bundle = replace(Bundle.open(bundles["classification"]), tokenizer=units)
+    text = readme(bundle, bundle.folder / GRAPH, int8=False)
+    found = re.search(r"Split the text[^\n]*\n\n   ```\n   (.+)\n", text)
+    assert found is not None
+    pattern = library.Regex(found[1])
+    split = library.pre_tokenizers.Split(pattern, "removed", invert=True)
+    sentence = "a_b don’t, cafe\u0301 \u2764\ufe0flove 1\ufe0f\u20e3 \U0001f468\u200d\U0001f469! ٣½"
+    offsets = [place for _, place in split.pre_tokenize_str(sentence)]
+    assert offsets == [(start, end) for _, start, end in units.spans(sentence)]
+
+
+def test_the_description_of_an_older_model_has_its_own_rule(bundles: dict[str, Path]) -> None:
+    units = tokenizer(TokenizerParameters(unit="word", rules=1))
+    bundle = replace(Bundle.open(bundles["classification"]), tokenizer=units)
+    rules = rules_of(readme(bundle, bundle.folder / GRAPH, int8=False))
+    text = "snake_case don’t so\u00adft, \u2764\ufe0flove"
+    assert followed(text, rules) == units.tokens(text)
