@@ -76,5 +76,5 @@ def katz(counts: NGramCounts, k: int = 5, min_count: int = 1) -> NGramModel:
         backoff = np.divide(left, lower_left, out=np.ones_like(left), where=left > 0)
         values.append(np.where(seen, discounted / total[contexts], backoff[contexts] * lower))
         backoffs.append(backoff)
-    without_padding(values[1])
+    values[1] = without_padding(values[1])
     return NGramModel(ngrams, values[1:], backoffs[1:])

@@ -161,6 +161,7 @@ def uniform(ngrams: NGrams) -> float:
 
 
 def without_padding(unigrams: Floats) -> Floats:
-    """Unigram values with that of ``<pad>`` 0, for it is never predicted."""
-    unigrams[PAD_INDEX] = 0
-    return unigrams
+    """A copy of unigram values with that of ``<pad>`` 0, because it is never predicted."""
+    found = unigrams.copy()
+    found[PAD_INDEX] = 0
+    return found

@@ -27,7 +27,7 @@ def interpolated(counts: NGramCounts, estimate: Estimate) -> NGramModel:
         lower = values[-1][counts.suffixes[n - 1]]
         values.append(alpha + gamma[counts.ngrams.contexts(n)] * lower)
         backoffs.append(gamma)
-    without_padding(values[1])
+    values[1] = without_padding(values[1])
     return NGramModel(counts.ngrams, values[1:], backoffs[1:])
 
 
