@@ -11,6 +11,7 @@ from nlp_rnn import paths
 from nlp_rnn.config import LearnedEmbeddings, PretrainedEmbeddings, load
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, whole_file, whole_folder, write_json, write_table
+from nlp_rnn.process import log
 from nlp_rnn.stages.common import check_parameters
 
 if TYPE_CHECKING:
@@ -63,14 +64,19 @@ def _test_figures(
     bundle: Bundle, dataset: PreparedDataset, result: Evaluation, seconds: float
 ) -> dict[str, Any]:
     """What ``metrics/<experiment>.json`` holds."""
-    from nlp_rnn.evaluation.analysis import certainty
+    from nlp_rnn.evaluation.analysis import certainty, harm
     from nlp_rnn.text.entities import is_entity_scheme
     from nlp_rnn.training.checkpoint import fingerprint
 
     training = ("epochs", "best_epoch", "seconds", "tokens_per_second")
+    sure = certainty(result, bundle.temperature)
+    if "calibration" in sure:
+        sure["calibration_choice"] = bundle.figures.get("calibration")
+        if worse := harm(sure["calibration"]):
+            log(f"{bundle.name}: {worse}")
     return {
         "test": result.test,
-        **certainty(result, bundle.temperature),
+        **sure,
         "baselines": result.baselines,
         "optimum": dataset.optimum,
         "training": {figure: bundle.figures[figure] for figure in training},
