@@ -104,7 +104,7 @@ def probabilities(
         if temperature != 1:
             found = softmax(log(found) / temperature)
         if found.ndim == 2:
-            return found
+            return list(found)
         return [row[:length] for row, length in zip(found, lengths, strict=True)]
 
     return _logits(network, sequences, batch_size, run)
