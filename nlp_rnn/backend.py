@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -252,6 +252,40 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
         return outputs, backward
 
     return keras.ops.custom_gradient(with_gradient)
+
+
+@contextmanager
+def drawing(generators: Sequence[Any], seed: Sequence[int]) -> Iterator[None]:
+    """Draw what is random from ``seed``, and leave the generators as they were.
+
+    Args:
+        generators: the states of the seed generators of a model's layers. PyTorch has another
+            one, from which Keras draws the masks of dropout without a shape of their own.
+        seed: numbers of which each generator's own seed is made.
+    """
+    import keras
+    import numpy as np
+
+    before = [np.array(keras.ops.convert_to_numpy(generator)) for generator in generators]
+    seeds = np.random.SeedSequence(seed).generate_state(len(generators) + 1)
+    own, *each = (seeds >> 1).tolist()  # 31 bits fit into every backend's type
+    for generator, value in zip(generators, each, strict=True):
+        generator.assign(np.array([value, 0]))
+    try:
+        with _pytorch_drawing(own) if keras.backend.backend() == "torch" else nullcontext():
+            yield
+    finally:
+        for generator, state in zip(generators, before, strict=True):
+            generator.assign(state)
+
+
+@contextmanager
+def _pytorch_drawing(seed: int) -> Iterator[None]:
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
 
 
 def on_device(network: Any) -> Callable[[Sequence[Any]], list[Any]]:

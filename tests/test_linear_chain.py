@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nlp_rnn.layers.crf import FORBIDDEN
 from nlp_rnn.linear_chain import (
@@ -17,6 +19,7 @@ from nlp_rnn.linear_chain import (
     log_partition,
     marginals,
     path_score,
+    tempered,
     viterbi,
 )
 from nlp_rnn.text.entities import allowed_transitions
@@ -140,3 +143,149 @@ def test_where_no_sequence_is_allowed_everything_is_still_finite() -> None:
     assert np.isfinite(log_partition(alphas, transitions)).all()
     assert np.isfinite(marginals(alphas, backward(emissions, lengths, transitions))).all()
     assert np.isfinite(viterbi(emissions, lengths, transitions)[1]).all()
+
+
+# --- any chain, against all its sequences ---------------------------------------------------
+
+MOST_TAGS, MOST_WORDS = 3, 4
+
+
+class Found:
+    """All that the module says of a batch, from arrays that cannot be written into."""
+
+    def __init__(self, emissions: Any, lengths: Any, transitions: Transitions, n: int = 3) -> None:
+        given = [emissions, lengths, *transitions]
+        before = [array.copy() for array in given]
+        for array in given:
+            array.setflags(write=False)
+        alphas = forward(emissions, lengths, transitions)
+        betas = backward(emissions, lengths, transitions)
+        self.log_z = log_partition(alphas, transitions)
+        self.marginals = marginals(alphas, betas)
+        self.paths, self.scores = viterbi(emissions, lengths, transitions, n)
+        self.best, _ = viterbi(emissions, lengths, transitions)
+        for array, copy in zip(given, before, strict=True):
+            np.testing.assert_array_equal(array, copy)
+
+    def check_sentence(self, i: int, emissions: Any, transitions: Transitions) -> None:
+        """Sentence ``i`` has ``emissions (words, tags)``: compare with all its sequences."""
+        words, tags = emissions.shape
+        paths = np.array(list(itertools.product(range(tags), repeat=words)))
+        scores = np.array([path_score(emissions, path, transitions) for path in paths])
+        log_z = np.logaddexp.reduce(scores)
+        assert self.log_z[i] == pytest.approx(log_z, rel=1e-12, abs=1e-9)
+        p = np.exp(scores - log_z)
+        expected = np.transpose([p @ (paths == tag) for tag in range(tags)])
+        found = self.marginals[i, :words]
+        np.testing.assert_allclose(found, expected, atol=1e-9)
+        assert (found <= 1).all()
+        assert (self.scores[i] <= self.log_z[i] + 1e-9).all()
+        ranked = np.sort(scores)[::-1][: len(self.scores[i])]
+        np.testing.assert_allclose(self.scores[i, : len(ranked)], ranked, atol=1e-9)
+        assert (self.scores[i, len(ranked) :] == -np.inf).all()
+        ranked = ranked[np.isfinite(ranked)]
+        listed = self.paths[i, : len(ranked), :words]
+        assert len({tuple(path) for path in listed.tolist()}) == len(ranked)
+        for path, score in zip(listed, ranked, strict=True):
+            assert path_score(emissions, path, transitions) == pytest.approx(score, abs=1e-9)
+        assert path_score(emissions, self.best[i, 0, :words], transitions) == pytest.approx(
+            ranked[0], abs=1e-9
+        )
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> tuple[list[Any], Transitions]:
+    """Sentences' emissions ``(words, tags)`` and transitions, of any spread, some forbidden."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    tags = draw(st.integers(1, MOST_TAGS))
+    lengths = draw(st.lists(st.integers(1, MOST_WORDS), min_size=1, max_size=4))
+    spread = draw(st.sampled_from([1.0, 30.0, 900.0]))
+    scores = [rng.normal(0, 3, shape) for shape in ((tags,), (tags, tags), (tags,))]
+    forbidden = draw(st.sampled_from([None, FORBIDDEN, -np.inf, -700.0]))
+    if forbidden is not None:
+        for array in scores:
+            array[rng.random(array.shape) < 0.3] = forbidden
+        possible = rng.integers(tags)  # at least one sequence of each length is allowed
+        for array in scores:
+            array[(possible,) * array.ndim] = 0.0
+    dtype = draw(st.sampled_from([np.float32, np.float64]))
+    sentences = [rng.normal(0, spread, (length, tags)).astype(dtype) for length in lengths]
+    return sentences, Transitions(*scores)
+
+
+def batch(sentences: list[Any], padding: int = 0, garbage: float = 0.0) -> tuple[Any, Any]:
+    """The emissions of sentences with ``garbage`` at the padding, and their lengths."""
+    lengths = np.array([len(sentence) for sentence in sentences])
+    shape = len(sentences), lengths.max() + padding, sentences[0].shape[1]
+    emissions = np.full(shape, garbage, sentences[0].dtype)
+    for row, sentence in zip(emissions, sentences, strict=True):
+        row[: len(sentence)] = sentence
+    return emissions, lengths
+
+
+@given(chains())
+@settings(deadline=None, max_examples=150, derandomize=True)
+def test_any_batch_gives_what_all_sequences_give(chain: tuple[list[Any], Transitions]) -> None:
+    sentences, transitions = chain
+    found = Found(*batch(sentences), transitions)
+    for i, sentence in enumerate(sentences):
+        found.check_sentence(i, sentence.astype(np.float64), transitions)
+
+
+@given(chains(), st.integers(0, 3), st.sampled_from([0.0, 1e30, np.nan, np.inf]))
+@settings(deadline=None, max_examples=100, derandomize=True)
+def test_company_order_and_padding_change_nothing(
+    chain: tuple[list[Any], Transitions], padding: int, garbage: float
+) -> None:
+    sentences, transitions = chain
+    with np.errstate(invalid="ignore", over="ignore"):  # what garbage gives is left out
+        together = Found(*batch(sentences[::-1], padding, garbage), transitions)
+    for i, sentence in enumerate(sentences):
+        alone, j = Found(*batch([sentence]), transitions), len(sentences) - 1 - i
+        words = len(sentence)
+        np.testing.assert_allclose(together.log_z[j], alone.log_z[0], rtol=1e-12)
+        np.testing.assert_allclose(together.marginals[j, :words], alone.marginals[0], atol=1e-12)
+        np.testing.assert_array_equal(together.best[j, :, :words], alone.best[0])
+        np.testing.assert_allclose(together.scores[j], alone.scores[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sentences", [1, 5])
+@pytest.mark.parametrize("words", [1, 3])
+def test_an_axis_of_one_is_no_reason_to_write_into_the_callers_array(
+    words: int, sentences: int, dtype: Any
+) -> None:
+    """NumPy makes no copy of such an array when its axes change places."""
+    rng = np.random.default_rng(0)
+    emissions = rng.normal(0, 2, (sentences, words, 3)).astype(dtype)
+    transitions = Transitions(*(rng.normal(0, 2, shape) for shape in (3, (3, 3), 3)))
+    found = Found(emissions, np.full(sentences, words), transitions)
+    for i in range(sentences):
+        found.check_sentence(i, emissions[i].astype(np.float64), transitions)
+
+
+@pytest.mark.parametrize("forbidden", [FORBIDDEN, -np.inf, -700.0])
+def test_a_path_that_must_take_unlikely_tags_keeps_its_probability(forbidden: float) -> None:
+    """The second tag may not end a sentence and nothing follows it, but it is likelier by 1,700
+    than the first, by which alone a sentence goes on."""
+    emissions = np.array([[[0.0, 1700.0], [1600.0, 0.0]]])
+    transitions = Transitions(
+        np.zeros(2), np.array([[0.0, forbidden], [-np.inf, -np.inf]]), np.zeros(2)
+    )
+    found = Found(emissions, np.array([2]), transitions)
+    assert found.log_z[0] == pytest.approx(1600)
+    np.testing.assert_allclose(found.marginals[0], [[1, 0], [1, 0]])
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0, 10.0])
+def test_a_low_temperature_meets_forbidden_transitions(temperature: float) -> None:
+    rng = np.random.default_rng(3)
+    allowed = allowed_transitions(["O", "B-PER", "I-PER"])
+    scores = [rng.normal(0, 2, shape) for shape in (3, (3, 3), 3)]
+    pairs = zip(allowed, scores, strict=True)
+    transitions = Transitions(*(np.where(may, s, FORBIDDEN) for may, s in pairs))
+    emissions = rng.normal(0, 90, (6, 4, 3)).astype(np.float32)
+    sharp = tempered(emissions, transitions, temperature)
+    found = Found(sharp[0], np.full(6, 4), sharp[1])
+    for i in range(6):
+        found.check_sentence(i, sharp[0][i], sharp[1])

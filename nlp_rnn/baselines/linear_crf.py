@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_rnn import linear_chain
 from nlp_rnn.linear_chain import Transitions, viterbi
 from nlp_rnn.text.batches import by_length
 from nlp_rnn.text.entities import allowed_transitions
@@ -37,6 +38,9 @@ SENTENCES_AT_ONCE = 1024
 
 MOST_ITERATIONS = 50
 """Of L-BFGS for each penalty: an end before the optimum, as is usual."""
+
+LEAST_SCALE = 1e-100
+"""Where a step leaves so small a share of the alphas, some of them may have become 0."""
 
 # --- features ---------------------------------------------------------------------------
 
@@ -186,8 +190,19 @@ class Expectations(NamedTuple):
 def expectations(emissions: Floats, lengths: Ints, transitions: Transitions) -> Expectations:
     """Forward-backward with alphas that sum to 1 at each step (Rabiner 1989, section V.A).
 
-    Twice as fast as :mod:`nlp_rnn.linear_chain`, which takes logarithms at each step.
+    Twice as fast as :mod:`nlp_rnn.linear_chain`, which takes logarithms at each step and is asked
+    where scores differ so much that probabilities underflow.
     """
+    with np.errstate(all="ignore"):
+        found, least = _scaled(emissions, lengths, transitions)
+    exact = least > LEAST_SCALE and np.isfinite(found.log_z)
+    return found if exact else _by_logarithms(emissions, lengths, transitions)
+
+
+def _scaled(
+    emissions: Floats, lengths: Ints, transitions: Transitions
+) -> tuple[Expectations, float]:
+    """The expectations, and the least sum that the alphas of a step were divided by."""
     start, between, end = (np.exp(scores) for scores in transitions)
     highest = emissions.max(axis=-1, keepdims=True)
     steps = np.ascontiguousarray(np.exp(emissions - highest).swapaxes(0, 1))
@@ -208,7 +223,21 @@ def expectations(emissions: Floats, lengths: Ints, transitions: Transitions) -> 
         steps[t] *= betas[t]
         betas[t - 1] = np.where(real[t][:, None], steps[t] @ between.T, last)
     pairs = between * (alphas[:-1][real[1:]].T @ steps[1:][real[1:]])
-    return Expectations(log_z, (alphas * betas).swapaxes(0, 1), pairs)
+    least = min(scales[real].min(), ending.min())
+    return Expectations(log_z, (alphas * betas).swapaxes(0, 1), pairs), float(least)
+
+
+def _by_logarithms(emissions: Floats, lengths: Ints, transitions: Transitions) -> Expectations:
+    alphas = linear_chain.forward(emissions, lengths, transitions)
+    betas = linear_chain.backward(emissions, lengths, transitions)
+    log_z = linear_chain.log_partition(alphas, transitions)
+    after = betas + emissions.swapaxes(0, 1) - log_z[:, None]
+    pairs = np.zeros_like(transitions.between)
+    for t in range(1, len(alphas)):
+        real = t < lengths
+        before, behind = alphas[t - 1][real][:, :, None], after[t][real][:, None]
+        pairs += np.exp(before + transitions.between + behind).sum(axis=0)
+    return Expectations(float(log_z.sum()), linear_chain.marginals(alphas, betas), pairs)
 
 
 @dataclass(frozen=True)

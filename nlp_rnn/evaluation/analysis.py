@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nlp_rnn.evaluation.bootstrap import LEVEL, interval
 from nlp_rnn.evaluation.calibration import (
@@ -21,6 +22,7 @@ from nlp_rnn.files import whole_file, write_json
 if TYPE_CHECKING:
     from nlp_rnn.tasks.task import Evaluation
 
+Floats = NDArray[np.floating[Any]]
 Table = list[dict[str, Any]]
 
 ERRORS_IN_REPORT = 20
@@ -36,15 +38,37 @@ def certainty(result: Evaluation, temperature: float) -> dict[str, Any]:
     intervals = {name: {"low": low, "high": high} for name, (low, high) in limits.items()}
     if not result.labels:
         return {"intervals": intervals}
-    right = result.gold == result.predicted
     return {
         "intervals": intervals,
         "calibration": {
             "temperature": temperature,
-            "before": calibration_figures(result.uncalibrated, right),
-            "after": calibration_figures(result.confidence, right),
+            "before": _side(result, "before", result.uncalibrated),
+            "after": _side(result, "after", result.confidence),
         },
     }
+
+
+def _side(result: Evaluation, side: str, confidence: Floats) -> dict[str, float]:
+    """Figures of the confidences before or after calibration."""
+    loss = {} if result.log_loss is None else {"loss": result.log_loss[side]}
+    return loss | calibration_figures(confidence, result.gold == result.predicted)
+
+
+def harm(calibration: Mapping[str, Any]) -> str | None:
+    """A sentence that says so where the calibrated probabilities are worse on the test split than
+    the network's own; None where they are not.
+
+    Args:
+        calibration: what :func:`certainty` found.
+    """
+    before, after = (calibration[side].get("loss", 0.0) for side in ("before", "after"))
+    if after <= before + 1e-9:
+        return None
+    return (
+        f"On the test split this calibration is worse than none: the loss is {after:.4g} nats, but "
+        f"{before:.4g} without it. Do not rely on the probabilities that nlp-rnn predict gives; a "
+        "larger validation split that resembles the test split helps, then train again."
+    )
 
 
 def over_seeds(each: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -113,10 +137,12 @@ def _report(
     yield "\n## Calibration\n"
     calibration = found["calibration"]
     yield (
-        "ECE is the mean gap between confidence and accuracy. Probabilities are divided by the "
-        f"temperature {calibration['temperature']:.3f}, found on the validation split, as "
-        "logits; predictions stay the same.\n"
+        f"{found.get('calibration_choice') or ''} Logits are divided by the temperature "
+        f"{calibration['temperature']:.3f}; predictions stay the same. ECE is the mean gap between "
+        "confidence and accuracy; the loss is -ln P of each gold label, in nats.\n".lstrip()
     )
+    if worse := harm(calibration):
+        yield f"**{worse}**\n"
     sides = ("before", "after")
     yield _markdown([{"temperature scaling": side, **calibration[side]} for side in sides])
     yield "\n![Reliability diagram](reliability.png)\n\n## Review\n"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,14 @@ BINS = 15
 """As Guo et al. 2017."""
 
 HIGHEST_TEMPERATURE = 10.0
-"""The temperature lies between this and its reciprocal, also where the validation split has no
-errors, for which no probability would be too high."""
+"""The temperature lies between this and its reciprocal, also where there are no errors, for which
+no probability would be too high."""
+
+TEMPERATURES = np.geomspace(1 / HIGHEST_TEMPERATURE, HIGHEST_TEMPERATURE, 21)
+"""What is tried to judge whether a temperature helps; 1 is in the middle."""
+
+STANDARD_ERRORS = 2.0
+"""By how many of them a temperature must lower the loss of texts that it was not fitted on."""
 
 SENTENCES_AT_ONCE = 64
 
@@ -40,34 +46,113 @@ THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 # --- temperature ------------------------------------------------------------------------
 
 
+class Calibration(NamedTuple):
+    """The temperature of a model's probabilities, and why it is this one.
+
+    Attributes:
+        temperature: 1 changes nothing.
+        reason: a whole sentence.
+    """
+
+    temperature: float
+    reason: str
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What a bundle records of it."""
+        return {"temperature": self.temperature, "calibration": self.reason}
+
+
+def calibrate(
+    logits: Sequence[Floats],
+    gold: Sequence[Ints],
+    transitions: Transitions | None = None,
+    learned: LearnedTags | None = None,
+) -> Calibration:
+    """The likeliest temperature if there is evidence that it helps, else 1.
+
+    The evidence are errors: without any, the likeliest temperature is the lowest, and texts that
+    were not seen are punished for it. With errors, the temperature is cross-validated by leaving
+    one sequence out: it must lower the mean loss of the sequences, each under the temperature
+    that is best for all others, by more than :data:`STANDARD_ERRORS` standard errors.
+
+    Args:
+        logits: of each sequence ``(words, tags)``; of a classifier each text is one.
+        gold: class indices of each sequence ``(words,)``.
+        transitions: of a CRF.
+        learned: as of :func:`fit_temperature`.
+    """
+    plain = probabilities_at(1.0, logits, transitions, learned)
+    errors = sum(int((p.argmax(axis=1) != tags).sum()) for p, tags in zip(plain, gold, strict=True))
+    if not errors:
+        return Calibration(
+            1.0, "No temperature was fitted, because the validation split has no errors."
+        )
+
+    def losses_at(temperature: float) -> Floats:
+        found = probabilities_at(temperature, logits, transitions, learned)
+        return np.array([_of_gold(p, tags).sum() for p, tags in zip(found, gold, strict=True)])
+
+    losses = np.stack([losses_at(temperature) for temperature in TEMPERATURES.tolist()])
+    sequences = np.arange(len(gold))
+    best_for_others = (losses.sum(axis=1, keepdims=True) - losses).argmin(axis=0)
+    gains = losses[len(TEMPERATURES) // 2] - losses[best_for_others, sequences]
+    error = gains.std(ddof=1) * math.sqrt(len(gains)) if len(gains) > 1 else math.inf
+    words = sum(map(len, gold))
+    evidence = (
+        f"{gains.sum() / words:.2g} nats (standard error {error / words:.2g}) in cross-validation "
+        f"on the validation split, which has {errors:,} error{'' if errors == 1 else 's'}"
+    )
+    if gains.sum() <= STANDARD_ERRORS * error:
+        return Calibration(
+            1.0, f"No temperature is used, because one would lower the loss by only {evidence}."
+        )
+    best = int(losses.sum(axis=1).argmin())
+    around = TEMPERATURES[max(best - 1, 0)], TEMPERATURES[min(best + 1, len(TEMPERATURES) - 1)]
+    temperature = fit_temperature(logits, gold, transitions, learned, around)
+    return Calibration(
+        temperature, f"The temperature {temperature:.3f} lowers the loss by {evidence}."
+    )
+
+
+def _of_gold(probabilities: Floats, gold: Ints) -> Floats:
+    """``-ln P`` of each gold label of a sequence."""
+    return -log(probabilities[np.arange(len(gold)), gold])
+
+
+def log_loss(probabilities: Sequence[Floats], gold: Sequence[Ints]) -> float:
+    """``-ln P`` of the gold labels, the mean over all words in nats."""
+    return float(_of_gold(np.concatenate(probabilities), np.concatenate(gold)).mean())
+
+
 def fit_temperature(
     logits: Sequence[Floats],
     gold: Sequence[Ints],
     transitions: Transitions | None = None,
     learned: LearnedTags | None = None,
+    between: tuple[float, float] = (1 / HIGHEST_TEMPERATURE, HIGHEST_TEMPERATURE),
 ) -> float:
     """The temperature whose probabilities of gold labels are the likeliest (Guo et al. 2017).
 
     It minimises ``-sum ln P_T(gold)`` over words, whose probabilities are a CRF's marginals. Fit
-    it on texts that the network was not trained on.
+    it on texts that the network was not trained on. Whether it helps is another question: see
+    :func:`calibrate`.
 
     Args:
-        logits: of each sequence ``(words, tags)``; texts of a classifier make one sequence.
+        logits: of each sequence ``(words, tags)``; texts of a classifier may make one sequence.
         gold: class indices of each sequence ``(words,)``.
         transitions: of a CRF.
         learned: what the CRF's network knows instead of the tags of the data, if it does.
+        between: the lowest and the highest temperature.
     """
     from scipy.optimize import minimize_scalar
 
-    targets = np.concatenate(gold)
-
     def loss(log_temperature: float) -> float:
         temperature = math.exp(log_temperature)
-        found = np.concatenate(probabilities_at(temperature, logits, transitions, learned))
-        return -float(log(found[np.arange(len(targets)), targets]).mean())
+        return log_loss(probabilities_at(temperature, logits, transitions, learned), gold)
 
-    most = math.log(HIGHEST_TEMPERATURE)
-    found = minimize_scalar(loss, bounds=(-most, most), method="bounded", options={"xatol": 1e-3})
+    bounds = [math.log(temperature) for temperature in between]
+    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-3})
     return math.exp(found.x)
 
 

@@ -289,14 +289,15 @@ def write_bundle(
     dataset: PreparedDataset,
     provenance: dict[str, Any],
     figures: dict[str, Any],
-    temperature: Callable[[Network], float] = lambda network: 1.0,
+    calibration: Callable[[Network], dict[str, Any]] = lambda network: {},
 ) -> None:
     """Write a bundle, whole or not at all.
 
     Args:
         provenance: where the model comes from: commit, backend, versions, seed, hashes.
         figures: validation figures and training history.
-        temperature: finds what calibrates the network that will predict.
+        calibration: figures of what calibrates the network that will predict: ``temperature``,
+            and ``calibration``, why it is this one.
     """
     with whole_folder(target) as folder:
         for file in COPIED:
@@ -320,7 +321,7 @@ def write_bundle(
             name=name,
             experiment=experiment.of_training(),
             provenance=provenance,
-            figures=figures | {"temperature": temperature(predicting)},
+            figures={"temperature": 1.0} | figures | calibration(predicting),
             graph=asdict(graph),
         )
 

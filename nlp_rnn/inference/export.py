@@ -228,7 +228,8 @@ def _answers(bundle: Bundle) -> str:
     answers = SOFTMAX
     if experiment.task == "tagging" and experiment.model.output == "crf":
         answers = CRF
-    answers += CALIBRATED.format(temperature=bundle.temperature)
+    if bundle.temperature != 1:
+        answers += CALIBRATED.format(temperature=bundle.temperature)
     if experiment.task == "tagging" and experiment.model.tag_scheme:
         tags = ", ".join(f"`{tag}`" for tag in bundle.learned_tags.tags)
         answers += LEARNED.format(tags=tags)

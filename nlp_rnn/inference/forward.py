@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_rnn import linear_chain
-from nlp_rnn.inference.network import Floats, Network
+from nlp_rnn.inference.network import Floats, Network, States
 from nlp_rnn.linear_chain import Transitions
 from nlp_rnn.text.batches import (
     TOKENS_AT_ONCE,
@@ -61,15 +60,15 @@ def _logits(
     network: Network,
     sequences: Sequence[Encoded],
     batch_size: int,
-    run: Callable[[Callable[[], Floats], NDArray[np.int32]], Sequence[Any]],
+    run: Callable[[Floats, NDArray[np.int32]], Sequence[Any]],
 ) -> Iterator[Any]:
-    """What ``run`` makes of each sequence: of a pass over its batch, and of the lengths there."""
+    """What ``run`` makes of each sequence: of its batch's logits and lengths."""
 
     def run_rows(rows: NDArray[np.intp]) -> Sequence[Any]:
         batch = [sequences[i] for i in rows]
         lengths = np.array([len(sequence) for sequence in batch], np.int32)
         ids, characters = padded(batch, network.padded_length(int(lengths.max())))
-        return run(lambda: network.logits(ids, lengths, characters), lengths)
+        return run(network.logits(ids, lengths, characters), lengths)
 
     return _by_length(network, [len(s) for s in sequences], batch_size, run_rows)
 
@@ -91,23 +90,22 @@ def probabilities(
     Args:
         sequences: each of length 1 or more.
         temperature: what the logits are divided by (see
-            :func:`nlp_rnn.evaluation.calibration.fit_temperature`); where passes are averaged,
-            the logarithm of their mean.
+            :func:`nlp_rnn.evaluation.calibration.fit_temperature`).
         learned: what a tagger's network knows instead of the tags of the data, if it does.
 
     Returns:
         For each sequence, in order: ``(labels,)``, or ``(timesteps, tags)`` for taggers.
     """
 
-    def run(logits: Callable[[], Floats], lengths: NDArray[np.int32]) -> Sequence[Floats]:
-        mean = np.mean([softmax(logits()) for _ in range(network.passes)], axis=0)
+    def run(logits: Floats, lengths: NDArray[np.int32]) -> Sequence[Floats]:
+        found = softmax(logits)
         if learned:
-            mean = learned.of_labels(mean)
+            found = learned.of_labels(found)
         if temperature != 1:
-            mean = softmax(log(mean) / temperature)
-        if mean.ndim == 2:
-            return mean
-        return [row[:length] for row, length in zip(mean, lengths, strict=True)]
+            found = softmax(log(found) / temperature)
+        if found.ndim == 2:
+            return list(found)
+        return [row[:length] for row, length in zip(found, lengths, strict=True)]
 
     return _logits(network, sequences, batch_size, run)
 
@@ -153,8 +151,8 @@ def tag(
     if transitions is None:
         return map(_tagged, probabilities(network, sentences, batch_size, temperature, learned))
 
-    def run(logits: Callable[[], Floats], lengths: NDArray[np.int32]) -> Sequence[Tagged]:
-        found = _decoded(logits(), lengths, transitions, n_best, temperature)
+    def run(logits: Floats, lengths: NDArray[np.int32]) -> Sequence[Tagged]:
+        found = _decoded(logits, lengths, transitions, n_best, temperature)
         return [_in_labels(tagged, learned) for tagged in found] if learned else found
 
     return _logits(network, sentences, batch_size, run)
@@ -212,28 +210,25 @@ def _decoded(
     return [tagged(i, words) for i, words in enumerate(lengths.tolist())]
 
 
-def passes_over_windows(
+def over_windows(
     network: Network,
     batches: Iterable[Batch],
-    run: Callable[[Batch, Sequence[Floats]], tuple[Floats, Sequence[Floats]]],
+    run: Callable[[Batch, States], tuple[Floats, States]],
     start: Sequence[Floats] | None = None,
-) -> Iterator[tuple[Batch, list[Floats]]]:
-    """Each window of a text, from its start, with what each of the network's passes makes of it.
+) -> Iterator[tuple[Batch, Floats]]:
+    """Each window of a text, from its start, with what ``run`` makes of it.
 
     Args:
         batches: windows, all of as many rows.
-        run: from a window and the states before it to a result and the states after it. The
-            state is carried from one window to the next, in each pass one of its own.
+        run: from a window and the states before it to a result and the states after it, which
+            are carried to the next window.
         start: the states before the first window, each ``(width,)``; zeros by default.
     """
-    carried: list[Any] = [None] * network.passes
+    states: States | None = None
     for batch in batches:
-        passes = []
-        for i, states in enumerate(carried):
-            states = network.first_states(len(batch.ids), start) if states is None else states
-            found, carried[i] = run(batch, states)
-            passes.append(found)
-        yield batch, passes
+        before = network.first_states(len(batch.ids), start) if states is None else states
+        found, states = run(batch, before)
+        yield batch, found
 
 
 def losses_of_windows(
@@ -244,20 +239,18 @@ def losses_of_windows(
 ) -> None:
     """Run a language model over windows of a text, from its start.
 
-    The probabilities of the network's passes are averaged.
-
     Args:
         batches: windows, all of as many rows.
-        visit: told each window and its losses in nats, ``(streams, window)``.
-        start: as in :func:`passes_over_windows`.
+        visit: told each window and its losses in nats, float64 ``(streams, window)``.
+        start: as in :func:`over_windows`.
     """
 
-    def run(batch: Batch, states: Sequence[Floats]) -> tuple[Floats, Sequence[Floats]]:
+    def run(batch: Batch, states: States) -> tuple[Floats, States]:
         losses, after = network.losses(batch.ids, batch.targets, states)
-        return -losses.astype(np.float64), after
+        return losses.astype(np.float64), after
 
-    for batch, passes in passes_over_windows(network, batches, run, start):
-        visit(batch, math.log(len(passes)) - np.logaddexp.reduce(passes, axis=0))
+    for batch, losses in over_windows(network, batches, run, start):
+        visit(batch, losses)
 
 
 LOGITS_AT_ONCE = 1 << 22

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
+from contextlib import AbstractContextManager
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -24,6 +26,9 @@ States = Sequence[Any]
 """A language model's states, each ``(batch, width)``: arrays, or tensors on the device where the
 network computes. Only the network itself looks into them."""
 
+SEED = 0
+"""Of the masks that passes with dropout draw."""
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -32,12 +37,10 @@ class Network(ABC):
     """A network that computes forward passes over padded batches.
 
     Attributes:
-        passes: how many a prediction averages, each with other dropout masks; 1 is without.
         transitions: of a tagger's CRF; None where it has a softmax.
         widths: of a language model's states.
     """
 
-    passes: int
     transitions: Transitions | None
     widths: Sequence[int]
 
@@ -106,21 +109,36 @@ def _on_device(model: keras.Model) -> Callable[[Sequence[Any]], list[Any]]:
     return on_device(model)
 
 
+def _log_softmax(logits: Floats) -> Floats:
+    """``ln softmax`` along the last axis, in float64."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
 class KerasNetwork(Network):
     """A Keras model: one that is being trained, or that has no ONNX graph.
+
+    With Monte-Carlo dropout all probabilities are means over passes with dropout, each of which
+    carries states of its own. A pass is a draw of masks that depends on nothing but ``seed``, the
+    number of the pass and the shape of what is read: the same inputs give the same probabilities.
 
     Args:
         model: as :func:`nlp_rnn.models.network.network` builds it.
         samples: passes with dropout to average (Monte-Carlo dropout); 0 is one without.
+        seed: of the masks.
+
+    Attributes:
+        passes: how many are averaged.
     """
 
-    def __init__(self, model: keras.Model, samples: int = 0) -> None:
+    def __init__(self, model: keras.Model, samples: int = 0, seed: int = SEED) -> None:
         self.passes = samples or 1
         self.widths = [
             state.shape[-1] for state in model.inputs if state.name not in ("ids", "characters")
-        ]
+        ] * self.passes
         self._model = model
         self._drops = samples > 0
+        self._seed = seed
 
     @property
     def transitions(self) -> Transitions | None:  # type: ignore[override]  # training goes on
@@ -137,16 +155,67 @@ class KerasNetwork(Network):
     def _run(self, model: keras.Model, inputs: Any) -> Any:
         return self._called(model).predict_on_batch(inputs)
 
+    def _masks(self, number: int) -> AbstractContextManager[None]:
+        """The masks of a pass. Those of training stay what they would be without it."""
+        from nlp_rnn.backend import drawing
+
+        generators = [v for v in self._model.variables if v.name == "seed_generator_state"]
+        return drawing(generators, [self._seed, number])
+
+    def _averaged(
+        self, log_p: Callable[[States], tuple[Floats, States]], states: States = ()
+    ) -> tuple[Floats, States]:
+        """``ln`` of the mean over passes of what has ``log_p`` in each, and all states after.
+
+        Args:
+            log_p: from the states of a pass to logarithms and the states after.
+            states: of all passes, one after the other.
+        """
+        if not self._drops:
+            return log_p(states)
+        each = len(states) // self.passes
+        total: Floats = np.array(-np.inf)
+        after: list[Any] = []
+        for number in range(self.passes):
+            with self._masks(number):
+                found, final = log_p(states[number * each : (number + 1) * each])
+            total = np.logaddexp(total, found, dtype=np.float64)
+            after += final
+        return total - math.log(self.passes), after
+
     def logits(self, ids: Tokens, lengths: Tokens, characters: Tokens | None = None) -> Floats:
         inputs = ids if characters is None else [ids, characters]
-        return np.asarray(self._run(self._model, inputs))
+
+        def log_p(_: States) -> tuple[Floats, States]:
+            logits = np.asarray(self._run(self._model, inputs))
+            return (_log_softmax(logits) if self._drops else logits), ()
+
+        return self._averaged(log_p)[0]
 
     def log_probabilities(self, ids: Tokens, states: States) -> tuple[Floats, States]:
-        """The states stay on the device: text is generated in many small steps."""
+        """The states stay on the device: text is generated in many small steps.
+
+        Passes with dropout read each row by itself, so that all have the same masks: a search
+        then compares texts by one distribution, whatever their places in the beam.
+        """
+        if not self._drops:
+            return self._log_probabilities(ids, states)
+
         from keras import ops
 
-        logits, *states = _on_device(self._called(self._model))([ids, *states])
-        return ops.convert_to_numpy(ops.log_softmax(logits, axis=-1)), states
+        rows = [
+            self._averaged(partial(self._log_probabilities, ids[i]), self.select(states, i))
+            for i in np.arange(len(ids))[:, None]
+        ]
+        found, after = zip(*rows, strict=True)
+        return np.concatenate(found), [ops.concatenate(state) for state in zip(*after, strict=True)]
+
+    def _log_probabilities(self, ids: Tokens, states: States) -> tuple[Floats, States]:
+        """Of one pass."""
+        from keras import ops
+
+        logits, *after = _on_device(self._called(self._model))([ids, *states])
+        return ops.convert_to_numpy(ops.log_softmax(logits, axis=-1)), after
 
     def select(self, states: States, rows: Rows) -> States:
         from keras import ops
@@ -158,8 +227,12 @@ class KerasNetwork(Network):
     ) -> tuple[Floats, Sequence[Floats]]:
         from nlp_rnn.models.language_model import scorer
 
-        losses, *states = self._run(scorer(self._model), [ids, targets, *states])
-        return np.asarray(losses), states
+        def log_p(states: States) -> tuple[Floats, States]:
+            losses, *after = self._run(scorer(self._model), [ids, targets, *states])
+            return -np.asarray(losses), after
+
+        found, after = self._averaged(log_p, states)
+        return -found, after
 
     def map(self, function: Callable[[T], R], batches: Iterable[T]) -> Iterator[R]:
         return map(function, batches)

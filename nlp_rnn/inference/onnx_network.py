@@ -35,8 +35,6 @@ class OnnxNetwork(Network):
         UserError: ONNX Runtime is not installed, or cannot read the file.
     """
 
-    passes = 1
-
     def __init__(self, file: Path) -> None:
         require("onnxruntime", "predict", f"{file}:")
         import onnxruntime

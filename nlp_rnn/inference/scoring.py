@@ -19,9 +19,9 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.files import whole_file
 from nlp_rnn.inference.batch import open_all, output_dialect, predict_all, read_once
 from nlp_rnn.inference.bundle import Bundle
-from nlp_rnn.inference.forward import of_lines, passes_over_windows
+from nlp_rnn.inference.forward import of_lines, over_windows
 from nlp_rnn.inference.inputs import STREAM, Chunk, Columns, JsonChunk
-from nlp_rnn.inference.network import Floats, Network
+from nlp_rnn.inference.network import Floats, Network, States
 from nlp_rnn.inference.outputs import Writer, open_writer, to_json
 from nlp_rnn.inference.predictor import (
     CHUNK,
@@ -59,14 +59,13 @@ def losses_and_ranks(
         ``(rows, width, 2)``. The rank is 1 plus the number of types that are likelier.
     """
 
-    def run(batch: Batch, states: Sequence[Floats]) -> tuple[Floats, Sequence[Floats]]:
+    def run(batch: Batch, states: States) -> tuple[Floats, States]:
         return network.log_probabilities(batch.ids, states)
 
-    for batch, passes in passes_over_windows(network, windows, run, start):
-        mean = np.logaddexp.reduce(passes, axis=0) if len(passes) > 1 else passes[0]
-        right = np.take_along_axis(mean, batch.targets[..., None], axis=-1)
-        losses = math.log(len(passes)) - right[..., 0].astype(np.float64)
-        yield np.stack([losses, 1 + (mean > right).sum(axis=-1)], axis=-1)
+    for batch, found in over_windows(network, windows, run, start):
+        right = np.take_along_axis(found, batch.targets[..., None], axis=-1)
+        losses = -right[..., 0].astype(np.float64)
+        yield np.stack([losses, 1 + (found > right).sum(axis=-1)], axis=-1)
 
 
 class TokenScorer(LanguageModelPredictor):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import keras
 from keras import layers
@@ -93,16 +94,27 @@ def hidden_states(network: keras.Model) -> keras.Model:
     return keras.Model(network.inputs, [hidden, *network.outputs[1:]], name="hidden_states")
 
 
-@lru_cache(maxsize=1)  # so that a network's scorer is compiled once
-def scorer(network: keras.Model) -> keras.Model:
+class Scorer(keras.Model):
     """A language model that returns the probability of given tokens instead of all logits.
 
-    Returns:
-        A model from ``[ids, targets, *states]`` to ``[losses, *states]``: ``losses`` is
-        ``-ln P(target)`` in nats, ``(batch, timesteps)``.
+    From ``[ids, targets, *states]`` to ``[losses, *states]``: ``losses`` is ``-ln P(target)`` in
+    nats, ``(batch, timesteps)``. It is exact in training too, so that passes with dropout have no
+    estimate of a sampled softmax.
     """
-    ids, *states = network.inputs
-    targets = keras.Input((None,), dtype="int32", name="targets")
-    hidden, *final = hidden_states(network)(network.inputs)
-    losses = network.get_layer("logits")(hidden, targets)
-    return keras.Model([ids, targets, *states], [losses, *final], name="scorer")
+
+    def __init__(self, network: keras.Model) -> None:
+        super().__init__(name="scorer")
+        self.hidden_states = hidden_states(network)
+        self.output_layer = network.get_layer("logits")
+        self.built = network.built
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        ids, targets, *states = inputs
+        hidden, *final = self.hidden_states([ids, *states], training=training)
+        return [self.output_layer(hidden, targets, training=False), *final]
+
+
+@lru_cache(maxsize=1)  # so that a network's scorer is compiled once
+def scorer(network: keras.Model) -> Scorer:
+    """The :class:`Scorer` of a language model."""
+    return Scorer(network)

@@ -12,6 +12,7 @@ from nlp_rnn.config import LearnedEmbeddings, PretrainedEmbeddings, load
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, whole_file, whole_folder, write_json, write_table
 from nlp_rnn.hints import Remedy
+from nlp_rnn.process import log
 from nlp_rnn.stages.common import check_parameters
 from nlp_rnn.stages.finished import forget_finished
 
@@ -64,13 +65,18 @@ def evaluate(name: str) -> None:
 
 def _test_figures(bundle: Bundle, work: Task, result: Evaluation, seconds: float) -> dict[str, Any]:
     """What ``metrics/<experiment>.json`` holds."""
-    from nlp_rnn.evaluation.analysis import certainty
+    from nlp_rnn.evaluation.analysis import certainty, harm
     from nlp_rnn.training.checkpoint import fingerprint
 
     training = ("epochs", "best_epoch", "seconds", "tokens_per_second")
+    sure = certainty(result, bundle.temperature)
+    if "calibration" in sure:
+        sure["calibration_choice"] = bundle.figures.get("calibration")
+        if worse := harm(sure["calibration"]):
+            log(f"{bundle.name}: {worse}")
     return {
         "test": result.test,
-        **certainty(result, bundle.temperature),
+        **sure,
         "baselines": result.baselines,
         "optimum": work.optimum,
         "training": {figure: bundle.figures[figure] for figure in training},

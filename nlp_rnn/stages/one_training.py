@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from nlp_rnn.config import AnyExperiment
     from nlp_rnn.inference.bundle import Bundle
+    from nlp_rnn.inference.network import Network
     from nlp_rnn.tasks.task import Task
     from nlp_rnn.text.prepared import PreparedDataset
     from nlp_rnn.text.vocabulary import Vocabulary
@@ -131,7 +133,7 @@ def train_once(
             dataset,
             provenance,
             figures,
-            work.temperature,
+            partial(_calibrated, work, title),
         )
         write_table(place.plots / "loss.csv", _history_rows(progress.history))
         picture = place.plots / "loss.png"
@@ -145,6 +147,13 @@ def train_once(
     checkpoint.clear()
     notes.unlink(missing_ok=True)
     return Bundle.open(place.bundle)
+
+
+def _calibrated(work: Task, title: str, network: Network) -> dict[str, Any]:
+    """What the bundle records of its calibration, which the log says too."""
+    found = work.calibrate(network)
+    log(f"{title}: {found.reason}")
+    return found.figures
 
 
 def initial_vectors(

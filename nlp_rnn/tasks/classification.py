@@ -9,7 +9,7 @@ import numpy as np
 
 from nlp_rnn.baselines.counts import majority_class
 from nlp_rnn.config import ClassificationTrainingParameters, LongTexts
-from nlp_rnn.evaluation.calibration import fit_temperature, probabilities_at
+from nlp_rnn.evaluation.calibration import Calibration, calibrate, log_loss, probabilities_at
 from nlp_rnn.evaluation.errors import (
     LENGTHS,
     Table,
@@ -30,6 +30,7 @@ from nlp_rnn.text.vocabulary import UNK_INDEX
 if TYPE_CHECKING:
     import keras
 
+    from nlp_rnn.training.fit import Row
     from nlp_rnn.training.objective import Objective
 
 
@@ -51,9 +52,18 @@ class Classification(ExamplesTask):
         texts = self.encoded(name, range(len(self.dataset.split(name))), self.max_length)
         return log(np.stack(list(probabilities(network, texts, EVALUATION_BATCH))))
 
-    def temperature(self, network: Network) -> float:
+    def validate(self, objective: Objective) -> Row:
         gold = np.array(self.dataset.split("validation").labels)
-        return fit_temperature([self._log_probabilities(network, "validation")], [gold])
+        logs = self._log_probabilities(self.predicting(objective.network), "validation")
+        return {
+            "validation/loss": float(-logs[np.arange(len(gold)), gold].mean()),
+            "validation/accuracy": float((logs.argmax(axis=1) == gold).mean()),
+        }
+
+    def calibrate(self, network: Network) -> Calibration:
+        gold = np.array(self.dataset.split("validation").labels)
+        logs = self._log_probabilities(network, "validation")
+        return calibrate(list(logs[:, None]), list(gold[:, None]))
 
     def evaluate(self, network: Network, temperature: float = 1.0) -> Evaluation:
         split, labels = self.dataset.split("test"), self.dataset.labels
@@ -77,6 +87,7 @@ class Classification(ExamplesTask):
             confidence,
             np.exp(logs.max(axis=1)),
             self._tables(targets),
+            {"before": test["loss"], "after": log_loss([calibrated], [gold])},
         )
 
     def _texts(self, numbers: Sequence[int]) -> dict[int, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +11,9 @@ from numpy.typing import NDArray
 from nlp_rnn.config import AnyExperiment, BatchTrainingParameters, LongTexts
 from nlp_rnn.errors import UserError
 from nlp_rnn.tasks.task import EXAMPLES_SHOWN, LONGEST_SHOWN, Task
-from nlp_rnn.text.batches import Batch, Encoded, by_length, encoded, example_batches, mini_batches
+from nlp_rnn.text.batches import Batch, Encoded, encoded, example_batches, mini_batches
 from nlp_rnn.text.prepared import Ints, PreparedDataset, Split
 from nlp_rnn.text.word_dropout import drop_words, unknown_rates
-
-if TYPE_CHECKING:
-    from nlp_rnn.training.fit import Row
-    from nlp_rnn.training.objective import Objective
 
 EVALUATION_BATCH = 64
 """Examples predicted at once: large enough for speed, small enough for little padding."""
@@ -94,16 +89,3 @@ class ExamplesTask(Task):
             [x.ids] if x.spelling is None else [x.ids, x.spelling]
             for x in self.encoded("validation", longest, LONGEST_SHOWN)
         ]
-
-    def validate(self, objective: Objective) -> Row:
-        from nlp_rnn.training.objective import Totals
-
-        totals = Totals()
-        split = self.split("validation")
-        rows = by_length(self._lengths("validation", self.max_length), EVALUATION_BATCH)
-        for batch in self._batches(split, rows):
-            figures = objective.test_on_batch(
-                batch.inputs, batch.targets, sample_weight=batch.weights, return_dict=True
-            )
-            totals.add(figures, float(batch.weights.sum()))
-        return totals.means("validation")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nlp_rnn.baselines.counts import majority_class, most_frequent_tags
 from nlp_rnn.config import AnyExperiment, TaggerParameters
 from nlp_rnn.errors import UserError
-from nlp_rnn.evaluation.calibration import fit_temperature, probabilities_at
+from nlp_rnn.evaluation.calibration import Calibration, calibrate, log_loss, probabilities_at
 from nlp_rnn.evaluation.errors import (
     FREQUENCIES,
     LENGTHS,
@@ -54,7 +54,8 @@ class _Judged:
         best: predicted tag indices.
         confidence: probability of each predicted tag.
         logits: what the probabilities of all tags follow from.
-        loss: ``-ln P`` of the gold tags in nats a word.
+        loss: ``-ln P`` of the gold tags in nats a word; of a CRF, of whole sequences.
+        log_loss: likewise, of each tag by itself.
     """
 
     numbers: list[int]
@@ -64,6 +65,7 @@ class _Judged:
     confidence: list[Floats]
     logits: list[Floats]
     loss: float
+    log_loss: float
 
 
 class Tagging(ExamplesTask):
@@ -152,14 +154,10 @@ class Tagging(ExamplesTask):
                     )
 
     def validate(self, objective: Objective) -> Row:
-        row = super().validate(objective)
-        entities = self.dataset.entities
-        if not entities and "validation/accuracy" in row:
-            return row
         result = self._judge(self.predicting(objective.network), "validation")
-        tags = self.dataset.labels
+        tags, entities = self.dataset.labels, self.dataset.entities
         metrics = tagging_metrics(result.gold, result.best, tags, entities=entities)
-        row["validation/accuracy"] = metrics["accuracy"]
+        row = {"validation/loss": result.loss, "validation/accuracy": metrics["accuracy"]}
         if entities:
             row["validation/f1"] = metrics["f1"]
         return row
@@ -172,19 +170,22 @@ class Tagging(ExamplesTask):
         gold = [split.sequence(split.labels, i) for i in numbers]
         sentences = self.encoded(name, numbers, max_length=None)
         best, confidence, logits, log_likelihood = [], [], [], 0.0
+        probabilities = []
         tagged = tag(network, sentences, EVALUATION_BATCH, self.learned)
         for sentence, tags in zip(tagged, gold, strict=True):
             best.append(sentence.best)
             confidence.append(_of(sentence.probabilities, sentence.best))
             logits.append(sentence.logits)
+            probabilities.append(sentence.probabilities)
             log_likelihood += sentence.log_likelihood(tags)
         words = [sentence.ids for sentence in sentences]
         loss = -log_likelihood / sum(map(len, words))
-        return _Judged(numbers, words, gold, best, confidence, logits, loss)
+        each = log_loss(probabilities, gold)
+        return _Judged(numbers, words, gold, best, confidence, logits, loss, each)
 
-    def temperature(self, network: Network) -> float:
+    def calibrate(self, network: Network) -> Calibration:
         result = self._judge(network, "validation")
-        return fit_temperature(result.logits, result.gold, network.transitions, self.learned)
+        return calibrate(result.logits, result.gold, network.transitions, self.learned)
 
     def evaluate(self, network: Network, temperature: float = 1.0) -> Evaluation:
         tags, train = self.dataset.labels, self.dataset.split("train")
@@ -226,6 +227,7 @@ class Tagging(ExamplesTask):
             sure,
             np.concatenate(result.confidence),
             _tables(targets, forms, seen),
+            {"before": result.log_loss, "after": log_loss(calibrated, result.gold)},
         )
 
     def _metrics(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_rnn.config import AnyExperiment, TrainingParameters
+from nlp_rnn.evaluation.calibration import Calibration
 from nlp_rnn.inference.network import KerasNetwork, Network
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.text.prepared import Ints, PreparedDataset
@@ -46,6 +47,8 @@ class Evaluation:
         confidence: probability of what is predicted ``(targets,)``, calibrated.
         uncalibrated: likewise, as the network gives it.
         tables: where it errs, by name (see :mod:`nlp_rnn.evaluation.errors`).
+        log_loss: ``-ln P`` of the gold labels, the mean over targets in nats, ``before`` and
+            ``after`` calibration; of a CRF by its marginals. None for language models.
     """
 
     test: dict[str, Any]
@@ -58,6 +61,7 @@ class Evaluation:
     confidence: NDArray[Any] = field(default_factory=lambda: np.empty(0))
     uncalibrated: NDArray[Any] = field(default_factory=lambda: np.empty(0))
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    log_loss: dict[str, float] | None = None
 
 
 class Task(ABC):
@@ -115,12 +119,13 @@ class Task(ABC):
 
     @abstractmethod
     def validate(self, objective: Objective) -> Row:
-        """``validation/loss`` and more, from exact sums."""
+        """``validation/loss`` and more, from exact sums: what :meth:`evaluate` finds on the test
+        split, by the same network, which averages passes where predictions do."""
 
-    def temperature(self, network: Network) -> float:
+    def calibrate(self, network: Network) -> Calibration:
         """What calibrates the probabilities of a trained network, found on the validation split;
-        1 changes nothing."""
-        return 1.0
+        the temperature 1 changes nothing."""
+        return Calibration(1.0, "A language model's probabilities are not calibrated.")
 
     @property
     def optimum(self) -> dict[str, float]:

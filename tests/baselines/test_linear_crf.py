@@ -13,11 +13,12 @@ from nlp_rnn.baselines.linear_crf import (
     Features,
     Problem,
     allowed_in,
+    expectations,
     features_of,
     train_crfs,
 )
 from nlp_rnn.corpora.example import Example
-from nlp_rnn.linear_chain import path_score
+from nlp_rnn.linear_chain import Transitions, path_score
 from nlp_rnn.text.prepared import PreparedDataset
 
 SENTENCES = [
@@ -66,6 +67,31 @@ def test_the_likelihood_is_that_of_all_sequences_enumerated(problem: Problem) ->
         expected += np.logaddexp.reduce(scores) - gold
     expected += 0.7 / 2 * float(vector @ vector)
     assert problem.loss(vector, 0.7)[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("spread", [1, 1000])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (5, 1), (3, 4)])
+def test_expectations_are_those_of_all_sequences_whatever_the_scores(
+    shape: tuple[int, int], spread: float
+) -> None:
+    rng = np.random.default_rng(2)
+    emissions = rng.normal(0, spread, (*shape, 3))
+    transitions = Transitions(*(rng.normal(0, 1, size) for size in (3, (3, 3), 3)))
+    transitions.between[0, 1:] = transitions.between[1, 1] = -np.inf
+    for array in (emissions, *transitions):
+        array.setflags(write=False)
+    found = expectations(emissions, np.full(shape[0], shape[1]), transitions)
+    log_z, tags, pairs = 0.0, np.zeros(emissions.shape), np.zeros((3, 3))
+    for sentence, marginals in zip(emissions, tags, strict=True):
+        paths = [np.array(p) for p in itertools.product(range(3), repeat=shape[1])]
+        scores = np.array([path_score(sentence, path, transitions) for path in paths])
+        log_z += np.logaddexp.reduce(scores)
+        for path, p in zip(paths, np.exp(scores - np.logaddexp.reduce(scores)), strict=True):
+            marginals[np.arange(shape[1]), path] += p
+            np.add.at(pairs, (path[:-1], path[1:]), p)
+    assert found.log_z == pytest.approx(log_z)
+    np.testing.assert_allclose(found.tags, tags, atol=1e-9)
+    np.testing.assert_allclose(found.transitions, pairs, atol=1e-9)
 
 
 def test_the_gradient_is_the_numerical_one(problem: Problem) -> None:

@@ -12,7 +12,7 @@ import pytest
 from conftest import write_untrained
 
 from nlp_rnn.corpora.example import Example
-from nlp_rnn.evaluation.analysis import certainty, write_analysis
+from nlp_rnn.evaluation.analysis import certainty, harm, write_analysis
 from nlp_rnn.evaluation.metrics import entity_surface_metrics
 from nlp_rnn.evaluation.predictions import figures, labels_of
 from nlp_rnn.inference.bundle import Bundle
@@ -98,6 +98,9 @@ def test_the_report_shows_figures_calibration_and_errors(
     right = result.gold == result.predicted
     assert found["calibration"]["temperature"] == TEMPERATURE
     assert found["calibration"]["before"]["mean_confidence"] == result.uncalibrated.mean()
+    assert result.log_loss is not None
+    assert found["calibration"]["before"]["loss"] == pytest.approx(result.test["loss"])
+    assert found["calibration"]["after"]["loss"] == result.log_loss["after"]
     tables = write_analysis(tmp_path / "out", "mine", found, result)
     for name, rows in tables.items():
         assert json.loads((tmp_path / f"out/{name}.json").read_text()) == rows
@@ -110,6 +113,29 @@ def test_the_report_shows_figures_calibration_and_errors(
     assert (tmp_path / "out/reliability.png").stat().st_size > 0
     shown = [row["text"] for row in result.samples]
     assert all(text.count("[") == 1 and "→" in text for text in shown)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0, 3.0])
+def test_a_calibration_that_is_worse_than_none_is_called_so(
+    tmp_path: Path, sentences: list[Example], temperature: float
+) -> None:
+    """Of an untrained tagger, which is rightly unsure: a lower temperature harms, no higher."""
+    folder = write_untrained(tmp_path, "tagging", "tagged", sentences)
+    dataset = PreparedDataset(folder.parent / "data")
+    bundle = Bundle.open(folder)
+    result = task(bundle.experiment, dataset, seed=1).evaluate(bundle.network(), temperature)
+    found = {"test": result.test} | certainty(result, temperature)
+    losses = [found["calibration"][side]["loss"] for side in ("before", "after")]
+    write_analysis(tmp_path / "out", "mine", found, result)
+    report = (tmp_path / "out/report.md").read_text(encoding="utf-8")
+    said = harm(found["calibration"])
+    assert (said is not None) == (losses[1] > losses[0] + 1e-9)
+    assert ("worse than none" in report) == (said is not None)
+    if temperature == 0.1:
+        assert said is not None
+        assert f"{losses[1]:.4g} nats" in said and f"{losses[0]:.4g} without" in said
+    if temperature == 1:
+        assert said is None
 
 
 def test_entities_are_counted_by_what_they_are_called() -> None:

@@ -16,9 +16,11 @@ from sklearn.calibration import calibration_curve
 from nlp_rnn import linear_chain
 from nlp_rnn.cli import main
 from nlp_rnn.evaluation.calibration import (
+    calibrate,
     calibration_figures,
     expected_calibration_error,
     fit_temperature,
+    log_loss,
     probabilities_at,
     reliability,
     reliability_picture,
@@ -88,6 +90,82 @@ def test_the_temperature_has_the_highest_likelihood() -> None:
 def test_without_errors_the_temperature_stays_finite() -> None:
     logits = np.eye(3)[[0, 1, 2, 1]] * 4
     assert 0.1 <= fit_temperature([logits], [np.array([0, 1, 2, 1])]) < 0.12
+
+
+# --- whether a temperature helps ---------------------------------------------------------
+
+
+def sentences_of(
+    seed: int, count: int, margin: float, temperature: float
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Logits and tags of sentences: probabilities are right at ``temperature``."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 1, (count, 10, 5))
+    np.put_along_axis(logits, rng.integers(0, 5, (count, 10, 1)), margin, axis=-1)
+    uniform = rng.random((count, 10, 1))
+    gold = (softmax(logits, axis=-1).cumsum(axis=-1) < uniform).sum(axis=-1).clip(max=4)
+    return list(logits * temperature), list(gold)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_a_temperature_with_evidence_is_used(temperature: float) -> None:
+    found = calibrate(*sentences_of(0, 400, 4, temperature))
+    assert found.temperature == pytest.approx(temperature, rel=0.1)
+    assert f"The temperature {found.temperature:.3f} lowers the loss by" in found.reason
+    assert found.figures == {"temperature": found.temperature, "calibration": found.reason}
+
+
+def test_without_an_error_nothing_is_fitted() -> None:
+    logits, _ = sentences_of(1, 50, 8, 1)
+    gold = [sentence.argmax(axis=-1) for sentence in logits]
+    assert fit_temperature(logits, gold) < 0.12
+    found = calibrate(logits, gold)
+    assert found.temperature == 1 and "no errors" in found.reason
+
+
+@pytest.mark.parametrize("count", [1, 30, 300])
+@pytest.mark.parametrize("margin", [6, 9])
+@pytest.mark.parametrize("temperature", [0.7, 1.0, 1.4])
+def test_no_temperature_is_worse_than_none_on_texts_not_seen(
+    count: int, margin: float, temperature: float
+) -> None:
+    """Few errors too are little evidence."""
+    test = sentences_of(99, 2000, margin, temperature)
+
+    def loss(at: float) -> float:
+        return log_loss(probabilities_at(at, test[0]), test[1])
+
+    for seed in range(5):
+        found = calibrate(*sentences_of(seed, count, margin, temperature))
+        assert loss(found.temperature) <= loss(1.0) + 1e-12
+
+
+def test_a_crfs_temperature_is_cross_validated_by_sentence() -> None:
+    rng = np.random.default_rng(6)
+    logits, gold = [], []
+    _, scores = chain(0)
+    for seed in range(600):
+        emissions, _ = chain(seed)
+        paths, probabilities = distribution(emissions, scores)
+        gold.append(paths[rng.choice(len(paths), p=probabilities)])
+        logits.append(emissions)
+    assert calibrate(logits, gold, scores).temperature == 1
+    sharp = [emissions * 2 for emissions in logits], Transitions(*(s * 2 for s in scores))
+    assert calibrate(sharp[0], gold, sharp[1]).temperature == pytest.approx(2, rel=0.1)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (5, 1), (3, 4)])
+def test_probabilities_write_into_no_argument(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    _, scores = chain(1)
+    sentences = list(rng.normal(0, 2, (*shape, TAGS)))
+    for array in (*sentences, *scores):
+        array.setflags(write=False)
+    found = probabilities_at(1.0, sentences, scores)
+    for emissions, marginals in zip(sentences, found, strict=True):
+        paths, probabilities = distribution(emissions, scores)
+        expected = [probabilities @ (paths == tag) for tag in range(TAGS)]
+        np.testing.assert_allclose(marginals, np.transpose(expected), atol=1e-9)
 
 
 TAGS, WORDS = 3, 4

@@ -558,11 +558,7 @@ def computed() -> dict[str, np.ndarray]:
     assert not any(isinstance(state, np.ndarray) for state in (*states, *selected, *after))
     whole, _ = model.log_probabilities(ids[rows], model.zero_states(3))
     np.testing.assert_allclose(found, whole[:, 4:], atol=1e-5)
-
-    dropping = by_keras(dropout=0.5, monte_carlo_samples=2)
-    passes = [dropping.log_probabilities(ids, dropping.zero_states(3))[0] for _ in range(3)]
-    assert np.ptp(passes, axis=0).any(axis=-1).all()
-    return {"selected": found, "random": np.array(passes)}
+    return {"selected": found}
 
 
 def test_states_stay_on_the_device_of_every_backend_and_rows_may_change_places(

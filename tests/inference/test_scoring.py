@@ -17,10 +17,8 @@ from bigram_model import bigram_network, bigram_probabilities, dataset_of, exper
 from nlp_rnn.cli import main
 from nlp_rnn.inference import scoring
 from nlp_rnn.inference.bundle import Bundle, write_bundle
-from nlp_rnn.inference.network import KerasNetwork, Network
 from nlp_rnn.inference.predictor import Predictor
-from nlp_rnn.inference.scoring import TokenScorer, losses_and_ranks
-from nlp_rnn.text.batches import Batch
+from nlp_rnn.inference.scoring import TokenScorer
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.text.vocabulary import UNK_INDEX
 
@@ -106,29 +104,6 @@ def test_the_rank_is_the_place_among_all_types(bundle: Path, dataset: PreparedDa
     following = zip(ids, [*ids[1:], vocabulary.end_index], strict=True)
     assert found["ranks"] == [1 + int((table[a] > table[a, b]).sum()) for a, b in following]
     assert found["ranks"][1] == 1  # what follows "I" in every text
-
-
-class _ByTurns(KerasNetwork):
-    """Two passes, of which one says what the other does not."""
-
-    def __init__(self) -> None:
-        self.passes = 2
-        self.widths = [1]
-        self.asked = 0
-
-    def log_probabilities(self, ids: np.ndarray, states: Any) -> tuple[np.ndarray, Any]:
-        self.asked += 1
-        row = [0.7, 0.2, 0.1] if self.asked % 2 else [0.1, 0.4, 0.5]
-        return np.log(np.tile(row, (*ids.shape, 1))), states
-
-
-def test_passes_with_dropout_are_averaged_before_ranks_are_taken() -> None:
-    network: Network = _ByTurns()
-    targets = np.array([[0, 1, 2]], np.int32)
-    window = Batch(targets, targets, np.ones((1, 3), np.float32))
-    (found,) = losses_and_ranks(network, [window])
-    np.testing.assert_allclose(np.exp(-found[0, :, 0]), [0.4, 0.3, 0.3])
-    np.testing.assert_array_equal(found[0, :, 1], [1, 2, 2])
 
 
 def test_long_texts_and_many_rows_are_cut_without_a_trace(

@@ -1,9 +1,7 @@
-"""Language models as tasks: lines as texts of their own, averages over dropout."""
+"""Language models as tasks: lines as texts of their own."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +14,10 @@ from experiments import small_experiment
 from nlp_rnn import backend
 from nlp_rnn.corpora.example import Example
 from nlp_rnn.inference.bundle import Bundle, write_bundle
-from nlp_rnn.inference.forward import losses_of_windows
-from nlp_rnn.inference.network import KerasNetwork
 from nlp_rnn.inference.onnx_network import OnnxNetwork
 from nlp_rnn.inference.predictor import Predictor
 from nlp_rnn.tasks.language_modelling import LanguageModelling
 from nlp_rnn.tasks.registry import task
-from nlp_rnn.text.batches import Batch
 from nlp_rnn.text.prepared import PreparedDataset
 
 
@@ -64,32 +59,6 @@ def test_streams_change_no_loss_but_at_their_starts(
     losses = work.losses(network, "test", streams)
     assert losses.shape == dataset.split("test").ids.shape
     assert losses.sum() == pytest.approx(work.losses(network, "test", 1).sum(), rel=0.05)
-
-
-class _Counting(KerasNetwork):
-    """Says 1/2 and 1/8 by turns, and counts in its state how often it was asked."""
-
-    def __init__(self) -> None:
-        self.passes = 2
-        self.widths = [1]
-        self.asked: list[float] = []
-
-    def losses(
-        self, ids: np.ndarray, targets: np.ndarray, states: Sequence[np.ndarray]
-    ) -> tuple[np.ndarray, Sequence[np.ndarray]]:
-        self.asked.append(float(states[0][0, 0]))
-        probability = 0.5 if len(self.asked) % 2 else 0.125
-        return np.full(ids.shape, -math.log(probability)), [states[0] + 1]
-
-
-def test_monte_carlo_averages_probabilities_with_a_state_for_each_pass() -> None:
-    network = _Counting()
-    ids = np.ones((1, 3), np.int32)
-    batch = Batch(ids, ids, np.ones((1, 3), np.float32))
-    found: list[np.ndarray] = []
-    losses_of_windows(network, [batch, batch], lambda _, losses: found.append(losses))
-    np.testing.assert_allclose(np.exp(-np.concatenate(found)), (0.5 + 0.125) / 2)
-    assert network.asked == [0, 0, 1, 1]
 
 
 def test_an_evaluation_is_the_same_by_keras_and_by_the_graph(

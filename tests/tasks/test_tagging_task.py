@@ -19,6 +19,7 @@ from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference.batch import predict_file
 from nlp_rnn.inference.bundle import Bundle, write_bundle
+from nlp_rnn.inference.network import KerasNetwork
 from nlp_rnn.inference.onnx_network import OnnxNetwork
 from nlp_rnn.inference.predictor import Options, Predictor
 from nlp_rnn.tasks.registry import task
@@ -242,8 +243,8 @@ def test_monte_carlo_dropout_averages_passes_that_differ(
         network = work.network(np.ones((len(dataset.vocabulary), 4), np.float32))
         rng = np.random.default_rng(0)
         network.set_weights([rng.normal(0, 1, w.shape) for w in network.get_weights()])
-        predicting = work.predicting(network)
-        logits = [np.concatenate(work._judge(predicting, "test").logits) for _ in range(8)]
+        networks = [KerasNetwork(network, samples, seed) for seed in range(8)]
+        logits = [np.concatenate(work._judge(one, "test").logits) for one in networks]
         spread[samples] = np.std(np.exp(logits), axis=0).mean()
     # the deviation of a mean of 64 is an eighth of one pass's
     assert 0 < spread[64] < 0.25 * spread[1]
