@@ -109,9 +109,7 @@ def test_an_exponential_schedule_that_would_jump_is_refused() -> None:
 
 
 DRAWING = {
-    "simple_rnn": {"cell": "simple_rnn", "recurrent_dropout": 0.2},
-    "gru": {"cell": "gru", "recurrent_dropout": 0.2, "layers": 2, "connection": "highway"},
-    "zoneout": {"cell": "lstm", "zoneout": {"hidden": 0.2, "cell": 0.2}, "norm_stabilizer": 1.0},
+    "gru": {"cell": "gru", "recurrent_dropout": 0.2, "norm_stabilizer": 1.0},
     "lstm": {
         "cell": "lstm",
         "recurrent_dropout": 0.2,
