@@ -159,7 +159,7 @@ def _code(pattern: str) -> str:
 
 
 def _unspaced() -> str:
-    return f"Replace a zero-width space between words by a space: matches of{_code(WORD_BREAK)}"
+    return f"Replace a separator that is no white space by a space: matches of{_code(WORD_BREAK)}"
 
 
 def _cleaning(parameters: TokenizerParameters) -> Iterator[str]:

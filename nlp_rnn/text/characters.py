@@ -17,16 +17,19 @@ from dataclasses import dataclass
 from functools import cache
 
 INVISIBLE = (
-    "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"  # control characters that are no white space
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U00013430-\U0001343f"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-"""Control characters, and what Unicode calls default ignorable: soft hyphens, zero-width
-characters, byte-order marks, marks of direction, variation selectors, tags."""
+"""What Unicode calls default ignorable, and a few like it: soft hyphens, zero-width characters,
+byte-order marks, marks of direction, variation selectors, tags."""
+
+CONTROLS = "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"
+"""Control characters that are no white space. Mostly they are what is left of a wrong encoding,
+of dashes for example."""
 
 BLANK = "\u2800"
-"""The empty pattern of Braille, which separates words though Unicode does not call it a space."""
+"""The empty pattern of Braille."""
 
 SKIN_TONES = "\U0001f3fb-\U0001f3ff"
 
@@ -60,14 +63,15 @@ _BLACK_FLAG = "\U0001f3f4"
 DROPPED = (
     f"({_BLACK_FLAG}[{_TAGS}]+)"
     f"|(?<=[^{_LATIN}{_PUNCTUATION}])([{_JOINERS}])[{_JOINERS}]*(?=[^{_LATIN}{INVISIBLE}])"
-    f"|[{INVISIBLE}]"
+    f"|[{INVISIBLE}{CONTROLS}]"
 )
 r"""Invisible characters of a token, to be replaced by ``\1\2``: they all go, but the tags of a
 flag and one joiner between two characters beyond Latin, since those are part of the spelling
 (of Persian and Sinhala words, of emoji)."""
 
-WORD_BREAK = f"(?<=[{UNSPACED}])\u200b|\u200b(?=[{UNSPACED}])"
-"""A zero-width space that separates words, as it does in scripts without spaces."""
+WORD_BREAK = f"[{CONTROLS}{BLANK}]|(?<=[{UNSPACED}])\u200b|\u200b(?=[{UNSPACED}])"
+"""What separates words though it is no white space: control characters, the empty pattern of
+Braille, and in scripts without spaces the zero-width space."""
 
 dropped = re.compile(DROPPED)
 _word_break = re.compile(WORD_BREAK)
@@ -94,8 +98,8 @@ def straight(piece: str) -> str:
 
 
 def separated(text: str) -> str:
-    """``text`` with a space for each zero-width space that separates words; of equal length."""
-    return _word_break.sub(" ", text) if "\u200b" in text else text
+    """``text`` with a space for each :data:`WORD_BREAK`; of equal length."""
+    return _word_break.sub(" ", text)
 
 
 @dataclass(frozen=True)
@@ -154,13 +158,13 @@ def word_pattern(of: Dialect) -> str:
     run = f"{letter}[{of.letters}{of.marks}{NUMBER_SIGNS}{INVISIBLE}{SKIN_TONES}]*"
     keycap = "[0-9#*]\ufe0f?\u20e3"
     word = f"{run}(?:['{APOSTROPHES}][{INVISIBLE}]*{run})*"
-    other = f"[^{of.letters}{of.spaces}{INVISIBLE}{BLANK}]{extend}*"
+    other = f"[^{of.letters}{of.spaces}{INVISIBLE}]{extend}*"
     return f"{keycap}|{word}|{_emoji(extend)}|{other}"
 
 
 def whitespace_pattern(of: Dialect) -> str:
     """Whatever white space separates."""
-    return f"[^{of.spaces}{BLANK}]+"
+    return f"[^{of.spaces}]+"
 
 
 def character_pattern(of: Dialect) -> str:
@@ -186,7 +190,7 @@ PLAIN_PATTERNS = {
 @cache
 def _special() -> re.Pattern[str]:
     # One range for all that is beyond the basic plane: each costs time at every character.
-    parts = (python().marks, INVISIBLE, BLANK, PICTOGRAPHS, NUMBER_SIGNS, JAMO)
+    parts = (python().marks, INVISIBLE, CONTROLS, BLANK, PICTOGRAPHS, NUMBER_SIGNS, JAMO)
     basic = re.sub("[\U00010000-\U0010ffff]-?", "", "".join(parts))
     return re.compile(f"[{basic}\U00010000-\U0010ffff]")
 

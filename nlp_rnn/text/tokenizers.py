@@ -8,9 +8,11 @@ character offsets in the raw text. The policy:
 - Splitting follows Unicode's text segmentation: marks and invisible characters never part from
   the character before them, and an emoji sequence is one token. Each visible character lies in
   one token.
-- Invisible characters (soft hyphens, zero-width characters, marks of direction, control
-  characters) are left out of the token, so a word is the same type with and without them. One
-  joiner is kept between characters beyond Latin, where it is part of the spelling.
+- Invisible characters (soft hyphens, zero-width characters, byte-order marks, marks of direction)
+  are left out of the token, so a word is the same type with and without them. One joiner is kept
+  between characters beyond Latin, where it is part of the spelling (of a character by itself only
+  in emoji). Control characters are read as spaces, and so are zero-width spaces in scripts that
+  separate words by them (Thai, Lao, Burmese, Khmer).
 - Apostrophes: the typographic one before a letter is written ``'`` (not for characters).
 - Unicode: each token is brought to NFC (or NFKC, or left alone).
 - Case: ``str.lower`` when ``lowercase`` is set, which handles every script, not just ASCII.
@@ -28,6 +30,7 @@ import sys
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -138,12 +141,18 @@ class PatternTokenizer(Tokenizer):
     def __init__(self, parameters: TokenizerParameters) -> None:
         super().__init__(parameters)
         self.unit = "word" if parameters.unit == "auto" else parameters.unit
-        self._any = re.compile(characters.PATTERNS[self.unit](characters.python()))
         self._plain = re.compile(characters.PLAIN_PATTERNS[self.unit])
         self._normalised = Remembered(self._token)
 
-    def _pattern(self, text: str) -> re.Pattern[str]:
-        return self._plain if characters.is_plain(text) else self._any
+    @cached_property
+    def _any(self) -> re.Pattern[str]:
+        return re.compile(characters.PATTERNS[self.unit](characters.python()))
+
+    def _reading(self, text: str) -> tuple[re.Pattern[str], str]:
+        """What cuts ``text``, and the characters that it is to cut."""
+        if characters.is_plain(text):
+            return self._plain, text
+        return self._any, characters.separated(text)
 
     def _token(self, piece: str) -> str:
         piece = characters.visible(piece)
@@ -154,16 +163,16 @@ class PatternTokenizer(Tokenizer):
     def tokens(self, text: str) -> list[str]:
         if self.parameters.html_breaks:
             text = markup.plain(text)
-        text = characters.separated(text)
-        pieces = self._pattern(text).findall(text)
-        return list(filter(None, map(self._normalised.__getitem__, pieces)))
+        pattern, shown = self._reading(text)
+        pieces = map(self._normalised.__getitem__, pattern.findall(shown))
+        return list(filter(None, pieces))
 
     def spans(self, text: str) -> list[Span]:
         read = markup.rewritten(text) if self.parameters.html_breaks else None
-        shown = characters.separated(read.text if read else text)
+        pattern, shown = self._reading(read.text if read else text)
         return [
             (token, *(read.span(*match.span()) if read else match.span()))
-            for match in self._pattern(shown).finditer(shown)
+            for match in pattern.finditer(shown)
             if (token := self._normalised[match[0]])
         ]
 
