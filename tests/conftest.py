@@ -162,6 +162,17 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
+@pytest.fixture(scope="session")
+def crf_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained bundle of a tagger with a CRF."""
+    examples = [
+        Example(tokens=("Ann", "Lee", "sleeps"), tags=("B-PER", "I-PER", "O")),
+        Example(tokens=("Rome",), tags=("B-LOC",)),
+    ]
+    folder = tmp_path_factory.mktemp("crf")
+    return write_untrained(folder, "tagging", "tagged", examples, {"output": "crf"})
+
+
 Arrays = dict[str, np.ndarray]
 
 
