@@ -1,11 +1,11 @@
-"""CSV and TSV as text: what parts their fields, how a field is quoted, what cannot be written.
+"""CSV and TSV as text: how fields are delimited and quoted, and what cannot be written.
 
 This is the one place for both readers (training, prediction) and the writer of predictions.
 
-* CSV is that of RFC 4180: fields are parted by commas; a field may stand in double quotes, and
+* CSV is that of RFC 4180: fields are separated by commas; a field may stand in double quotes, and
   then holds delimiters, line ends and doubled quotes.
-* TSV is ``text/tab-separated-values`` of IANA: a row a line, fields parted by tabs, and no
-  quoting, so a quotation mark is a character like any other. A field cannot hold a tab or a line
+* TSV is ``text/tab-separated-values`` of IANA: a row is a line, fields are separated by tabs,
+  and there is no quoting, so a quotation mark is a character like any other. A field cannot hold a tab or a line
   break: nothing is escaped when it is read, and writing one is an error.
 
 Either may have another delimiter, the other rule of quoting, or no header. Blank lines are
@@ -30,10 +30,8 @@ if TYPE_CHECKING:
 
 TableFormat = Literal["csv", "tsv"]
 
-TABLES: tuple[TableFormat, ...] = ("csv", "tsv")
-
 LIKELY_DELIMITERS = (",", ";", "\t", "|")
-"""What tables are parted by, as far as a wrong delimiter is recognised."""
+"""Delimiters that are recognised in a table that was read with another one."""
 
 LONGEST_FIELD = 1 << 26
 """Most characters of one quoted field. A quote that is never closed makes a field of all that
@@ -199,7 +197,8 @@ class Dialect:
                 Setting(setting),
                 f"): the first row has {len(first)}, counted from 0",
             )
-            if other := self._likely_delimiter(first):
+            other = self._likely_delimiter(first)
+            if other and -1 <= number < self.delimiter.join(first).count(other) + 1:
                 delimiter = Setting("delimiter", other)
                 raise SettingError(*fault, f"; if {_shown(other)} divides them, set ", delimiter)
             raise SettingError(*fault, "; give one of these numbers")

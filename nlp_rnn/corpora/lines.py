@@ -86,6 +86,8 @@ def decode(raw: bytes, bad_bytes: BadBytes, path: Path | str, line: int = 1) -> 
         start = error.start
     if bad_bytes == "replace":
         return raw.decode("utf-8", errors="replace").replace("\0", REPLACEMENT)
+    if line == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise UserError(f"{path}: is UTF-16 text; save the file as UTF-8")
     line += raw.count(b"\n", 0, start)
     raise SettingError(
         f"{path}, line {line}: byte 0x{raw[start]:02x} is no UTF-8 text; save the file as UTF-8, "

@@ -122,16 +122,20 @@ def _check_options(name: str, format: str, reading: Reading) -> None:
 
 
 def _dialect(format: str, reading: Reading, remembered: Remembered) -> Dialect | None:
-    """The dialect of a table; None for other formats."""
+    """The dialect of a table; None for other formats.
+
+    What is remembered is a guess about this file, so that a wrong delimiter is still recognised.
+    """
     if format not in TABLES:
         return None
     known = remembered if TABLES[format] == remembered.format else Remembered()
-    return Dialect.of(
+    dialect = Dialect.of(
         TABLES[format],
         reading.delimiter or known.delimiter,
         reading.quoting or known.quoting,
         known.header if reading.header is None else reading.header,
     )
+    return replace(dialect, certain=reading.delimiter is not None)
 
 
 def _as_remembered(source: Source, reading: Reading, remembered: Remembered) -> Source:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,51 @@ def test_a_kind_that_the_format_does_not_hold_is_refused() -> None:
             FilesDataset(source="files", format=format, kind=kind, train="x")  # type: ignore[arg-type]
     with pytest.raises(ValidationError, match="each name one file"):
         FilesDataset(source="files", format="text", train=[])
+
+
+NAMES = ["a/1", "a/2.TXT", "a/3.txt", "b/60151", "b/.DS_Store", "b/4.md", "b/deep/5", "README"]
+READ = {("a", "a/1"), ("a", "a/2.TXT"), ("a", "a/3.txt"), ("b", "b/60151")}
+
+
+def lay_out(place: Path, names: list[str]) -> str:
+    """Files that hold their names, in a folder or archive; returns what ``train`` names it."""
+    if place.suffix == ".zip":
+        with zipfile.ZipFile(place, "w") as archive:
+            for name in names:
+                archive.writestr(f"top/{name}", name)
+    elif place.suffix == ".gz":
+        write_archive(place, {f"top/{name}": name for name in names})
+    else:
+        for name in names:
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).write_text(name)
+        return place.name
+    return f"{place.name}!top"
+
+
+@pytest.mark.parametrize("where", ["folder", "a.tar.gz", "a.zip"])
+def test_files_without_suffix_are_texts_and_the_rest_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], where: str
+) -> None:
+    corpus = opened(tmp_path, train=lay_out(tmp_path / where, NAMES))
+    for _ in range(2):  # said once
+        assert {(each.label, each.text) for each in corpus.read("train")} == READ
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "files left out: " in said
+    for words in (
+        "1 hidden (first b/.DS_Store)",
+        "1 of a suffix other than .txt (first b/4.md)",
+        "1 in deeper folders (first b/deep/5)",
+        "1 in no folder of a label (first README)",
+    ):
+        assert words in said
+
+
+@pytest.mark.parametrize("where", ["folder", "a.tar.gz", "a.zip"])
+def test_a_folder_of_other_suffixes_says_what_to_set(tmp_path: Path, where: str) -> None:
+    train = lay_out(tmp_path / where, ["a/1.MD", "b/2.md", "b/3.7c53"])
+    with pytest.raises(UserError, match=r"left out: 3 of a suffix .* set suffix to") as caught:
+        list(opened(tmp_path, train=train).read("train"))
+    assert "\n" not in str(caught.value)
+    for suffix, count in ((".md", 2), ("", 3)):
+        assert len(list(opened(tmp_path, train=train, suffix=suffix).read("train"))) == count

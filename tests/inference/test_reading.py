@@ -190,7 +190,7 @@ def test_the_column_of_training_is_the_default(
 
 
 def test_the_dialect_of_training_is_the_default_for_its_format(
-    bundles: dict[str, Path], tmp_path: Path
+    bundles: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     reading = {
         "format": "csv",
@@ -206,6 +206,9 @@ def test_the_dialect_of_training_is_the_default_for_its_format(
     assert main(["predict", str(bundle), str(file), str(tmp_path / "again.csv")]) == 0
     assert (tmp_path / "again.csv").read_text().startswith("0;text;label;")
     assert [row["text"] for row in predicted(bundle, tmp_path / "again.csv")] == ['"good', "bad"]
+    # A file with another delimiter is recognised all the same.
+    message = fault(bundle, write(tmp_path / "comma.csv", "1,good\n2,bad\n"), "out.jsonl", capfd)
+    assert "set --delimiter ','" in message
     # Another format has its own dialect, and options come first.
     file = write(tmp_path / "in.tsv", "text\tid\ngood\t1\n")
     assert [row["text"] for row in predicted(bundle, file)] == ["good"]
