@@ -215,14 +215,18 @@ def _space_after(block: Block, words: Sequence[Word]) -> tuple[bool, ...]:
 
     Only the last word of a multiword token (``1-2``) is followed by what follows the token.
     """
-    spaced = ["SpaceAfter=No" not in word.columns[-1].split("|") for word in words]
+
+    def spaced(columns: Sequence[str]) -> bool:
+        return "SpaceAfter=No" not in columns[-1].split("|")
+
+    follows = {number: spaced(word.columns) for number, word in enumerate(words, 1)}
     for _, line in block.filled():
-        if multiword := re.match(r"([0-9]+)-([0-9]+)\t", line):
-            first, last = int(multiword[1]), min(int(multiword[2]), len(words))
-            spaced[first - 1 : last] = [False] * (last - first) + [
-                "SpaceAfter=No" not in line.split("\t")[-1].split("|")
-            ]
-    return tuple(spaced)
+        if multiword := re.match(r"([0-9]{1,9})-([0-9]{1,9})\t", line):
+            first, last = int(multiword[1]), int(multiword[2])
+            follows |= {n: False for n in follows if first <= n < last}
+            if last in follows:
+                follows[last] = spaced(line.split("\t"))
+    return tuple(follows.values())
 
 
 def read_conll(
