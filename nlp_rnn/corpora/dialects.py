@@ -5,8 +5,8 @@ This is the one place for both readers (training, prediction) and the writer of 
 * CSV is that of RFC 4180: fields are separated by commas; a field may stand in double quotes, and
   then holds delimiters, line ends and doubled quotes.
 * TSV is ``text/tab-separated-values`` of IANA: a row is a line, fields are separated by tabs,
-  and there is no quoting, so a quotation mark is a character like any other. A field cannot hold a tab or a line
-  break: nothing is escaped when it is read, and writing one is an error.
+  and there is no quoting, so a quotation mark is a character like any other. A field cannot
+  hold a tab or a line break: nothing is escaped when it is read, and writing one is an error.
 
 Either may have another delimiter, the other rule of quoting, or no header. Blank lines are
 skipped.

@@ -1,6 +1,6 @@
 """What every corpus yields, whatever file or generator it comes from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["labelled", "tagged", "text"]
@@ -18,14 +18,14 @@ class Example:
         tokens: the words of a ``tagged`` sentence, as the corpus segments them.
         tags: one tag for each of ``tokens``.
         space_after: whether a space follows each of ``tokens`` in the raw text; empty where the
-            corpus does not say.
+            corpus does not say. Not compared: it is about the file, not the sentence.
     """
 
     text: str = ""
     label: str = ""
     tokens: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-    space_after: tuple[bool, ...] = ()
+    space_after: tuple[bool, ...] = field(default=(), compare=False)
 
     def record(self, kind: Kind) -> dict[str, object]:
         """The example as a JSON object, with the fields that its kind has."""

@@ -69,7 +69,7 @@ r"""Invisible characters of a token, to be replaced by ``\1\2``: they all go, bu
 flag and one joiner between two characters beyond Latin, since those are part of the spelling
 (of Persian and Sinhala words, of emoji)."""
 
-WORD_BREAK = f"[{CONTROLS}{BLANK}]|(?<=[{UNSPACED}])\u200b|\u200b(?=[{UNSPACED}])"
+WORD_BREAK = f"[{CONTROLS}{BLANK}\u200b](?:(?<!\u200b)|(?<=[{UNSPACED}]\u200b)|(?=[{UNSPACED}]))"
 """What separates words though it is no white space: control characters, the empty pattern of
 Braille, and in scripts without spaces the zero-width space."""
 
