@@ -64,7 +64,7 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         "how INPUT is read",
         "Without these, the column is the one the model was trained with, or else 'text'; a .csv "
         "or .tsv is read as the model's own training data of that format, or else with a header "
-        "and commas (.csv) or tabs (.tsv). Of a .conllu the word is FORM. A line of .conll or "
+        "and commas (.csv) or tabs (.tsv). The word of a .conllu is its FORM. A line of .conll or "
         ".conllu without a word is kept as it is; in .conll output it gets the tag _.",
     )
     group.add_argument(
@@ -95,14 +95,6 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         choices=["double", "none"],
         help="double: fields of a .csv or .tsv may stand in double quotes (as in a .csv); "
         "none: a quotation mark is like any other character (as in a .tsv)",
-    )
-    group.add_argument(
-        "--word-column",
-        type=int,
-        metavar="N",
-        help="column of the word in .conll, counted from 0, or from the end when negative "
-        "(default: as in training, else 0); .conllu has it in FORM; a line without a word is kept, "
-        "and gets the tag _",
     )
     add_bad_bytes(group)
 
