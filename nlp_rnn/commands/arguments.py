@@ -62,9 +62,9 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how INPUT is read."""
     group = parser.add_argument_group(
         "how INPUT is read",
-        "Without these, the column is the one the model was trained with, or else 'text'; a .csv "
-        "or .tsv is read as the model's own training data of that format, or else with a header "
-        "and commas (.csv) or tabs (.tsv). The word of a .conllu is its FORM. A line of .conll or "
+        "Without these, the column is the one the model was trained with, or else 'text'; a .csv\n"
+        "or .tsv is read as the model's own training data of that format, or else with a header\n"
+        "and commas (.csv) or tabs (.tsv). The word of a .conllu is its FORM. A line of .conll or\n"
         ".conllu without a word is kept as it is; in .conll output it gets the tag _.",
     )
     group.add_argument(
