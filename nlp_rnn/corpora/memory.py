@@ -181,7 +181,8 @@ class MemoryCorpus(Corpus):
     def _example(self, tokens: list[str], labels: Ints) -> Example:
         if self.kind == "tagged":
             tags = (self._problem.labels[label] for label in labels)
-            return Example(tokens=tuple(tokens), tags=tuple(tags))
+            spaced = (True,) * len(tokens)
+            return Example(tokens=tuple(tokens), tags=tuple(tags), space_after=spaced)
         return Example(text=" ".join(tokens), label=self._problem.labels[int(labels)])
 
     def provenance(self) -> dict[str, Any]:

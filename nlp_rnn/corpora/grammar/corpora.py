@@ -82,7 +82,9 @@ def generate(corpus: str, size: int, seed: int, split: str = "train") -> Iterato
     def examples() -> Iterator[Example]:
         for words, tags, label in zip(drawn.words, drawn.tags, drawn.labels, strict=True):
             if kind == "tagged":
-                yield Example(tokens=tuple(words), tags=tuple(tags))
+                # The grammar writes a space after every word, before a full stop too.
+                spaced = (True,) * len(words)
+                yield Example(tokens=tuple(words), tags=tuple(tags), space_after=spaced)
             elif kind == "labelled":
                 yield Example(text=" ".join(words), label=label)
             else:
