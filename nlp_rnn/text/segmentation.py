@@ -44,8 +44,10 @@ def spaces(words: Sequence[str]) -> list[bool]:
         opens.append((quote and not quoted) or _OPENS.fullmatch(word) is not None)
         closes.append((quote and quoted) or _CLOSES.fullmatch(word) is not None)
         quoted ^= quote
-    follows = [*closes[1:], False]
-    return [not (opening or closing) for opening, closing in zip(opens, follows, strict=True)]
+    before_closing = [*closes, False][1:] if words else []
+    return [
+        not (opening or closing) for opening, closing in zip(opens, before_closing, strict=True)
+    ]
 
 
 def raw_text(example: Example) -> tuple[str, list[tuple[int, int]]]:

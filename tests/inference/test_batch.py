@@ -21,7 +21,7 @@ from nlp_rnn.cli import main
 from nlp_rnn.files import sha256
 from nlp_rnn.inference import inputs, outputs
 from nlp_rnn.inference.bundle import Bundle
-from nlp_rnn.inference.predictor import Predictor
+from nlp_rnn.inference.predictor import DEFAULT, Options, Predictor
 
 TEXTS = [
     "good , not bad at all",
@@ -39,10 +39,10 @@ def loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep loaded models from one test to the next."""
     load = Predictor.of
 
-    def cached(bundle: Bundle) -> Predictor:
+    def cached(bundle: Bundle, options: Options = DEFAULT) -> Predictor:
         if bundle.folder not in _PREDICTORS:
             _PREDICTORS[bundle.folder] = load(bundle)
-        return _PREDICTORS[bundle.folder]
+        return _PREDICTORS[bundle.folder].asked(options)
 
     monkeypatch.setattr(Predictor, "of", staticmethod(cached))
 
@@ -666,9 +666,9 @@ def test_file_that_changes_between_the_readings(
     file = write_texts(tmp_path / "in.txt", TEXTS)
     load = Predictor.of
 
-    def spoil(bundle: Bundle) -> Predictor:
+    def spoil(bundle: Bundle, options: Options = DEFAULT) -> Predictor:
         file.write_bytes(b"good\n\xff\n")
-        return load(bundle)
+        return load(bundle, options)
 
     monkeypatch.setattr(Predictor, "of", staticmethod(spoil))
     message = fault(bundles["classification"], file, tmp_path / "out.csv", capfd)
