@@ -264,16 +264,18 @@ def _ranked(counts: Counter[str]) -> list[str]:
     return [label for label, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
 
 
-def identity(folder: Path) -> str:
+def identity(folder: Path, entities: bool) -> str:
     """The SHA-256 of all that training reads of a prepared data set, by its files.
 
     The data card is left out, because it says where the data come from and when they were had, and
     so is the optimum, which only stands beside the metrics.
+
+    Args:
+        entities: whether tags mark entities, so that there is a scheme to keep.
     """
     files = (file for file in sorted(folder.iterdir()) if file.name not in NOT_IDENTITY)
-    return hashlib.sha256(
-        "".join(f"{sha256(file)}  {file.name}\n" for file in files).encode()
-    ).hexdigest()
+    listed = "".join(f"{sha256(file)}  {file.name}\n" for file in files)
+    return hashlib.sha256(f"{listed}entities: {entities}\n".encode()).hexdigest()
 
 
 def prepare(
@@ -341,7 +343,7 @@ def prepare(
             "splits": _write_splits(writer, corpus, progress),
         }
         writer.write_forms()
-        card["data_sha256"] = identity(folder)
+        card["data_sha256"] = identity(folder, are_entities(card, labels))
         write_json(folder / "card.json", card)
     return card
 
