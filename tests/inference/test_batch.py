@@ -42,7 +42,8 @@ def loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def cached(bundle: Bundle, options: Options = DEFAULT) -> Predictor:
         if bundle.folder not in _PREDICTORS:
             _PREDICTORS[bundle.folder] = load(bundle)
-        return _PREDICTORS[bundle.folder].asked(options)
+        known = _PREDICTORS[bundle.folder]
+        return known if options == known.options else known.asked(options)
 
     monkeypatch.setattr(Predictor, "of", staticmethod(cached))
 
