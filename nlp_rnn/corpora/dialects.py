@@ -207,10 +207,14 @@ class Dialect:
     def _parting(self, column: str, header: Sequence[str]) -> str | None:
         """The delimiter under which the header has ``column``."""
         for other in LIKELY_DELIMITERS:
-            if other != self.delimiter:
-                names = next(csv.reader([self.delimiter.join(header)], delimiter=other))
-                if column in names:
-                    return other
+            if other == self.delimiter:
+                continue
+            try:
+                names = next(csv.reader([self.delimiter.join(header)], delimiter=other), [])
+            except csv.Error:  # a stray carriage return, say: then it is no header of this kind
+                continue
+            if column in names:
+                return other
         return None
 
     # --- writing --------------------------------------------------------------------

@@ -41,8 +41,12 @@ class Reading:
         return len(self.spans)
 
     def of_tokens(self, values: Sequence[float]) -> NDArray[np.float64]:
-        """For each token the largest value of its characters, from one a character of ``text``."""
-        return np.array([max(values[start:end]) for _, start, end in self.spans])
+        """For each token the largest value of its characters, from one a character of ``text``.
+
+        A token without characters, such as the space that subwords put before a text, has the
+        value of the character where it stands.
+        """
+        return np.array([max(values[start : max(end, start + 1)]) for _, start, end in self.spans])
 
 
 def read(
