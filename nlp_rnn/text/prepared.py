@@ -153,15 +153,15 @@ class PreparedDataset:
         self.kind: Kind = self.card["kind"]
 
     def _json(self, file: str) -> Any:
-        return read_json(
-            self.folder / file, Remedy("prepare the data set", self.folder.name, MAKERS)
-        )
+        return read_json(self.folder / file, self._remedy)
+
+    @property
+    def _remedy(self) -> Remedy:
+        return Remedy("prepare the data set", self.folder.name, MAKERS)
 
     @cached_property
     def tokenizer_parameters(self) -> TokenizerParameters:
-        return load_parameters(
-            self.folder, f"prepare the data set again: dvc repro -f prepare@{self.folder.name}"
-        )
+        return load_parameters(self.folder, self._remedy)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:

@@ -40,6 +40,7 @@ from nlp_rnn.config import TokenizerParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import install_command
 from nlp_rnn.files import read_json
+from nlp_rnn.hints import Remedy
 from nlp_rnn.text import characters, markup
 from nlp_rnn.text.markup import Rewritten
 from nlp_rnn.text.vocabulary import UNK
@@ -282,7 +283,7 @@ def tokenizer(parameters: TokenizerParameters) -> Tokenizer:
     return PatternTokenizer(parameters)
 
 
-def load_parameters(folder: Path, remedy: str) -> TokenizerParameters:
+def load_parameters(folder: Path, remedy: str | Remedy) -> TokenizerParameters:
     """The parameters of the tokenizer in ``folder``, a prepared data set or a bundle.
 
     Args:
