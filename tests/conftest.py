@@ -176,6 +176,17 @@ def crf_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 Arrays = dict[str, np.ndarray]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules stay whole where tests run in several processes, and share what they build.
+
+    All modules that ask for ``on_backends`` go to one process, which starts the backends once.
+    """
+    for item in items:
+        on_backends = "on_backends" in getattr(item, "fixturenames", ())
+        group = "backends" if on_backends else item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def started_backends(
     request: pytest.FixtureRequest,
