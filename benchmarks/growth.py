@@ -30,7 +30,7 @@ from benchmarks.works import (
     language_model,
     prepared,
 )
-from nlp_rnn.evaluation.plots import blank_figure, save
+from nlp_rnn.drawing import blank_figure, save
 from nlp_rnn.text.prepared import PreparedDataset
 
 if TYPE_CHECKING:

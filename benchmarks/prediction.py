@@ -37,12 +37,13 @@ from benchmarks.harness import (
     ratio,
 )
 from benchmarks.works import SENTIMENT, TAGGER, Work, from_json, prepared
-from nlp_rnn.inference.bundle import Bundle
-from nlp_rnn.inference.forward import probabilities, tag
-from nlp_rnn.inference.network import KerasNetwork, Network
+from nlp_rnn.arrays import Ints
 from nlp_rnn.inference.predictor import BATCH
+from nlp_rnn.runtime.bundle import Bundle
+from nlp_rnn.runtime.forward import probabilities, tag
+from nlp_rnn.runtime.network import KerasNetwork, Network
 from nlp_rnn.text.batches import Encoded
-from nlp_rnn.text.prepared import Ints, PreparedDataset
+from nlp_rnn.text.prepared import PreparedDataset
 
 WORKS = (TAGGER, SENTIMENT)
 REFERENCE = "PyTorch"
@@ -67,8 +68,8 @@ def write(work: dict[str, Any], data: str, target: str, int8: str) -> None:
     backend.select()
 
     from benchmarks.works import SEED, first_batches, initial_vectors
-    from nlp_rnn.inference.bundle import write_bundle
-    from nlp_rnn.inference.export import export_onnx
+    from nlp_rnn.runtime.bundle import write_bundle
+    from nlp_rnn.runtime.export import export_onnx
     from nlp_rnn.tasks.registry import task
     from nlp_rnn.training.fit import train_epoch
     from nlp_rnn.training.objective import compiled

@@ -31,8 +31,8 @@ from nlp_rnn.config import (
 )
 from nlp_rnn.corpora import open_corpus
 from nlp_rnn.corpora.corpus import Corpus
-from nlp_rnn.corpora.example import SPLITS, Example, Kind
 from nlp_rnn.corpora.splits import with_all_splits
+from nlp_rnn.example import SPLITS, Example, Kind
 from nlp_rnn.text.batches import Batch, example_batches, mini_batches
 from nlp_rnn.text.prepared import PreparedDataset, prepare
 from nlp_rnn.text.streams import fixed_widths, stream_steps, windows

@@ -37,6 +37,6 @@ def load(model: str | PathLike[str]) -> Model:
     Raises:
         UserError: there is no such model, it is damaged, or what runs it is not installed.
     """
-    from nlp_rnn.inference.model import load as load_model
+    from nlp_rnn.loading import load as load_model
 
     return load_model(model)

@@ -95,16 +95,16 @@ def write_json(target: Path, value: Any) -> None:
         )
 
 
-def read_json(source: Path, mend: str | Remedy) -> Any:
-    """Read a JSON file; UserError names it and says how to ``mend`` what is missing or broken."""
+def read_json(source: Path, remedy: str | Remedy) -> Any:
+    """Read a JSON file; UserError names it and gives ``remedy`` where it is missing or broken."""
     try:
         return json.loads(source.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{source}: no such file; {mend}") from None
+        raise UserError(f"{source}: no such file; {remedy}") from None
     except OSError as error:
-        raise UserError(f"{source}: {error.strerror}; {mend}") from None
+        raise UserError(f"{source}: {error.strerror}; {remedy}") from None
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{source}: not valid JSON ({error}); {mend}") from None
+        raise UserError(f"{source}: not valid JSON ({error}); {remedy}") from None
 
 
 def sha256(file: Path) -> str:

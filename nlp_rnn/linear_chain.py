@@ -22,8 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.floating[Any]]
-Ints = NDArray[np.integer[Any]]
+from nlp_rnn.arrays import Floats, Ints
 
 EXACT = 1e-280
 """A sum of products of factors up to 1 that is not below this is exact: terms that underflow in it

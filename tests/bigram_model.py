@@ -10,7 +10,7 @@ from conftest import prepared, same_everywhere
 from experiments import small_experiment
 
 from nlp_rnn.config import AnyExperiment
-from nlp_rnn.corpora.example import Example
+from nlp_rnn.example import Example
 from nlp_rnn.text.prepared import PreparedDataset
 
 LARGE = 10.0

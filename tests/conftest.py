@@ -18,7 +18,7 @@ import backends
 
 from nlp_rnn.config import TokenizerParameters, VocabularyParameters, parse
 from nlp_rnn.corpora.corpus import Corpus
-from nlp_rnn.corpora.example import SPLITS, Example, Kind
+from nlp_rnn.example import SPLITS, Example, Kind
 from nlp_rnn.text.prepared import PreparedDataset, prepare
 
 
@@ -98,8 +98,8 @@ def write_untrained(
         scale: draw all weights, biases and a CRF's transitions too, from a normal distribution of
             this standard deviation.
     """
-    from nlp_rnn.inference.bundle import write_bundle
     from nlp_rnn.models.network import network
+    from nlp_rnn.runtime.bundle import write_bundle
 
     dataset = prepared(folder / "data", same_everywhere(kind, examples))
     sizes = {} if (model or {}).get("kind") == "averaged" else {"units": 8}

@@ -17,18 +17,21 @@ CHANGES_NO_RESULT = {
     "nlp_rnn/cli.py": "reads the command's arguments",
     "nlp_rnn/commands": "are commands, no stages",
     "nlp_rnn/config": "reads params.yaml, whose values DVC compares itself",
+    "nlp_rnn/arrays.py": "names types",
     "nlp_rnn/errors.py": "is the class of an error",
     "nlp_rnn/extras.py": "says what to install",
     "nlp_rnn/files.py": "writes files completely or not at all",
     "nlp_rnn/hints.py": "words the remedies of errors",
     "nlp_rnn/paths.py": "says where files lie, which DVC knows as outputs",
     "nlp_rnn/process.py": "logs, and ends a process",
+    "nlp_rnn/progress.py": "shows a bar to whoever watches",
     "nlp_rnn/stages/common.py": "checks and locks: it refuses to run, or changes nothing",
-    "nlp_rnn/tracking.py": "writes what is known to MLflow, which is no output of a stage",
+    "nlp_rnn/tracking": "writes what is known to MLflow, which is no output of a stage",
 }
 """Code that no stage depends on, and why."""
 
 ONLY_SHOWN = {
+    ("train", "nlp_rnn/drawing.py"): "nobody trains anew for the look of a curve",
     ("train", "nlp_rnn/evaluation/plots.py"): "nobody trains anew for the look of a curve",
     ("evaluate", "nlp_rnn/evaluation/report.py"): "words the description of an MLflow run",
 }
@@ -97,11 +100,11 @@ def test_code_that_decides_on_figures_is_a_dependency(stage: str) -> None:
     assert {
         "nlp_rnn/linear_chain.py",
         "nlp_rnn/evaluation/calibration.py",
-        "nlp_rnn/inference/forward.py",
+        "nlp_rnn/runtime/forward.py",
         "nlp_rnn/layers/crf.py",
     } <= reached
     assert "nlp_rnn/inference/outputs.py" not in reached  # the writer of CSV files
-    assert ("nlp_rnn/inference/onnx_graph/converters.py" in reached) == (stage == "train")
+    assert ("nlp_rnn/runtime/onnx_graph/converters.py" in reached) == (stage == "train")
 
 
 def test_exceptions_name_code_that_is_there() -> None:

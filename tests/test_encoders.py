@@ -20,9 +20,9 @@ from topics import texts, write_texts
 from nlp_rnn import stages
 from nlp_rnn.config import load, parse
 from nlp_rnn.errors import UserError
-from nlp_rnn.inference.bundle import Bundle
 from nlp_rnn.models.network import network
 from nlp_rnn.models.transfer import recurrent_weights
+from nlp_rnn.runtime.bundle import Bundle
 from nlp_rnn.stages.one_training import starting_network
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.text.vocabulary import UNK_INDEX

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import write_untrained
 
-from nlp_rnn.corpora.example import Example
+from nlp_rnn.example import Example
 
 WORDS = "naïve café 😀 Ωmega"
 

@@ -20,13 +20,13 @@ import pytest
 from conftest import write_untrained
 
 from nlp_rnn.cli import main
-from nlp_rnn.corpora.example import Example, Kind
 from nlp_rnn.evaluation import calibration
+from nlp_rnn.example import Example, Kind
 from nlp_rnn.inference import inputs, predictor
-from nlp_rnn.inference.bundle import Bundle
-from nlp_rnn.inference.export import export_onnx
-from nlp_rnn.inference.network import KerasNetwork
 from nlp_rnn.inference.predictor import Prediction, Predictor
+from nlp_rnn.runtime.bundle import Bundle
+from nlp_rnn.runtime.export import export_onnx
+from nlp_rnn.runtime.network import KerasNetwork
 from nlp_rnn.tasks import classification, language_modelling, tagging
 from nlp_rnn.tasks.registry import task as task_of
 from nlp_rnn.text.prepared import PreparedDataset

@@ -21,8 +21,8 @@ from nlp_rnn.config import load
 from nlp_rnn.corpora import open_corpus
 from nlp_rnn.embeddings.reading import load_vectors
 from nlp_rnn.errors import UserError
-from nlp_rnn.inference.bundle import DESCRIPTION, describe
 from nlp_rnn.ngrams.arpa import read_arpa
+from nlp_rnn.runtime.bundle import DESCRIPTION, describe
 from nlp_rnn.text.prepared import prepare
 from nlp_rnn.text.vocabulary import Vocabulary
 

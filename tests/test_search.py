@@ -18,7 +18,7 @@ from nlp_rnn import stages
 from nlp_rnn.cli import main
 from nlp_rnn.config import parse
 from nlp_rnn.errors import UserError
-from nlp_rnn.inference.bundle import Bundle
+from nlp_rnn.runtime.bundle import Bundle
 from nlp_rnn.search.plots import importances, parallel_coordinates
 from nlp_rnn.search.space import Space, changed
 from nlp_rnn.search.trials import Trial

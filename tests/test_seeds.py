@@ -15,7 +15,7 @@ from nlp_rnn import stages
 from nlp_rnn.config import parse
 from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.analysis import over_seeds
-from nlp_rnn.inference.bundle import WEIGHTS
+from nlp_rnn.runtime.bundle import WEIGHTS
 from nlp_rnn.training import fit
 
 SEEDS = [3, 1]

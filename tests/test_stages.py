@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 from nlp_rnn import stages
 from nlp_rnn.cli import main
 from nlp_rnn.errors import UserError
-from nlp_rnn.inference.bundle import WEIGHTS
+from nlp_rnn.runtime.bundle import WEIGHTS
 
 PROJECT = Path(__file__).parents[1]
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_rnn.ngrams.counts import Floats
-from nlp_rnn.text.prepared import Ints
+from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.text.streams import fixed_widths, windows
 
 if TYPE_CHECKING:

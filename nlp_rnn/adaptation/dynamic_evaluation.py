@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import sys
 from typing import Any
 
 import keras
 import numpy as np
 
+from nlp_rnn.arrays import Ints
 from nlp_rnn.config import DynamicEvaluationParameters, LanguageModelTrainingParameters
-from nlp_rnn.text.prepared import Ints
+from nlp_rnn.progress import progress
 from nlp_rnn.text.streams import windows
 from nlp_rnn.training.objective import TruncatedBPTT
 from nlp_rnn.training.optimizer import Measured
@@ -88,8 +88,6 @@ class DynamicEvaluation:
             learning_rate: of the mean loss of a window, in one update after it.
             decay: the share of the way back to the trained weights in each update.
         """
-        from tqdm import tqdm
-
         widths = [self._window] * -(-len(ids) // self._window)  # one shape: one compilation
         batches = windows(ids, end_index, 1, widths)
         if self._steps is None:
@@ -99,14 +97,7 @@ class DynamicEvaluation:
         settings = [(optimizer.learning_rate, learning_rate), (optimizer.decay, decay)]
         description = f"dynamic evaluation, rate {learning_rate:g}, decay {decay:g}"
         try:
-            for batch in tqdm(
-                batches,
-                description,
-                total=len(widths),
-                unit="window",
-                leave=False,
-                disable=not sys.stderr.isatty(),
-            ):
+            for batch in progress(batches, description, "windows", len(widths)):
                 self._steps.run(batch, settings)
                 tokens.append(float(batch.weights.sum()))
         finally:

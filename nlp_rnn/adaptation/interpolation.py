@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from nlp_rnn.arrays import Floats
 from nlp_rnn.ngrams import mixture_weights
-from nlp_rnn.ngrams.counts import Floats
 
 
 def best_weight(model: Floats, other: Floats) -> float:

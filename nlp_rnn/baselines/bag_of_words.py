@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_rnn.arrays import Floats, Ints
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-Ints = NDArray[np.integer[Any]]
-Floats = NDArray[np.floating[Any]]
 
 MOST_ITERATIONS = 2000
 """Of a solver, which ends at its tolerance long before."""

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.integer[Any]]
-Floats = NDArray[np.floating[Any]]
+from nlp_rnn.arrays import Floats, Ints
 
 RARE = 10
 """Endings are learned from words that training has at most so often (section 2.3)."""

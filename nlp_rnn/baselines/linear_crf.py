@@ -12,17 +12,18 @@ and has the probability ``exp s(y) / Z``. Weights maximise the likelihood of the
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nlp_rnn import linear_chain
+from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.linear_chain import Transitions, viterbi
+from nlp_rnn.progress import progress
 from nlp_rnn.text.batches import by_length
 from nlp_rnn.text.entities import allowed_transitions
 from nlp_rnn.text.prepared import Split
@@ -30,8 +31,6 @@ from nlp_rnn.text.prepared import Split
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-Ints = NDArray[np.integer[Any]]
-Floats = NDArray[np.floating[Any]]
 
 SENTENCES_AT_ONCE = 1024
 """Most sentences of like length that forward-backward takes together."""
@@ -369,17 +368,10 @@ def train_crfs(
         penalties: ``l2``, falling: from strong to weak a search is short.
     """
     from scipy.optimize import minimize
-    from tqdm import tqdm
 
     vector = np.zeros(problem.size)
     for l2 in penalties:
-        with tqdm(
-            total=MOST_ITERATIONS,
-            desc=f"linear CRF, l2 {l2:g}",
-            unit=" iterations",
-            leave=False,
-            disable=not sys.stderr.isatty(),
-        ) as bar:
+        with progress(None, f"linear CRF, l2 {l2:g}", "iterations", MOST_ITERATIONS) as bar:
             vector = minimize(
                 problem.loss,
                 vector,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from nlp_rnn.arrays import Floats
 from nlp_rnn.ngrams import NGramCounts, NGramModel, add_k, count_ngrams, modified_kneser_ney
-from nlp_rnn.ngrams.counts import Floats
 from nlp_rnn.text.prepared import PreparedDataset
 
 ORDER = 5

@@ -13,14 +13,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from nlp_rnn.arrays import Ints
 from nlp_rnn.baselines.bag_of_words import NBSVM, bag_of_words, term_counts, tf_idf
 from nlp_rnn.baselines.counts import majority_class, most_frequent_tags
 from nlp_rnn.baselines.hmm import HMM
 from nlp_rnn.baselines.linear_crf import Features, Problem, allowed_in, train_crfs
 from nlp_rnn.baselines.n_grams import n_gram_losses
-from nlp_rnn.corpora.example import SPLITS, Kind
 from nlp_rnn.evaluation.familiar import words_and_entities
 from nlp_rnn.evaluation.metrics import (
     Metrics,
@@ -30,6 +29,7 @@ from nlp_rnn.evaluation.metrics import (
     tagging_metrics,
 )
 from nlp_rnn.evaluation.predictions import Row, labelled_rows, scored_rows, tagged_rows
+from nlp_rnn.example import SPLITS, Kind
 from nlp_rnn.process import log
 from nlp_rnn.text.prepared import PreparedDataset, Split
 from nlp_rnn.text.tokenizers import tokenizer
@@ -37,7 +37,6 @@ from nlp_rnn.text.tokenizers import tokenizer
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-Ints = NDArray[np.integer[Any]]
 Settings = dict[str, float]
 
 BAG_OF_WORDS_PENALTIES = (0.01, 0.1, 1.0)

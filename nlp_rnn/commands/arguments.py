@@ -17,8 +17,8 @@ MODEL_HELP = "a bundle folder (models/NAME), runs:/RUN_ID or models:/NAME@curren
 
 
 def bundle_folder(model: str) -> Path:
-    """The bundle folder that MODEL names; see :func:`nlp_rnn.inference.model.bundle_folder`."""
-    from nlp_rnn.inference.model import bundle_folder
+    """The bundle folder that MODEL names; see :func:`nlp_rnn.loading.bundle_folder`."""
+    from nlp_rnn.loading import bundle_folder
 
     return bundle_folder(model)
 

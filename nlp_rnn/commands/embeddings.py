@@ -302,14 +302,14 @@ def _plot(options: argparse.Namespace) -> None:
     if options.method == "tsne":
         require("sklearn", "embeddings", "--method tsne")
 
+    from nlp_rnn.drawing import save
+    from nlp_rnn.embeddings import maps
     from nlp_rnn.embeddings.projection import caption, project
     from nlp_rnn.embeddings.vectors import WordVectors
-    from nlp_rnn.evaluation import word_maps
-    from nlp_rnn.evaluation.plots import save
 
     vectors, _ = _open(options.vectors)
     if options.analogy:
-        save(word_maps.analogy_picture(vectors, *options.analogy), target)
+        save(maps.analogy_picture(vectors, *options.analogy), target)
         return
     if options.words:
         rows = list(dict.fromkeys(vectors.row(word) for word in options.words))
@@ -319,9 +319,9 @@ def _plot(options: argparse.Namespace) -> None:
     points = project(shown, options.method, options.perplexity, options.seed)
     note = caption(shown, points, options.method, options.perplexity, options.seed)
     if target.suffix == ".png":
-        save(word_maps.map_picture(shown.words, points, options.vectors, note), target)
+        save(maps.map_picture(shown.words, points, options.vectors, note), target)
     else:
-        word_maps.write_page(shown, points, options.vectors, note, target)
+        maps.write_page(shown, points, options.vectors, note, target)
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -2,7 +2,7 @@
 
 Every key is declared here once, with its default and meaning. An unknown key, a wrong
 type or an impossible combination raises :class:`~nlp_rnn.errors.UserError` naming the
-file, the full key and the mend.
+file, the full key and the remedy.
 """
 
 from nlp_rnn.config.data import (

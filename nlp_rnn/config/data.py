@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from nlp_rnn.config.section import Section, impossible
-from nlp_rnn.corpora.example import Kind
-from nlp_rnn.corpora.schemes import Scheme
+from nlp_rnn.example import Kind, Scheme
 
 
 class TokenizerParameters(Section):

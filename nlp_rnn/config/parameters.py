@@ -32,8 +32,9 @@ from nlp_rnn.config.pseudo_labels import PseudoLabelledDataset
 from nlp_rnn.config.search import SearchParameters, check_space
 from nlp_rnn.config.section import Section, nearest
 from nlp_rnn.config.vectors import AnyVectors, Vectors
-from nlp_rnn.corpora.example import Kind
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import Kind
+from nlp_rnn.task_kinds import TASK_KINDS
 
 T = TypeVar("T")
 
@@ -43,12 +44,6 @@ Backend = Literal["auto", "tensorflow", "jax", "torch"]
 
 KINDS_OF_EMBEDDINGS = ("learned", "pretrained")
 """Any other kind is the name of vectors."""
-
-KIND_OF_TASK: dict[str, Kind] = {
-    "classification": "labelled",
-    "tagging": "tagged",
-    "language_modelling": "text",
-}
 
 
 class TrackingParameters(Section):
@@ -171,9 +166,9 @@ class Parameters(Section):
                     self._check_start(name, experiment, key)
                 elif isinstance(experiment.embeddings, TransferredEmbeddings):
                     self._check_embeddings(experiment.embeddings, f"{key}.embeddings")
-                if kind != KIND_OF_TASK[experiment.task]:
+                if kind != (needed := TASK_KINDS[experiment.task].data):
                     raise UserError(
-                        f"{key}.task: {experiment.task} needs a {KIND_OF_TASK[experiment.task]} "
+                        f"{key}.task: {experiment.task} needs a {needed} "
                         f"data set, but {experiment.dataset} is {kind}"
                     )
         _check_names(file, "search", self.search)

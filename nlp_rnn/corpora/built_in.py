@@ -7,7 +7,7 @@ from typing import Any
 
 from nlp_rnn.config import GrammarDataset
 from nlp_rnn.corpora.corpus import Corpus
-from nlp_rnn.corpora.example import SPLITS, Example
+from nlp_rnn.example import SPLITS, Example
 
 
 class GrammarCorpus(Corpus):

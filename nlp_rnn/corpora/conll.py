@@ -16,11 +16,11 @@ from itertools import dropwhile
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from nlp_rnn.corpora.example import Example
 from nlp_rnn.corpora.lines import BadBytes, numbered_lines
-from nlp_rnn.corpora.schemes import Scheme, TagSurvey, parse_tag, to_bio
+from nlp_rnn.corpora.schemes import TagSurvey, parse_tag, to_bio
 from nlp_rnn.corpora.settings import Setting, SettingError
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import Example, Scheme
 
 EmptyWords = Literal["error", "skip"]
 

@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from nlp_rnn.corpora.example import Example, Kind
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import Example, Kind
 
 
 class Corpus(ABC):

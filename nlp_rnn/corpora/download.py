@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import sys
 import threading
 import time
 import urllib.parse
 import urllib.request
 from functools import partial
+from http.client import HTTPResponse
 from pathlib import Path
 
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import sha256, whole_file
+from nlp_rnn.progress import progress
 
 SECONDS = 2.0
 """Longest wait for a host to be found and to answer."""
@@ -81,20 +82,12 @@ def ensure(file: Path, url: str | None, checksum: str | None, key: str) -> None:
         raise UserError(f"{file}: no such file, named by {key}; {by_hand}")
     if unreachable({url}):
         raise UserError(f"{file}: not there, and no network to get {url}; {by_hand}")
-    from tqdm import tqdm
-
     with whole_file(file) as partial:
         try:
             with (
                 urllib.request.urlopen(url, timeout=TIMEOUT) as answer,
                 partial.open("wb") as out,
-                tqdm(
-                    total=int(answer.headers.get("Content-Length") or 0) or None,
-                    unit="B",
-                    unit_scale=True,
-                    desc=file.name,
-                    disable=not sys.stderr.isatty(),
-                ) as bar,
+                progress(None, file.name, "B", _size(answer), unit_scale=True, leave=True) as bar,
             ):
                 while block := answer.read(1 << 20):
                     out.write(block)
@@ -107,3 +100,8 @@ def ensure(file: Path, url: str | None, checksum: str | None, key: str) -> None:
                 f"{url}: the download's SHA-256 is {found}, expected {checksum}; nothing was kept: "
                 f"try again, or correct the checksum beside {key}"
             )
+
+
+def _size(answer: HTTPResponse) -> int | None:
+    """The bytes of a download, where the server says them."""
+    return int(answer.headers.get("Content-Length") or 0) or None

@@ -13,7 +13,7 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-from nlp_rnn.corpora.example import Example
+from nlp_rnn.example import Example
 
 Hashes = npt.NDArray[np.uint64]
 

@@ -13,7 +13,6 @@ from nlp_rnn.config import FilesDataset
 from nlp_rnn.corpora.conll import TaggedColumns, conllu_sentences, read_conllu
 from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.dialects import Dialect
-from nlp_rnn.corpora.example import SPLITS, Example
 from nlp_rnn.corpora.folders import (
     ARCHIVES,
     OTHER_SUFFIX,
@@ -23,9 +22,10 @@ from nlp_rnn.corpora.folders import (
     read_folder,
 )
 from nlp_rnn.corpora.lines import fingerprint, open_binary, read_lines
-from nlp_rnn.corpora.schemes import Scheme, TagSurvey
+from nlp_rnn.corpora.schemes import TagSurvey
 from nlp_rnn.corpora.tables import read_jsonl, read_parquet, read_table
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import SPLITS, Example, Scheme
 from nlp_rnn.files import sha256
 from nlp_rnn.process import log
 

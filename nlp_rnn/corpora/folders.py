@@ -23,9 +23,9 @@ from dataclasses import dataclass, field
 from io import BufferedIOBase, BufferedReader
 from pathlib import Path, PurePosixPath
 
-from nlp_rnn.corpora.example import Example
 from nlp_rnn.corpora.lines import BadBytes, decode, open_binary, without_bom
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import Example
 
 UNLABELLED = "unsup"
 

@@ -32,12 +32,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_rnn.arrays import Ints
 from nlp_rnn.config import MemoryDataset, nearest
 from nlp_rnn.corpora.corpus import Corpus
-from nlp_rnn.corpora.example import SPLITS, Example, Kind
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import SPLITS, Example, Kind
 
-Ints = NDArray[np.int32]
 Draw = Callable[[np.random.Generator, int, int], tuple[Ints, Ints]]
 
 DIGITS = tuple("0123456789")

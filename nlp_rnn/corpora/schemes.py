@@ -19,11 +19,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import get_args
 
 from nlp_rnn.errors import UserError
-
-Scheme = Literal["BIO", "IOB1", "BIOES", "BILOU", "BMES", "BMEWO"]
+from nlp_rnn.example import Scheme
 
 SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 

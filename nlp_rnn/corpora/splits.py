@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.duplicates import Hashes, text_hash
-from nlp_rnn.corpora.example import SPLITS, Example
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import SPLITS, Example
 
 if TYPE_CHECKING:
     from nlp_rnn.config import SplitParameters

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from nlp_rnn.config import nearest
 from nlp_rnn.corpora.dialects import Dialect, position
-from nlp_rnn.corpora.example import Example
 from nlp_rnn.corpora.lines import BadBytes, decode, numbered_lines
 from nlp_rnn.corpora.settings import Setting, SettingError
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import Example
 
 if TYPE_CHECKING:
     import pyarrow as pa

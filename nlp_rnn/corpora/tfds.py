@@ -29,10 +29,10 @@ import numpy as np
 from nlp_rnn.config import TfdsDataset, nearest
 from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.download import unreachable
-from nlp_rnn.corpora.example import SPLITS, Example
 from nlp_rnn.corpora.lines import decode, fingerprint
-from nlp_rnn.corpora.schemes import Scheme, TagSurvey, to_bio
+from nlp_rnn.corpora.schemes import TagSurvey, to_bio
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import SPLITS, Example, Scheme
 from nlp_rnn.files import sha256
 
 LICENCES: dict[str, tuple[str, str]] = {
@@ -513,7 +513,7 @@ def _download_and_prepare(builder: Any, manual: Path, downloads: Path, name: str
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
             f"data set '{name}': TFDS could not download or prepare {builder.info.full_name}: "
-            f"{reason}; mend that, or put its original files into {manual}"
+            f"{reason}; fix that, or put its original files into {manual}"
         ) from error
 
 

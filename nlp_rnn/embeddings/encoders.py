@@ -56,13 +56,13 @@ def write_encoder(
         write_json(folder / CARD, card)
 
 
-def read_recurrent(file: Path, mend: Remedy) -> dict[str, Matrix]:
-    """The weights in ``recurrent.npz``; UserError with the ``mend`` where it is broken."""
+def read_recurrent(file: Path, remedy: Remedy) -> dict[str, Matrix]:
+    """The weights in ``recurrent.npz``; UserError with the ``remedy`` where it is broken."""
     try:
         with np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-        raise UserError(f"{file}: missing or broken; {mend}") from None
+        raise UserError(f"{file}: missing or broken; {remedy}") from None
 
 
 def vectors_of_encoder(
@@ -80,12 +80,12 @@ def vectors_of_encoder(
     Raises:
         UserError: the folder is missing or damaged, or knows no word of the vocabulary.
     """
-    mend = Remedy("write it again", folder.name, ("encoder",))
+    remedy = Remedy("write it again", folder.name, ("encoder",))
     types = Vocabulary.load(folder / VOCABULARY).types
     try:
         rows = np.load(folder / VECTORS, allow_pickle=False)
     except (OSError, ValueError, EOFError):
-        raise UserError(f"{folder / VECTORS}: missing or broken; {mend}") from None
+        raise UserError(f"{folder / VECTORS}: missing or broken; {remedy}") from None
     vectors = WordVectors(types, rows, parameters.lookup)
     found = [vectors.find(word) for word in vocabulary.types]
     if not any(found[-vocabulary.words :]):

@@ -51,13 +51,13 @@ class LearnedVectors:
         Raises:
             UserError: it is missing, incomplete or damaged.
         """
-        mend = Remedy("learn the vectors", folder.name, ("vectors", "encoder"))
-        card = read_json(folder / CARD, mend)
+        remedy = Remedy("learn the vectors", folder.name, ("vectors", "encoder"))
+        card = read_json(folder / CARD, remedy)
         subwords = None
         if "subwords" in card:
             try:
                 matrix = np.load(folder / SUBWORDS, allow_pickle=False)
             except (OSError, ValueError, EOFError):
-                raise UserError(f"{folder / SUBWORDS}: missing or broken; {mend}") from None
+                raise UserError(f"{folder / SUBWORDS}: missing or broken; {remedy}") from None
             subwords = Subwords(matrix, **card["subwords"])
         return cls(load_vectors(VECTORS, folder).vectors, subwords, card)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from nlp_rnn.arrays import Floats
 from nlp_rnn.evaluation.bootstrap import LEVEL, interval
 from nlp_rnn.evaluation.calibration import (
     calibration_figures,
@@ -18,11 +18,11 @@ from nlp_rnn.evaluation.calibration import (
 )
 from nlp_rnn.evaluation.predictions import figures, labels_of
 from nlp_rnn.files import whole_file, write_json
+from nlp_rnn.markdown import markdown_table
 
 if TYPE_CHECKING:
-    from nlp_rnn.tasks.task import Evaluation
+    from nlp_rnn.evaluation.result import Evaluation
 
-Floats = NDArray[np.floating[Any]]
 Table = list[dict[str, Any]]
 
 ERRORS_IN_REPORT = 20
@@ -106,7 +106,7 @@ def write_analysis(
     Returns:
         The tables by name.
     """
-    from nlp_rnn.evaluation.plots import save
+    from nlp_rnn.drawing import save
 
     right = result.gold == result.predicted
     temperature = found["calibration"]["temperature"]
@@ -171,9 +171,7 @@ def _report(
 def _markdown(rows: Sequence[dict[str, Any]]) -> str:
     """A table of Markdown."""
     header = list(rows[0])
-    cells = [[_cell(row[column]) for column in header] for row in rows]
-    lines = [header, ["---"] * len(header), *cells]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(header, [[_cell(row[column]) for column in header] for row in rows])
 
 
 def _cell(value: Any) -> str:

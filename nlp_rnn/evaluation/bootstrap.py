@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nlp_rnn.evaluation.predictions import Figure, Floats
-from nlp_rnn.text.prepared import Ints
+from nlp_rnn.arrays import Floats, Ints
+from nlp_rnn.evaluation.predictions import Figure
 
 RESAMPLES = 2_000
 """Enough for limits of intervals that are stable to about a twentieth of their width."""

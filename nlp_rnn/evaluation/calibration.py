@@ -1,4 +1,4 @@
-"""Whether a model is right as often as it is sure: expected calibration error, and its mend.
+"""Whether a model is right as often as it is sure: expected calibration error, and its remedy.
 
 A confidence is the probability of what was predicted; a CRF's are marginals. A model is calibrated
 when of its predictions with confidence 0.8 four in five are right (Guo et al. 2017).
@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_rnn import linear_chain
-from nlp_rnn.inference.forward import log, softmax
-from nlp_rnn.linear_chain import Floats, Ints, Transitions
+from nlp_rnn.arrays import Floats, Ints
+from nlp_rnn.linear_chain import Transitions
+from nlp_rnn.runtime.forward import log, softmax
 from nlp_rnn.text.batches import by_length, restore_order
 from nlp_rnn.text.entities import LearnedTags
 
@@ -257,7 +258,7 @@ def review_table(confidence: Floats, right: Bools) -> Table:
 
 def reliability_picture(before: Table, after: Table, temperature: float, title: str) -> Figure:
     """Accuracy against confidence before and after temperature scaling, and predictions a bin."""
-    from nlp_rnn.evaluation.plots import blank_figure
+    from nlp_rnn.drawing import blank_figure
 
     figure = blank_figure(9, 5)
     upper, lower = figure.subplots(2, 2, sharex=True, height_ratios=(3, 1))

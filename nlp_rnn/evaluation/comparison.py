@@ -16,16 +16,11 @@ from nlp_rnn.evaluation.predictions import (
     read_predictions,
 )
 from nlp_rnn.evaluation.significance import Comparison, compared, mcnemar_test
+from nlp_rnn.markdown import markdown_table
+from nlp_rnn.task_kinds import TASK_KINDS
 
 SIGNIFICANT = 1 - LEVEL
 """p-values up to this are called evidence of a difference."""
-
-SAME = {
-    "classification": ("gold",),
-    "tagging": ("gold",),
-    "language_modelling": ("characters", "tokens", "unknown"),
-}
-"""What two files must agree on for their figures to be comparable."""
 
 LOWER_IS_BETTER = ("perplexity", "bits_per_character")
 
@@ -41,14 +36,11 @@ def compare(file_a: Path, file_b: Path, resamples: int, seed: int) -> str:
     labels, entities = labels_of(a, b), marks_entities(a, b)
     of_a, of_b = (figures(rows, labels, entities) for rows in (a, b))
     mcnemar = _mcnemar(a, b) if kind_of(a[0]) == "classification" else None
-    lines = [
-        f"A: {file_a}",
-        f"B: {file_b}",
-        f"{len(a):,} examples of the test split; in brackets {LEVEL:.0%} intervals\n",
-        "| figure | A | B | A - B | p |",
-        "|---|---|---|---|---|",
-    ]
-    verdicts = []
+    heading = (
+        f"A: {file_a}\nB: {file_b}\n"
+        f"{len(a):,} examples of the test split; in brackets {LEVEL:.0%} intervals\n"
+    )
+    rows, verdicts = [], []
     for name in of_a:
         # McNemar's test is the randomisation test of accuracies, with all swappings.
         null_p = mcnemar[-1] if mcnemar and name == "accuracy" else None
@@ -61,7 +53,7 @@ def compare(file_a: Path, file_b: Path, resamples: int, seed: int) -> str:
                 (gap.difference, (gap.low, gap.high), "+"),
             )
         ]
-        lines.append(f"| {name} | {' | '.join(cells)} | {_p(gap.p)} |")
+        rows.append([name, *cells, _p(gap.p)])
         verdicts.append(verdict(name, gap))
     if mcnemar:
         only_a, only_b, p = mcnemar
@@ -69,7 +61,8 @@ def compare(file_a: Path, file_b: Path, resamples: int, seed: int) -> str:
             f"Only A is right on {only_a:,} examples, only B on {only_b:,}: McNemar's exact test "
             f"gives p {_is(p)}."
         )
-    return "\n".join([*lines, "", *verdicts])
+    table = markdown_table(("metric", "A", "B", "A - B", "p"), rows)
+    return "\n".join([heading, table, "", *verdicts])
 
 
 def _mcnemar(a: Sequence[Row], b: Sequence[Row]) -> tuple[int, int, float]:
@@ -103,17 +96,17 @@ def _is(p: float) -> str:
 def _check_same(file_a: Path, a: Sequence[Row], file_b: Path, b: Sequence[Row]) -> None:
     """Fail unless both files judge the same examples."""
     both = f"{file_a} and {file_b}"
-    mend = "compare models that were evaluated on the same data set"
+    remedy = "compare models that were evaluated on the same data set"
     if kind_of(a[0]) != kind_of(b[0]):
-        raise UserError(f"{both}: {kind_of(a[0])} and {kind_of(b[0])}; {mend}")
+        raise UserError(f"{both}: {kind_of(a[0])} and {kind_of(b[0])}; {remedy}")
     if len(a) != len(b):
-        raise UserError(f"{both}: {len(a):,} and {len(b):,} examples; {mend}")
+        raise UserError(f"{both}: {len(a):,} and {len(b):,} examples; {remedy}")
     for number, (one, other) in enumerate(zip(a, b, strict=True), 1):
-        for key in SAME[kind_of(one)]:
+        for key in TASK_KINDS[kind_of(one)].same:
             if one[key] != other[key]:
                 why = (
                     "; figures of different vocabularies cannot be compared"
                     if key in ("tokens", "unknown")
                     else ""
                 )
-                raise UserError(f"{both}: line {number} differs in '{key}'{why}; {mend}")
+                raise UserError(f"{both}: line {number} differs in '{key}'{why}; {remedy}")

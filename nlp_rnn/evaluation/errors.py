@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_rnn.text.prepared import Ints
+from nlp_rnn.arrays import Floats, Ints
 
-Floats = NDArray[np.floating[Any]]
 Bools = NDArray[np.bool_]
 Table = list[dict[str, Any]]
 

@@ -2,49 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_rnn.files import whole_file
+from nlp_rnn.drawing import blank_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from nlp_rnn.memory import Result
 
 MOST_CLASSES = 40
 """Classes a confusion picture shows; beyond it no label would be legible."""
 
 LONGEST_LABEL = 30
 """Characters of a label that a picture shows."""
-
-
-def blank_figure(width: float, height: float) -> Figure:
-    """A figure to draw on, size in inches."""
-    # The object-oriented interface: no display, no global state.
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-@contextmanager
-def any_script() -> Iterator[None]:
-    """No warnings about characters that Matplotlib's font lacks; it draws boxes for them."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")
-        yield
-
-
-def save(figure: Figure, file: Path) -> None:
-    """Write a figure as PNG, whole or not at all."""
-    with whole_file(file) as partial, any_script():
-        figure.savefig(partial, dpi=120, format="png")
 
 
 def loss_curves(history: Sequence[dict[str, float]], best_epoch: int, title: str) -> Figure:
@@ -109,39 +82,4 @@ def results_picture(rows: Sequence[dict[str, Any]]) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
         axes.margins(x=0.12)
         axes.tick_params(axis="x", labelsize=8)
-    return figure
-
-
-def memory_curves(results: Sequence[Result], chance: float, title: str) -> Figure:
-    """Share of trainings that solve a problem, against the distance in steps; a line a network.
-
-    Lines are set apart by heights that mean nothing, so that equal ones do not hide each other.
-    A line ends where longer distances were not tried.
-    """
-    figure = blank_figure(9, 5)
-    axes = figure.subplots()
-    names = list(dict.fromkeys(result.network for result in results))
-    for place, name in enumerate(names):
-        tried = [r for r in results if r.network == name and r.success is not None]
-        apart = 0.015 * (place - (len(names) - 1) / 2)
-        axes.plot(
-            [result.steps for result in tried],
-            [result.success + apart for result in tried if result.success is not None],
-            color=f"C{place % 10}",
-            linestyle=("-", "--", ":", "-.")[place % 4],
-            marker="osD^vP*X<>"[place % 10],
-            label=name,
-        )
-    steps = sorted({result.steps for result in results})
-    axes.set_xscale("log")
-    axes.set_xticks(steps, [str(step) for step in steps])
-    axes.minorticks_off()
-    axes.set_yticks(np.linspace(0, 1, 5))
-    axes.grid(axis="y", alpha=0.3)
-    axes.set(
-        title=f"{title} (accuracy by chance: {chance:.3g})",
-        xlabel="steps to remember",
-        ylabel="share of seeds that solve it (lines set slightly apart)",
-    )
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure

@@ -24,17 +24,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nlp_rnn import paths
+from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import whole_file
 from nlp_rnn.hints import Remedy
 from nlp_rnn.text.entities import entity_spans, is_entity_scheme
-from nlp_rnn.text.prepared import Ints, Split
+from nlp_rnn.text.prepared import Split
 from nlp_rnn.text.vocabulary import UNK_INDEX
 
-Floats = NDArray[np.floating[Any]]
 Row = dict[str, Any]
 
 DIGITS = 6

@@ -11,6 +11,7 @@ from nlp_rnn import paths
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json
 from nlp_rnn.hints import Remedy
+from nlp_rnn.markdown import markdown_table
 
 Row = dict[str, Any]
 
@@ -190,7 +191,7 @@ def markdown(rows: Sequence[Row]) -> str:
         ]
         for row in rows
     ]
-    return table(header, cells)
+    return markdown_table(header, cells)
 
 
 def adapted_markdown(results: Results) -> str:
@@ -209,7 +210,7 @@ def adapted_markdown(results: Results) -> str:
                     _chosen(found["chosen"]),
                 ]
             )
-    return table(header, cells) if cells else ""
+    return markdown_table(header, cells) if cells else ""
 
 
 def standings(rows: Sequence[Row], results: Results) -> str:
@@ -238,7 +239,7 @@ def standings(rows: Sequence[Row], results: Results) -> str:
                 [dataset, metric, name, _number(value), chosen]
                 for value, name, chosen in sorted(found, reverse=not HIGHER_IS_BETTER[metric])
             ]
-    return table(header, cells) if cells else ""
+    return markdown_table(header, cells) if cells else ""
 
 
 def _metrics_of_baselines(figures: dict[str, Any]) -> list[str]:
@@ -278,20 +279,8 @@ def gains(rows: Sequence[Row]) -> str:
         for row in [without, *sorted(others, key=lambda row: sign * row["test"])]:
             gain = "" if row is without else f"{sign * (row['test'] - without['test']):+.4f}"
             cells.append([row["dataset"], row["metric"], row["vectors"], _test(row), gain])
-    return table(header, cells) if cells else ""
+    return markdown_table(header, cells) if cells else ""
 
 
 def _chosen(setting: dict[str, float]) -> str:
     return ", ".join(f"{key} {value:.3g}" for key, value in setting.items())
-
-
-def table(header: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
-    """A table of Markdown, its columns aligned."""
-    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
-    lines: list[Sequence[str]] = [header, ["-" * width for width in widths], *cells]
-    return "\n".join(
-        "| "
-        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        + " |"
-        for line in lines
-    )

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
-
-from tqdm import tqdm
+from typing import TypeVar
 
 from nlp_rnn.corpora.dialects import Dialect
 from nlp_rnn.corpora.settings import Setting
 from nlp_rnn.errors import UserError
-from nlp_rnn.inference.bundle import Bundle
 from nlp_rnn.inference.inputs import (
     TABLES,
     Source,
@@ -30,6 +26,8 @@ from nlp_rnn.inference.outputs import SENTENCES, Writer, check_writable, open_wr
 from nlp_rnn.inference.predictor import DEFAULT, Options, Predictor
 from nlp_rnn.inference.reading import AS_TRAINED, Reading, open_input
 from nlp_rnn.process import log, terminable
+from nlp_rnn.progress import progress
+from nlp_rnn.runtime.bundle import Bundle
 
 T = TypeVar("T")
 
@@ -106,12 +104,12 @@ def read_once(source: Source, whole_rows: bool, output: str, format: str) -> Sur
     """
     dialect = output_dialect(source, format)
     check = partial(dialect.check_cells, output=output) if dialect and whole_rows else None
-    with _progress("reading", None) as bar:
+    with progress(None, "reading", "texts") as bar:
         return survey(source, whole_rows, bar.update, check)
 
 
 def _check_fits(bundle: Bundle, output: str, format: str) -> None:
-    if format in SENTENCES and bundle.experiment.task != "tagging":
+    if format in SENTENCES and not bundle.task.tagged:
         raise UserError(
             f"{output}: {format} holds tagged words, but {bundle.folder} is a model for "
             f"{bundle.experiment.task}; write .jsonl, .csv, .tsv, .parquet or .txt"
@@ -136,7 +134,7 @@ def predict_all(
     """
     texts = 0
     begun = ((chunk, predictor.predict_chunk(list(chunk.items))) for chunk in source.read())
-    with _progress("predicting", expected) as bar:
+    with progress(None, "predicting", "texts", expected) as bar:
         for chunk, predictions in _ahead(begun):
             writer.write(chunk, predictions)
             texts += len(chunk.items)
@@ -154,13 +152,3 @@ def _ahead(values: Iterable[T]) -> Iterator[T]:
             yield before
             before = value
         yield before
-
-
-def _progress(description: str, total: int | None) -> tqdm[Any]:
-    return tqdm(
-        desc=description,
-        total=total,
-        unit=" texts",
-        disable=not sys.stderr.isatty(),
-        leave=False,
-    )

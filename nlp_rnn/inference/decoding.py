@@ -13,15 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_rnn.inference.forward import softmax
-from nlp_rnn.inference.network import Floats, Rows, States, Tokens
+from nlp_rnn.arrays import Floats
+from nlp_rnn.runtime.forward import softmax
+from nlp_rnn.runtime.network import Rows, States, Tokens
 
 Step = Callable[[Tokens, States], tuple[Floats, States]]
 """Tokens ``(rows,)`` and the states before them, each ``(rows, width)``, to ``ln P`` of each next
 token ``(rows, vocabulary)`` and the states after them. What may not follow has ``-inf``."""
 
 Select = Callable[[States, Rows], States]
-"""The states of some rows, which may repeat, as :meth:`~nlp_rnn.inference.network.Network.select`:
+"""The states of some rows, which may repeat, as :meth:`~nlp_rnn.runtime.network.Network.select`:
 the decoders never look into states, so these may lie on a device."""
 
 

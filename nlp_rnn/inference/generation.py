@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nlp_rnn.arrays import Floats
 from nlp_rnn.inference.decoding import (
     Hypothesis,
     beam_search,
@@ -18,11 +19,11 @@ from nlp_rnn.inference.decoding import (
     tempered,
     top_k,
 )
-from nlp_rnn.inference.forward import LOGITS_AT_ONCE
-from nlp_rnn.inference.network import Floats, States, Tokens
 from nlp_rnn.inference.predictor import LanguageModelPredictor, language_model
 from nlp_rnn.process import log
-from nlp_rnn.text.tokenizers import SUBWORD_SPACE
+from nlp_rnn.runtime.forward import LOGITS_AT_ONCE
+from nlp_rnn.runtime.network import States, Tokens
+from nlp_rnn.text.rules import SUBWORD_SPACE
 from nlp_rnn.text.vocabulary import EOS, PAD_INDEX, UNK, UNK_INDEX
 
 

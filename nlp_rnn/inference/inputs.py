@@ -29,7 +29,7 @@ from nlp_rnn.corpora.tables import (
 )
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
-from nlp_rnn.inference.predictor import CHUNK, Item
+from nlp_rnn.inference.items import CHUNK, Item
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,7 +38,7 @@ STREAM = "-"
 """What stands for standard input or output."""
 
 CHUNK_CHARACTERS = 1 << 21
-"""Characters after which a chunk ends before it has :data:`~nlp_rnn.inference.predictor.CHUNK`
+"""Characters after which a chunk ends before it has :data:`~nlp_rnn.inference.items.CHUNK`
 texts, so that memory stays bounded where texts are long."""
 
 TEXT = "text"

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
-from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from nlp_rnn.errors import UserError
-from nlp_rnn.extras import require
-from nlp_rnn.inference.bundle import Bundle
-from nlp_rnn.inference.predictor import (
-    Item,
-    LanguageModelPredictor,
-    Options,
-    Prediction,
-    Predictor,
-)
+from nlp_rnn.inference.items import Item
+from nlp_rnn.inference.predictor import LanguageModelPredictor, Options, Prediction, Predictor
+from nlp_rnn.runtime.bundle import Bundle
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -275,20 +266,3 @@ MODELS: dict[str, type[Model]] = {
     "tagging": Tagger,
     "language_modelling": LanguageModel,
 }
-
-
-def load(model: str | PathLike[str]) -> Model:
-    """See :func:`nlp_rnn.load`."""
-    bundle = Bundle.open(bundle_folder(os.fspath(model)))
-    return MODELS[bundle.experiment.task](bundle)
-
-
-def bundle_folder(model: str) -> Path:
-    """The bundle folder that a model's name means, fetched from MLflow where it lies there."""
-    if model.startswith(("runs:/", "models:/")):
-        require("mlflow", "train", model)
-
-        from nlp_rnn.tracking import fetch_bundle
-
-        return fetch_bundle(model)
-    return Path(model)

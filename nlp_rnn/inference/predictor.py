@@ -17,26 +17,21 @@ from typing import Any, Self
 
 import numpy as np
 
+from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.config import ClassificationTrainingParameters
 from nlp_rnn.errors import UserError
-from nlp_rnn.inference.bundle import MEND, START_STATES, Bundle
-from nlp_rnn.inference.forward import Tagged, losses_of_lines, probabilities, tag
-from nlp_rnn.inference.network import Floats, Network
+from nlp_rnn.inference.items import CHUNK, Item, as_text
 from nlp_rnn.process import log
+from nlp_rnn.runtime.bundle import REMEDY, START_STATES, Bundle
+from nlp_rnn.runtime.forward import Tagged, losses_of_lines, probabilities, tag
+from nlp_rnn.runtime.network import Network
 from nlp_rnn.text.batches import Encoded, shortened
 from nlp_rnn.text.entities import entity_spans
-from nlp_rnn.text.prepared import Ints
+from nlp_rnn.text.rules import Span
 from nlp_rnn.text.spelling import spell
-from nlp_rnn.text.tokenizers import Span
 from nlp_rnn.text.vocabulary import UNK
 
-Item = str | Sequence[str]
-"""A raw text, or words that are segmented already."""
-
 Prediction = dict[str, Any]
-
-CHUNK = 2048
-"""Texts taken at a time."""
 
 BATCH = 32
 """Texts in one forward pass."""
@@ -84,7 +79,7 @@ class Options:
                 f"{written('review_below')}: expected a number above 0, at most 1, found "
                 f"{self.review_below!r}"
             )
-        if bundle.experiment.task == "language_modelling":
+        if not bundle.task.labels:
             raise UserError(
                 f"{written('review_below')}: {bundle.folder} is a language model, which is not "
                 "right or wrong; leave it out"
@@ -143,11 +138,6 @@ class Predictor(ABC):
     @abstractmethod
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
         """Predict a list of items; the network may begin before the first record is asked for."""
-
-
-def as_text(item: Item) -> str:
-    """An item as one text: the words of a segmented sentence joined by spaces."""
-    return item if isinstance(item, str) else " ".join(item)
 
 
 class ClassificationPredictor(Predictor):
@@ -320,7 +310,7 @@ def start_states(bundle: Bundle, network: Network) -> list[Floats] | None:
     if start is not None and [len(state) for state in start] != list(network.widths):
         raise UserError(
             f"{bundle.folder / START_STATES}: does not fit the network, whose states have the "
-            f"widths {list(network.widths)}; {MEND}"
+            f"widths {list(network.widths)}; {REMEDY}"
         )
     return start
 
@@ -335,10 +325,7 @@ PREDICTORS: dict[str, type[Predictor]] = {
 def language_model(folder: Path) -> LanguageModelPredictor:
     """Load a bundle that must be a language model; UserError where it is not."""
     bundle = Bundle.open(folder)
-    if bundle.experiment.task != "language_modelling":
-        raise UserError(
-            f"{folder}: a model for {bundle.experiment.task}; only language models generate text"
-        )
+    bundle.require_language_model("generate text")
     predictor = Predictor.of(bundle)
     assert isinstance(predictor, LanguageModelPredictor)
     return predictor

@@ -21,8 +21,8 @@ from nlp_rnn.corpora.dialects import Dialect
 from nlp_rnn.corpora.lines import BadBytes
 from nlp_rnn.corpora.settings import options_named
 from nlp_rnn.errors import UserError
-from nlp_rnn.inference.bundle import DATA_CARD, MEND, Bundle
 from nlp_rnn.inference.inputs import STREAM, TABLES, TEXT, Source, format_of, open_source
+from nlp_rnn.runtime.bundle import DATA_CARD, REMEDY, Bundle
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Remembered:
         except ValidationError:
             raise UserError(
                 f"{bundle.folder / DATA_CARD}: reading says {reading!r}, which is no way to read "
-                f"a table; {MEND}"
+                f"a table; {REMEDY}"
             ) from None
 
 

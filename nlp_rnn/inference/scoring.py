@@ -14,26 +14,20 @@ from typing import Any, Literal, TextIO
 
 import numpy as np
 
+from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.corpora.dialects import Dialect
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import whole_file
 from nlp_rnn.inference.batch import open_all, output_dialect, predict_all, read_once
-from nlp_rnn.inference.bundle import Bundle
-from nlp_rnn.inference.forward import of_lines, over_windows
 from nlp_rnn.inference.inputs import STREAM, Chunk, Columns, JsonChunk
-from nlp_rnn.inference.network import Floats, Network, States
+from nlp_rnn.inference.items import CHUNK, Item, as_text
 from nlp_rnn.inference.outputs import Writer, open_writer, to_json
-from nlp_rnn.inference.predictor import (
-    CHUNK,
-    Item,
-    LanguageModelPredictor,
-    Prediction,
-    as_text,
-)
+from nlp_rnn.inference.predictor import LanguageModelPredictor, Prediction
 from nlp_rnn.inference.reading import AS_TRAINED, Reading
 from nlp_rnn.process import log, terminable
+from nlp_rnn.runtime.forward import of_lines, over_windows
+from nlp_rnn.runtime.network import Network, States
 from nlp_rnn.text.batches import Batch
-from nlp_rnn.text.prepared import Ints
 from nlp_rnn.text.vocabulary import UNK, UNK_INDEX
 
 ROWS = 8192
@@ -155,7 +149,7 @@ def score_file(bundle_folder: Path, input: str, output: str, reading: Reading = 
         UserError: also where the bundle is no language model.
     """
     bundle, source, format = open_all(bundle_folder, input, output, reading)
-    _check_language_model(bundle)
+    bundle.require_language_model("know how likely a text is")
     known = read_once(source, False, output, format)
     dialect = output_dialect(source, format)
     scorer = TokenScorer(bundle)
@@ -167,14 +161,6 @@ def score_file(bundle_folder: Path, input: str, output: str, reading: Reading = 
         f"{texts:,} text{'' if texts == 1 else 's'}, {table.tokens:,} tokens with the end symbols, "
         f"{table.unknown / table.tokens:.2%} scored as {UNK}: perplexity {perplexity:.2f}"
     )
-
-
-def _check_language_model(bundle: Bundle) -> None:
-    if bundle.experiment.task != "language_modelling":
-        raise UserError(
-            f"{bundle.folder}: a model for {bundle.experiment.task}; only language models know how "
-            "likely a text is"
-        )
 
 
 # --- from the likeliest on ----------------------------------------------------------
@@ -285,7 +271,7 @@ def rank_file(
         UserError: also where the bundle is no language model, or all texts are blank.
     """
     bundle, source, format = open_all(bundle_folder, input, output, reading)
-    _check_language_model(bundle)
+    bundle.require_language_model("know how likely a text is")
     known = read_once(source, format != ".txt", output, format)
     predictor = Candidates(bundle)
     # A database without a name lies in a temporary file that nobody else can open.

@@ -9,7 +9,7 @@ import numpy as np
 from nlp_rnn.embeddings.vectors import WordVectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
-from nlp_rnn.inference.bundle import MEND, WEIGHTS, Bundle
+from nlp_rnn.runtime.bundle import REMEDY, WEIGHTS, Bundle
 from nlp_rnn.text.vocabulary import PAD_INDEX
 
 EMBEDDING = "layers/embedding/vars/0"
@@ -39,4 +39,4 @@ def embedding_vectors(folder: Path) -> WordVectors:
         rows = [i for i in range(len(bundle.vocabulary)) if i != PAD_INDEX]
         return WordVectors([bundle.vocabulary.types[i] for i in rows], matrix[rows])
     except (OSError, KeyError, IndexError) as error:
-        raise UserError(f"{file}: has no embedding matrix ({error}); {MEND}") from None
+        raise UserError(f"{file}: has no embedding matrix ({error}); {REMEDY}") from None

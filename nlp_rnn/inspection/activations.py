@@ -10,8 +10,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from nlp_rnn.evaluation.gradient_flow import recurrent_layers
-from nlp_rnn.inference.network import Floats
+from nlp_rnn.arrays import Floats
+from nlp_rnn.inspection.gradient_flow import recurrent_layers
 from nlp_rnn.inspection.state import State
 from nlp_rnn.text.batches import padded_length
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_rnn.inference.network import Floats
+from nlp_rnn.arrays import Floats
 from nlp_rnn.inspection.features import FEATURES
 from nlp_rnn.inspection.panel import Panel, Piece, pieces
 from nlp_rnn.inspection.ranking import Track

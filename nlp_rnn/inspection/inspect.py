@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
+from nlp_rnn.arrays import Floats
 from nlp_rnn.corpora.lines import BadBytes, read_lines
 from nlp_rnn.corpora.settings import options_named
+from nlp_rnn.drawing import save
 from nlp_rnn.errors import UserError
-from nlp_rnn.evaluation.plots import save
-from nlp_rnn.inference.bundle import Bundle
-from nlp_rnn.inference.network import Floats
 from nlp_rnn.inspection.content import (
     MOST_SHOWN,
     cell_name,
@@ -33,6 +30,8 @@ from nlp_rnn.inspection.ranking import Track, ranking, write_ranking
 from nlp_rnn.inspection.reading import Reading, read
 from nlp_rnn.inspection.state import State
 from nlp_rnn.process import log, terminable
+from nlp_rnn.progress import progress
+from nlp_rnn.runtime.bundle import Bundle
 
 if TYPE_CHECKING:
     import keras
@@ -87,13 +86,7 @@ def inspect(
 
     _check_cells(layer, cells or (), widths(network), bundle.folder)
     with terminable():
-        with tqdm(
-            desc="reading",
-            total=len(reading),
-            unit=" tokens",
-            disable=not sys.stderr.isatty(),
-            leave=False,
-        ) as bar:
+        with progress(None, "reading", "tokens", len(reading)) as bar:
             states = states_along(network, reading.inputs, reading.starts, bar.update)
         chosen = {
             state: values[1:]
@@ -110,11 +103,7 @@ def inspect(
 
 
 def _read(bundle: Bundle, text_file: Path, bad_bytes: BadBytes) -> Reading:
-    task = bundle.experiment.task
-    if task != "language_modelling":
-        raise UserError(
-            f"{bundle.folder}: a model for {task}; only language models can be looked into"
-        )
+    bundle.require_language_model("can be looked into")
     reading = read(
         read_lines(text_file, bad_bytes),
         bundle.tokenizer,
@@ -170,7 +159,7 @@ def _check_cells(
 def _network(bundle: Bundle) -> keras.Model:
     network = bundle.keras_model()
 
-    from nlp_rnn.evaluation.gradient_flow import recurrent_layers
+    from nlp_rnn.inspection.gradient_flow import recurrent_layers
 
     if not recurrent_layers(network):
         raise UserError(f"{bundle.folder}: has no recurrent layer, so no cells to look into")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nlp_rnn.text.tokenizers import Span
+from nlp_rnn.text.rules import Span
 
 POSITIVE = (230, 97, 1)
 """Orange, in RGB to 255."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nlp_rnn.evaluation.plots import blank_figure
+from nlp_rnn.drawing import blank_figure
 from nlp_rnn.inspection.panel import NEGATIVE, POSITIVE, STRONGEST, Panel, Piece
 
 if TYPE_CHECKING:

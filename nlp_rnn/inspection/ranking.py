@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nlp_rnn.arrays import Floats
 from nlp_rnn.files import whole_file
-from nlp_rnn.inference.network import Floats
 from nlp_rnn.inspection.state import State
 
 

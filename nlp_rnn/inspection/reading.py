@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_rnn.text.tokenizers import Span, Tokenizer
+from nlp_rnn.text.rules import Span, Tokenizer
 from nlp_rnn.text.vocabulary import Vocabulary
 
 LONGEST_TOKEN = 100

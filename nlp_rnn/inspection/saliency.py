@@ -12,8 +12,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from nlp_rnn.arrays import Floats
 from nlp_rnn.backend import compiled, gradient
-from nlp_rnn.inference.network import Floats
 from nlp_rnn.text.batches import padded_length
 
 OCCLUDED_AT_ONCE = 32

@@ -22,9 +22,10 @@ from typing import IO, NoReturn
 
 import numpy as np
 
+from nlp_rnn.arrays import Floats
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import whole_file
-from nlp_rnn.ngrams.counts import ABSENT, Floats, NGrams, Rows
+from nlp_rnn.ngrams.counts import ABSENT, NGrams, Rows
 from nlp_rnn.ngrams.model import NGramModel
 from nlp_rnn.text.vocabulary import PAD_INDEX, Vocabulary
 

@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_rnn.text.prepared import Ints
+from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.text.vocabulary import PAD_INDEX
 
 Rows = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 ABSENT = -1
 """The row of an n-gram that is not there."""

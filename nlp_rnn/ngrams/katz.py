@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nlp_rnn.ngrams.counts import Floats, NGramCounts, Rows, counts_of_counts
+from nlp_rnn.arrays import Floats
+from nlp_rnn.ngrams.counts import NGramCounts, Rows, counts_of_counts
 from nlp_rnn.ngrams.model import NGramModel, uniform, without_padding
 
 FALLBACK_DISCOUNT = 0.5

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nlp_rnn.ngrams.counts import Floats, NGramCounts, Rows, counts_of_counts
+from nlp_rnn.arrays import Floats
+from nlp_rnn.ngrams.counts import NGramCounts, Rows, counts_of_counts
 from nlp_rnn.ngrams.model import NGramModel
 from nlp_rnn.ngrams.smoothing import interpolated
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nlp_rnn.ngrams.counts import Floats
+from nlp_rnn.arrays import Floats
 
 
 def mixture_weights(

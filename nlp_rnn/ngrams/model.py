@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nlp_rnn.ngrams.counts import ABSENT, Floats, NGrams, Rows, checked, preceding
-from nlp_rnn.text.prepared import Ints
+from nlp_rnn.arrays import Floats, Ints
+from nlp_rnn.ngrams.counts import ABSENT, NGrams, Rows, checked, preceding
 from nlp_rnn.text.vocabulary import PAD_INDEX
 
 

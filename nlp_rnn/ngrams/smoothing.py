@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nlp_rnn.ngrams.counts import Floats, NGramCounts
+from nlp_rnn.arrays import Floats
+from nlp_rnn.ngrams.counts import NGramCounts
 from nlp_rnn.ngrams.model import BackoffScores, NGramModel, uniform, without_padding
 
 Estimate = Callable[[int], tuple[Floats, Floats]]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nlp_rnn.config import RangeParameters
-from nlp_rnn.evaluation.plots import blank_figure
+from nlp_rnn.drawing import blank_figure
 from nlp_rnn.search.trials import Trial, ranked, shown
 
 if TYPE_CHECKING:

@@ -58,11 +58,11 @@ class Records:
         """Every trial by its number, in order."""
         trials = {}
         for file in self.folder.glob("*.json"):
-            mend = "delete it, and the trial is repeated"
+            remedy = "delete it, and the trial is repeated"
             try:
-                trial = Trial(**read_json(file, mend))
+                trial = Trial(**read_json(file, remedy))
             except TypeError:
-                raise UserError(f"{file}: is no record of a trial; {mend}") from None
+                raise UserError(f"{file}: is no record of a trial; {remedy}") from None
             trials[trial.number] = trial
         return dict(sorted(trials.items()))
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from nlp_rnn.config import AnyExperiment
     from nlp_rnn.hints import Remedy
-    from nlp_rnn.inference.bundle import Bundle
+    from nlp_rnn.runtime.bundle import Bundle
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def only_one(folder: Path, name: str) -> Iterator[None]:
         ) from None
 
 
-def check_parameters(bundle: Bundle, experiment: AnyExperiment, mend: Remedy) -> None:
+def check_parameters(bundle: Bundle, experiment: AnyExperiment, remedy: Remedy) -> None:
     """That a bundle was trained with the parameters that the experiment has now."""
     if bundle.experiment.of_training() != experiment.of_training():
-        raise UserError(f"{bundle.folder}: was trained with other parameters; {mend}")
+        raise UserError(f"{bundle.folder}: was trained with other parameters; {remedy}")

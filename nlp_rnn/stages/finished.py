@@ -21,7 +21,7 @@ from nlp_rnn.files import read_json, sha256
 if TYPE_CHECKING:
     from nlp_rnn.tracking import Run
 
-MEND = "delete it"
+REMEDY = "delete it"
 
 
 class Place(NamedTuple):
@@ -66,7 +66,7 @@ def finished_place(name: str) -> Place:
 def forget_finished(name: str) -> None:
     """Delete the copy of a training's results, once DVC has those in place."""
     place, in_place = finished_place(name), paths.run_record(name)
-    if place.record.exists() and read_json(place.record, MEND) == read_json(in_place, MEND):
+    if place.record.exists() and read_json(place.record, REMEDY) == read_json(in_place, REMEDY):
         shutil.rmtree(place.results)
 
 
@@ -84,11 +84,11 @@ def record_of(run: Run, identity: str) -> dict[str, str]:
 
 def finished(place: Place, identity: str) -> bool:
     """Whether a training of the same parameters and data, by the same code, is complete there."""
-    from nlp_rnn.inference.bundle import Bundle
+    from nlp_rnn.runtime.bundle import Bundle
 
     if not place.record.exists():
         return False
-    record = read_json(place.record, MEND)
+    record = read_json(place.record, REMEDY)
     if (record.get("fingerprint"), record.get("code_sha256")) != (identity, code_sha256()):
         return False
     try:

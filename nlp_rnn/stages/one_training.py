@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import keras
 
     from nlp_rnn.config import AnyExperiment
-    from nlp_rnn.inference.bundle import Bundle
-    from nlp_rnn.inference.network import Network
+    from nlp_rnn.runtime.bundle import Bundle
+    from nlp_rnn.runtime.network import Network
     from nlp_rnn.tasks.task import Task
     from nlp_rnn.text.prepared import PreparedDataset
     from nlp_rnn.text.vocabulary import Vocabulary
@@ -56,9 +56,10 @@ def train_once(
     backend_name = backend.select(parameters.backend)
 
     from nlp_rnn import tracking
-    from nlp_rnn.evaluation.gradient_flow import network_gradient_flow
-    from nlp_rnn.evaluation.plots import loss_curves, save
-    from nlp_rnn.inference.bundle import Bundle, write_bundle
+    from nlp_rnn.drawing import save
+    from nlp_rnn.evaluation.plots import loss_curves
+    from nlp_rnn.inspection.gradient_flow import network_gradient_flow
+    from nlp_rnn.runtime.bundle import Bundle, write_bundle
     from nlp_rnn.tasks.registry import task
     from nlp_rnn.text.prepared import PreparedDataset
     from nlp_rnn.training.checkpoint import Checkpoint
@@ -164,12 +165,12 @@ def initial_vectors(
     import numpy as np
 
     folder = paths.embeddings(name)
-    mend = Remedy("write them again", name, ("embed",))
-    coverage = read_json(folder / "coverage.json", mend)
+    remedy = Remedy("write them again", name, ("embed",))
+    coverage = read_json(folder / "coverage.json", remedy)
     if coverage.get("data_sha256") != dataset.card["data_sha256"]:
-        raise UserError(f"{folder}: the vectors are for other data; {mend}")
+        raise UserError(f"{folder}: the vectors are for other data; {remedy}")
     if coverage.get("dimension") != experiment.embeddings.dimension:
-        raise UserError(f"{folder}: the vectors have another dimension; {mend}")
+        raise UserError(f"{folder}: the vectors have another dimension; {remedy}")
     if seed != of_embed and isinstance(experiment.embeddings, LearnedEmbeddings):
         from nlp_rnn.embeddings.initial import learned
 
@@ -177,7 +178,7 @@ def initial_vectors(
     try:
         return np.load(folder / "vectors.npy", allow_pickle=False)
     except (OSError, ValueError, EOFError):
-        raise UserError(f"{folder / 'vectors.npy'}: missing or broken; {mend}") from None
+        raise UserError(f"{folder / 'vectors.npy'}: missing or broken; {remedy}") from None
 
 
 def _more_words(name: str, experiment: AnyExperiment) -> Vocabulary | None:
@@ -208,8 +209,8 @@ def starting_network(work: Task, name: str, vectors: Any) -> keras.Model:
     if is_encoder(folder):
         from nlp_rnn.models.transfer import start_from
 
-        mend = Remedy("write it again", name, ("embed",))
-        start_from(network, read_recurrent(folder / RECURRENT, mend))
+        remedy = Remedy("write it again", name, ("embed",))
+        start_from(network, read_recurrent(folder / RECURRENT, remedy))
     return network
 
 
@@ -236,8 +237,8 @@ def identity_of(
 
 def _draw_gradient_flow(run: Run, name: str, folder: Path, curves: dict[str, Any]) -> None:
     """How far gradients reach back, before and after training, in MLflow and as files."""
-    from nlp_rnn.evaluation.gradient_flow import gradient_flow_picture, gradient_flow_rows
-    from nlp_rnn.evaluation.plots import save
+    from nlp_rnn.drawing import save
+    from nlp_rnn.inspection.gradient_flow import gradient_flow_picture, gradient_flow_rows
 
     write_table(folder / "gradient_flow.csv", gradient_flow_rows(curves))
     picture = folder / "gradient_flow.png"

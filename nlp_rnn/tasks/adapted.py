@@ -12,6 +12,7 @@ import numpy as np
 from nlp_rnn import backend
 from nlp_rnn.adaptation.cache import cache_probabilities, hidden_of_text
 from nlp_rnn.adaptation.interpolation import best_weight, mixed
+from nlp_rnn.arrays import Floats
 from nlp_rnn.baselines.n_grams import kneser_ney
 from nlp_rnn.config import (
     CacheParameters,
@@ -20,8 +21,7 @@ from nlp_rnn.config import (
 )
 from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.metrics import language_model_metrics
-from nlp_rnn.inference.network import Network
-from nlp_rnn.ngrams.counts import Floats
+from nlp_rnn.runtime.network import Network
 from nlp_rnn.tasks.language_modelling import LanguageModelling
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nlp_rnn.arrays import Floats
 from nlp_rnn.baselines.counts import majority_class
 from nlp_rnn.config import ClassificationTrainingParameters, LongTexts
 from nlp_rnn.evaluation.calibration import Calibration, calibrate, log_loss, probabilities_at
@@ -21,10 +22,11 @@ from nlp_rnn.evaluation.errors import (
 )
 from nlp_rnn.evaluation.metrics import classification_metrics
 from nlp_rnn.evaluation.predictions import labelled_rows
-from nlp_rnn.inference.forward import log, probabilities
-from nlp_rnn.inference.network import Floats, Network
+from nlp_rnn.evaluation.result import Evaluation
+from nlp_rnn.runtime.forward import log, probabilities
+from nlp_rnn.runtime.network import Network
 from nlp_rnn.tasks.examples import EVALUATION_BATCH, ExamplesTask
-from nlp_rnn.tasks.task import ERRORS_SHOWN, Evaluation
+from nlp_rnn.tasks.task import ERRORS_SHOWN
 from nlp_rnn.text.vocabulary import UNK_INDEX
 
 if TYPE_CHECKING:
@@ -77,17 +79,17 @@ class Classification(ExamplesTask):
         confidence = calibrated.max(axis=1)
         targets = Targets(labels, gold, best, confidence, self._texts)
         return Evaluation(
-            test,
-            {"majority": classification_metrics(gold, majority, labels)},
-            confident_errors(targets, ERRORS_SHOWN),
-            labelled_rows(labels, gold, best, confidence),
-            labels,
-            gold,
-            best,
-            confidence,
-            np.exp(logs.max(axis=1)),
-            self._tables(targets),
-            {"before": test["loss"], "after": log_loss([calibrated], [gold])},
+            test=test,
+            baselines={"majority": classification_metrics(gold, majority, labels)},
+            samples=confident_errors(targets, ERRORS_SHOWN),
+            predictions=labelled_rows(labels, gold, best, confidence),
+            labels=labels,
+            gold=gold,
+            predicted=best,
+            confidence=confidence,
+            uncalibrated=np.exp(logs.max(axis=1)),
+            tables=self._tables(targets),
+            log_loss={"before": test["loss"], "after": log_loss([calibrated], [gold])},
         )
 
     def _texts(self, numbers: Sequence[int]) -> dict[int, str]:

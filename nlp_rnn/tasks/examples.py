@@ -8,11 +8,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_rnn.arrays import Ints
 from nlp_rnn.config import AnyExperiment, BatchTrainingParameters, LongTexts
 from nlp_rnn.errors import UserError
 from nlp_rnn.tasks.task import EXAMPLES_SHOWN, LONGEST_SHOWN, Task
 from nlp_rnn.text.batches import Batch, Encoded, encoded, example_batches, mini_batches
-from nlp_rnn.text.prepared import Ints, PreparedDataset, Split
+from nlp_rnn.text.prepared import PreparedDataset, Split
 from nlp_rnn.text.word_dropout import drop_words, unknown_rates
 
 EVALUATION_BATCH = 64

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nlp_rnn.arrays import Ints
 from nlp_rnn.baselines.n_grams import n_gram_losses
 from nlp_rnn.config import (
     EvaluationParameters,
@@ -15,17 +16,16 @@ from nlp_rnn.config import (
 )
 from nlp_rnn.evaluation.metrics import language_model_metrics
 from nlp_rnn.evaluation.predictions import scored_rows
-from nlp_rnn.inference.forward import LOGITS_AT_ONCE, losses_of_lines, losses_of_windows
-from nlp_rnn.inference.network import Network
+from nlp_rnn.evaluation.result import Evaluation
+from nlp_rnn.runtime.forward import LOGITS_AT_ONCE, losses_of_lines, losses_of_windows
+from nlp_rnn.runtime.network import Network
 from nlp_rnn.tasks.task import (
     ERRORS_SHOWN,
     EXAMPLES_SHOWN,
     LONGEST_SHOWN,
-    Evaluation,
     Task,
 )
 from nlp_rnn.text.batches import Batch, mini_batches
-from nlp_rnn.text.prepared import Ints
 from nlp_rnn.text.streams import (
     fixed_widths,
     line_schedule,
@@ -167,11 +167,11 @@ class LanguageModelling(Task):
             if number in worst
         ]
         return Evaluation(
-            language_model_metrics(float(losses.sum()), tokens, characters),
-            {
+            test=language_model_metrics(float(losses.sum()), tokens, characters),
+            baselines={
                 name: language_model_metrics(float(of_tokens.sum()), tokens, characters)
                 for name, of_tokens in n_gram_losses(self.dataset)
             },
-            sorted(samples, key=lambda sample: -sample["perplexity"]),
-            scored_rows(split, losses),
+            samples=sorted(samples, key=lambda sample: -sample["perplexity"]),
+            predictions=scored_rows(split, losses),
         )

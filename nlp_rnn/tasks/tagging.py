@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.baselines.counts import majority_class, most_frequent_tags
 from nlp_rnn.config import AnyExperiment, TaggerParameters
 from nlp_rnn.errors import UserError
@@ -27,12 +28,13 @@ from nlp_rnn.evaluation.errors import (
 from nlp_rnn.evaluation.familiar import words_and_entities
 from nlp_rnn.evaluation.metrics import Metrics, entity_surface_metrics, tagging_metrics
 from nlp_rnn.evaluation.predictions import tagged_rows
-from nlp_rnn.inference.forward import tag
-from nlp_rnn.inference.network import Floats, Network
+from nlp_rnn.evaluation.result import Evaluation
+from nlp_rnn.runtime.forward import tag
+from nlp_rnn.runtime.network import Network
 from nlp_rnn.tasks.examples import EVALUATION_BATCH, ExamplesTask
-from nlp_rnn.tasks.task import ERRORS_SHOWN, Evaluation
+from nlp_rnn.tasks.task import ERRORS_SHOWN
 from nlp_rnn.text.entities import LearnedTags, allowed_transitions
-from nlp_rnn.text.prepared import Ints, PreparedDataset, Split
+from nlp_rnn.text.prepared import PreparedDataset, Split
 from nlp_rnn.text.spelling import spell
 from nlp_rnn.text.tokenizers import tokenizer
 
@@ -213,21 +215,21 @@ class Tagging(ExamplesTask):
             tags, gold, best, sure, lambda wanted: _marked(forms, result, tags, wanted)
         )
         return Evaluation(
-            test | {"loss": result.loss},
-            dict(zip(baselines, others, strict=True)),
-            confident_errors(targets, ERRORS_SHOWN),
-            tagged_rows(
+            test=test | {"loss": result.loss},
+            baselines=dict(zip(baselines, others, strict=True)),
+            samples=confident_errors(targets, ERRORS_SHOWN),
+            predictions=tagged_rows(
                 tags,
                 *(self._of_all(v, result.numbers) for v in (result.gold, result.best, confidence)),
                 entities=self.dataset.entities,
             ),
-            tags,
-            gold,
-            best,
-            sure,
-            np.concatenate(result.confidence),
-            _tables(targets, forms, seen),
-            {"before": result.log_loss, "after": log_loss(calibrated, result.gold)},
+            labels=tags,
+            gold=gold,
+            predicted=best,
+            confidence=sure,
+            uncalibrated=np.concatenate(result.confidence),
+            tables=_tables(targets, forms, seen),
+            log_loss={"before": result.log_loss, "after": log_loss(calibrated, result.gold)},
         )
 
     def _metrics(

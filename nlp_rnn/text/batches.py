@@ -14,8 +14,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_rnn.arrays import Ints
 from nlp_rnn.config import LongTexts
-from nlp_rnn.text.prepared import Ints, Split
+from nlp_rnn.text.prepared import Split
 from nlp_rnn.text.spelling import BOUNDARY_INDEX
 from nlp_rnn.text.vocabulary import PAD_INDEX
 

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_rnn.arrays import Floats, Ints
+
 Bools = NDArray[np.bool_]
-Floats = NDArray[np.floating[Any]]
-Ints = NDArray[np.integer[Any]]
 
 
 def entity_spans(tags: Sequence[str]) -> Iterator[tuple[str, int, int]]:

@@ -18,7 +18,7 @@ from typing import Any
 from nlp_rnn.config import TokenizerParameters
 from nlp_rnn.text.characters import Dialect
 from nlp_rnn.text.markup import unescape
-from nlp_rnn.text.tokenizers import Remembered, Span, SubwordTokenizer, Tokenizer, folded
+from nlp_rnn.text.rules import Remembered, Span, SubwordTokenizer, Tokenizer, folded
 
 _BREAK = r"(?i:<br\s*/?>)"
 _ENTITY = r"&\#?\w+;"

@@ -32,22 +32,21 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from nlp_rnn.arrays import Ints
 from nlp_rnn.config import TokenizerParameters, VocabularyParameters
 from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.duplicates import TextsOfTraining
-from nlp_rnn.corpora.example import SPLITS, Example, Kind
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import SPLITS, Example, Kind
 from nlp_rnn.files import read_json, sha256, whole_folder, write_json
 from nlp_rnn.hints import Remedy
 from nlp_rnn.text.entities import are_entities
+from nlp_rnn.text.rules import Tokenizer
 from nlp_rnn.text.segmentation import compared
 from nlp_rnn.text.spelling import character_vocabulary
-from nlp_rnn.text.tokenizers import FILE, Tokenizer, load_parameters, tokenizer
+from nlp_rnn.text.tokenizers import FILE, load_parameters, tokenizer
 from nlp_rnn.text.vocabulary import EOS, UNK, UNK_INDEX, Vocabulary, count
-
-Ints = NDArray[np.integer[Any]]
 
 Reads = Literal["words", "indices"]
 """What a model knows of words."""

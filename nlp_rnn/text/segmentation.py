@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, Literal
 
 from nlp_rnn.config import TokenizerParameters
-from nlp_rnn.corpora.example import Example
+from nlp_rnn.example import Example
 from nlp_rnn.text.tokenizers import tokenizer
 
 MEASURED = 20_000

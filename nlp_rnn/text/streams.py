@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_rnn.arrays import Ints
 from nlp_rnn.text.batches import Batch, pad, padded_length
-from nlp_rnn.text.prepared import Ints, Split
+from nlp_rnn.text.prepared import Split
 from nlp_rnn.text.vocabulary import PAD_INDEX
 
 

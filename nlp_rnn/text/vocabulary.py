@@ -117,8 +117,8 @@ class Vocabulary:
     @classmethod
     def load(cls, file: Path) -> Vocabulary:
         """Read what :meth:`save` wrote; UserError when the file is missing or broken."""
-        mend = "prepare the data set again, or copy the whole bundle again"
-        data = read_json(file, mend)
+        remedy = "prepare the data set again, or copy the whole bundle again"
+        data = read_json(file, remedy)
         try:
             types, counts, end = data["types"], data["counts"], data["end"]
             texts = all(isinstance(token, str) for token in types)
@@ -129,4 +129,4 @@ class Vocabulary:
                 raise ValueError
             return cls(types, counts, end)
         except (KeyError, TypeError, ValueError, IndexError):
-            raise UserError(f"{file}: not a vocabulary; {mend}") from None
+            raise UserError(f"{file}: not a vocabulary; {remedy}") from None

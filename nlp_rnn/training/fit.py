@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from nlp_rnn.config import AveragingParameters, TrainingParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.process import log
+from nlp_rnn.progress import progress
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.training.checkpoint import Checkpoint, PartOfEpoch, Progress
 from nlp_rnn.training.objective import Objective, Totals
@@ -59,8 +59,6 @@ def train_epoch(
         part: what is done of the epoch; goes on with it.
         save: called every :data:`SECONDS_UNSAVED`, when ``part`` and all variables are up to date.
     """
-    from tqdm import tqdm
-
     objective = training.objective
     part = part or PartOfEpoch()
     done, rate = part.steps, math.nan
@@ -72,24 +70,17 @@ def train_epoch(
         now = time.perf_counter()
         part.seconds, started = part.seconds + now - started, now
 
-    bar = tqdm(
-        batches,
-        total=steps,
-        desc=f"epoch {epoch + 1}/{parameters.epochs}",
-        unit="batch",
-        leave=False,
-        disable=not sys.stderr.isatty(),
-    )
-    for step, batch in enumerate(bar):
-        progress = epoch + step / steps
-        rate = learning_rate(parameters, progress, plateaus, 1 / steps) * batch.rate
+    title = f"epoch {epoch + 1}/{parameters.epochs}"
+    for step, batch in enumerate(progress(batches, title, "batches", steps)):
+        epochs_done = epoch + step / steps
+        rate = learning_rate(parameters, epochs_done, plateaus, 1 / steps) * batch.rate
         if step < done:
             continue  # it was drawn so that those after it are the same
         settings = [
             (objective.optimizer.learning_rate, rate),
             *objective.optimizer.settings(epoch),
         ]
-        training.run(batch, settings + objective.settings(progress / parameters.epochs))
+        training.run(batch, settings + objective.settings(epochs_done / parameters.epochs))
         part.targets.append(float(batch.weights.sum()))
         part.tokens += batch.tokens
         if time.perf_counter() - started > SECONDS_UNSAVED:

@@ -16,11 +16,11 @@ from ruamel.yaml import YAML
 from nlp_rnn import stages, tracking
 from nlp_rnn.adaptation.cache import cache_probabilities, hidden_of_text
 from nlp_rnn.config import AnyExperiment, LanguageModellingExperiment
-from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import Example
 from nlp_rnn.files import sha256
-from nlp_rnn.inference.bundle import Bundle, write_bundle
 from nlp_rnn.ngrams import count_ngrams, modified_kneser_ney
+from nlp_rnn.runtime.bundle import Bundle, write_bundle
 from nlp_rnn.tasks.adapted import adapted
 from nlp_rnn.tasks.language_modelling import LanguageModelling
 from nlp_rnn.text.prepared import PreparedDataset

@@ -7,7 +7,7 @@ from pathlib import Path
 from conftest import prepared, same_everywhere
 
 from nlp_rnn.baselines.counts import majority_class, most_frequent_tags
-from nlp_rnn.corpora.example import Example
+from nlp_rnn.example import Example
 
 
 def test_most_frequent_tags(tmp_path: Path) -> None:

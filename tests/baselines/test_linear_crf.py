@@ -17,7 +17,7 @@ from nlp_rnn.baselines.linear_crf import (
     features_of,
     train_crfs,
 )
-from nlp_rnn.corpora.example import Example
+from nlp_rnn.example import Example
 from nlp_rnn.linear_chain import Transitions, path_score
 from nlp_rnn.text.prepared import PreparedDataset
 

@@ -15,9 +15,9 @@ from ruamel.yaml import YAML
 from nlp_rnn import stages
 from nlp_rnn.baselines.suite import Fitted, fit_all
 from nlp_rnn.cli import main
-from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.predictions import figures, labels_of, read_predictions
+from nlp_rnn.example import Example
 from nlp_rnn.files import write_json
 
 UNIT = {"unit": "whitespace", "lowercase": False}

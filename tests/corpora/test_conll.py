@@ -7,8 +7,8 @@ import pytest
 from nlp_rnn.config import FilesDataset
 from nlp_rnn.corpora import data_folder, open_corpus
 from nlp_rnn.corpora.conll import to_bio
-from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import Example
 
 
 def read(folder: Path, content: str, **parameters: object) -> list[Example]:

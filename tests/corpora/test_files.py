@@ -19,9 +19,9 @@ import pytest
 from nlp_rnn.config import FilesDataset, GrammarDataset
 from nlp_rnn.corpora import data_folder, open_corpus
 from nlp_rnn.corpora.corpus import Corpus
-from nlp_rnn.corpora.example import Example
 from nlp_rnn.corpora.lines import fingerprint
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import Example
 
 REVIEWS = [
     Example(text='Good, "really" good\nand long', label="pos"),

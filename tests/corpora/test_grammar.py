@@ -12,7 +12,6 @@ from seqeval.scheme import IOB2
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from nlp_rnn.corpora.example import Example
 from nlp_rnn.corpora.grammar import (
     CORPORA,
     KINDS,
@@ -38,6 +37,7 @@ from nlp_rnn.corpora.grammar.inflection import participle, past, plural
 from nlp_rnn.corpora.grammar.lexicon import letter_model
 from nlp_rnn.corpora.grammar.sampling import sample
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import Example
 
 # Two labels, agreement, an optional item, a word of two tags, a noisy annotator.
 RULES = """

@@ -12,9 +12,9 @@ import pytest
 
 from nlp_rnn.config import MemoryDataset, parse
 from nlp_rnn.corpora import open_corpus
-from nlp_rnn.corpora.example import SPLITS, Example
 from nlp_rnn.corpora.memory import PROBLEMS, problem
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import SPLITS, Example
 from nlp_rnn.text.prepared import PreparedDataset, prepare
 
 NAMES = list(PROBLEMS)

@@ -10,9 +10,9 @@ import pytest
 
 from nlp_rnn.config import SplitParameters
 from nlp_rnn.corpora.corpus import Corpus
-from nlp_rnn.corpora.example import SPLITS, Example, Kind
 from nlp_rnn.corpora.splits import apportion, cut_in_order, draw, with_all_splits
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import SPLITS, Example, Kind
 
 
 class ListCorpus(Corpus):

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from nlp_rnn.config import FilesDataset, SplitParameters
 from nlp_rnn.corpora import open_corpus
 from nlp_rnn.corpora.corpus import Corpus
-from nlp_rnn.corpora.example import SPLITS, Example
 from nlp_rnn.corpora.splits import with_all_splits
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import SPLITS, Example
 
 
 def opened(folder: Path, **parameters: object) -> Corpus:

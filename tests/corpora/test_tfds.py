@@ -10,8 +10,8 @@ import pytest
 from nlp_rnn.config import TfdsDataset
 from nlp_rnn.corpora import data_folder, open_corpus, tfds
 from nlp_rnn.corpora.corpus import Corpus
-from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import Example
 
 
 @pytest.fixture(autouse=True)

@@ -75,7 +75,7 @@ def test_learned_folders_know_words_by_their_subwords(
 def test_the_embedding_layer_of_a_bundle_is_looked_at_in_the_same_way(
     bundles: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from nlp_rnn.inference.bundle import Bundle
+    from nlp_rnn.runtime.bundle import Bundle
 
     for bundle in bundles.values():
         assert output(capsys, "export", bundle, tmp_path / "v.txt", "--format", "glove") == ""

@@ -13,7 +13,6 @@ from pydantic import TypeAdapter
 
 from nlp_rnn.config import AnyVectors, FastTextVectors, GloveVectors, Word2VecVectors
 from nlp_rnn.config.vectors import Vectors
-from nlp_rnn.corpora.example import Example
 from nlp_rnn.corpora.grammar import classes_of_words, generate
 from nlp_rnn.embeddings.classes import evaluate_classes
 from nlp_rnn.embeddings.learning import cooccurrence
@@ -23,6 +22,7 @@ from nlp_rnn.embeddings.learning.glove import Glove, _compiled, weights
 from nlp_rnn.embeddings.learning.learner import learn
 from nlp_rnn.embeddings.learning.pmi_svd import pmi, truncated_svd
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import Example
 
 SEED = 1
 

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from nlp_rnn import stages
 from nlp_rnn.config import parse
 from nlp_rnn.errors import UserError
-from nlp_rnn.inference.bundle import Bundle
+from nlp_rnn.runtime.bundle import Bundle
 from nlp_rnn.text.vocabulary import PAD, UNK, Vocabulary
 
 KNOWN, NEW = range(20), range(20, 40)

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from conftest import write_untrained
 
-from nlp_rnn.corpora.example import Example
 from nlp_rnn.evaluation.analysis import certainty, harm, write_analysis
 from nlp_rnn.evaluation.metrics import entity_surface_metrics
 from nlp_rnn.evaluation.predictions import figures, labels_of
-from nlp_rnn.inference.bundle import Bundle
+from nlp_rnn.evaluation.result import Evaluation
+from nlp_rnn.example import Example
 from nlp_rnn.inference.predictor import Predictor
+from nlp_rnn.runtime.bundle import Bundle
 from nlp_rnn.tasks.registry import task
-from nlp_rnn.tasks.task import Evaluation
 from nlp_rnn.text.prepared import PreparedDataset
 
 TEMPERATURE = 3.0

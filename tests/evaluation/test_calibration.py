@@ -26,9 +26,9 @@ from nlp_rnn.evaluation.calibration import (
     reliability_picture,
     review_table,
 )
-from nlp_rnn.inference.bundle import Bundle
 from nlp_rnn.inference.predictor import Predictor
 from nlp_rnn.linear_chain import Transitions
+from nlp_rnn.runtime.bundle import Bundle
 
 
 def judged(seed: int, count: int = 3000) -> tuple[np.ndarray, np.ndarray]:

@@ -20,8 +20,8 @@ import pytest
 from nlp_rnn.cli import main
 from nlp_rnn.files import sha256
 from nlp_rnn.inference import inputs, outputs
-from nlp_rnn.inference.bundle import Bundle
 from nlp_rnn.inference.predictor import DEFAULT, Options, Predictor
+from nlp_rnn.runtime.bundle import Bundle
 
 TEXTS = [
     "good , not bad at all",

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from nlp_rnn.cli import main, parser
 from nlp_rnn.config import FilesDataset
 from nlp_rnn.corpora import open_corpus
-from nlp_rnn.corpora.example import Example
+from nlp_rnn.example import Example
 from nlp_rnn.files import sha256
-from nlp_rnn.inference.bundle import DATA_CARD, DESCRIPTION, Bundle
 from nlp_rnn.inference.inputs import TextChunk, open_source
 from nlp_rnn.inference.outputs import open_writer
 from nlp_rnn.inference.predictor import Predictor
+from nlp_rnn.runtime.bundle import DATA_CARD, DESCRIPTION, Bundle
 
 steady = settings(deadline=None, max_examples=80, derandomize=True)
 

@@ -37,9 +37,9 @@ from nlp_rnn.inference.generation import (
     next_distribution,
     piece,
 )
-from nlp_rnn.inference.network import KerasNetwork
 from nlp_rnn.inference.predictor import language_model
 from nlp_rnn.models.network import network
+from nlp_rnn.runtime.network import KerasNetwork
 from nlp_rnn.text.tokenizers import tokenizer
 from nlp_rnn.text.vocabulary import Vocabulary
 

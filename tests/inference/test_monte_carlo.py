@@ -14,13 +14,13 @@ from experiments import small_experiment
 from scipy.special import logsumexp
 
 from nlp_rnn import backend
-from nlp_rnn.corpora.example import Example
-from nlp_rnn.inference.forward import losses_of_windows
+from nlp_rnn.example import Example
 from nlp_rnn.inference.generation import BeamSearch, PromptedModel, Sampling
-from nlp_rnn.inference.network import KerasNetwork
 from nlp_rnn.inference.predictor import LanguageModelPredictor, Predictor
 from nlp_rnn.inference.scoring import losses_and_ranks
 from nlp_rnn.models.network import network
+from nlp_rnn.runtime.forward import losses_of_windows
+from nlp_rnn.runtime.network import KerasNetwork
 from nlp_rnn.tasks.registry import task
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.training.objective import compiled

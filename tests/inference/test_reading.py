@@ -364,7 +364,7 @@ def test_training_and_prediction_see_the_same_texts(
 
 
 def test_lists_are_segmented_sentences_of_a_tagger_alone(bundles: dict[str, Path]) -> None:
-    from nlp_rnn.inference.pyfunc import BundleModel
+    from nlp_rnn.tracking.pyfunc import BundleModel
 
     words = ["Ann", "sleeps"]
     tagger = BundleModel.of(bundles["tagging"])

@@ -16,9 +16,9 @@ from bigram_model import bigram_network, bigram_probabilities, dataset_of, exper
 
 from nlp_rnn.cli import main
 from nlp_rnn.inference import scoring
-from nlp_rnn.inference.bundle import Bundle, write_bundle
 from nlp_rnn.inference.predictor import Predictor
 from nlp_rnn.inference.scoring import TokenScorer
+from nlp_rnn.runtime.bundle import Bundle, write_bundle
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.text.vocabulary import UNK_INDEX
 

@@ -12,7 +12,7 @@ import pytest
 from conftest import write_untrained
 
 from nlp_rnn.cli import main
-from nlp_rnn.corpora.example import Example
+from nlp_rnn.example import Example
 from nlp_rnn.inspection import inspect as inspection
 from nlp_rnn.inspection.features import FEATURES
 

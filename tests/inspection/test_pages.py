@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nlp_rnn.evaluation.plots import save
+from nlp_rnn.drawing import save
 from nlp_rnn.inspection.page import LEVELS, Link, page, table, write_page
 from nlp_rnn.inspection.panel import Panel, Piece, pieces
 from nlp_rnn.inspection.picture import lines_of, picture

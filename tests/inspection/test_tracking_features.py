@@ -13,7 +13,8 @@ from nlp_rnn.inspection.features import FEATURES
 from nlp_rnn.inspection.ranking import aucs, correlations, ranking, write_ranking
 from nlp_rnn.inspection.reading import Reading, read
 from nlp_rnn.inspection.state import State
-from nlp_rnn.text.tokenizers import Tokenizer, tokenizer
+from nlp_rnn.text.rules import Tokenizer
+from nlp_rnn.text.tokenizers import tokenizer
 from nlp_rnn.text.vocabulary import Vocabulary
 
 TEXT = 'He said: "No (not now)."\n\n  At 3 o\'clock “yes”\n'

@@ -17,9 +17,9 @@ from nlp_rnn import stages
 from nlp_rnn.cli import main
 from nlp_rnn.config import AnyExperiment
 from nlp_rnn.errors import UserError
-from nlp_rnn.inference.onnx_graph import check, onnx_model
 from nlp_rnn.layers.pairs import STRIDE, PairBuckets
 from nlp_rnn.models.network import network
+from nlp_rnn.runtime.onnx_graph import check, onnx_model
 
 VOCABULARY, DIMENSION, LABELS, BUCKETS = 11, 4, ("a", "b", "c"), 17
 IDS = np.array([[3, 4, 5, 3, 0, 0], [7, 0, 0, 0, 0, 0], [2, 10, 1, 1, 1, 6]], np.int32)

@@ -19,16 +19,16 @@ from onnxruntime import InferenceSession
 
 from nlp_rnn.cli import main
 from nlp_rnn.config import AnyExperiment, LanguageModelTrainingParameters
-from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
-from nlp_rnn.inference.bundle import Bundle
-from nlp_rnn.inference.forward import losses_of_windows
-from nlp_rnn.inference.network import KerasNetwork
-from nlp_rnn.inference.onnx_graph import check, onnx_model
-from nlp_rnn.inference.onnx_int8 import quantized
-from nlp_rnn.inference.onnx_network import OnnxNetwork
+from nlp_rnn.example import Example
 from nlp_rnn.inference.predictor import Predictor
 from nlp_rnn.models.network import network
+from nlp_rnn.runtime.bundle import Bundle
+from nlp_rnn.runtime.forward import losses_of_windows
+from nlp_rnn.runtime.network import KerasNetwork
+from nlp_rnn.runtime.onnx_graph import check, onnx_model
+from nlp_rnn.runtime.onnx_int8 import quantized
+from nlp_rnn.runtime.onnx_network import OnnxNetwork
 from nlp_rnn.tasks.registry import task
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.text.streams import fixed_widths, windows

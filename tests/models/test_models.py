@@ -13,9 +13,9 @@ from experiments import small_experiment
 
 from nlp_rnn.config import AnyExperiment, LanguageModelTrainingParameters
 from nlp_rnn.config.parameters import KIND_OF_TASK
-from nlp_rnn.inference.network import KerasNetwork
 from nlp_rnn.models.language_model import scorer
 from nlp_rnn.models.network import network
+from nlp_rnn.runtime.network import KerasNetwork
 from nlp_rnn.training.objective import Objective, TruncatedBPTT
 
 VOCABULARY, DIMENSION, UNITS, LABELS = 11, 6, 6, ("a", "b", "c")

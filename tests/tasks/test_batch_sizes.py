@@ -11,8 +11,8 @@ from conftest import prepared, same_everywhere
 from experiments import small_experiment
 
 from nlp_rnn import backend
-from nlp_rnn.corpora.example import Example
 from nlp_rnn.evaluation import calibration
+from nlp_rnn.example import Example
 from nlp_rnn.tasks import classification, language_modelling, tagging
 from nlp_rnn.tasks.registry import task
 from nlp_rnn.training.objective import compiled

@@ -12,10 +12,10 @@ from experiments import small_experiment
 
 from nlp_rnn import backend
 from nlp_rnn.config import TokenizerParameters, VocabularyParameters
-from nlp_rnn.corpora.example import Example
-from nlp_rnn.inference.bundle import Bundle, write_bundle
-from nlp_rnn.inference.onnx_network import OnnxNetwork
+from nlp_rnn.example import Example
 from nlp_rnn.inference.predictor import Predictor
+from nlp_rnn.runtime.bundle import Bundle, write_bundle
+from nlp_rnn.runtime.onnx_network import OnnxNetwork
 from nlp_rnn.tasks.registry import task
 from nlp_rnn.text.prepared import PreparedDataset, prepare
 from nlp_rnn.training.checkpoint import Checkpoint

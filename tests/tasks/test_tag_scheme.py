@@ -12,16 +12,16 @@ from conftest import prepared, same_everywhere
 from experiments import small_experiment
 
 from nlp_rnn import backend
-from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.calibration import probabilities_at
-from nlp_rnn.inference.bundle import Bundle, write_bundle
-from nlp_rnn.inference.export import README, export_onnx
-from nlp_rnn.inference.forward import Tagged, softmax, tag
-from nlp_rnn.inference.network import Network
-from nlp_rnn.inference.onnx_network import OnnxNetwork
+from nlp_rnn.example import Example
 from nlp_rnn.inference.predictor import Predictor
 from nlp_rnn.linear_chain import path_score
+from nlp_rnn.runtime.bundle import Bundle, write_bundle
+from nlp_rnn.runtime.export import README, export_onnx
+from nlp_rnn.runtime.forward import Tagged, softmax, tag
+from nlp_rnn.runtime.network import Network
+from nlp_rnn.runtime.onnx_network import OnnxNetwork
 from nlp_rnn.tasks.registry import task
 from nlp_rnn.tasks.tagging import Tagging
 from nlp_rnn.text.entities import allowed_transitions

@@ -15,16 +15,16 @@ from experiments import small_experiment
 from nlp_rnn import backend
 from nlp_rnn.config import FilesDataset
 from nlp_rnn.corpora import open_corpus
-from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
+from nlp_rnn.evaluation.result import Evaluation
+from nlp_rnn.example import Example
 from nlp_rnn.inference.batch import predict_file
-from nlp_rnn.inference.bundle import Bundle, write_bundle
-from nlp_rnn.inference.network import KerasNetwork
-from nlp_rnn.inference.onnx_network import OnnxNetwork
 from nlp_rnn.inference.predictor import Options, Predictor
+from nlp_rnn.runtime.bundle import Bundle, write_bundle
+from nlp_rnn.runtime.network import KerasNetwork
+from nlp_rnn.runtime.onnx_network import OnnxNetwork
 from nlp_rnn.tasks.registry import task
 from nlp_rnn.tasks.tagging import Tagging
-from nlp_rnn.tasks.task import Evaluation
 from nlp_rnn.text.entities import allowed_transitions
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.training.checkpoint import Checkpoint

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import prepared, same_everywhere
 
-from nlp_rnn.corpora.example import Example
+from nlp_rnn.example import Example
 from nlp_rnn.text.batches import (
     TOKENS_AT_ONCE,
     by_length,

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlp_rnn.corpora.example import Kind
+from nlp_rnn.example import Kind
 from nlp_rnn.text.batches import (
     TOKENS_AT_ONCE,
     Batch,

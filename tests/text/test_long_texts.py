@@ -11,8 +11,8 @@ from conftest import prepared, same_everywhere
 from pydantic import ValidationError
 
 from nlp_rnn.config import ClassificationTrainingParameters, LongTexts, parse
-from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import Example
 from nlp_rnn.tasks.classification import Classification
 from nlp_rnn.text.batches import shortened
 

@@ -13,8 +13,8 @@ from conftest import ListCorpus, prepared, same_everywhere
 
 from nlp_rnn.config import TokenizerParameters, VocabularyParameters
 from nlp_rnn.corpora import duplicates
-from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import Example
 from nlp_rnn.text.prepared import PreparedDataset, prepare
 
 

@@ -10,7 +10,7 @@ from conftest import ListCorpus, same_everywhere
 
 from nlp_rnn.config import TokenizerParameters, VocabularyParameters
 from nlp_rnn.corpora.conll import read_conllu
-from nlp_rnn.corpora.example import Example
+from nlp_rnn.example import Example
 from nlp_rnn.text.prepared import PreparedDataset, prepare
 from nlp_rnn.text.segmentation import compared, raw_text, spaces, warning
 from nlp_rnn.text.tokenizers import tokenizer

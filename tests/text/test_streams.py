@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import prepared, same_everywhere
 
-from nlp_rnn.corpora.example import Example
+from nlp_rnn.example import Example
 from nlp_rnn.text.batches import Batch, mini_batches
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.text.streams import (

@@ -19,7 +19,8 @@ from nlp_rnn.config import TokenizerParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.text import characters, markup
 from nlp_rnn.text.characters import INVISIBLE
-from nlp_rnn.text.tokenizers import Tokenizer, load_parameters, tokenizer
+from nlp_rnn.text.rules import Tokenizer
+from nlp_rnn.text.tokenizers import load_parameters, tokenizer
 from nlp_rnn.text.vocabulary import UNK
 
 
@@ -79,7 +80,7 @@ def test_subwords_are_learned_saved_and_cover_unseen_words(tmp_path: Path) -> No
 
 def test_subwords_are_learned_from_the_first_texts_only(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tokenizers", reason="the extra 'subword' is not installed")
-    monkeypatch.setattr("nlp_rnn.text.tokenizers.LEARNED_FROM", 30)
+    monkeypatch.setattr("nlp_rnn.text.rules.LEARNED_FROM", 30)
     units = tokenizer(TokenizerParameters(unit="subword"))
     texts = iter(["low lower lowest"] * 2 + ["zebra"] * 3)
     units.fit(texts, 60)

@@ -11,8 +11,8 @@ import pytest
 from conftest import prepared, same_everywhere
 from experiments import small_experiment
 
-from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import Example
 from nlp_rnn.tasks.examples import ExamplesTask
 from nlp_rnn.tasks.registry import task
 from nlp_rnn.text.batches import Batch

@@ -13,9 +13,9 @@ from experiments import small_experiment
 
 from nlp_rnn import backend
 from nlp_rnn.config.parameters import KIND_OF_TASK
-from nlp_rnn.corpora.example import Example
 from nlp_rnn.errors import UserError
-from nlp_rnn.inference.forward import softmax
+from nlp_rnn.example import Example
+from nlp_rnn.runtime.forward import softmax
 from nlp_rnn.tasks.registry import task
 from nlp_rnn.tasks.task import Task
 from nlp_rnn.text.prepared import PreparedDataset

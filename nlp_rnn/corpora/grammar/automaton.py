@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from .emission import Floats, WordClass
+from nlp_rnn.arrays import Floats
+
+from .emission import WordClass
 from .rules import Alternative, Bindings, GrammarError, Item, RuleSet, parse
 
 END = ""  # what the end states emit: the padding behind the last word of a sentence

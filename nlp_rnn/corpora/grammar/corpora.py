@@ -10,12 +10,12 @@ from typing import Literal
 
 import numpy as np
 
-from nlp_rnn.corpora.example import SPLITS, Example, Kind
+from nlp_rnn.arrays import Floats
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import SPLITS, Example, Kind
 
 from . import grammars
 from .automaton import END, Automaton, compile_grammar
-from .emission import Floats
 from .inference import Forward, chain_log_likelihood, forward, observe, tag_marginals, viterbi
 from .lexicon import lexicon
 from .sampling import sample

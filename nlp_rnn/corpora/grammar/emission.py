@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from nlp_rnn.arrays import Floats
 
 
 def zipf(size: int, exponent: float = 0.8, shift: float = 2.0) -> Floats:

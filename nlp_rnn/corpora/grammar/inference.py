@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from nlp_rnn.arrays import Floats
+
 from .automaton import END, Automaton
-from .emission import Floats
 
 Sentence = Sequence[str]
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from nlp_rnn.arrays import Floats
+
 from .automaton import Automaton
-from .emission import Floats, WordClass
+from .emission import WordClass
 
 Indices = npt.NDArray[np.int64]
 

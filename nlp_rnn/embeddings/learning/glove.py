@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
@@ -18,6 +17,7 @@ from nlp_rnn.embeddings.vectors import WordVectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
 from nlp_rnn.process import log, processors
+from nlp_rnn.progress import progress
 
 BLOCKS = 8
 """Words and contexts are each cut into so many groups, of which no two threads share one. The
@@ -171,8 +171,6 @@ def glove(
     """
     require("numba", "embeddings", "algorithm: glove")
 
-    from tqdm import tqdm
-
     counts = cooccurrences(
         corpus, parameters.window, parameters.distance_weighting, parameters.symmetric
     )
@@ -181,14 +179,8 @@ def glove(
     done = 0
     if saved:
         done, model.arrays = saved
-    epochs = tqdm(
-        range(done, parameters.epochs),
-        initial=done,
-        total=parameters.epochs,
-        unit="epoch",
-        disable=not sys.stderr.isatty(),
-    )
-    for number in epochs:
+    epochs = range(done, parameters.epochs)
+    for number in progress(epochs, "GloVe", "epochs", parameters.epochs, initial=done, leave=True):
         cost = model.epoch(number)
         if not math.isfinite(cost):
             raise UserError("the cost is no longer a number; lower vectors.learning_rate")

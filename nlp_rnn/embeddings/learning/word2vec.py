@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from nlp_rnn.embeddings.learning.corpus import Save, State, TokenCorpus
 from nlp_rnn.embeddings.vectors import WordVectors
 from nlp_rnn.extras import require
 from nlp_rnn.process import log
+from nlp_rnn.progress import progress
 
 LAST_RATE = 1 / 250
 """Of the initial learning rate, what is left at the end; gensim's 0.0001 of 0.025."""
@@ -95,7 +95,6 @@ def train(
         learned: the attributes of ``model.wv`` that hold what is learned.
     """
     from gensim.models.word2vec import MAX_WORDS_IN_BATCH
-    from tqdm import tqdm
 
     corpus = corpus.in_pieces(MAX_WORDS_IN_BATCH)
     logging.getLogger("gensim").setLevel(logging.ERROR)  # it warns that small corpora are small
@@ -111,14 +110,8 @@ def train(
             array[:] = value
         model.random.set_state(("MT19937", keys, int(position)))
     for epoch in range(done, parameters.epochs):
-        sentences = tqdm(
-            corpus.sentences(),
-            total=len(corpus),
-            desc=f"epoch {epoch + 1}/{parameters.epochs}",
-            unit="sentence",
-            leave=False,
-            disable=not sys.stderr.isatty(),
-        )
+        title = f"epoch {epoch + 1}/{parameters.epochs}"
+        sentences = progress(corpus.sentences(), title, "sentences", len(corpus))
         model.train(
             _Again(sentences),
             total_examples=len(corpus),

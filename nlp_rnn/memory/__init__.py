@@ -1,0 +1,1 @@
+"""The long-memory experiment: over how many steps networks learn to remember."""
