@@ -38,7 +38,7 @@ def run(action: Callable[[], None]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; run the same command to go on", file=sys.stderr)
+        print("interrupted; run the same command again to continue", file=sys.stderr)
         return 130
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output is gone, as in `nlp-rnn ... | head`
@@ -56,7 +56,7 @@ def stage(function: Callable[..., None], argument: str | None = None) -> int:
     print_everything()
     parser = argparse.ArgumentParser(
         description=function.__doc__,
-        epilog="Run from the folder that holds params.yaml; `dvc repro` runs every stage.",
+        epilog="Run it in the folder that holds params.yaml. `dvc repro` runs every stage.",
     )
     if argument is not None:
         parser.add_argument("name", metavar=argument, help=f"as named in params.yaml: {argument}s")
@@ -149,7 +149,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="nlp-rnn",
         description="Recurrent neural networks for text: use a trained model.",
-        epilog="Train models with `dvc repro` in a folder with params.yaml and dvc.yaml.",
+        epilog="To train models, run `dvc repro` in a folder with params.yaml and dvc.yaml. Exit "
+        "status: 0 success, 2 a mistake (one line), 1 an unexpected error, 130 interrupted.",
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
@@ -158,10 +159,12 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=raw,
         help="predict for every text of a file",
         description=(
-            "Predict for every text of INPUT and write OUTPUT, in the same order.\n\n"
-            "Classifiers write label and probabilities; taggers tags, and entity spans with\n"
-            "character offsets; language models log-probability (nats) and perplexity.\n"
-            "Memory does not grow with the input. OUTPUT is written whole or not at all."
+            "Predict for every text of INPUT and write the predictions to OUTPUT, in the same\n"
+            "order.\n\n"
+            "Classifiers write a label and probabilities. Taggers write tags, and entities\n"
+            "with character offsets. Language models write the log-probability (nats) and the\n"
+            "perplexity. Memory does not grow with the input. OUTPUT is written completely or\n"
+            "not at all."
         ),
         epilog=(
             "examples:\n"
@@ -175,7 +178,7 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "input",
         metavar="INPUT",
-        help=".txt (a text a line), .csv, .tsv, .jsonl, .parquet, .conll, .conllu, "
+        help=".txt (one text per line), .csv, .tsv, .jsonl, .parquet, .conll, .conllu, "
         "or - for lines on standard input",
     )
     predict.add_argument(
@@ -187,29 +190,29 @@ def parser() -> argparse.ArgumentParser:
         type=count,
         default=1,
         metavar="N",
-        help="give the N likeliest tag sequences of each sentence too (taggers with a CRF)",
+        help="also give the N most likely tag sequences of each sentence (taggers with a CRF)",
     )
     predict.add_argument(
         "--review-below",
         type=fraction,
         metavar="P",
-        help="add a column review: true where the probability of the label, or the lowest of the "
-        "tags, is below P, so that a person looks at it (reports of evaluations say what P costs)",
+        help="add a column review, true where a person should look: where the probability of the "
+        "label, or the lowest one of the tags, is below P (evaluation reports show what P costs)",
     )
     predict.set_defaults(action=_predict)
 
     export = commands.add_parser(
         "export",
         formatter_class=raw,
-        help="write a model as an ONNX graph, to use anywhere",
+        help="write a model as an ONNX graph, for use in any language",
         description=(
-            "Write MODEL as a new folder TARGET that needs no Keras: an ONNX graph, vocabularies\n"
-            "and a README.md that says how to use them from any language.\n\n"
-            "TARGET is a bundle too: `nlp-rnn predict TARGET ...` needs this package with its\n"
-            "extra predict, and no more. It is written completely or not at all.\n\n"
-            "--int8 rounds the weights to 8 bits: an LSTM is a quarter of the size and a third\n"
-            "faster (a GRU is neither), for predictions that differ a little. Compare the two on\n"
-            "your own texts before you use it."
+            "Write MODEL into a new folder TARGET that needs no Keras: an ONNX graph,\n"
+            "vocabularies, and a README.md that explains how to use them from any language.\n\n"
+            "TARGET is also a bundle: `nlp-rnn predict TARGET ...` needs only this package\n"
+            "with its extra predict. TARGET is written completely or not at all.\n\n"
+            "--int8 rounds the weights to 8 bits. An LSTM becomes a quarter of the size and a\n"
+            "third faster; a GRU becomes neither. The predictions differ slightly: compare\n"
+            "both on your own texts before you use it."
         ),
         epilog=(
             "examples:\n"
@@ -220,7 +223,7 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     export.add_argument("target", metavar="TARGET", help="a folder that does not exist yet")
     export.add_argument(
-        "--format", choices=["onnx"], default="onnx", help="of the network (default: onnx)"
+        "--format", choices=["onnx"], default="onnx", help="format of the network (default: onnx)"
     )
     export.add_argument("--int8", action="store_true", help="round the weights to 8 bits")
     export.set_defaults(action=_export)
@@ -228,15 +231,16 @@ def parser() -> argparse.ArgumentParser:
     generate = commands.add_parser(
         "generate",
         formatter_class=raw,
-        help="write text with a language model",
+        help="generate text with a language model",
         description=(
-            "Continue a prompt, token by token: words, characters or subwords, as the model\n"
-            "reads them. A single sample appears as it is written.\n\n"
-            "Plain sampling draws from the whole distribution, and now and then picks a token\n"
-            "that hardly fits. --top-p 0.9 draws only from the likeliest tokens, many where the\n"
-            "model is unsure, few where it is sure; --top-k 40 always from the same number.\n"
-            "A low --temperature is safer, but repeats itself. --beam looks for the likeliest\n"
-            "text as a whole: good for the end of a sentence, dull for long texts."
+            "Continue a prompt token by token. Tokens are words, characters or subwords,\n"
+            "depending on the model. A single sample is printed while it is generated.\n\n"
+            "Plain sampling draws from the whole distribution and sometimes picks a token that\n"
+            "hardly fits. --top-p 0.9 draws only from the most likely tokens: many where the\n"
+            "model is uncertain, few where it is confident. --top-k 40 always draws from the\n"
+            "same number. A low --temperature is safer but repeats itself. --beam searches for\n"
+            "the most likely text as a whole, which suits the end of a sentence but makes long\n"
+            "texts dull."
         ),
         epilog=(
             "examples:\n"
@@ -251,7 +255,7 @@ def parser() -> argparse.ArgumentParser:
         "--prompt", type=words, default="", help="text to continue (default: none)"
     )
     generate.add_argument(
-        "--length", type=count, default=100, metavar="N", help="most tokens (default: 100)"
+        "--length", type=count, default=100, metavar="N", help="maximum tokens (default: 100)"
     )
     generate.add_argument(
         "--stop-at-end", action="store_true", help="stop where the model ends a line"
@@ -261,27 +265,27 @@ def parser() -> argparse.ArgumentParser:
         "--temperature",
         type=positive,
         metavar="T",
-        help="divides the logits: below 1 safer, above 1 bolder, 0 always the likeliest token "
-        "(default: 1)",
+        help="divide the logits by T: below 1 is safer, above 1 is bolder, 0 always takes the most "
+        "likely token (default: 1)",
     )
     sampling.add_argument(
-        "--top-k", type=count, metavar="K", help="draw from the K likeliest tokens"
+        "--top-k", type=count, metavar="K", help="draw from the K most likely tokens"
     )
     sampling.add_argument(
         "--top-p",
         type=fraction,
         metavar="P",
-        help="draw from the fewest tokens that have probability P together (nucleus sampling); "
-        "with --top-k, after it",
+        help="draw from the smallest set of tokens with total probability P (nucleus sampling); "
+        "applied after --top-k",
     )
-    sampling.add_argument("--samples", type=count, metavar="N", help="texts (default: 1)")
-    sampling.add_argument("--seed", type=seed, help="for the same text every time")
+    sampling.add_argument("--samples", type=count, metavar="N", help="number of texts (default: 1)")
+    sampling.add_argument("--seed", type=seed, help="get the same text every time")
     beam = generate.add_argument_group("beam search")
     beam.add_argument(
         "--beam",
         type=count,
         metavar="WIDTH",
-        help="search for the likeliest text and keep the WIDTH best beginnings at each step",
+        help="search for the most likely text, keeping the WIDTH best beginnings at each step",
     )
     beam.add_argument(
         "--n-best",
@@ -293,8 +297,8 @@ def parser() -> argparse.ArgumentParser:
         "--length-penalty",
         type=positive,
         metavar="ALPHA",
-        help="score texts by ln P / ((5 + tokens) / 6)^ALPHA: 0 favours short ones, 1 is nearly "
-        "the mean of the tokens (default: 0.6)",
+        help="score texts by ln P / ((5 + tokens) / 6)^ALPHA: 0 favours short texts, 1 is close to "
+        "the mean over the tokens (default: 0.6)",
     )
     generate.set_defaults(action=_generate)
     score.add(commands)
