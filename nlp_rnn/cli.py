@@ -34,7 +34,7 @@ def run(action: Callable[[], None]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; run the same command to go on", file=sys.stderr)
+        print("interrupted; run the same command again to continue", file=sys.stderr)
         return 130
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output is gone, as in `nlp-rnn ... | head`
@@ -52,7 +52,7 @@ def stage(function: Callable[..., None], argument: str | None = None) -> int:
     print_everything()
     parser = argparse.ArgumentParser(
         description=function.__doc__,
-        epilog="Run from the folder that holds params.yaml; `dvc repro` runs every stage.",
+        epilog="Run it in the folder that holds params.yaml. `dvc repro` runs every stage.",
     )
     if argument is not None:
         parser.add_argument("name", metavar=argument, help=f"as named in params.yaml: {argument}s")
@@ -65,7 +65,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="nlp-rnn",
         description="Recurrent neural networks for text: use a trained model.",
-        epilog="Train models with `dvc repro` in a folder with params.yaml and dvc.yaml.",
+        epilog="To train models, run `dvc repro` in a folder with params.yaml and dvc.yaml. Exit "
+        "status: 0 success, 2 a mistake (one line), 1 an unexpected error, 130 interrupted.",
     )
     subparsers = top.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:

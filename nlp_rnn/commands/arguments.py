@@ -62,22 +62,23 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how INPUT is read."""
     group = parser.add_argument_group(
         "how INPUT is read",
-        "Without these, the column is the one the model was trained with, or else 'text'; a .csv\n"
-        "or .tsv is read as the model's own training data of that format, or else with a header\n"
-        "and commas (.csv) or tabs (.tsv). The word of a .conllu is its FORM. A line of .conll or\n"
-        ".conllu without a word is kept as it is; in .conll output it gets the tag _.",
+        "By default, the text comes from the column that the model was trained with, or\n"
+        "else from 'text'. A .csv or .tsv file is read like the model's training data if\n"
+        "that had the same format, or else with a header and commas (.csv) or tabs (.tsv).\n"
+        "In .conllu, the word is FORM. A line of .conll or .conllu without a word is kept;\n"
+        "in .conll output its tag is _.",
     )
     group.add_argument(
         "--text-column",
         metavar="NAME",
-        help="column of the text; in .csv and .tsv also its number, counted from 0",
+        help="column of the text; for .csv and .tsv also its number, counted from 0",
     )
     group.add_argument(
         "--word-column",
         type=int,
         metavar="N",
         help="column of the word in .conll, counted from 0, or from the end when negative "
-        "(default: that of the .conll files that the model was trained on, or else 0)",
+        "(default: as in the .conll files that the model was trained on, or else 0)",
     )
     group.add_argument(
         "--header",
@@ -88,13 +89,13 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         "--delimiter",
         type=delimiter,
         metavar="C",
-        help="what divides the fields of a .csv or .tsv: one character, or tab",
+        help="separator of the fields of a .csv or .tsv: one character, or tab",
     )
     group.add_argument(
         "--quoting",
         choices=["double", "none"],
-        help="double: fields of a .csv or .tsv may stand in double quotes (as in a .csv); "
-        "none: a quotation mark is like any other character (as in a .tsv)",
+        help="double: fields of a .csv or .tsv may be in double quotes (default for .csv); "
+        "none: a quotation mark is an ordinary character (default for .tsv)",
     )
     add_bad_bytes(group)
 
@@ -104,7 +105,7 @@ def add_bad_bytes(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--bad-bytes",
         choices=["error", "replace"],
-        help="what bytes are that are no UTF-8: an error, or U+FFFD (default: as in training)",
+        help="treat bytes that are not UTF-8 as an error, or as U+FFFD (default: as in training)",
     )
 
 

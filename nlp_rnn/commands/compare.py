@@ -17,16 +17,16 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         help="test whether one model is better than another",
         description=(
-            "Compare the predictions of two models on the same test split. Each figure comes with\n"
-            "its bootstrap interval, the difference with its own and with a p-value (paired\n"
-            "approximate randomisation; McNemar's exact test too for classifiers).\n\n"
-            "A p-value is the probability that two equally good models differ so much on so many\n"
-            "examples. It knows one training of each: compare several seeds before you believe\n"
-            "that a method is better, rather than this one model of it."
+            "Compare the predictions of two models on the same test split. Each metric has its\n"
+            "bootstrap interval. The difference has its own interval and a p-value (paired\n"
+            "approximate randomisation; for classifiers also McNemar's exact test).\n\n"
+            "A p-value is the probability that two equally good models differ by at least this\n"
+            "much on as many examples. It covers only one training of each: compare several\n"
+            "seeds before you conclude that a method is better, rather than this one model."
         ),
         epilog=(
             "examples:\n"
-            "  nlp-rnn compare pos-bilstm pos-bilstm-crf\n"
+            "  nlp-rnn compare pos-bilstm baselines/grammar-parts-of-speech/linear_crf\n"
             "  nlp-rnn compare imdb-bilstm predictions/baselines/imdb/nb_svm.jsonl"
         ),
     )
@@ -34,16 +34,16 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         compare.add_argument(
             name,
             metavar=name.upper(),
-            help="an evaluated experiment, or a file of its predictions (predictions/NAME.jsonl)",
+            help="an evaluated experiment, baselines/DATASET/NAME, or a .jsonl file of predictions",
         )
     compare.add_argument(
         "--resamples",
         type=count,
         default=10_000,
         metavar="N",
-        help="swappings of the randomisation test (default: 10000)",
+        help="number of swaps in the randomisation test (default: 10000)",
     )
-    compare.add_argument("--seed", type=seed, default=0, help="of the resampling (default: 0)")
+    compare.add_argument("--seed", type=seed, default=0, help="seed of the resampling (default: 0)")
     compare.set_defaults(action=_compare)
 
 

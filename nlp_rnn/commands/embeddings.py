@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 VECTORS_HELP = (
     "a file of vectors (GloVe, word2vec, fastText .vec; plain, .gz or archive.zip!member), a "
-    "folder of learned ones (vectors/NAME), or a trained model: models/NAME, runs:/RUN_ID, "
+    "folder of learned vectors (vectors/NAME), or a trained model: models/NAME, runs:/RUN_ID, "
     "models:/NAME@current"
 )
 MEASURES = ["cosine", "euclidean", "dot"]
@@ -29,18 +29,18 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     embeddings = commands.add_parser(
         "embeddings",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="look at word vectors: neighbours, analogies, pictures, evaluation, export",
+        help="inspect word vectors: neighbours, analogies, plots, evaluation, export",
         description=(
-            "Use word vectors: downloaded ones, those learned by `dvc repro vectors@NAME`, and\n"
-            "the embedding layer of any trained model. A word is looked up as it is, then in\n"
-            "lower case."
+            "Inspect word vectors: downloaded ones, those learned by `dvc repro vectors@NAME`,\n"
+            "or the embedding layer of any trained model. A word is looked up as it is\n"
+            "written, then in lower case."
         ),
         epilog=(
             "examples:\n"
-            "  nlp-rnn embeddings neighbours vectors/grammar-glove boat -n 5\n"
+            "  nlp-rnn embeddings neighbours vectors/grammar-pmi boat -n 5\n"
             "  nlp-rnn embeddings analogy glove.6B.zip!glove.6B.100d.txt man king woman\n"
             "  nlp-rnn embeddings evaluate models/lm-lstm --grammar text\n"
-            "  nlp-rnn embeddings plot vectors/grammar-glove map.html --method tsne\n"
+            "  nlp-rnn embeddings plot vectors/grammar-pmi map.html --method tsne\n"
             "  nlp-rnn embeddings export models/sentiment-bilstm projector --format projector"
         ),
     )
@@ -81,24 +81,25 @@ def _add_method(parser: argparse.ArgumentParser) -> None:
         "--method",
         choices=METHODS,
         default="3cosadd",
-        help="of analogies: cos(d, b) - cos(d, a) + cos(d, c), or their product and quotient "
+        help="score of analogies: cos(d, b) - cos(d, a) + cos(d, c), or their product and quotient "
         "(default: 3cosadd)",
     )
 
 
 def _add_number(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-n", type=count, default=10, metavar="N", help="words (default: 10)")
+    parser.add_argument("-n", type=count, default=10, metavar="N", help="number (default: 10)")
 
 
 def _add_neighbours(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _parser(
         actions,
         "neighbours",
-        "list the words nearest to words",
-        "Print a line for each neighbour of each WORD, the nearest first: the word, its\n"
-        "neighbour, and their cosine, Euclidean distance or dot product, between tabs.\n\n"
-        "Cosine compares directions only. Dot products favour long vectors, often those of\n"
-        "frequent words. fastText's vectors know words that never occurred.",
+        "list the nearest words",
+        "Print one line for each neighbour of each WORD, the nearest first: the word, its\n"
+        "neighbour, and their cosine, Euclidean distance or dot product, separated by\n"
+        "tabs.\n\n"
+        "The cosine compares only directions. Dot products favour long vectors, often\n"
+        "those of frequent words. fastText also has vectors for words that never occurred.",
     )
     parser.add_argument("words", metavar="WORD", nargs="+", type=words)
     _add_number(parser)
@@ -124,8 +125,8 @@ def _add_analogy(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -
         actions,
         "analogy",
         "find D in: A is to B as C is to D",
-        "Print the words that are to C what B is to A, best first, with their scores. A, B and\n"
-        "C themselves are no answers.",
+        "Print the words that are to C as B is to A, the best first, with their scores. A,\n"
+        "B and C themselves are excluded.",
     )
     for name in ("a", "b", "c"):
         parser.add_argument(name, metavar=name.upper(), type=words)
@@ -138,36 +139,37 @@ def _add_evaluate(actions: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = _parser(
         actions,
         "evaluate",
-        "judge vectors by analogies, similarities and word classes",
-        "Judge vectors by what people know of words: without options by analogies between 16\n"
-        "pairs each of 12 relations, in English and in lower case. Questions with a word that has\n"
-        "no vector are left out, and counted.",
+        "evaluate vectors by analogies, similarities and word classes",
+        "Evaluate vectors against human knowledge of words. Without options, ask built-in\n"
+        "English analogies in lower case: 16 pairs for each of 12 relations. Questions\n"
+        "with a word that has no vector are left out and counted. For vectors of a\n"
+        "built-in corpus, use --grammar.",
     )
     parser.add_argument(
         "--analogies",
         type=Path,
         metavar="FILE",
-        help="four words a line, ': name' before each section; as questions-words.txt, whose "
-        "sections that begin with gram are syntactic",
+        help="four words per line and ': name' before each section, like questions-words.txt; "
+        "sections whose names begin with gram are syntactic",
     )
     parser.add_argument(
         "--similarity",
         type=Path,
         metavar="FILE",
-        help="two words and a judgement a line, as WordSim-353, SimLex-999, MEN; Spearman's "
-        "correlation",
+        help="two words and a human judgement per line, like WordSim-353, SimLex-999 or MEN; "
+        "prints Spearman's correlation",
     )
     parser.add_argument(
         "--grammar",
         choices=CORPORA,
-        help="the word classes of a built-in corpus: whether the nearest word is of the same "
+        help="use the word classes of a built-in corpus: how often the nearest word has the same "
         "class, and how pure clusters are",
     )
     parser.add_argument(
         "--most-frequent",
         type=count,
         metavar="N",
-        help="use the first N vectors only; published figures often have 30000",
+        help="use only the first N vectors; published results often use 30000",
     )
     _add_method(parser)
     _add_measure(parser)
@@ -178,19 +180,19 @@ def _add_plot(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser = _parser(
         actions,
         "plot",
-        "draw words in the plane",
-        "Draw words in two dimensions and write TARGET: a picture (.png), or a web page (.html)\n"
-        "to search and to zoom, which needs no network.\n\n"
-        "PCA shows the two directions of greatest variance. t-SNE keeps near neighbours together;\n"
-        "sizes of its clusters and distances between them mean nothing, so look at several seeds\n"
-        "and perplexities before you believe what you see.\n\n"
-        "With --analogy, draw the parallelogram of A is to B as C is to D instead.",
+        "plot words in two dimensions",
+        "Plot words in two dimensions and write TARGET: an image (.png), or a web page\n"
+        "(.html) that you can search and zoom, and that needs no network.\n\n"
+        "PCA shows the two directions of greatest variance. t-SNE keeps near neighbours\n"
+        "together; the sizes of its clusters and the distances between them mean nothing.\n"
+        "Look at several seeds and perplexities before you trust what you see.\n\n"
+        "With --analogy, draw the parallelogram of 'A is to B as C is to D' instead.",
     )
     parser.add_argument("target", metavar="TARGET", type=Path, help="a .png or .html file")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--words", nargs="+", type=words, metavar="WORD", help="those to draw")
+    which.add_argument("--words", nargs="+", type=words, metavar="WORD", help="words to plot")
     which.add_argument(
-        "-n", type=count, default=500, metavar="N", help="draw the first N (default: 500)"
+        "-n", type=count, default=500, metavar="N", help="plot the first N (default: 500)"
     )
     which.add_argument("--analogy", nargs=3, type=words, metavar=("A", "B", "C"))
     parser.add_argument("--method", choices=["pca", "tsne"], default="pca", help="(default: pca)")
@@ -199,7 +201,7 @@ def _add_plot(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         type=positive,
         default=30.0,
         metavar="P",
-        help="of t-SNE: about how many neighbours each word heeds (default: 30)",
+        help="of t-SNE: roughly how many neighbours count for each word (default: 30)",
     )
     parser.add_argument("--seed", type=seed, default=1, help="of t-SNE (default: 1)")
     parser.set_defaults(action=_plot)
@@ -210,8 +212,8 @@ def _add_export(actions: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         actions,
         "export",
         "write vectors in another format",
-        "Write vectors as a file of word2vec's or GloVe's text format, or as a folder with\n"
-        "vectors.tsv and metadata.tsv for the TensorBoard projector.",
+        "Write vectors as a file in the text format of word2vec or GloVe, or as a folder\n"
+        "with vectors.tsv and metadata.tsv for the TensorBoard projector.",
     )
     parser.add_argument("target", metavar="TARGET", type=Path)
     parser.add_argument("--format", choices=["word2vec", "glove", "projector"], default="word2vec")

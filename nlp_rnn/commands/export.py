@@ -13,15 +13,15 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     export = commands.add_parser(
         "export",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="write a model as an ONNX graph, to use anywhere",
+        help="write a model as an ONNX graph, for use in any language",
         description=(
-            "Write MODEL as a new folder TARGET that needs no Keras: an ONNX graph, vocabularies\n"
-            "and a README.md that says how to use them from any language.\n\n"
-            "TARGET is a bundle too: `nlp-rnn predict TARGET ...` needs this package with its\n"
-            "extra predict, and no more. It is written completely or not at all.\n\n"
-            "--int8 rounds the weights to 8 bits: an LSTM is a quarter of the size and a third\n"
-            "faster (a GRU is neither), for predictions that differ a little. Compare the two on\n"
-            "your own texts before you use it."
+            "Write MODEL into a new folder TARGET that needs no Keras: an ONNX graph,\n"
+            "vocabularies, and a README.md that explains how to use them from any language.\n\n"
+            "TARGET is also a bundle: `nlp-rnn predict TARGET ...` needs only this package\n"
+            "with its extra predict. TARGET is written completely or not at all.\n\n"
+            "--int8 rounds the weights to 8 bits. An LSTM becomes a quarter of the size and a\n"
+            "third faster; a GRU becomes neither. The predictions differ slightly: compare\n"
+            "both on your own texts before you use it."
         ),
         epilog=(
             "examples:\n"
@@ -32,7 +32,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     export.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     export.add_argument("target", metavar="TARGET", help="a folder that does not exist yet")
     export.add_argument(
-        "--format", choices=["onnx"], default="onnx", help="of the network (default: onnx)"
+        "--format", choices=["onnx"], default="onnx", help="format of the network (default: onnx)"
     )
     export.add_argument("--int8", action="store_true", help="round the weights to 8 bits")
     export.set_defaults(action=_run)

@@ -25,15 +25,16 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     generate = commands.add_parser(
         "generate",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="write text with a language model",
+        help="generate text with a language model",
         description=(
-            "Continue a prompt, token by token: words, characters or subwords, as the model\n"
-            "reads them. A single sample appears as it is written.\n\n"
-            "Plain sampling draws from the whole distribution, and now and then picks a token\n"
-            "that hardly fits. --top-p 0.9 draws only from the likeliest tokens, many where the\n"
-            "model is unsure, few where it is sure; --top-k 40 always from the same number.\n"
-            "A low --temperature is safer, but repeats itself. --beam looks for the likeliest\n"
-            "text as a whole: good for the end of a sentence, dull for long texts."
+            "Continue a prompt token by token. Tokens are words, characters or subwords,\n"
+            "depending on the model. A single sample is printed while it is generated.\n\n"
+            "Plain sampling draws from the whole distribution and sometimes picks a token that\n"
+            "hardly fits. --top-p 0.9 draws only from the most likely tokens: many where the\n"
+            "model is uncertain, few where it is confident. --top-k 40 always draws from the\n"
+            "same number. A low --temperature is safer but repeats itself. --beam searches for\n"
+            "the most likely text as a whole, which suits the end of a sentence but makes long\n"
+            "texts dull."
         ),
         epilog=(
             "examples:\n"
@@ -48,7 +49,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--prompt", type=words, default="", help="text to continue (default: none)"
     )
     generate.add_argument(
-        "--length", type=count, default=100, metavar="N", help="most tokens (default: 100)"
+        "--length", type=count, default=100, metavar="N", help="maximum tokens (default: 100)"
     )
     generate.add_argument(
         "--stop-at-end", action="store_true", help="stop where the model ends a line"
@@ -64,21 +65,21 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
         "--temperature",
         type=positive,
         metavar="T",
-        help="divides the logits: below 1 safer, above 1 bolder, 0 always the likeliest token "
-        "(default: 1)",
+        help="divide the logits by T: below 1 is safer, above 1 is bolder, 0 always takes the most "
+        "likely token (default: 1)",
     )
     sampling.add_argument(
-        "--top-k", type=count, metavar="K", help="draw from the K likeliest tokens"
+        "--top-k", type=count, metavar="K", help="draw from the K most likely tokens"
     )
     sampling.add_argument(
         "--top-p",
         type=fraction,
         metavar="P",
-        help="draw from the fewest tokens that have probability P together (nucleus sampling); "
-        "with --top-k, after it",
+        help="draw from the smallest set of tokens with total probability P (nucleus sampling); "
+        "applied after --top-k",
     )
-    sampling.add_argument("--samples", type=count, metavar="N", help="texts (default: 1)")
-    sampling.add_argument("--seed", type=seed, help="for the same text every time")
+    sampling.add_argument("--samples", type=count, metavar="N", help="number of texts (default: 1)")
+    sampling.add_argument("--seed", type=seed, help="get the same text every time")
 
 
 def _add_beam_search(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +88,7 @@ def _add_beam_search(parser: argparse.ArgumentParser) -> None:
         "--beam",
         type=count,
         metavar="WIDTH",
-        help="search for the likeliest text and keep the WIDTH best beginnings at each step",
+        help="search for the most likely text, keeping the WIDTH best beginnings at each step",
     )
     beam.add_argument(
         "--n-best",
@@ -99,8 +100,8 @@ def _add_beam_search(parser: argparse.ArgumentParser) -> None:
         "--length-penalty",
         type=positive,
         metavar="ALPHA",
-        help="score texts by ln P / ((5 + tokens) / 6)^ALPHA: 0 favours short ones, 1 is nearly "
-        "the mean of the tokens (default: 0.6)",
+        help="score texts by ln P / ((5 + tokens) / 6)^ALPHA: 0 favours short texts, 1 is close to "
+        "the mean over the tokens (default: 0.6)",
     )
 
 

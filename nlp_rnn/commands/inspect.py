@@ -18,18 +18,19 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     inspect = commands.add_parser(
         "inspect",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="see what the cells of a language model follow in a text",
+        help="see what the cells of a language model track in a text",
         description=(
             "Read TEXT_FILE with a language model and write into FOLDER:\n\n"
-            "  cells.html  the text in the colours of single cells: orange where the cell's state\n"
-            "              is above 0, blue where it is below; point at a token for its value\n"
-            "  cells.png   the beginning of each as a picture\n"
+            "  cells.html  the text, coloured by the state of single cells: orange above 0, blue\n"
+            "              below; point at a token to see its value\n"
+            "  cells.png   the beginning of each coloured text, as an image\n"
             "  cells.csv   all cells, ranked by how well they track each feature of the text\n\n"
             "Look for a cell whose colour changes exactly where something in the text changes:\n"
-            "where a quote opens and closes, as a line grows longer. Without --cells and --track\n"
-            "the best cell of each feature is shown. Give a text that the model was not trained\n"
-            "on, of the same kind, with enough of what you look for: a few thousand characters.\n\n"
-            "features, which cells are ranked by:\n" + features
+            "where a quote opens and closes, or as a line grows longer. Without --cells and\n"
+            "--track, the best cell for each feature is shown. Use a text that the model was not\n"
+            "trained on, of the same kind, with enough of what you look for: a few thousand\n"
+            "characters.\n\n"
+            "features that cells are ranked by:\n" + features
         ),
         epilog=(
             "examples:\n"
@@ -43,9 +44,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     inspect.add_argument(
         "text_file", metavar="TEXT_FILE", help="plain text; the first 20,000 tokens are read"
     )
-    inspect.add_argument("folder", metavar="FOLDER", help="where to write; made if it is missing")
+    inspect.add_argument("folder", metavar="FOLDER", help="where to write; created if missing")
     inspect.add_argument(
-        "--layer", type=int, metavar="N", help="only this recurrent layer, from 0 (default: all)"
+        "--layer", type=int, metavar="N", help="only recurrent layer N, from 0 (default: all)"
     )
     which = inspect.add_mutually_exclusive_group()
     which.add_argument(
@@ -58,8 +59,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         nargs="+",
         default=[],
         metavar="POSITION",
-        help="show which of the 200 tokens before it the model's prediction of a token rests on; "
-        "tokens are numbered from 1, as the page shows",
+        help="show which of the 200 preceding tokens the prediction of this token rests on; tokens "
+        "are numbered from 1, as on the page",
     )
     add_bad_bytes(inspect)
     inspect.set_defaults(action=_inspect)

@@ -21,10 +21,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         help="predict for every text of a file",
         description=(
-            "Predict for every text of INPUT and write OUTPUT, in the same order.\n\n"
-            "Classifiers write label and probabilities; taggers tags, and entity spans with\n"
-            "character offsets; language models log-probability (nats) and perplexity.\n"
-            "Memory does not grow with the input. OUTPUT is written whole or not at all."
+            "Predict for every text of INPUT and write the predictions to OUTPUT, in the same\n"
+            "order.\n\n"
+            "Classifiers write a label and probabilities. Taggers write tags, and entities\n"
+            "with character offsets. Language models write the log-probability (nats) and the\n"
+            "perplexity. Memory does not grow with the input. OUTPUT is written completely or\n"
+            "not at all."
         ),
         epilog=(
             "examples:\n"
@@ -38,7 +40,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     predict.add_argument(
         "input",
         metavar="INPUT",
-        help=".txt (a text a line), .csv, .tsv, .jsonl, .parquet, .conll, .conllu, "
+        help=".txt (one text per line), .csv, .tsv, .jsonl, .parquet, .conll, .conllu, "
         "or - for lines on standard input",
     )
     predict.add_argument(
@@ -50,14 +52,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         type=count,
         default=1,
         metavar="N",
-        help="give the N likeliest tag sequences of each sentence too (taggers with a CRF)",
+        help="also give the N most likely tag sequences of each sentence (taggers with a CRF)",
     )
     predict.add_argument(
         "--review-below",
         type=fraction,
         metavar="P",
-        help="add a column review: true where the probability of the label, or the lowest of the "
-        "tags, is below P, so that a person looks at it (reports of evaluations say what P costs)",
+        help="add a column review, true where a person should look: where the probability of the "
+        "label, or the lowest one of the tags, is below P (evaluation reports show what P costs)",
     )
     predict.set_defaults(action=_run)
 

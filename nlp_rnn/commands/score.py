@@ -9,13 +9,14 @@ from nlp_rnn.commands.arguments import MODEL_HELP, add_reading, bundle_folder, r
 FORMATS = ".txt, .csv, .tsv, .jsonl, .parquet"
 
 TREATMENT = (
-    "Each text is scored by itself, whatever other texts INPUT has. The model starts as it was\n"
-    "trained to: with streams: lines from a zero state, with streams: text from its state at the\n"
-    "end of a line. It reads the end symbol (<eos>, for characters the newline), then predicts\n"
-    "every token and, last, the end symbol. So a text of n tokens has n + 1 probabilities, and P\n"
-    "of a text is their product. A token outside the vocabulary is read and scored as <unk>: that\n"
-    "is the probability of any unknown word here, not of this one. Compare figures only between\n"
-    "models of the same vocabulary: a smaller one makes more words <unk>, which is easy to predict."
+    "Each text is scored by itself, independently of the other texts. The model starts\n"
+    "as in training: from a zero state with streams: lines, from its state at the end\n"
+    "of a line with streams: text. It reads the end symbol (<eos>, or the newline for\n"
+    "characters), then predicts every token and finally the end symbol. A text of n\n"
+    "tokens thus has n + 1 probabilities, and P of the text is their product. A token\n"
+    "outside the vocabulary is read and scored as <unk>: this is the probability of\n"
+    "any unknown word, not of this one. Compare results only between models with the\n"
+    "same vocabulary: a smaller one has more <unk>, which is easy to predict."
 )
 
 
@@ -29,16 +30,16 @@ def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     score = commands.add_parser(
         "score",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="give the probability of every token of texts",
+        help="give the probability of every token",
         description=(
-            "Write the probability that a language model gives each token of each text of INPUT,\n"
-            "after the tokens before it: a table with a row a token.\n\n"
+            "Write the probability of each token in INPUT, given the tokens before it in its\n"
+            "text: a table with one row per token.\n\n"
             "  text             number of the text in INPUT, from 1\n"
-            "  position         of the token in it, from 1\n"
-            "  token            as the model's tokenizer gives it; the end symbol is the last\n"
+            "  position         position of the token in the text, from 1\n"
+            "  token            the token; the last one of a text is the end symbol\n"
             "  log_probability  ln P, nats\n"
             "  bits             -log2 P, the surprisal\n"
-            "  rank             1 for the token that the model held for the likeliest\n"
+            "  rank             1 for the token that the model considered the most likely\n"
             "  unknown          whether it is scored as <unk>\n\n" + TREATMENT
         ),
         epilog=(
@@ -47,7 +48,7 @@ def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
             "  echo 'the old dog sleeps .' | nlp-rnn score models/lm-lstm - -"
         ),
     )
-    _add_files(score, f"{FORMATS} (.txt: ln P a line), or - for JSON lines on standard output")
+    _add_files(score, f"{FORMATS} (.txt: ln P per line), or - for JSON lines on standard output")
     score.set_defaults(action=_score)
 
 
@@ -57,12 +58,13 @@ def _add_rank(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         formatter_class=argparse.RawDescriptionHelpFormatter,
         help="sort texts from likely to unlikely",
         description=(
-            "Sort the texts of INPUT from the likeliest to the least likely to a language model,\n"
-            "with their rank, log_probability (nats, of the whole text), tokens, perplexity, and\n"
-            "the unknown words, which are scored as <unk>. Blank texts come last.\n\n"
-            "The total favours short texts, since every token costs probability: it compares\n"
-            "wordings of the same length. The mean over the tokens (the perplexity) compares\n"
-            "texts of different lengths.\n\n" + TREATMENT
+            "Sort the texts of INPUT from the most to the least likely for a language model.\n"
+            "Each row has the rank, log_probability (nats, of the whole text), tokens,\n"
+            "perplexity, and the unknown words, which are scored as <unk>. Blank texts come\n"
+            "last.\n\n"
+            "--by total favours short texts, because every token lowers the probability: use\n"
+            "it for texts of equal length. --by mean uses the mean over the tokens (the\n"
+            "perplexity): use it for texts of different lengths.\n\n" + TREATMENT
         ),
         epilog=(
             "examples:\n"
@@ -70,7 +72,7 @@ def _add_rank(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
             "  printf 'like I cats\\nI like cats\\n' | nlp-rnn rank models/lm-lstm - -"
         ),
     )
-    _add_files(rank, f"{FORMATS} (.txt: only the texts), or - for JSON lines on standard output")
+    _add_files(rank, f"{FORMATS} (.txt: the texts only), or - for JSON lines on standard output")
     rank.add_argument(
         "--by",
         choices=["total", "mean"],

@@ -12,13 +12,15 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     search = commands.add_parser(
         "search",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="look for better parameters of an experiment",
+        help="search for better parameters of an experiment",
         description=(
-            "Train an experiment with other parameters, as the section `search` of params.yaml\n"
-            "says, and compare the trainings on the validation split, never on the test split.\n\n"
-            "Interrupted, the same command goes on where it was. At the end it prints the best\n"
-            "trials and the best parameters, ready for params.yaml; search/NAME has a table of\n"
-            "all trials, pictures and the best model. MLflow has a run for each trial."
+            "Train an experiment with different parameters, as the section `search` of\n"
+            "params.yaml defines, and compare the trainings on the validation split, never on\n"
+            "the test split.\n\n"
+            "After an interruption, the same command resumes the search. At the end it prints\n"
+            "the best trials, and the best parameters as an entry of params.yaml. search/NAME\n"
+            "has a table of all trials, plots and the best model. MLflow has a run for each\n"
+            "trial."
         ),
         epilog=(
             "examples:\n"
@@ -26,7 +28,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             "  nlp-rnn search sentiment"
         ),
     )
-    search.add_argument("name", metavar="NAME", help="as named in params.yaml: search")
+    search.add_argument("name", metavar="NAME", help="a search of params.yaml")
     search.set_defaults(action=_search)
 
 
