@@ -78,7 +78,7 @@ def ours(experiment: dict[str, Any], data: str) -> Slice:
 
     backend.select()
 
-    from nlp_rnn.tasks.registry import task
+    from nlp_rnn.tasks.registry import make_task
     from nlp_rnn.training.fit import train_epoch
     from nlp_rnn.training.objective import compiled
     from nlp_rnn.training.steps import training_steps
@@ -86,7 +86,7 @@ def ours(experiment: dict[str, Any], data: str) -> Slice:
     backend.deterministic(SEED)
     parameters: AnyExperiment = TypeAdapter(Experiment).validate_python(experiment)
     dataset, training = PreparedDataset(Path(data)), parameters.training
-    fitted = task(parameters, dataset, SEED)
+    fitted = make_task(parameters, dataset, SEED)
     network = fitted.network(initial_vectors(parameters, dataset))
     objective = compiled(fitted.objective(network), training)
     trained = training_steps(objective, next(iter(fitted.batches(0)[0])))

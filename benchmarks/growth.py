@@ -50,13 +50,13 @@ def epoch(work: dict[str, Any], data: str) -> Callable[[], dict[str, float]]:
 
     backend.select()
 
-    from nlp_rnn.tasks.registry import task
+    from nlp_rnn.tasks.registry import make_task
     from nlp_rnn.training.fit import train_epoch
     from nlp_rnn.training.objective import compiled
     from nlp_rnn.training.steps import training_steps
 
     experiment, dataset = from_json(work).experiment, PreparedDataset(Path(data))
-    fitted = task(experiment, dataset, SEED)
+    fitted = make_task(experiment, dataset, SEED)
     network = fitted.network(initial_vectors(experiment, dataset))
     objective = compiled(fitted.objective(network), experiment.training)
     trained = training_steps(objective, next(iter(fitted.batches(0)[0])))

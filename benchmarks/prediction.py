@@ -70,14 +70,14 @@ def write(work: dict[str, Any], data: str, target: str, int8: str) -> None:
     from benchmarks.works import SEED, first_batches, initial_vectors
     from nlp_rnn.runtime.bundle import write_bundle
     from nlp_rnn.runtime.export import export_onnx
-    from nlp_rnn.tasks.registry import task
+    from nlp_rnn.tasks.registry import make_task
     from nlp_rnn.training.fit import train_epoch
     from nlp_rnn.training.objective import compiled
     from nlp_rnn.training.steps import training_steps
 
     made, dataset = from_json(work), PreparedDataset(Path(data))
     experiment, batches = made.experiment, first_batches(made, dataset)
-    fitted = task(experiment, dataset, SEED)
+    fitted = make_task(experiment, dataset, SEED)
     network = fitted.network(initial_vectors(experiment, dataset))
     objective = compiled(fitted.objective(network), experiment.training)
     steps = training_steps(objective, batches[0])

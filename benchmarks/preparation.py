@@ -22,7 +22,7 @@ from nlp_rnn.config import FilesDataset, TokenizerParameters, VocabularyParamete
 from nlp_rnn.corpora import open_corpus
 from nlp_rnn.corpora.splits import with_all_splits
 from nlp_rnn.text.prepared import PreparedDataset, prepare
-from nlp_rnn.text.tokenizers import tokenizer
+from nlp_rnn.text.tokenizers import make_tokenizer
 from nlp_rnn.text.vocabulary import count
 
 UNITS = ("word", "whitespace", "character", "subword")
@@ -81,7 +81,7 @@ def reading(file: str) -> Slice:
 def tokenising(file: str, unit: str, counting: bool = False) -> Slice:
     """A contestant: only tokenise, or tokenise and count, texts in memory."""
     corpus, parameters = _corpus(file, unit)
-    texts, units = [example.text for example in corpus.read("train")], tokenizer(parameters)
+    texts, units = [example.text for example in corpus.read("train")], make_tokenizer(parameters)
     units.fit(random.Random(SEED).sample(texts, len(texts) // 10 + 1), 8000)
     size = sum(len(text.encode()) for text in texts)
 

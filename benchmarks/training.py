@@ -48,7 +48,7 @@ def ours(work: dict[str, Any], data: str, stock: bool = False) -> Callable[[], d
 
     backend.select()
 
-    from nlp_rnn.tasks.registry import task
+    from nlp_rnn.tasks.registry import make_task
     from nlp_rnn.training.fit import train_epoch
     from nlp_rnn.training.objective import compiled
     from nlp_rnn.training.steps import training_steps
@@ -58,7 +58,7 @@ def ours(work: dict[str, Any], data: str, stock: bool = False) -> Callable[[], d
     backend.deterministic(SEED)
     trained, dataset = from_json(work), PreparedDataset(Path(data))
     experiment, batches = trained.experiment, first_batches(trained, dataset)
-    fitted = task(experiment, dataset, SEED)
+    fitted = make_task(experiment, dataset, SEED)
     network = fitted.network(initial_vectors(experiment, dataset))
     objective = compiled(fitted.objective(network), experiment.training)
     steps = training_steps(objective, batches[0])

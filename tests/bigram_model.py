@@ -37,11 +37,11 @@ def bigram_probabilities(dataset: PreparedDataset) -> np.ndarray:
 
 def bigram_network(dataset: PreparedDataset, found: AnyExperiment) -> Any:
     """The network of ``experiment`` with the probabilities of :func:`bigram_probabilities`."""
-    from nlp_rnn.models.network import network
+    from nlp_rnn.models.network import build_network
 
     types = len(dataset.vocabulary)
     one_hot = np.eye(types)
-    built = network(found, types, [])
+    built = build_network(found, types, [])
     built.set_weights(
         [
             LARGE * one_hot,

@@ -98,7 +98,7 @@ def write_untrained(
         scale: draw all weights, biases and a CRF's transitions too, from a normal distribution of
             this standard deviation.
     """
-    from nlp_rnn.models.network import network
+    from nlp_rnn.models.network import build_network
     from nlp_rnn.runtime.bundle import write_bundle
 
     dataset = prepared(folder / "data", same_everywhere(kind, examples))
@@ -125,7 +125,7 @@ def write_untrained(
         Path("params.yaml"),
     ).experiment("mine")
     characters = dataset.characters.types if kind == "tagged" else ()
-    built = network(experiment, len(dataset.vocabulary), dataset.labels, characters)
+    built = build_network(experiment, len(dataset.vocabulary), dataset.labels, characters)
     if scale is not None:
         rng = np.random.default_rng(3)
         built.set_weights([rng.normal(0, scale, weight.shape) for weight in built.get_weights()])

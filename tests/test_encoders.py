@@ -20,7 +20,7 @@ from topics import texts, write_texts
 from nlp_rnn import stages
 from nlp_rnn.config import load, parse
 from nlp_rnn.errors import UserError
-from nlp_rnn.models.network import network
+from nlp_rnn.models.network import build_network
 from nlp_rnn.models.transfer import recurrent_weights
 from nlp_rnn.runtime.bundle import Bundle
 from nlp_rnn.stages.one_training import starting_network
@@ -130,11 +130,11 @@ def test_embeddings_are_those_of_the_same_type_and_recurrent_layers_are_equal(
     for row, word in zip(vectors[1:], dataset.vocabulary.types[1:], strict=True):
         np.testing.assert_array_equal(row, table[bundle.vocabulary.types.index(word)])
 
-    from nlp_rnn.tasks.registry import task
+    from nlp_rnn.tasks.registry import make_task
 
-    work = task(experiment, dataset, seed=1)
+    work = make_task(experiment, dataset, seed=1)
     started = starting_network(work, "pretrained", vectors)
-    fresh = network(experiment, len(vectors), dataset.labels, vectors=vectors)
+    fresh = build_network(experiment, len(vectors), dataset.labels, vectors=vectors)
     weights = recurrent_weights(started)
     assert len(weights) == 3
     for name, value in recurrent_weights(source).items():

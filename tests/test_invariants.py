@@ -28,7 +28,7 @@ from nlp_rnn.runtime.bundle import Bundle
 from nlp_rnn.runtime.export import export_onnx
 from nlp_rnn.runtime.network import KerasNetwork
 from nlp_rnn.tasks import classification, language_modelling, tagging
-from nlp_rnn.tasks.registry import task as task_of
+from nlp_rnn.tasks.registry import make_task as task_of
 from nlp_rnn.text.prepared import PreparedDataset
 
 PEEPHOLES = {"kind": "lstm", "peepholes": True}

@@ -32,7 +32,7 @@ from nlp_rnn.evaluation.predictions import Row, labelled_rows, scored_rows, tagg
 from nlp_rnn.example import SPLITS, Kind
 from nlp_rnn.process import log
 from nlp_rnn.text.prepared import PreparedDataset, Split
-from nlp_rnn.text.tokenizers import tokenizer
+from nlp_rnn.text.tokenizers import make_tokenizer
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -99,7 +99,7 @@ def judged(dataset: PreparedDataset, fitted: Fitted) -> tuple[Metrics, list[Row]
         characters = dataset.card["splits"]["test"]["characters"]
         figures = language_model_metrics(float(losses.sum()), len(test.ids), characters)
         return figures, scored_rows(test, losses)
-    normalised = tokenizer(dataset.tokenizer_parameters).words
+    normalised = make_tokenizer(dataset.tokenizer_parameters).words
     counts, entities = words_and_entities(dataset)
     words = [sentence for sentence in _words(test) if sentence]
     seen = [np.array([word in counts for word in normalised(sentence)]) for sentence in words]
@@ -146,7 +146,7 @@ def _classifiers(dataset: PreparedDataset) -> Iterator[Fitted]:
     splits = [dataset.split(name) for name in SPLITS]
     train, _, test = splits
     yield Fitted("majority", np.full(len(test), majority_class(train)))
-    units = tokenizer(dataset.tokenizer_parameters)
+    units = make_tokenizer(dataset.tokenizer_parameters)
     units.load(dataset.folder)
     texts = [units.tokens(record["text"]) for split in splits for record in split.records()]
     words = term_counts(texts, 1)

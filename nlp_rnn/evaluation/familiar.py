@@ -6,7 +6,7 @@ from collections import Counter
 
 from nlp_rnn.text.entities import entity_spans
 from nlp_rnn.text.prepared import PreparedDataset
-from nlp_rnn.text.tokenizers import tokenizer
+from nlp_rnn.text.tokenizers import make_tokenizer
 
 
 def words_and_entities(dataset: PreparedDataset) -> tuple[Counter[str], set[str]]:
@@ -15,7 +15,7 @@ def words_and_entities(dataset: PreparedDataset) -> tuple[Counter[str], set[str]
 
     Words are as the data set's tokenizer writes them, entities as the text does.
     """
-    normalised = tokenizer(dataset.tokenizer_parameters).words
+    normalised = make_tokenizer(dataset.tokenizer_parameters).words
     counts: Counter[str] = Counter()
     entities: set[str] = set()
     for record in dataset.split("train").records():

@@ -20,7 +20,7 @@ from nlp_rnn.models.language_model import language_model
 from nlp_rnn.models.tagger import tagger
 
 
-def network(
+def build_network(
     experiment: AnyExperiment,
     vocabulary_size: int,
     labels: Sequence[str],

@@ -43,7 +43,7 @@ from nlp_rnn.text.entities import LearnedTags, are_entities
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.text.rules import SubwordTokenizer, Tokenizer
 from nlp_rnn.text.tokenizers import FILE as TOKENIZER
-from nlp_rnn.text.tokenizers import load_parameters, tokenizer
+from nlp_rnn.text.tokenizers import load_parameters, make_tokenizer
 from nlp_rnn.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -269,11 +269,13 @@ class Bundle:
         require("keras", "train", f"{self.folder}: the model in it")
         backend.select(backend.installed(self.provenance.get("backend")))
 
-        from nlp_rnn.models.network import network
+        from nlp_rnn.models.network import build_network
 
         characters = self.characters.types if self.characters else ()
         size = len(self.vocabulary)
-        model = network(self.experiment, size, self.labels, characters, entities=self.entities)
+        model = build_network(
+            self.experiment, size, self.labels, characters, entities=self.entities
+        )
         file = self.folder / WEIGHTS
         try:
             model.load_weights(file)
@@ -284,7 +286,7 @@ class Bundle:
 
 
 def _read_tokenizer(folder: Path) -> Tokenizer:
-    found = tokenizer(load_parameters(folder, REMEDY))
+    found = make_tokenizer(load_parameters(folder, REMEDY))
     found.load(folder)
     return found
 

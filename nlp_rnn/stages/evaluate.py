@@ -47,23 +47,23 @@ def evaluate(name: str) -> None:
     record = read_json(paths.run_record(name), remedy)
     forget_finished(name)
 
-    from nlp_rnn.tasks.registry import task
+    from nlp_rnn.tasks.registry import make_task
 
     with tracking.run(parameters.tracking.experiment, name, record["run_id"]) as run:
         started = time.perf_counter()
-        work, network = task(experiment, dataset, parameters.seed), bundle.network()
-        result = work.evaluate(network, bundle.temperature)
+        task, network = make_task(experiment, dataset, parameters.seed), bundle.network()
+        result = task.evaluate(network, bundle.temperature)
         seconds = time.perf_counter() - started
-        figures = _test_figures(bundle, work, result, seconds)
-        figures |= _adapted_figures(work, network, bundle)
-        figures |= _seed_figures(run, work, bundle, result)
+        figures = _test_figures(bundle, task, result, seconds)
+        figures |= _adapted_figures(task, network, bundle)
+        figures |= _seed_figures(run, task, bundle, result)
         _log_evaluation(run, name, experiment, figures, result)
         run.log_model(paths.bundle(name), name, _example_texts(dataset))
     write_predictions(paths.predictions(name), result.predictions)
     write_json(paths.metrics(name), figures)
 
 
-def _test_figures(bundle: Bundle, work: Task, result: Evaluation, seconds: float) -> dict[str, Any]:
+def _test_figures(bundle: Bundle, task: Task, result: Evaluation, seconds: float) -> dict[str, Any]:
     """What ``metrics/<experiment>.json`` holds."""
     from nlp_rnn.evaluation.analysis import certainty, harm
     from nlp_rnn.training.checkpoint import fingerprint
@@ -78,16 +78,16 @@ def _test_figures(bundle: Bundle, work: Task, result: Evaluation, seconds: float
         "test": result.test,
         **sure,
         "baselines": result.baselines,
-        "optimum": work.optimum,
+        "optimum": task.optimum,
         "training": {figure: bundle.figures[figure] for figure in training},
         "model": {
             "task": bundle.experiment.task,
             "dataset": bundle.experiment.dataset,
-            "data_sha256": work.dataset.card["data_sha256"],
+            "data_sha256": task.dataset.card["data_sha256"],
             "vectors": _vectors(bundle.experiment),
             "all_but_vectors": fingerprint(bundle.experiment.model_dump(exclude={"embeddings"})),
             "parameters": bundle.figures["parameters"],
-            "entities": work.dataset.entities,
+            "entities": task.dataset.entities,
         },
         "evaluation": {"seconds": seconds},
     }
@@ -104,14 +104,14 @@ def _vectors(experiment: AnyExperiment) -> str:
     return experiment.embeddings.kind
 
 
-def _seed_figures(run: Run, work: Task, best: Bundle, result: Evaluation) -> dict[str, Any]:
+def _seed_figures(run: Run, task: Task, best: Bundle, result: Evaluation) -> dict[str, Any]:
     """The test figures of every seed, their means and standard deviations.
 
     Args:
         run: of all seeds; each of them completes its own, under this one.
         best: the bundle whose ``result`` is known already.
     """
-    seeds = work.training.seeds
+    seeds = task.training.seeds
     if seeds is None:
         return {}
 
@@ -124,7 +124,7 @@ def _seed_figures(run: Run, work: Task, best: Bundle, result: Evaluation) -> dic
         bundle, judged = best, result
         if seed != best.provenance["seed"]:
             bundle = Bundle.open(best.folder / "seeds" / str(seed))
-            judged = work.evaluate(bundle.network(), bundle.temperature)
+            judged = task.evaluate(bundle.network(), bundle.temperature)
         name, own = f"{run.name} seed {seed}", bundle.provenance["run_id"]
         with tracking.run(run.experiment, name, own, parent=run.id) as child:
             child.log_metrics({"test": judged.test})
@@ -132,16 +132,16 @@ def _seed_figures(run: Run, work: Task, best: Bundle, result: Evaluation) -> dic
     return {"seeds": over_seeds(each)}
 
 
-def _adapted_figures(work: Task, network: Network, bundle: Bundle) -> dict[str, Any]:
+def _adapted_figures(task: Task, network: Network, bundle: Bundle) -> dict[str, Any]:
     """What ``evaluation:`` of a language model asks for, apart from its plain figures."""
     from nlp_rnn.tasks.language_modelling import LanguageModelling
 
-    if not isinstance(work, LanguageModelling) or not work.evaluation:
+    if not isinstance(task, LanguageModelling) or not task.evaluation:
         return {}
 
     from nlp_rnn.tasks.adapted import adapted
 
-    return {"adapted": adapted(work, network, bundle.keras_model)}
+    return {"adapted": adapted(task, network, bundle.keras_model)}
 
 
 def _log_evaluation(

@@ -47,6 +47,11 @@ class Place(NamedTuple):
         return self.results / "bundle"
 
     @property
+    def notes(self) -> Path:
+        """The MLflow run of a training that is not complete."""
+        return self.checkpoint / "run.json"
+
+    @property
     def plots(self) -> Path:
         """Loss curves, as data and as a picture."""
         return self.results / "plots"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +18,7 @@ from nlp_rnn.process import log
 from nlp_rnn.stages.finished import Place, code_sha256, finished, record_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import keras
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from nlp_rnn.text.prepared import PreparedDataset
     from nlp_rnn.text.vocabulary import Vocabulary
     from nlp_rnn.tracking import Run
-    from nlp_rnn.training.checkpoint import Progress
+    from nlp_rnn.training.checkpoint import Checkpoint, Progress
 
 
 class Child(NamedTuple):
@@ -56,15 +57,10 @@ def train_once(
     backend_name = backend.select(parameters.backend)
 
     from nlp_rnn import tracking
-    from nlp_rnn.drawing import save
-    from nlp_rnn.evaluation.plots import loss_curves
-    from nlp_rnn.inspection.gradient_flow import network_gradient_flow
     from nlp_rnn.runtime.bundle import Bundle, write_bundle
-    from nlp_rnn.tasks.registry import task
+    from nlp_rnn.tasks.registry import make_task
     from nlp_rnn.text.prepared import PreparedDataset
     from nlp_rnn.training.checkpoint import Checkpoint
-    from nlp_rnn.training.fit import fit
-    from nlp_rnn.training.objective import compiled
 
     started = time.time()
     code_sha256()  # before somebody edits what is running
@@ -77,17 +73,12 @@ def train_once(
         return Bundle.open(place.bundle)
     place.record.unlink(missing_ok=True)
     shutil.rmtree(place.plots, ignore_errors=True)
-    work = task(experiment, dataset, seed)
-    network = starting_network(work, name, vectors)
-    objective = compiled(
-        work.objective(network), experiment.training, experiment.embeddings.frozen_epochs
-    )
-    checkpoint = Checkpoint(place.checkpoint, identity)
-    notes = place.checkpoint / "run.json"
-    run_id = begun(notes, identity)
+    task = make_task(experiment, dataset, seed)
+    network = starting_network(task, name, vectors)
+    run_id = begun(place.notes, identity)
     with tracking.run(parameters.tracking.experiment, title, run_id, "new", parent) as run:
         log(f"MLflow run {run.url}")
-        write_json(notes, {"run_id": run.id, "fingerprint": identity})
+        write_json(place.notes, {"run_id": run.id, "fingerprint": identity})
         run.log_parameters(
             {
                 "backend": backend_name,
@@ -97,62 +88,65 @@ def train_once(
             }
         )
         run.log_data(dataset.card)
-        previous = checkpoint.load()
-        if previous:
-            # A run killed between its checkpoint and its log lacks an epoch here.
-            logged = run.steps("validation/loss")
-            for epoch, row in enumerate(previous[-1].history, start=1):
-                if epoch not in logged:
-                    run.log_metrics(row, epoch)
-        flow = experiment.training.gradient_flow
-        curves = network_gradient_flow(network, work.example_inputs(), "fresh") if flow else {}
-        progress = fit(
-            objective,
-            work.batches,
-            lambda: work.validate(objective),
-            experiment.training,
-            checkpoint,
-            lambda epoch, row: run.log_metrics(row, epoch),
-        )
+        with _gradient_flow(task, network, run, title, place.plots):
+            progress = _fit(task, network, Checkpoint(place.checkpoint, identity), run)
         figures = _training_figures(progress, network.count_params())
-        provenance = {
-            "run_id": run.id,
-            "fingerprint": identity,
-            "seed": seed,
-            "backend": backend_name,
-            "devices": backend.devices(),
-            "versions": backend.versions(),
-            "data_sha256": dataset.card["data_sha256"],
-            **tracking.provenance(),
-            "trained": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
-        }
         write_bundle(
             place.bundle,
             name,
             experiment,
             network,
             dataset,
-            provenance,
-            figures,
-            partial(_calibrated, work, title),
+            provenance={
+                "run_id": run.id,
+                "fingerprint": identity,
+                "seed": seed,
+                "backend": backend_name,
+                "devices": backend.devices(),
+                "versions": backend.versions(),
+                "data_sha256": dataset.card["data_sha256"],
+                **tracking.provenance(),
+                "trained": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+            },
+            figures=figures,
+            calibration=partial(_calibrated, task, title),
         )
-        write_table(place.plots / "loss.csv", _history_rows(progress.history))
-        picture = place.plots / "loss.png"
-        save(loss_curves(progress.history, progress.best_epoch, title), picture)
-        run.log_file(picture, "plots")
-        if flow:
-            curves |= network_gradient_flow(network, work.example_inputs(), "trained")
-            _draw_gradient_flow(run, title, place.plots, curves)
+        _draw_loss(run, title, place.plots, progress)
         run.log_metrics({"training": {k: v for k, v in figures.items() if k != "history"}})
         write_json(place.record, record_of(run, identity))
-    checkpoint.clear()
-    notes.unlink(missing_ok=True)
+    Checkpoint(place.checkpoint, identity).clear()
+    place.notes.unlink(missing_ok=True)
     return Bundle.open(place.bundle)
 
 
-def _calibrated(work: Task, title: str, network: Network) -> dict[str, Any]:
+def _fit(task: Task, network: keras.Model, checkpoint: Checkpoint, run: Run) -> Progress:
+    """Train a network, or resume it, and log every epoch."""
+    from nlp_rnn.training.fit import fit
+    from nlp_rnn.training.objective import compiled
+
+    experiment = task.experiment
+    objective = compiled(
+        task.objective(network), experiment.training, experiment.embeddings.frozen_epochs
+    )
+    if saved := checkpoint.load():
+        # A run killed between its checkpoint and its log lacks an epoch here.
+        logged = run.steps("validation/loss")
+        for epoch, row in enumerate(saved.progress.history, start=1):
+            if epoch not in logged:
+                run.log_metrics(row, epoch)
+    return fit(
+        objective,
+        task.batches,
+        lambda: task.validate(objective),
+        experiment.training,
+        checkpoint,
+        lambda epoch, row: run.log_metrics(row, epoch),
+    )
+
+
+def _calibrated(task: Task, title: str, network: Network) -> dict[str, Any]:
     """What the bundle records of its calibration, which the log says too."""
-    found = work.calibrate(network)
+    found = task.calibrate(network)
     log(f"{title}: {found.reason}")
     return found.figures
 
@@ -200,11 +194,11 @@ def initial_files(name: str) -> list[Path]:
     return [file for file in files if file.exists()]
 
 
-def starting_network(work: Task, name: str, vectors: Any) -> keras.Model:
+def starting_network(task: Task, name: str, vectors: Any) -> keras.Model:
     """A fresh network, which starts from an encoder's recurrent layers where there is one."""
     from nlp_rnn.embeddings.encoders import RECURRENT, is_encoder, read_recurrent
 
-    network = work.network(vectors)
+    network = task.network(vectors)
     folder = paths.embeddings(name)
     if is_encoder(folder):
         from nlp_rnn.models.transfer import start_from
@@ -235,14 +229,39 @@ def identity_of(
     )
 
 
-def _draw_gradient_flow(run: Run, name: str, folder: Path, curves: dict[str, Any]) -> None:
-    """How far gradients reach back, before and after training, in MLflow and as files."""
-    from nlp_rnn.drawing import save
-    from nlp_rnn.inspection.gradient_flow import gradient_flow_picture, gradient_flow_rows
+@contextmanager
+def _gradient_flow(
+    task: Task, network: keras.Model, run: Run, title: str, folder: Path
+) -> Iterator[None]:
+    """How far gradients reach back, before and after the training that happens inside."""
+    if not task.training.gradient_flow:
+        yield
+        return
 
+    from nlp_rnn.drawing import save
+    from nlp_rnn.inspection.gradient_flow import (
+        gradient_flow_picture,
+        gradient_flow_rows,
+        network_gradient_flow,
+    )
+
+    curves = network_gradient_flow(network, task.example_inputs(), "fresh")
+    yield
+    curves |= network_gradient_flow(network, task.example_inputs(), "trained")
     write_table(folder / "gradient_flow.csv", gradient_flow_rows(curves))
     picture = folder / "gradient_flow.png"
-    save(gradient_flow_picture(curves, name), picture)
+    save(gradient_flow_picture(curves, title), picture)
+    run.log_file(picture, "plots")
+
+
+def _draw_loss(run: Run, title: str, folder: Path, progress: Progress) -> None:
+    """The losses of every epoch, as a table and as a picture."""
+    from nlp_rnn.drawing import save
+    from nlp_rnn.evaluation.plots import loss_curves
+
+    write_table(folder / "loss.csv", _history_rows(progress.history))
+    picture = folder / "loss.png"
+    save(loss_curves(progress.history, progress.best_epoch, title), picture)
     run.log_file(picture, "plots")
 
 

@@ -63,8 +63,7 @@ def _train_seeds(
     from nlp_rnn.text.prepared import PreparedDataset
     from nlp_rnn.training.checkpoint import fingerprint
 
-    folder = place.checkpoint
-    notes = folder / "run.json"
+    folder, notes = place.checkpoint, place.notes
     data = PreparedDataset(paths.prepared(experiment.dataset)).card["data_sha256"]
     backend_name = backend.select(parameters.backend)
     identity = fingerprint(

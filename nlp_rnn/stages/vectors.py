@@ -46,7 +46,7 @@ def _vectors(name: str, run_name: str, parameters: Parameters, section: AnyVecto
         corpus,
         section,
         parameters.seed,
-        (saved[-1].epoch, saved[0]) if saved else None,
+        (saved.progress.epoch, saved.variables) if saved else None,
         lambda epoch, arrays: checkpoint.save(arrays, [], Progress(epoch=epoch)),
     )
     log(

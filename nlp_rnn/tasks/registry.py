@@ -16,6 +16,6 @@ TASKS: dict[str, type[Task]] = {
 }
 
 
-def task(experiment: AnyExperiment, dataset: PreparedDataset, seed: int) -> Task:
+def make_task(experiment: AnyExperiment, dataset: PreparedDataset, seed: int) -> Task:
     """The task of ``experiment`` on its prepared data."""
     return TASKS[experiment.task](experiment, dataset, seed)

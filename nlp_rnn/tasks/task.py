@@ -53,11 +53,11 @@ class Task(ABC):
 
     def network(self, vectors: NDArray[Any]) -> keras.Model:
         """A fresh network that starts from the embeddings ``vectors``."""
-        from nlp_rnn.models.network import network
+        from nlp_rnn.models.network import build_network
 
         dataset = self.dataset
         characters = dataset.characters.types if dataset.kind == "tagged" else ()
-        return network(
+        return build_network(
             self.experiment,
             len(dataset.vocabulary),
             dataset.labels,

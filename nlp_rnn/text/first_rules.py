@@ -143,7 +143,7 @@ class _SubwordTokenizer(SubwordTokenizer, _FirstRules):
         ]
 
 
-def tokenizer(parameters: TokenizerParameters) -> Tokenizer:
+def make_tokenizer(parameters: TokenizerParameters) -> Tokenizer:
     """The tokenizer that ``parameters`` described."""
     if parameters.unit == "character":
         return _CharacterTokenizer(parameters)

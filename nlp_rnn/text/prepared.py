@@ -45,7 +45,7 @@ from nlp_rnn.text.entities import are_entities
 from nlp_rnn.text.rules import Tokenizer
 from nlp_rnn.text.segmentation import compared
 from nlp_rnn.text.spelling import character_vocabulary
-from nlp_rnn.text.tokenizers import FILE, load_parameters, tokenizer
+from nlp_rnn.text.tokenizers import FILE, load_parameters, make_tokenizer
 from nlp_rnn.text.vocabulary import EOS, UNK, UNK_INDEX, Vocabulary, count
 
 Reads = Literal["words", "indices"]
@@ -184,12 +184,12 @@ class PreparedDataset:
     @cached_property
     def spellings(self) -> list[str]:
         """:attr:`forms` as models that read characters see them."""
-        return [*map(tokenizer(self.tokenizer_parameters).spelling, self.forms)]
+        return [*map(make_tokenizer(self.tokenizer_parameters).spelling, self.forms)]
 
     @cached_property
     def _index_of_form(self) -> Ints:
         """int32 ``(forms,)``: the index that each form has in :attr:`vocabulary`."""
-        words = tokenizer(self.tokenizer_parameters).words(self.forms)
+        words = make_tokenizer(self.tokenizer_parameters).words(self.forms)
         return np.array(self.vocabulary.encode(words), np.int32)
 
     @cached_property
@@ -302,28 +302,15 @@ def prepare(
             split.
     """
     tokenizer_parameters, segmentation = _settled(corpus, tokenizer_parameters)
-    units = tokenizer(tokenizer_parameters)
+    units = make_tokenizer(tokenizer_parameters)
     with whole_folder(target) as folder:
         if tokenizer_parameters.unit == "subword":
             size = vocabulary_parameters.size or 8000
             units.fit((example.text for example in corpus.read("train")), size)
             units.save(folder)
         encoder = _Encoder(corpus.kind, units, end_symbol(corpus.kind, tokenizer_parameters.unit))
-        label_counts: Counter[str] = Counter()
-
-        def counted_tokens() -> Iterator[list[str]]:
-            for example in progress(corpus.read("train")):
-                label_counts.update(encoder.labels(example))
-                yield encoder.tokens(example)
-
-        counts = count(counted_tokens())
+        counts, labels = _types_and_labels(name, encoder, progress(corpus.read("train")))
         vocabulary = Vocabulary.build(counts, vocabulary_parameters, encoder.end)
-        labels = _ranked(label_counts)
-        if len(labels) == 1:
-            raise UserError(
-                f"data set {name}: the only label is {labels[0]!r}, so there is nothing to learn; "
-                "add examples of another"
-            )
         vocabulary.save(folder / "vocabulary.json")
         write_json(folder / FILE, tokenizer_parameters.model_dump())
         if corpus.kind != "text":
@@ -345,6 +332,31 @@ def prepare(
         card["data_sha256"] = identity(folder, are_entities(card, labels))
         write_json(folder / "card.json", card)
     return card
+
+
+def _types_and_labels(
+    name: str, encoder: _Encoder, examples: Iterable[Example]
+) -> tuple[Counter[str], list[str]]:
+    """How often training has each type, and its labels, most frequent first.
+
+    Raises:
+        UserError: there is a single label.
+    """
+    label_counts: Counter[str] = Counter()
+
+    def tokens() -> Iterator[list[str]]:
+        for example in examples:
+            label_counts.update(encoder.labels(example))
+            yield encoder.tokens(example)
+
+    counts = count(tokens())
+    labels = _ranked(label_counts)
+    if len(labels) == 1:
+        raise UserError(
+            f"data set {name}: the only label is {labels[0]!r}, so there is nothing to learn; "
+            "add examples of another"
+        )
+    return counts, labels
 
 
 def _settled(

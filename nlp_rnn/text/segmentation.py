@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from nlp_rnn.config import TokenizerParameters
 from nlp_rnn.example import Example
-from nlp_rnn.text.tokenizers import tokenizer
+from nlp_rnn.text.tokenizers import make_tokenizer
 
 MEASURED = 20_000
 """Training sentences compared, from the first on."""
@@ -71,7 +71,7 @@ def compared(sentences: Iterable[Example], parameters: TokenizerParameters) -> d
         text, and of ``sentences`` with such a word.
     """
     cutters = {
-        unit: tokenizer(parameters.model_copy(update={"unit": unit})).spans for unit in _UNITS
+        unit: make_tokenizer(parameters.model_copy(update={"unit": unit})).spans for unit in _UNITS
     }
     otherwise = {unit: {"words": 0, "sentences": 0} for unit in _UNITS}
     sentence_count = words = given = 0

@@ -17,16 +17,16 @@ FILE = "tokenizer.json"
 """The parameters of the tokenizer of a prepared data set or a bundle."""
 
 
-def tokenizer(parameters: TokenizerParameters) -> Tokenizer:
+def make_tokenizer(parameters: TokenizerParameters) -> Tokenizer:
     """The tokenizer that ``parameters`` describe; ``unit: auto`` is ``word``.
 
-    >>> tokenizer(TokenizerParameters()).tokens("It wasn't BAD, at all!")
+    >>> make_tokenizer(TokenizerParameters()).tokens("It wasn't BAD, at all!")
     ['it', "wasn't", 'bad', ',', 'at', 'all', '!']
-    >>> tokenizer(TokenizerParameters(html_breaks=True)).spans("Good<br />fun")
+    >>> make_tokenizer(TokenizerParameters(html_breaks=True)).spans("Good<br />fun")
     [('good', 0, 4), ('fun', 10, 13)]
     """
     if parameters.rules == 1:
-        return first_rules.tokenizer(parameters)
+        return first_rules.make_tokenizer(parameters)
     if parameters.unit == "subword":
         return SubwordTokenizer(parameters)
     return PatternTokenizer(parameters)

@@ -7,7 +7,7 @@ import json
 import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,14 @@ class Progress:
     part: PartOfEpoch = field(default_factory=PartOfEpoch)
 
 
+class Saved(NamedTuple):
+    """The state of a training: all variables, the best weights so far, and how far it is."""
+
+    variables: list[NDArray[Any]]
+    best: list[NDArray[Any]]
+    progress: Progress
+
+
 class Checkpoint:
     """The state of one training in ``folder``, always replaced as a whole.
 
@@ -89,7 +97,7 @@ class Checkpoint:
         with whole_file(self.file) as partial, partial.open("wb") as stream:
             np.savez(stream, allow_pickle=False, header=np.array(header), **arrays)
 
-    def load(self) -> tuple[list[NDArray[Any]], list[NDArray[Any]], Progress] | None:
+    def load(self) -> Saved | None:
         """What :meth:`save` wrote for the same configuration and data, else None."""
         try:
             with np.load(self.file, allow_pickle=False) as state:
@@ -104,7 +112,7 @@ class Checkpoint:
                 progress.part = PartOfEpoch(**header["progress"]["part"])
         except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
             return None  # none yet, or broken: training starts anew
-        return groups["variable"], groups["best"], progress
+        return Saved(groups["variable"], groups["best"], progress)
 
     def clear(self) -> None:
         """Forget the checkpoint, because training is complete."""

@@ -127,6 +127,29 @@ def _stopped_improving(progress: Progress, averaging: AveragingParameters) -> bo
     return bool(earlier) and last > min(earlier)
 
 
+def _complete_epoch(progress: Progress, row: Row, select: str) -> bool:
+    """Count an epoch and its figures; returns whether it is the best so far.
+
+    Raises:
+        UserError: a loss is no longer a number.
+    """
+    if not (math.isfinite(row["train/loss"]) and math.isfinite(row["validation/loss"])):
+        raise UserError(
+            f"the loss became {row['train/loss']} in epoch {progress.epoch + 1}: lower "
+            "training.learning_rate or set training.clip_norm"
+        )
+    progress.epoch += 1
+    progress.history.append(row)
+    progress.part = PartOfEpoch()
+    figure = _selected(row, select)
+    if figure < progress.best_figure:
+        progress.best_figure, progress.best_epoch, progress.waited = figure, progress.epoch, 0
+        return True
+    progress.plateaus += 1
+    progress.waited += 1
+    return False
+
+
 def fit(
     objective: Objective,
     batches: Callable[[int], tuple[Iterable[Batch], int]],
@@ -183,23 +206,10 @@ def fit(
         with averaged_weights(objective.optimizer, objective.trainable_variables):
             row |= validate()
             weights = _values(network.variables)
-        if not (math.isfinite(row["train/loss"]) and math.isfinite(row["validation/loss"])):
-            raise UserError(
-                f"the loss became {row['train/loss']} in epoch {progress.epoch + 1}: lower "
-                "training.learning_rate or set training.clip_norm"
-            )
-        progress.epoch += 1
-        progress.history.append(row)
-        progress.part = PartOfEpoch()
+        if _complete_epoch(progress, row, parameters.select):
+            best = weights
         if parameters.averaging and _stopped_improving(progress, parameters.averaging):
             objective.optimizer.start_averaging()
-        figure = _selected(row, parameters.select)
-        if figure < progress.best_figure:
-            progress.best_figure, progress.best_epoch, progress.waited = figure, progress.epoch, 0
-            best = weights
-        else:
-            progress.plateaus += 1
-            progress.waited += 1
         save()
         on_epoch(progress.epoch, row)
         figures = "  ".join(f"{name} {value:.4g}" for name, value in row.items())

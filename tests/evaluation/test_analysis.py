@@ -19,7 +19,7 @@ from nlp_rnn.evaluation.result import Evaluation
 from nlp_rnn.example import Example
 from nlp_rnn.inference.predictor import Predictor
 from nlp_rnn.runtime.bundle import Bundle
-from nlp_rnn.tasks.registry import task
+from nlp_rnn.tasks.registry import make_task
 from nlp_rnn.text.prepared import PreparedDataset
 
 TEMPERATURE = 3.0
@@ -30,7 +30,7 @@ def evaluated(folder: Path, name: str) -> tuple[Bundle, Evaluation]:
     bundle = Bundle.open(folder)
     bundle.figures["temperature"] = TEMPERATURE
     dataset = PreparedDataset(folder.parent / "data")
-    work = task(bundle.experiment, dataset, seed=1)
+    work = make_task(bundle.experiment, dataset, seed=1)
     return bundle, work.evaluate(bundle.network(), TEMPERATURE)
 
 
@@ -125,7 +125,7 @@ def test_a_calibration_that_is_worse_than_none_is_called_so(
     folder = write_untrained(tmp_path, "tagging", "tagged", sentences)
     dataset = PreparedDataset(folder.parent / "data")
     bundle = Bundle.open(folder)
-    result = task(bundle.experiment, dataset, seed=1).evaluate(bundle.network(), temperature)
+    result = make_task(bundle.experiment, dataset, seed=1).evaluate(bundle.network(), temperature)
     found = {"test": result.test} | certainty(result, temperature)
     losses = [found["calibration"][side]["loss"] for side in ("before", "after")]
     write_analysis(tmp_path / "out", "mine", found, result)

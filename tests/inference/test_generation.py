@@ -38,9 +38,9 @@ from nlp_rnn.inference.generation import (
     piece,
 )
 from nlp_rnn.inference.predictor import language_model
-from nlp_rnn.models.network import network
+from nlp_rnn.models.network import build_network
 from nlp_rnn.runtime.network import KerasNetwork
-from nlp_rnn.text.tokenizers import tokenizer
+from nlp_rnn.text.tokenizers import make_tokenizer
 from nlp_rnn.text.vocabulary import Vocabulary
 
 START = 0
@@ -359,7 +359,7 @@ def predictor(unit: str) -> Any:
         start=None,
         bundle=SimpleNamespace(
             vocabulary=Vocabulary(types, [1] * len(types), types[2]),
-            tokenizer=tokenizer(parameters),
+            tokenizer=make_tokenizer(parameters),
         ),
     )
 
@@ -541,7 +541,7 @@ def test_values_without_a_meaning_are_refused(options: str) -> None:
 def by_keras(**model: Any) -> KerasNetwork:
     """A language model of 9 types with fixed weights."""
     experiment = small_experiment("language_modelling", {"cell": "gru", "units": 5} | model)
-    built = network(experiment, 9, ())
+    built = build_network(experiment, 9, ())
     rng = np.random.default_rng(0)
     built.set_weights([rng.normal(0, 0.5, w.shape) for w in built.get_weights()])
     return KerasNetwork(built, experiment.model.monte_carlo_samples)

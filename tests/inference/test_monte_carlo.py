@@ -18,10 +18,10 @@ from nlp_rnn.example import Example
 from nlp_rnn.inference.generation import BeamSearch, PromptedModel, Sampling
 from nlp_rnn.inference.predictor import LanguageModelPredictor, Predictor
 from nlp_rnn.inference.scoring import losses_and_ranks
-from nlp_rnn.models.network import network
+from nlp_rnn.models.network import build_network
 from nlp_rnn.runtime.forward import losses_of_windows
 from nlp_rnn.runtime.network import KerasNetwork
-from nlp_rnn.tasks.registry import task
+from nlp_rnn.tasks.registry import make_task
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.training.objective import compiled
 
@@ -38,7 +38,7 @@ OUTPUTS: list[Any] = [
 def built(types: int = TYPES, **model: Any) -> keras.Model:
     """A language model with fixed weights."""
     parameters = {"cell": "lstm", "units": 5} | model
-    found = network(small_experiment("language_modelling", parameters), types, ())
+    found = build_network(small_experiment("language_modelling", parameters), types, ())
     rng = np.random.default_rng(0)
     found.set_weights([rng.normal(0, 0.5, w.shape) for w in found.get_weights()])
     return found
@@ -96,7 +96,7 @@ def test_a_sampled_softmax_is_exact_in_passes_too() -> None:
     """An untrained network is as perplexed as the vocabulary is large."""
     output = {"kind": "sampled_softmax", "samples": 20}
     parameters = {"units": 5, "dropout": 0.5, "output": output}
-    model = network(small_experiment("language_modelling", parameters), 2000, ())
+    model = build_network(small_experiment("language_modelling", parameters), 2000, ())
     ids = np.random.default_rng(0).integers(1, 2000, (4, 8)).astype(np.int32)
     dropping = KerasNetwork(model, PASSES)
     losses, _ = dropping.losses(ids, ids, dropping.zero_states(4))
@@ -196,7 +196,7 @@ def test_validation_and_evaluation_are_one_quantity(
     }[kind]
     dataset = prepared(tmp_path / "d", same_everywhere(*examples))
     training = {"streams": "lines", "batch_size": 4} if kind == "language_modelling" else {}
-    work = task(small_experiment(kind, {"units": 4, **DROPPING}, training), dataset, seed=1)
+    work = make_task(small_experiment(kind, {"units": 4, **DROPPING}, training), dataset, seed=1)
     backend.deterministic(1)
     model = work.network(np.zeros((len(dataset.vocabulary), 4), np.float32))
     rng = np.random.default_rng(0)

@@ -14,14 +14,14 @@ from nlp_rnn.inspection.ranking import aucs, correlations, ranking, write_rankin
 from nlp_rnn.inspection.reading import Reading, read
 from nlp_rnn.inspection.state import State
 from nlp_rnn.text.rules import Tokenizer
-from nlp_rnn.text.tokenizers import tokenizer
+from nlp_rnn.text.tokenizers import make_tokenizer
 from nlp_rnn.text.vocabulary import Vocabulary
 
 TEXT = 'He said: "No (not now)."\n\n  At 3 o\'clock “yes”\n'
 
 
 def units(unit: str) -> Tokenizer:
-    return tokenizer(TokenizerParameters(unit=unit, lowercase=False))  # type: ignore[arg-type]
+    return make_tokenizer(TokenizerParameters(unit=unit, lowercase=False))  # type: ignore[arg-type]
 
 
 def reading(unit: str, of_lines: bool = False, most: int = 1000, text: str = TEXT) -> Reading:

@@ -18,7 +18,7 @@ from nlp_rnn.cli import main
 from nlp_rnn.config import AnyExperiment
 from nlp_rnn.errors import UserError
 from nlp_rnn.layers.pairs import STRIDE, PairBuckets
-from nlp_rnn.models.network import network
+from nlp_rnn.models.network import build_network
 from nlp_rnn.runtime.onnx_graph import check, onnx_model
 
 VOCABULARY, DIMENSION, LABELS, BUCKETS = 11, 4, ("a", "b", "c"), 17
@@ -31,7 +31,7 @@ def experiment(**changes: Any) -> AnyExperiment:
 
 
 def build(pairs: int) -> keras.Model:
-    built = network(experiment(model={"pairs": pairs}), VOCABULARY, LABELS)
+    built = build_network(experiment(model={"pairs": pairs}), VOCABULARY, LABELS)
     rng = np.random.default_rng(0)
     built.set_weights([rng.normal(0, 0.7, w.shape) for w in built.get_weights()])
     return built

@@ -22,14 +22,14 @@ from nlp_rnn.config import AnyExperiment, LanguageModelTrainingParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
 from nlp_rnn.inference.predictor import Predictor
-from nlp_rnn.models.network import network
+from nlp_rnn.models.network import build_network
 from nlp_rnn.runtime.bundle import Bundle
 from nlp_rnn.runtime.forward import losses_of_windows
 from nlp_rnn.runtime.network import KerasNetwork
 from nlp_rnn.runtime.onnx_graph import check, onnx_model
 from nlp_rnn.runtime.onnx_int8 import quantized
 from nlp_rnn.runtime.onnx_network import OnnxNetwork
-from nlp_rnn.tasks.registry import task
+from nlp_rnn.tasks.registry import make_task
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.text.streams import fixed_widths, windows
 from nlp_rnn.training.objective import TruncatedBPTT
@@ -59,7 +59,7 @@ def experiment(training: dict[str, Any] | None = None, **model: Any) -> AnyExper
 
 def build(**model: Any) -> keras.Model:
     """With random weights, the biases and the vector of padding among them."""
-    built = network(experiment(**model), VOCABULARY, ())
+    built = build_network(experiment(**model), VOCABULARY, ())
     rng = np.random.default_rng(0)
     built.set_weights([rng.normal(0, 0.7, w.shape) for w in built.get_weights()])
     return built
@@ -239,7 +239,7 @@ def batches(text: NDArray[np.int32]) -> Iterator[Batch]:
 )
 def test_it_learns_a_markov_chain(model: dict[str, Any]) -> None:
     keras.utils.set_random_seed(1)
-    built = network(experiment(**{"context": 2, "units": 16} | model), STATES + 3, ())
+    built = build_network(experiment(**{"context": 2, "units": 16} | model), STATES + 3, ())
     training = TruncatedBPTT(built, 20, LanguageModelTrainingParameters())
     training.compile(optimizer=keras.optimizers.Adam(0.02), loss=None)
     text = markov(12_000, seed=1)
@@ -343,7 +343,7 @@ def test_the_commands_predict_and_generate(
 
 def test_a_task_trains_and_judges_it(tmp_path: Path, lines: list[Example]) -> None:
     dataset = prepared(tmp_path / "d", same_everywhere("text", lines))
-    work = task(experiment({"batch_size": 4, "window": 5}), dataset, seed=1)
+    work = make_task(experiment({"batch_size": 4, "window": 5}), dataset, seed=1)
     built = work.network(np.zeros((len(dataset.vocabulary), DIMENSION), np.float32))
     training = work.objective(built)
     training.compile(optimizer=keras.optimizers.Adam(0.05), loss=None)

@@ -14,7 +14,7 @@ from experiments import small_experiment
 from nlp_rnn.config import AnyExperiment, LanguageModelTrainingParameters
 from nlp_rnn.config.parameters import KIND_OF_TASK
 from nlp_rnn.models.language_model import scorer
-from nlp_rnn.models.network import network
+from nlp_rnn.models.network import build_network
 from nlp_rnn.runtime.network import KerasNetwork
 from nlp_rnn.training.objective import Objective, TruncatedBPTT
 
@@ -27,7 +27,7 @@ def experiment(task: str, **model: Any) -> AnyExperiment:
 
 def build(task: str, **model: Any) -> keras.Model:
     keras.utils.set_random_seed(0)
-    return network(experiment(task, **model), VOCABULARY, LABELS)
+    return build_network(experiment(task, **model), VOCABULARY, LABELS)
 
 
 def run(model: keras.Model, inputs: Any) -> Any:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from nlp_rnn.config import Experiment
 from nlp_rnn.errors import UserError
 from nlp_rnn.models.language_model import hidden_states
-from nlp_rnn.models.network import network
+from nlp_rnn.models.network import build_network
 from nlp_rnn.models.transfer import layer_groups, recurrent_weights, start_from
 
 VOCABULARY = 9
@@ -28,7 +28,7 @@ def built(task: str, model: dict[str, Any], labels: list[str] | None = None) -> 
             "training": {},
         }
     )
-    return network(experiment, VOCABULARY, labels or ["a", "b"], characters="?ABCDE")
+    return build_network(experiment, VOCABULARY, labels or ["a", "b"], characters="?ABCDE")
 
 
 def names(net: keras.Model) -> list[set[str]]:

@@ -25,7 +25,7 @@ from nlp_rnn.example import Example
 from nlp_rnn.inference.predictor import Predictor
 from nlp_rnn.runtime.bundle import GRAPH, WEIGHTS, Bundle
 from nlp_rnn.runtime.export import README, export_onnx, readme
-from nlp_rnn.text.tokenizers import tokenizer
+from nlp_rnn.text.tokenizers import make_tokenizer
 
 TASKS = ("classification", "tagging", "language_modelling")
 TEXTS = ["Ann Lee lives in Rome", "", "good , not bad", "the dog"]
@@ -212,7 +212,7 @@ ODD = st.lists(
 def test_the_expressions_of_the_description_give_the_tokens(
     bundles: dict[str, Path], unit: Any
 ) -> None:
-    units = tokenizer(TokenizerParameters(unit=unit))
+    units = make_tokenizer(TokenizerParameters(unit=unit))
     bundle = replace(Bundle.open(bundles["classification"]), tokenizer=units)
     rules = rules_of(readme(bundle, bundle.folder / GRAPH, int8=False))
     assert len(rules) == (3 if unit == "character" else 4)
@@ -228,7 +228,7 @@ def test_the_expressions_of_the_description_give_the_tokens(
 def test_another_engine_reads_the_expression_of_words(bundles: dict[str, Path]) -> None:
     """Oniguruma, as it stands in README.md."""
     library = pytest.importorskip("tokenizers", reason="the extra 'subword' is not installed")
-    units = tokenizer(TokenizerParameters(unit="word"))
+    units = make_tokenizer(TokenizerParameters(unit="word"))
     bundle = replace(Bundle.open(bundles["classification"]), tokenizer=units)
     text = readme(bundle, bundle.folder / GRAPH, int8=False)
     found = re.search(r"Split the text[^\n]*\n\n   ```\n   (.+)\n", text)
@@ -241,7 +241,7 @@ def test_another_engine_reads_the_expression_of_words(bundles: dict[str, Path]) 
 
 
 def test_the_description_of_an_older_model_has_its_own_rule(bundles: dict[str, Path]) -> None:
-    units = tokenizer(TokenizerParameters(unit="word", rules=1))
+    units = make_tokenizer(TokenizerParameters(unit="word", rules=1))
     bundle = replace(Bundle.open(bundles["classification"]), tokenizer=units)
     rules = rules_of(readme(bundle, bundle.folder / GRAPH, int8=False))
     text = "snake_case don’t so\u00adft, \u2764\ufe0flove"

@@ -16,7 +16,7 @@ from nlp_rnn.config import AnyExperiment
 from nlp_rnn.config.parameters import KIND_OF_TASK
 from nlp_rnn.errors import UserError
 from nlp_rnn.layers.crf import FORBIDDEN
-from nlp_rnn.models.network import network
+from nlp_rnn.models.network import build_network
 from nlp_rnn.models.tagger import crf_of
 from nlp_rnn.runtime.onnx_graph import Unsupported, check, onnx_model
 from nlp_rnn.runtime.onnx_int8 import quantized
@@ -39,7 +39,7 @@ def experiment(task: str, **model: Any) -> AnyExperiment:
 def build(task: str, **model: Any) -> keras.Model:
     """A network whose weights are all random: biases, peepholes and a CRF's, too."""
     keras.utils.set_random_seed(0)
-    built = network(experiment(task, **model), VOCABULARY, TAGS, CHARACTERS)
+    built = build_network(experiment(task, **model), VOCABULARY, TAGS, CHARACTERS)
     rng = np.random.default_rng(0)
     for variable in built.trainable_variables:
         variable.assign(variable + rng.normal(0, 0.4, variable.shape))

@@ -80,11 +80,11 @@ EVALUATING = """
 import sys
 from pathlib import Path
 from nlp_rnn.runtime.bundle import Bundle
-from nlp_rnn.tasks.registry import task
+from nlp_rnn.tasks.registry import make_task
 from nlp_rnn.text.prepared import PreparedDataset
 
 bundle = Bundle.open(Path(sys.argv[1]))
-work = task(bundle.experiment, PreparedDataset(bundle.folder.parent / "data"), 1)
+work = make_task(bundle.experiment, PreparedDataset(bundle.folder.parent / "data"), 1)
 print(work.evaluate(bundle.network()).test["loss"])
 found = {"keras", "tensorflow", "jax", "torch"} & set(sys.modules)
 assert not found, found

@@ -42,10 +42,10 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
 
 def network_of(dataset: PreparedDataset, model: dict[str, Any], **training: Any) -> tuple[Any, Any]:
     """An experiment and its network with large random weights."""
-    from nlp_rnn.models.network import network
+    from nlp_rnn.models.network import build_network
 
     found = small_experiment("language_modelling", model, {"batch_size": 4} | training)
-    built = network(found, len(dataset.vocabulary), [])
+    built = build_network(found, len(dataset.vocabulary), [])
     rng = np.random.default_rng(0)
     built.set_weights([rng.normal(0, 1, w.shape) for w in built.get_weights()])
     return found, built
@@ -144,11 +144,11 @@ def test_models_of_lines_start_from_zeros(tmp_path: Path, dataset: PreparedDatas
 
 
 def test_evaluation_reads_the_text_from_zeros(bundle: Path, dataset: PreparedDataset) -> None:
-    from nlp_rnn.tasks.registry import task
+    from nlp_rnn.tasks.registry import make_task
 
     opened = Bundle.open(bundle)
     network = opened.network()
-    result = task(opened.experiment, dataset, seed=1).evaluate(network)
+    result = make_task(opened.experiment, dataset, seed=1).evaluate(network)
     ids = np.asarray(dataset.split("test").ids)
     inputs = np.array([[dataset.vocabulary.end_index, *ids[:-1]]], np.int32)
     found, _ = network.log_probabilities(inputs, network.zero_states(1))

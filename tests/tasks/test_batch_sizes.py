@@ -14,7 +14,7 @@ from nlp_rnn import backend
 from nlp_rnn.evaluation import calibration
 from nlp_rnn.example import Example
 from nlp_rnn.tasks import classification, language_modelling, tagging
-from nlp_rnn.tasks.registry import task
+from nlp_rnn.tasks.registry import make_task
 from nlp_rnn.training.objective import compiled
 
 COUNT = 13
@@ -61,7 +61,7 @@ def test_evaluations_do_not_depend_on_the_size_of_batches(
 ) -> None:
     data = {"classification": "labelled", "tagging": "tagged", "language_modelling": "text"}[kind]
     dataset = prepared(tmp_path / "d", same_everywhere(data, examples(kind)))  # type: ignore[arg-type]
-    work = task(small_experiment(kind, {"units": 4} | model, training), dataset, seed=1)
+    work = make_task(small_experiment(kind, {"units": 4} | model, training), dataset, seed=1)
     backend.deterministic(1)
     network = work.network(np.zeros((len(dataset.vocabulary), 4), np.float32))
     rng = np.random.default_rng(0)

@@ -16,7 +16,7 @@ from nlp_rnn.example import Example
 from nlp_rnn.inference.predictor import Predictor
 from nlp_rnn.runtime.bundle import Bundle, write_bundle
 from nlp_rnn.runtime.onnx_network import OnnxNetwork
-from nlp_rnn.tasks.registry import task
+from nlp_rnn.tasks.registry import make_task
 from nlp_rnn.text.prepared import PreparedDataset, prepare
 from nlp_rnn.training.checkpoint import Checkpoint
 from nlp_rnn.training.fit import fit
@@ -48,7 +48,7 @@ def trained(dataset: PreparedDataset, folder: Path, **model: Any) -> tuple[float
     """The accuracy, and the bundle."""
     training = {"epochs": 6, "batch_size": 8, "learning_rate": 0.03}
     experiment = small_experiment("tagging", {"units": 4, **model}, training)
-    work = task(experiment, dataset, seed=1)
+    work = make_task(experiment, dataset, seed=1)
     backend.deterministic(1)
     network = work.network(np.zeros((len(dataset.vocabulary), 4), np.float32))
     objective = compiled(work.objective(network), work.training)

@@ -17,7 +17,7 @@ from nlp_rnn.inference.predictor import Predictor
 from nlp_rnn.runtime.bundle import Bundle, write_bundle
 from nlp_rnn.runtime.onnx_network import OnnxNetwork
 from nlp_rnn.tasks.language_modelling import LanguageModelling
-from nlp_rnn.tasks.registry import task
+from nlp_rnn.tasks.registry import make_task
 from nlp_rnn.text.prepared import PreparedDataset
 
 
@@ -27,7 +27,7 @@ def language_modelling(
     experiment = small_experiment(
         "language_modelling", {"units": 4} | model, {"batch_size": 4} | training
     )
-    work = task(experiment, dataset, seed=1)
+    work = make_task(experiment, dataset, seed=1)
     assert isinstance(work, LanguageModelling)
     backend.deterministic(1)
     network = work.network(np.zeros((len(dataset.vocabulary), 4), np.float32))

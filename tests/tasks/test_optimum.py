@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from nlp_rnn import stages
 from nlp_rnn.baselines.suite import fit_all, judged
-from nlp_rnn.tasks.registry import task
+from nlp_rnn.tasks.registry import make_task
 from nlp_rnn.text.prepared import PreparedDataset
 
 SIZES = {"train": 500, "validation": 20, "test": 400}
@@ -37,7 +37,7 @@ def entities(tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
 
 def optimum(dataset: PreparedDataset, model: dict[str, Any]) -> dict[str, float]:
     experiment = small_experiment("tagging", {"units": 4} | model)
-    return task(experiment, dataset, seed=1).optimum
+    return make_task(experiment, dataset, seed=1).optimum
 
 
 def test_models_that_read_spelling_have_the_optimum_of_the_words(entities: PreparedDataset) -> None:

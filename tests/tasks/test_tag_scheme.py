@@ -22,7 +22,7 @@ from nlp_rnn.runtime.export import README, export_onnx
 from nlp_rnn.runtime.forward import Tagged, softmax, tag
 from nlp_rnn.runtime.network import Network
 from nlp_rnn.runtime.onnx_network import OnnxNetwork
-from nlp_rnn.tasks.registry import task
+from nlp_rnn.tasks.registry import make_task
 from nlp_rnn.tasks.tagging import Tagging
 from nlp_rnn.text.entities import allowed_transitions
 from nlp_rnn.text.prepared import PreparedDataset
@@ -49,7 +49,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
 def tagging(dataset: PreparedDataset, **model: Any) -> Tagging:
     training = {"epochs": 40, "batch_size": 4, "learning_rate": 0.03}
     experiment = small_experiment("tagging", {"units": 8, "tag_scheme": "BIOES", **model}, training)
-    work = task(experiment, dataset, seed=1)
+    work = make_task(experiment, dataset, seed=1)
     assert isinstance(work, Tagging)
     return work
 

@@ -23,7 +23,7 @@ from nlp_rnn.inference.predictor import Options, Predictor
 from nlp_rnn.runtime.bundle import Bundle, write_bundle
 from nlp_rnn.runtime.network import KerasNetwork
 from nlp_rnn.runtime.onnx_network import OnnxNetwork
-from nlp_rnn.tasks.registry import task
+from nlp_rnn.tasks.registry import make_task
 from nlp_rnn.tasks.tagging import Tagging
 from nlp_rnn.text.entities import allowed_transitions
 from nlp_rnn.text.prepared import PreparedDataset
@@ -34,7 +34,7 @@ from nlp_rnn.training.objective import compiled
 
 def tagging(dataset: PreparedDataset, model: dict[str, Any], **training: Any) -> Tagging:
     training = {"epochs": 8, "batch_size": 8, "learning_rate": 0.02} | training
-    work = task(small_experiment("tagging", {"units": 8} | model, training), dataset, seed=1)
+    work = make_task(small_experiment("tagging", {"units": 8} | model, training), dataset, seed=1)
     assert isinstance(work, Tagging)
     return work
 

@@ -13,7 +13,7 @@ from nlp_rnn.corpora.conll import read_conllu
 from nlp_rnn.example import Example
 from nlp_rnn.text.prepared import PreparedDataset, prepare
 from nlp_rnn.text.segmentation import compared, raw_text, spaces, warning
-from nlp_rnn.text.tokenizers import tokenizer
+from nlp_rnn.text.tokenizers import make_tokenizer
 
 
 def sentences(*texts: str) -> ListCorpus:
@@ -50,7 +50,7 @@ def test_raw_text_is_cut_as_the_corpus_cuts(
     dataset = prepared(tmp_path / "d", corpus)
     assert dataset.card["segmentation"]["unit"] == unit
     assert dataset.card["tokenizer"]["unit"] == dataset.tokenizer_parameters.unit == unit
-    assert tokenizer(dataset.tokenizer_parameters).tokens(raw) == words
+    assert make_tokenizer(dataset.tokenizer_parameters).tokens(raw) == words
 
 
 def test_the_card_counts_words_that_are_cut_otherwise(tmp_path: Path) -> None:

@@ -20,12 +20,12 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.text import characters, markup
 from nlp_rnn.text.characters import INVISIBLE
 from nlp_rnn.text.rules import Tokenizer
-from nlp_rnn.text.tokenizers import load_parameters, tokenizer
+from nlp_rnn.text.tokenizers import load_parameters, make_tokenizer
 from nlp_rnn.text.vocabulary import UNK
 
 
 def tokens(text: str, **parameters: Any) -> list[str]:
-    return tokenizer(TokenizerParameters(**parameters)).tokens(text)
+    return make_tokenizer(TokenizerParameters(**parameters)).tokens(text)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_policy(text: str, parameters: dict[str, Any], expected: list[str]) -> N
      ("character", False)],
 )  # fmt: skip
 def test_spans_point_into_the_raw_text_and_agree_with_tokens(unit: str, html_breaks: bool) -> None:
-    units = tokenizer(TokenizerParameters(unit=unit, html_breaks=html_breaks))  # type: ignore[arg-type]
+    units = make_tokenizer(TokenizerParameters(unit=unit, html_breaks=html_breaks))  # type: ignore[arg-type]
     text = "Don't PANIC,<br />cafe\u0301 at 42&nbsp;Rue."
     spans = units.spans(text)
     assert [token for token, _, _ in spans] == units.tokens(text)
@@ -67,10 +67,10 @@ def test_spans_point_into_the_raw_text_and_agree_with_tokens(unit: str, html_bre
 def test_subwords_are_learned_saved_and_cover_unseen_words(tmp_path: Path) -> None:
     pytest.importorskip("tokenizers", reason="the extra 'subword' is not installed")
     parameters = TokenizerParameters(unit="subword")
-    units = tokenizer(parameters)
+    units = make_tokenizer(parameters)
     units.fit(["low lower lowest new newer newest wide wider widest"] * 20, 60)
     units.save(tmp_path)
-    again = tokenizer(parameters)
+    again = make_tokenizer(parameters)
     again.load(tmp_path)
     text = "the newest lowest wider"
     assert again.tokens(text) == units.tokens(text)
@@ -81,7 +81,7 @@ def test_subwords_are_learned_saved_and_cover_unseen_words(tmp_path: Path) -> No
 def test_subwords_are_learned_from_the_first_texts_only(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tokenizers", reason="the extra 'subword' is not installed")
     monkeypatch.setattr("nlp_rnn.text.rules.LEARNED_FROM", 30)
-    units = tokenizer(TokenizerParameters(unit="subword"))
+    units = make_tokenizer(TokenizerParameters(unit="subword"))
     texts = iter(["low lower lowest"] * 2 + ["zebra"] * 3)
     units.fit(texts, 60)
     assert list(texts) == ["zebra"] * 3
@@ -91,7 +91,7 @@ def test_subwords_are_learned_from_the_first_texts_only(monkeypatch: pytest.Monk
 
 def test_subwords_read_html_as_other_units_do_and_point_into_the_raw_text(tmp_path: Path) -> None:
     pytest.importorskip("tokenizers", reason="the extra 'subword' is not installed")
-    units = tokenizer(TokenizerParameters(unit="subword", html_breaks=True))
+    units = make_tokenizer(TokenizerParameters(unit="subword", html_breaks=True))
     text = "salt &amp; pepper<br />caf&eacute; &#60;3 &lt;br&gt;"
     units.fit([text] * 20, 60)
     words = "".join(units.tokens(text)).split("▁")[1:]
@@ -114,7 +114,7 @@ def test_subwords_read_html_as_other_units_do_and_point_into_the_raw_text(tmp_pa
      "do&shy;n&#39;t", "do\u00adn't", "don\u200b't", "do\u2060n’t", "\ufeffdon't"],
 )  # fmt: skip
 def test_a_word_is_one_token_however_its_apostrophe_is_written(unit: str, written: str) -> None:
-    units = tokenizer(TokenizerParameters(unit=unit, html_breaks=True))  # type: ignore[arg-type]
+    units = make_tokenizer(TokenizerParameters(unit=unit, html_breaks=True))  # type: ignore[arg-type]
     first = len(written) - len(written.lstrip("\ufeff")) if unit == "word" else 0
     assert units.spans(f"I {written} know") == [
         ("i", 0, 1),
@@ -141,7 +141,7 @@ def test_a_word_is_one_token_however_its_apostrophe_is_written(unit: str, writte
 def test_entities_are_read_before_the_text_is_split(
     text: str, expected: list[tuple[str, int, int]]
 ) -> None:
-    assert tokenizer(TokenizerParameters(html_breaks=True)).spans(text) == expected
+    assert make_tokenizer(TokenizerParameters(html_breaks=True)).spans(text) == expected
 
 
 EMOJI = {
@@ -162,7 +162,7 @@ EMOJI = {
 @pytest.mark.parametrize("unit", ["word", "character"])
 @pytest.mark.parametrize("emoji", EMOJI.values(), ids=EMOJI)
 def test_an_emoji_with_all_that_belongs_to_it_is_one_token(unit: str, emoji: str) -> None:
-    units = tokenizer(TokenizerParameters(unit=unit))  # type: ignore[arg-type]
+    units = make_tokenizer(TokenizerParameters(unit=unit))  # type: ignore[arg-type]
     spans = units.spans(f"{emoji}{emoji}ab")
     ends = [(start, end) for _, start, end in spans]
     n = len(emoji)
@@ -196,13 +196,13 @@ def test_zero_width_spaces_separate_words_in_scripts_without_spaces_only() -> No
 @pytest.mark.parametrize("unit", ["word", "whitespace"])
 @pytest.mark.parametrize("separator", ["\x00", "\x96", "\x7f", "\u2800", "\u2028", "\x1c"])
 def test_control_characters_and_blanks_separate_words(unit: str, separator: str) -> None:
-    assert tokenizer(TokenizerParameters(unit=unit)).spans(  # type: ignore[arg-type]
+    assert make_tokenizer(TokenizerParameters(unit=unit)).spans(  # type: ignore[arg-type]
         f"well{separator}known {separator} x"
     ) == [("well", 0, 4), ("known", 5, 10), ("x", 13, 14)]
 
 
 def test_given_words_are_normalised_as_raw_ones_and_none_is_empty() -> None:
-    units = tokenizer(TokenizerParameters(html_breaks=True))
+    units = make_tokenizer(TokenizerParameters(html_breaks=True))
     given = ["n’t", "’s", "soft\u00adhyphen", "\ufeff", "AT&amp;T", "\u2764\ufe0f"]
     assert units.words(given) == ["n't", "'s", "softhyphen", UNK, "at&t", "\u2764"]
 
@@ -245,7 +245,7 @@ def left_out(text: str, parameters: TokenizerParameters) -> str:
 def test_every_visible_character_lies_in_one_token(
     text: str, parameters: TokenizerParameters
 ) -> None:
-    units = tokenizer(parameters)
+    units = make_tokenizer(parameters)
     spans = units.spans(text)
     assert units.tokens(text) == [token for token, _, _ in spans]
     end = 0
@@ -263,7 +263,7 @@ def test_every_visible_character_lies_in_one_token(
 def test_the_raw_text_of_a_token_gives_the_token(
     text: str, parameters: TokenizerParameters
 ) -> None:
-    units = tokenizer(parameters)
+    units = make_tokenizer(parameters)
     for token, start, end in units.spans(text):
         assert units.tokens(text[start:end]) == [token]
 
@@ -273,10 +273,10 @@ def test_the_raw_text_of_a_token_gives_the_token(
 def test_texts_are_cut_alike_alone_and_together(
     texts: list[str], parameters: TokenizerParameters
 ) -> None:
-    together = tokenizer(parameters)
+    together = make_tokenizer(parameters)
     once = [together.spans(text) for text in texts]
     assert once == [together.spans(text) for text in texts]
-    assert once == [tokenizer(parameters).spans(text) for text in texts]
+    assert once == [make_tokenizer(parameters).spans(text) for text in texts]
 
 
 @quick
@@ -312,7 +312,7 @@ def subwords() -> dict[bool, Tokenizer]:
     pytest.importorskip("tokenizers", reason="the extra 'subword' is not installed")
     known = {}
     for html_breaks in (False, True):
-        units = tokenizer(TokenizerParameters(unit="subword", html_breaks=html_breaks))
+        units = make_tokenizer(TokenizerParameters(unit="subword", html_breaks=html_breaks))
         units.fit(["low lower don't café ab AB \u2764 a_b 10 \U0001f44d."] * 20, 80)
         known[html_breaks] = units
     return known
@@ -345,7 +345,7 @@ def test_subwords_are_the_same_however_a_word_is_written(subwords: dict[bool, To
 
 def test_data_without_a_version_of_the_rules_keeps_the_first(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text(json.dumps({"unit": "word", "html_breaks": True}))
-    units = tokenizer(load_parameters(tmp_path, "prepare it again"))
+    units = make_tokenizer(load_parameters(tmp_path, "prepare it again"))
     text = "don&#39;t don’t ❤\ufe0flove so\u00adft<br />&amp; a_b"
     assert units.tokens(text) == [
         "don", "'", "t", "don’t", "❤", "\ufe0flove", "so", "\u00ad", "ft", "&", "a_b",

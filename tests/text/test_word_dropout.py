@@ -14,7 +14,7 @@ from experiments import small_experiment
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
 from nlp_rnn.tasks.examples import ExamplesTask
-from nlp_rnn.tasks.registry import task
+from nlp_rnn.tasks.registry import make_task
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.text.vocabulary import PAD_INDEX, UNK_INDEX
@@ -35,7 +35,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
 def work(dataset: PreparedDataset, seed: int = 1, **training: Any) -> ExamplesTask:
     model = {"units": 8, "characters": {"kind": "cnn"}}
     experiment = small_experiment("tagging", model, {"batch_size": 16} | training)
-    made = task(experiment, dataset, seed)
+    made = make_task(experiment, dataset, seed)
     assert isinstance(made, ExamplesTask)
     return made
 

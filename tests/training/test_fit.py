@@ -16,7 +16,7 @@ from nlp_rnn.config.parameters import KIND_OF_TASK
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
 from nlp_rnn.runtime.forward import softmax
-from nlp_rnn.tasks.registry import task
+from nlp_rnn.tasks.registry import make_task
 from nlp_rnn.tasks.task import Task
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.training.checkpoint import Checkpoint, PartOfEpoch, Progress
@@ -28,7 +28,7 @@ from nlp_rnn.training.steps import StepByStep
 def work(name: str, dataset: PreparedDataset, **training: Any) -> Task:
     training = {"epochs": 4, "batch_size": 4, "learning_rate": 0.05} | training
     experiment = small_experiment(name, {"units": 4, "dropout": 0.3}, training)
-    return task(experiment, dataset, seed=3)
+    return make_task(experiment, dataset, seed=3)
 
 
 @pytest.fixture(params=sorted(KIND_OF_TASK))

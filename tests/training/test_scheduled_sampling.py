@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from nlp_rnn.config import ScheduledSamplingParameters, parse
-from nlp_rnn.models.network import network
+from nlp_rnn.models.network import build_network
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.text.vocabulary import PAD_INDEX
 from nlp_rnn.training.objective import TruncatedBPTT, compiled
@@ -141,7 +141,7 @@ def trained(model: dict[str, Any]) -> list[float]:
         },
         Path("params.yaml"),
     ).experiment("mine")
-    objective = TruncatedBPTT(network(experiment, 9, []), 3, experiment.training)
+    objective = TruncatedBPTT(build_network(experiment, 9, []), 3, experiment.training)
     compiled(objective, experiment.training)
     ids = IDS[:3, :5] % 8 + 1
     ids[1, 3:] = PAD_INDEX

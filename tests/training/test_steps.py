@@ -8,7 +8,7 @@ from backends import assert_all_agree
 from pydantic import TypeAdapter
 
 from nlp_rnn.config import Experiment
-from nlp_rnn.models.network import network
+from nlp_rnn.models.network import build_network
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.training.objective import TruncatedBPTT, compiled
 from nlp_rnn.training.steps import AHEAD, StepByStep, Steps, training_steps
@@ -41,7 +41,7 @@ def trained(by_step: bool) -> tuple[list[np.ndarray], list[dict[str, float]]]:
     }
     experiment = TypeAdapter(Experiment).validate_python(parameters)
     keras.utils.set_random_seed(0)
-    objective = TruncatedBPTT(network(experiment, VOCABULARY, []), 3, experiment.training)
+    objective = TruncatedBPTT(build_network(experiment, VOCABULARY, []), 3, experiment.training)
     steps: Steps = training_steps(compiled(objective, experiment.training), batches()[0])
     if by_step:
         steps = StepByStep(objective)

@@ -11,7 +11,7 @@ from backends import assert_all_agree
 from pydantic import TypeAdapter, ValidationError
 
 from nlp_rnn.config import Experiment
-from nlp_rnn.models.network import network
+from nlp_rnn.models.network import build_network
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.training.fit import train_epoch
 from nlp_rnn.training.objective import Objective, compiled
@@ -45,7 +45,7 @@ def trained(trainable: Any, **training: Any) -> list[tuple[np.ndarray, np.ndarra
     """The embeddings, the other weights and the gradient's norm after each epoch."""
     experiment = TypeAdapter(Experiment).validate_python(parameters(trainable, **training))
     keras.utils.set_random_seed(0)
-    net = network(experiment, VOCABULARY, ["a", "b"], vectors=VECTORS)
+    net = build_network(experiment, VOCABULARY, ["a", "b"], vectors=VECTORS)
     rng = np.random.default_rng(0)
     embedding, *others = net.weights
     for weight in others:

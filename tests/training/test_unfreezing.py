@@ -14,7 +14,7 @@ from backends import assert_all_agree
 from pydantic import TypeAdapter, ValidationError
 
 from nlp_rnn.config import AnyExperiment, Experiment, TrainingParameters
-from nlp_rnn.models.network import network
+from nlp_rnn.models.network import build_network
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.training.checkpoint import Checkpoint
 from nlp_rnn.training.fit import fit, train_epoch
@@ -83,7 +83,7 @@ def batches(epoch: int) -> list[Batch]:
 
 def objective(parameters: AnyExperiment) -> Objective:
     keras.utils.set_random_seed(0)
-    net = network(parameters, VOCABULARY, ["a", "b"])
+    net = build_network(parameters, VOCABULARY, ["a", "b"])
     rng = np.random.default_rng(0)
     for weight in net.weights:
         weight.assign(rng.normal(size=weight.shape))
