@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nlp_rnn.commands import compare, embeddings, inspect, score, search
+from nlp_rnn.commands import compare, embeddings, inspect, parameters, score, search
 from nlp_rnn.commands.arguments import (
     MODEL_HELP,
     add_reading,
@@ -302,6 +302,7 @@ def parser() -> argparse.ArgumentParser:
     embeddings.add(commands)
     inspect.add(commands)
     search.add(commands)
+    parameters.add(commands)
     return top
 
 
