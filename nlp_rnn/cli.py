@@ -12,6 +12,7 @@ from nlp_rnn.commands import (
     export,
     generate,
     inspect,
+    parameters,
     predict,
     score,
     search,
@@ -19,7 +20,7 @@ from nlp_rnn.commands import (
 from nlp_rnn.errors import UserError
 from nlp_rnn.process import print_everything
 
-COMMANDS = (predict, export, generate, score, compare, embeddings, inspect, search)
+COMMANDS = (predict, export, generate, score, compare, embeddings, inspect, search, parameters)
 """In the order of the help."""
 
 

@@ -1,8 +1,8 @@
 """``params.yaml`` as typed, validated objects: the only reader of that file.
 
 Every key is declared here once, with its default and meaning. An unknown key, a wrong
-type or an impossible combination raises :class:`~nlp_rnn.errors.UserError` naming the
-file, the full key and the remedy.
+type or an impossible combination raises :class:`~nlp_rnn.errors.UserError`, which names the
+file and the full key and says how to fix it.
 """
 
 from nlp_rnn.config.data import (
@@ -17,6 +17,14 @@ from nlp_rnn.config.data import (
     VocabularyParameters,
     check_delimiter,
 )
+from nlp_rnn.config.embeddings import (
+    AnyEmbeddings,
+    GivenEmbeddings,
+    LearnedEmbeddings,
+    LookupStep,
+    PretrainedEmbeddings,
+    TransferredEmbeddings,
+)
 from nlp_rnn.config.evaluation import (
     CacheParameters,
     DynamicEvaluationParameters,
@@ -24,20 +32,13 @@ from nlp_rnn.config.evaluation import (
     InterpolationParameters,
 )
 from nlp_rnn.config.experiment import (
-    AnyEmbeddings,
     AnyExperiment,
     ClassificationExperiment,
     Experiment,
-    GivenEmbeddings,
     LanguageModellingExperiment,
-    LearnedEmbeddings,
-    LookupStep,
-    MemoryNetwork,
-    MemoryParameters,
-    PretrainedEmbeddings,
     TaggingExperiment,
-    TransferredEmbeddings,
 )
+from nlp_rnn.config.memory import MemoryNetwork, MemoryParameters
 from nlp_rnn.config.model import (
     AnyCell,
     AnyCharacterEncoder,

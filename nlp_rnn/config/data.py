@@ -11,22 +11,31 @@ from nlp_rnn.config.section import Section, impossible
 from nlp_rnn.example import Kind, Scheme
 
 
-class TokenizerParameters(Section):
-    """How raw text becomes tokens (see :mod:`nlp_rnn.text.tokenizers`)."""
+class TokenizerParameters(Section, title="Tokenizer"):
+    """How raw text becomes tokens."""
 
     unit: Literal["auto", "word", "whitespace", "character", "subword"] = "auto"
-    """``auto``: words; for tagged sentences whichever of ``word`` and ``whitespace`` cuts raw text
-    more nearly into the words that the training split gives."""
+    """What a token is. ``word`` is a word or a single other visible character, ``whitespace`` is
+    whatever white space separates, ``character`` is one character, and ``subword`` is a piece that
+    is learned from the training split. ``auto`` chooses ``word``; for tagged sentences it chooses
+    whichever of ``word`` and ``whitespace`` cuts raw text more nearly into the words of the
+    training split."""
     lowercase: bool = True
+    """Whether every token is written in lower case."""
     digits: Literal["keep", "zero"] = "keep"
-    """``zero`` writes every decimal digit as 0."""
+    """``keep`` leaves digits as they are, ``zero`` writes every decimal digit as 0."""
     unicode: Literal["NFC", "NFKC", "none"] = "NFC"
+    """The Unicode normal form that tokens are brought to. ``NFC`` joins letters with their marks,
+    ``NFKC`` also replaces compatibility characters such as ligatures, and ``none`` changes
+    nothing."""
     html_breaks: bool = False
-    """``true`` reads ``<br />`` as a space and HTML entities as their characters."""
+    """``true`` reads ``<br />`` as a space and HTML entities as the characters that they name."""
     bad_bytes: Literal["error", "replace"] = "error"
-    """What undecodable UTF-8 is: an error naming its line, or U+FFFD."""
+    """What becomes of bytes that are not UTF-8. ``error`` stops and names their line, ``replace``
+    reads them as U+FFFD."""
     rules: Literal[1, 2] = 2
-    """1 keeps the rules of data sets prepared before these were counted."""
+    """The version of the tokenizer's rules: 2 are those of today, 1 those from before they had
+    numbers."""
 
     @model_validator(mode="after")
     def _breaks_are_between_words(self) -> TokenizerParameters:
@@ -35,51 +44,72 @@ class TokenizerParameters(Section):
         return self
 
 
-class VocabularyParameters(Section):
+class VocabularyParameters(Section, title="Vocabulary"):
     """Which types of the training split get an index of their own."""
 
     size: int | None = Field(default=None, ge=4)
-    """Most types kept, special tokens included; null keeps all."""
+    """The largest number of types that are kept, special tokens included; the most frequent ones
+    stay. ``null`` keeps all."""
     min_count: int = Field(default=1, ge=1)
-    """Types seen less often in training become ``<unk>``."""
+    """Types that occur less often than this in the training split become ``<unk>``."""
 
 
-class SplitParameters(Section):
-    """Shares taken from the training data for splits that have no file of their own."""
+class SplitParameters(Section, title="Split"):
+    """Shares of the training data that become splits without a file of their own."""
 
     validation: float = Field(default=0.1, gt=0, lt=1)
+    """The share of the training data that becomes the validation split, where that has no file of
+    its own."""
     test: float = Field(default=0.1, gt=0, lt=1)
+    """The share of the training data that becomes the test split, where that has no file of its
+    own."""
     duplicates: Literal["anywhere", "together"] = "anywhere"
-    """Where examples with the same text go: drawn one by one, or all to the same split."""
+    """Where examples with the same text go. ``anywhere`` draws them one by one, ``together`` puts
+    all of them into the same split, so that no copy of a test example is in training."""
 
 
-class DatasetSection(Section):
+class DatasetSection(Section, title="Every data set"):
     """What every data set has, whatever its source."""
 
     tokenizer: TokenizerParameters = TokenizerParameters()
+    """How text becomes tokens."""
     vocabulary: VocabularyParameters = VocabularyParameters()
+    """Which types get an index of their own."""
     split: SplitParameters = SplitParameters()
+    """How much of the training data goes to splits that have no file of their own."""
     seed: int = Field(default=1, ge=0)
-    """Draws the split by ratio, and the sample of a built-in corpus."""
+    """The seed that draws these splits, and the examples of a built-in corpus."""
     licence: str = "not stated"
+    """The licence of the data. It is copied to the data card."""
     citation: str = "not stated"
+    """What to cite for the data. It is copied to the data card."""
 
 
-class Sizes(Section):
-    """Sentences, reviews, lines or sequences a split of a built-in corpus has."""
+class Sizes(Section, title="Sizes"):
+    """How many examples each split of a built-in corpus has."""
 
     train: int = Field(gt=0)
+    """Reviews, sentences, lines or sequences of the training split."""
     validation: int = Field(gt=0)
+    """The same for the validation split."""
     test: int = Field(gt=0)
+    """The same for the test split."""
 
 
-class GrammarDataset(DatasetSection):
-    """A corpus written by the built-in probabilistic grammar; its optimum is known."""
+class GrammarDataset(DatasetSection, title="Built-in grammar"):
+    """A corpus that the built-in probabilistic grammar writes. Its optimum is known exactly."""
 
     source: Literal["grammar"]
+    """``grammar`` chooses the built-in grammar."""
     corpus: Literal["reviews", "parts_of_speech", "entities", "text"]
+    """What the grammar writes. ``reviews`` have a label that order and negation decide,
+    ``parts_of_speech`` are sentences with a part of speech for each word, ``entities`` are
+    sentences with named entities in BIO tags, and ``text`` is running text."""
     sizes: Sizes
+    """How many reviews, sentences or lines each split has."""
     tokenizer: TokenizerParameters = TokenizerParameters(unit="whitespace", lowercase=False)
+    """How text becomes tokens. Tokens are the grammar's own words, or for ``text`` their
+    characters; for ``entities`` and ``text`` case is kept."""
 
     @property
     def kind(self) -> Kind:
@@ -103,15 +133,23 @@ class GrammarDataset(DatasetSection):
         return self
 
 
-class MemoryDataset(DatasetSection):
-    """Sequences that ask a network to remember (see :mod:`nlp_rnn.corpora.memory`)."""
+class MemoryDataset(DatasetSection, title="Built-in memory problem"):
+    """Sequences that ask a network to remember."""
 
     source: Literal["memory"]
+    """``memory`` chooses a built-in problem."""
     problem: Literal["store_bit", "adding", "copy", "columns"]
+    """What is asked. ``store_bit`` asks for a bit that was read at first (Bengio et al. 1994),
+    ``adding`` for the sum of two marked digits (Hochreiter & Schmidhuber 1997), ``copy`` for five
+    symbols in their order (Arjovsky et al. 2016), and ``columns`` for the column of digits whose
+    sum is larger."""
     steps: int = Field(gt=0)
-    """Tokens between what must be remembered and where it is asked for."""
+    """How many tokens lie between what must be remembered and where it is asked for."""
     sizes: Sizes
+    """How many sequences each split has."""
     tokenizer: TokenizerParameters = TokenizerParameters(unit="whitespace", lowercase=False)
+    """Leave this out: a problem is written in tokens of its own. The same holds for
+    ``vocabulary``."""
 
     @property
     def kind(self) -> Kind:
@@ -154,43 +192,57 @@ def _kind_of_format(section: Mapping[str, Any]) -> Kind:
     return "tagged" if section.get("format") in TAGGED_FORMATS else "text"
 
 
-class FilesDataset(DatasetSection):
-    """The user's own files. Paths are relative to ``NLP_RNN_DATA`` (default ``data/raw``)."""
+class FilesDataset(DatasetSection, title="Your own files"):
+    """Data in files of your own. Paths are relative to ``NLP_RNN_DATA`` (default ``data/raw``)."""
 
     source: Literal["files"]
+    """``files`` chooses your own files."""
     format: Literal["csv", "tsv", "jsonl", "parquet", "folders", "conll", "conllu", "text"]
+    """The format of the files. ``csv``, ``tsv``, ``jsonl`` and ``parquet`` have one labelled text
+    in each row; ``folders`` has one text in each file, in a folder named after its label; ``conll``
+    and ``conllu`` have one tagged word in each line; ``text`` is running text."""
     kind: Kind = Field(default_factory=_kind_of_format)
-    """What the format holds; ``text`` reads the texts of ``folders`` without their labels, and
-    those of ``unsup`` too."""
+    """What is read from the files: ``labelled`` texts, ``tagged`` sentences or running ``text``.
+    The format decides, except that ``text`` reads the texts of ``folders`` without their labels,
+    and those of ``unsup`` too."""
     train: str | list[str]
-    """A list is read in order, as one."""
+    """The file, folder or archive of the training split, such as ``tickets.csv`` or
+    ``imdb.tar.gz!imdb/train``. Several in a list are read in order, as one."""
     validation: str | list[str] | None = None
+    """The same for the validation split; ``null`` takes it from the training data, as ``split``
+    says."""
     test: str | list[str] | None = None
+    """The same for the test split; ``null`` takes it from the training data, as ``split`` says."""
     text_column: str | int = "text"
-    """A name of the header; in ``csv`` and ``tsv`` also a number, counted from 0 (from the end
-    when negative)."""
+    """The column of the text: a name of the header, or in ``csv`` and ``tsv`` also a number,
+    counted from 0, or from the end when negative."""
     label_column: str | int = "label"
+    """The column of the label, named or counted as ``text_column``."""
     header: bool = True
-    """``csv``, ``tsv``: whether the first row names the columns; if not, columns are numbers."""
+    """For ``csv`` and ``tsv``: whether the first row names the columns. If it does not, columns are
+    numbers."""
     delimiter: str | None = None
-    """``csv``, ``tsv``: what divides fields; null is a comma in ``csv``, a tab in ``tsv``."""
+    """For ``csv`` and ``tsv``: the one character that divides fields, or ``tab``. ``null`` is a
+    comma in ``csv`` and a tab in ``tsv``."""
     quoting: Quoting | None = None
-    """``csv``, ``tsv``: ``double`` reads fields in double quotes (RFC 4180), ``none`` takes a
-    quotation mark as a character like any other; null is ``double`` in ``csv``, ``none`` in
-    ``tsv``."""
+    """For ``csv`` and ``tsv``: ``double`` reads fields in double quotes (RFC 4180), ``none`` takes
+    a quotation mark as a character like any other. ``null`` is ``double`` in ``csv`` and ``none``
+    in ``tsv``."""
     suffix: str | None = None
-    """``folders``: how the names of texts end, such as ``.md``; null reads those that end in
-    ``.txt`` (in any case) or have no suffix."""
+    """For ``folders``: how the names of texts end, such as ``.md``; an empty suffix reads all
+    files. ``null`` reads those that end in ``.txt`` (in any case) or have no suffix."""
     word_column: int = Field(default=0)
-    """CoNLL: the column of the word, counted from 0 (from the end when negative)."""
+    """For ``conll``: the column of the word, counted from 0, or from the end when negative."""
     tag_column: int | Literal["upos", "xpos"] | None = None
-    """CoNLL: the column of the tag, counted as ``word_column`` (default -1); CoNLL-U: upos or
-    xpos (default upos)."""
+    """For ``conll``: the column of the tag, counted as ``word_column``; ``null`` is the last one.
+    For ``conllu``: ``upos`` (universal parts of speech) or ``xpos`` (those of the language);
+    ``null`` is ``upos``."""
     scheme: Scheme | Literal["auto"] | None = "auto"
-    """CoNLL: how tags mark entities (see :mod:`nlp_rnn.corpora.schemes`), to keep them as BIO; auto
-    recognises it in the tags of all splits, null says that tags are classes of words."""
+    """For ``conll``: the scheme by which tags mark entities, which are kept as BIO. ``auto``
+    recognises it in the tags of all splits, and ``null`` says that tags are classes of words."""
     empty_words: Literal["error", "skip"] = "error"
-    """CoNLL and CoNLL-U: what a line without a word is. The data card counts what is skipped."""
+    """For ``conll`` and ``conllu``: what happens at a line without a word. ``error`` stops,
+    ``skip`` leaves the line out and counts it in the data card."""
 
     @model_validator(mode="after")
     def _kind_fits_format(self) -> FilesDataset:
@@ -253,22 +305,33 @@ class FilesDataset(DatasetSection):
         return self
 
 
-class TfdsDataset(DatasetSection):
-    """A TensorFlow Datasets text data set by name, e.g. ``imdb_reviews``."""
+class TfdsDataset(DatasetSection, title="TensorFlow Datasets"):
+    """A text data set of TensorFlow Datasets, by its name there."""
 
     source: Literal["tfds"]
+    """``tfds`` chooses TensorFlow Datasets."""
     name: str
+    """The name of the data set, such as ``imdb_reviews`` or ``glue/sst2``."""
     kind: Kind
+    """What its examples are: ``labelled`` texts, ``tagged`` sentences or lines of running
+    ``text``."""
     train: str = "train"
-    """A TFDS split expression, e.g. ``train[:90%]``."""
+    """The training split, as TensorFlow Datasets writes it, such as ``train[:90%]``."""
     validation: str | None = None
+    """The same for the validation split; ``null`` takes it from the training data, as ``split``
+    says."""
     test: str | None = None
+    """The same for the test split; ``null`` takes it from the training data, as ``split`` says."""
     text_feature: str = "text"
+    """For ``labelled`` and ``text``: the feature that holds the text."""
     label_feature: str = "label"
+    """For ``labelled``: the feature that holds the label."""
     tokens_feature: str = "tokens"
+    """For ``tagged``: the feature that holds the words."""
     tags_feature: str = "tags"
+    """For ``tagged``: the feature that holds the tags."""
     scheme: Scheme | Literal["auto"] | None = "auto"
-    """How the tags mark entities, as in :class:`FilesDataset`."""
+    """For ``tagged``: the scheme by which tags mark entities, as in your own files."""
 
 
 AnyDataset = GrammarDataset | MemoryDataset | FilesDataset | TfdsDataset

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field, model_validator
 
+from nlp_rnn.config.embeddings import Embeddings, GivenEmbeddings
 from nlp_rnn.config.evaluation import EvaluationParameters
-from nlp_rnn.config.model import (
-    Cell,
-    Classifier,
-    LanguageModel,
-    TaggerParameters,
-)
+from nlp_rnn.config.model import Classifier, LanguageModel, TaggerParameters
 from nlp_rnn.config.section import Section, impossible
 from nlp_rnn.config.training import (
     BatchTrainingParameters,
@@ -23,125 +18,15 @@ from nlp_rnn.config.training import (
 )
 
 
-class LearnedEmbeddings(Section):
-    """Vectors drawn at random and learned with the model."""
-
-    kind: Literal["learned"]
-    dimension: int = Field(default=100, gt=0)
-    scale: float = Field(default=0.05, gt=0)
-    """Drawn uniformly from [-scale, scale]."""
-
-    @property
-    def frozen_epochs(self) -> int:
-        """None: they have to be learned."""
-        return 0
-
-    @property
-    def more_words(self) -> int:
-        """None: nothing is known of words that do not occur."""
-        return 0
-
-
-LookupStep = Literal["lowercase", "digits_zeroed"]
-"""What is tried when a word has no vector as it is."""
-
-
-class Thawing(Section):
-    """Vectors that are frozen at first and fine-tuned later."""
-
-    after: int = Field(gt=0)
-    """Epochs in which they are frozen."""
-
-
-Trainable = Annotated[
-    Annotated[bool, Tag("bool")] | Annotated[Thawing, Tag("thawing")],
-    Discriminator(lambda value: "thawing" if isinstance(value, Mapping | Thawing) else "bool"),
-]
-
-
-class GivenEmbeddings(Section):
-    """Vectors that exist before the model is trained."""
-
-    trainable: Trainable = True
-    """``false`` freezes the vectors, ``true`` fine-tunes them, ``{after: N}`` freezes them for the
-    first N epochs."""
-    lookup: Annotated[tuple[LookupStep, ...], Field(strict=False)] = ("lowercase",)
-    """What is tried, in order, for a word that has no vector as it is."""
-    more_words: int = Field(default=0, ge=0)
-    """So many of the vectors' words, the first that the data set's vocabulary lacks, are known too,
-    though training has never seen them. Of taggers."""
-
-    @property
-    def frozen(self) -> bool:
-        """Whether they are never trained."""
-        return self.trainable is False
-
-    @property
-    def frozen_epochs(self) -> int:
-        """Epochs after which they are trained, where they are."""
-        return self.trainable.after if isinstance(self.trainable, Thawing) else 0
-
-
-class PretrainedEmbeddings(GivenEmbeddings):
-    """Vectors read from a file: GloVe, word2vec (text or binary) or fastText ``.vec``."""
-
-    kind: Literal["pretrained"]
-    file: str
-    """The file, plain or ``.gz``, or ``archive.zip!member``, relative to ``NLP_RNN_DATA``."""
-    dimension: int = Field(gt=0)
-    url: str | None = None
-    """Where to download the archive from when it is not there."""
-    sha256: str | None = None
-    """What the download must hash to."""
-    unknown: Literal["mean", "drawn"] = "mean"
-    """Vectors of words that are not found: the mean of those found, or drawn to the mean and spread
-    of the file."""
-
-
-class TransferredEmbeddings(GivenEmbeddings):
-    """Vectors of the section ``vectors:``, learned from another corpus or the same, or those of one
-    of the ``encoders:``, whose recurrent layers the network then starts from too."""
-
-    kind: str
-    """Their name. It is here, where every experiment has a value, because a stage of DVC depends
-    on what it names."""
-    dimension: int = Field(default=100, gt=0)
-    unknown: Literal["mean", "drawn", "subwords"] = "mean"
-    """As of pretrained ones, or for fastText from the vectors of character n-grams. Words that an
-    encoder does not know start from its ``<unk>``."""
-
-
-AnyEmbeddings = LearnedEmbeddings | PretrainedEmbeddings | TransferredEmbeddings
-
-
-def _kind_of_embeddings(section: Any) -> str | None:
-    """The tag of the section that ``kind`` means; None where there is no kind."""
-    if isinstance(section, Mapping):
-        kind = section.get("kind")
-    else:
-        kind = getattr(section, "kind", "learned")
-    return kind if kind in (None, "learned", "pretrained") else "vectors"
-
-
-Embeddings = Annotated[
-    Annotated[LearnedEmbeddings, Tag("learned")]
-    | Annotated[PretrainedEmbeddings, Tag("pretrained")]
-    | Annotated[TransferredEmbeddings, Tag("vectors")],
-    Discriminator(
-        _kind_of_embeddings,
-        custom_error_type="union_tag_missing",
-        custom_error_message="no kind",
-        custom_error_context={"discriminator": "kind"},
-    ),
-]
-
-
-class ExperimentSection(Section):
+class ExperimentSection(Section, title="Every experiment"):
     """One model on one data set."""
 
     dataset: str
+    """The name of the data set that the model is trained and tested on."""
     embeddings: Embeddings
+    """Where the vectors of words come from."""
     training: TrainingParameters
+    """How the model is fitted."""
 
     @model_validator(mode="after")
     def _thaws_in_time(self) -> Self:
@@ -191,12 +76,15 @@ class ExperimentSection(Section):
         return self.model_dump(exclude={"evaluation": True, "training": {"seeds"}})
 
 
-class ClassificationExperiment(ExperimentSection):
-    """A label for a text: sentiment."""
+class ClassificationExperiment(ExperimentSection, title="Classification"):
+    """A label for each text, such as its sentiment."""
 
     task: Literal["classification"]
+    """``classification`` gives a text a label."""
     model: Classifier
+    """The network: recurrent unless ``kind: averaged`` says otherwise."""
     training: ClassificationTrainingParameters
+    """How the classifier is fitted."""
 
     @model_validator(mode="after")
     def _figure_exists(self) -> ClassificationExperiment:
@@ -207,21 +95,28 @@ class ClassificationExperiment(ExperimentSection):
         return self
 
 
-class TaggingExperiment(ExperimentSection):
-    """A tag for every word: parts of speech, named entities."""
+class TaggingExperiment(ExperimentSection, title="Tagging"):
+    """A tag for every word: parts of speech or named entities."""
 
     task: Literal["tagging"]
+    """``tagging`` gives every word a tag."""
     model: TaggerParameters
+    """The network."""
     training: BatchTrainingParameters
+    """How the tagger is fitted."""
 
 
-class LanguageModellingExperiment(ExperimentSection):
-    """The probability of the next word or character."""
+class LanguageModellingExperiment(ExperimentSection, title="Language modelling"):
+    """The probability of the next word, character or subword."""
 
     task: Literal["language_modelling"]
+    """``language_modelling`` gives the next token a probability."""
     model: LanguageModel
+    """The network: recurrent unless ``kind: feed_forward`` says otherwise."""
     training: LanguageModelTrainingParameters
+    """How the language model is fitted."""
     evaluation: EvaluationParameters = EvaluationParameters()
+    """What is added to the trained model when it is judged."""
 
     @model_validator(mode="after")
     def _evaluation_fits(self) -> LanguageModellingExperiment:
@@ -263,56 +158,3 @@ class LanguageModellingExperiment(ExperimentSection):
 
 AnyExperiment = ClassificationExperiment | TaggingExperiment | LanguageModellingExperiment
 Experiment = Annotated[AnyExperiment, Field(discriminator="task")]
-
-
-# --- how long networks remember --------------------------------------------------------
-
-
-class MemoryNetwork(Section):
-    """One curve of the memory experiment."""
-
-    cell: Cell
-    clip_norm: float | None = Field(default=None, gt=0)
-    """As in training."""
-
-
-ProblemName = Literal["store_bit", "adding", "copy", "columns"]
-
-
-class MemoryOverrides(Section):
-    """What one problem has instead of what stands for all."""
-
-    learning_rate: float | None = Field(default=None, gt=0)
-    batches: int | None = Field(default=None, gt=0)
-
-
-class MemoryParameters(Section):
-    """Networks trained to remember over ever more steps (Bengio et al. 1994)."""
-
-    problems: list[ProblemName] = Field(min_length=1)
-    steps: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)
-    """Distances tried, rising; a network that failed twice running is not tried further."""
-    networks: dict[str, MemoryNetwork] = Field(min_length=1)
-    units: int = Field(default=32, gt=0)
-    learning_rate: float = Field(default=0.003, gt=0)
-    batch_size: int = Field(default=32, gt=0)
-    batches: int = Field(default=400, gt=0)
-    """Fresh batches after which a network that has not learnt has failed."""
-    overrides: dict[ProblemName, MemoryOverrides] = Field(default_factory=dict)
-    """Learning rate and batches of problems that need others."""
-    success: float = Field(default=0.95, gt=0, le=1)
-    """Accuracy on unseen sequences from which the problem counts as solved."""
-    repetitions: int = Field(default=3, gt=0)
-    """Seeds; success is the share of them that solve the problem."""
-
-    @model_validator(mode="after")
-    def _steps_rise(self) -> MemoryParameters:
-        if self.steps != sorted(set(self.steps)):
-            raise impossible("steps must rise")
-        return self
-
-    def of(self, problem: str) -> MemoryParameters:
-        """The parameters of one problem, nothing left to override."""
-        overrides: dict[str, MemoryOverrides] = dict(self.overrides.items())
-        own = overrides.get(problem, MemoryOverrides()).model_dump(exclude_none=True)
-        return self.model_copy(update=own | {"overrides": {}})

@@ -12,20 +12,25 @@ from nlp_rnn.config.section import Section, impossible
 # --- cells ----------------------------------------------------------------------------
 
 
-class SimpleRNNParameters(Section):
+class SimpleRNNParameters(Section, title="Simple RNN"):
     """The simple recurrent network (Elman 1990)."""
 
     kind: Literal["simple_rnn"]
+    """``simple_rnn`` chooses this cell."""
     activation: Literal["tanh", "relu"] = "tanh"
+    """The function of the new state: the hyperbolic tangent, or ``relu``, the rectified linear
+    function (Le et al. 2015)."""
     recurrent_initializer: Literal["orthogonal", "identity"] = "orthogonal"
-    """What the recurrent kernel starts as (Saxe et al. 2014). ``identity`` with ``relu`` is the
-    IRNN (Le et al. 2015)."""
+    """What the recurrent kernel starts as: an ``orthogonal`` matrix drawn at random (Saxe et al.
+    2014), or the ``identity``, which with ``relu`` is the IRNN (Le et al. 2015)."""
     leaking_rate: float = Field(default=1.0, gt=0, le=1)
-    """Share of the new state in ``h_t``; below 1 a leaky integrator (Jaeger et al. 2007)."""
+    """The share of the new state in ``h_t``. Below 1 the cell is a leaky integrator (Jaeger et al.
+    2007)."""
     layer_normalization: bool = False
-    """Ba et al. 2016."""
+    """Whether the sum of inputs is normalised over the units (Ba et al. 2016)."""
     vanishing_gradient_penalty: float = Field(default=0.0, ge=0)
-    """Weight of the regulariser that keeps gradients from vanishing (Pascanu et al. 2013)."""
+    """The weight of the regulariser that keeps gradients from vanishing (Pascanu et al. 2013); 0 is
+    none."""
 
     @model_validator(mode="after")
     def _penalty_is_of_the_plain_step(self) -> SimpleRNNParameters:
@@ -39,32 +44,34 @@ class SimpleRNNParameters(Section):
         return self
 
 
-class LSTMParameters(Section):
+class LSTMParameters(Section, title="LSTM"):
     """The LSTM and its variants (Hochreiter & Schmidhuber 1997; Greff et al. 2015)."""
 
     kind: Literal["lstm"]
+    """``lstm`` chooses this cell."""
     forget_bias: float = 1.0
-    """What the forget gate's bias starts as (Jozefowicz et al. 2015)."""
+    """What the bias of the forget gate starts as (Jozefowicz et al. 2015)."""
     peepholes: bool = False
-    """Gates see the cell state (Gers & Schmidhuber 2000)."""
+    """Whether gates see the cell state (Gers & Schmidhuber 2000)."""
     coupled_gates: bool = False
-    """The forget gate is ``1 - input gate``: CIFG."""
+    """Whether the forget gate is 1 less the input gate: CIFG (Greff et al. 2015)."""
     input_gate: bool = True
-    """``false`` is NIG."""
+    """``false`` has no input gate: NIG (Greff et al. 2015)."""
     forget_gate: bool = True
-    """``false`` is NFG, the LSTM of 1997."""
+    """``false`` has no forget gate: NFG, the LSTM of Hochreiter & Schmidhuber (1997)."""
     output_gate: bool = True
-    """``false`` is NOG."""
+    """``false`` has no output gate: NOG (Greff et al. 2015)."""
     input_activation: bool = True
-    """``false`` is NIAF: no tanh on the cell's input."""
+    """``false`` has no tanh on the cell's input: NIAF (Greff et al. 2015)."""
     output_activation: bool = True
-    """``false`` is NOAF: no tanh on the cell's output."""
+    """``false`` has no tanh on the cell's output: NOAF (Greff et al. 2015)."""
     full_gate_recurrence: bool = False
-    """Gates see the gates of the step before: FGR."""
+    """Whether gates see the gates of the step before: FGR (Greff et al. 2015)."""
     layer_normalization: bool = False
-    """Ba et al. 2016."""
+    """Whether the inputs of gates and the cell state are normalised over the units (Ba et al.
+    2016)."""
     projection: int | None = Field(default=None, gt=0)
-    """Width of ``h`` where it is not ``units`` (Sak et al. 2014)."""
+    """The width that ``h`` is projected to (Sak et al. 2014); ``null`` has no projection."""
 
     @model_validator(mode="after")
     def _gates_fit(self) -> LSTMParameters:
@@ -81,28 +88,31 @@ class LSTMParameters(Section):
         return self
 
 
-class PhasedLSTMParameters(Section):
+class PhasedLSTMParameters(Section, title="Phased LSTM"):
     """An LSTM whose units are open for a part of their own period only (Neil et al. 2016)."""
 
     kind: Literal["phased_lstm"]
+    """``phased_lstm`` chooses this cell."""
     forget_bias: float = 1.0
-    """As for the LSTM."""
+    """What the bias of the forget gate starts as (Jozefowicz et al. 2015)."""
     leak: float = Field(default=0.001, ge=0, lt=1)
-    """Share of an update that a closed unit lets through while training."""
+    """The share of an update that a closed unit lets through in training; nothing passes at
+    inference."""
     open_ratio: float = Field(default=0.05, gt=0, le=1)
-    """Share of its period for which a unit is open."""
+    """The share of its period for which a unit is open."""
     longest_period: float = Field(default=1000.0, gt=1)
-    """Periods start as steps drawn from 1 to this, uniformly on a logarithmic scale, and are
-    learned."""
+    """The longest period, in steps, that a unit may start with. Periods are drawn from 1 to this,
+    uniformly on a logarithmic scale, and are learned."""
 
 
-class GRUParameters(Section):
+class GRUParameters(Section, title="GRU"):
     """The gated recurrent unit (Cho et al. 2014)."""
 
     kind: Literal["gru"]
+    """``gru`` chooses this cell."""
     reset_after: bool = True
-    """The reset gate is applied after the product with the recurrent kernel (as fused kernels
-    do), else before it (as in the paper)."""
+    """``true`` applies the reset gate after the product with the recurrent kernel, as fused kernels
+    do; ``false`` applies it before, as in the paper."""
 
 
 AnyCell = SimpleRNNParameters | LSTMParameters | PhasedLSTMParameters | GRUParameters
@@ -113,23 +123,24 @@ def _by_name(value: Any) -> Any:
     return {"kind": value} if isinstance(value, str) else value
 
 
-Cell = Annotated[
-    Annotated[AnyCell, Field(discriminator="kind")],
-    BeforeValidator(_by_name),
-]
+_Cell = Annotated[AnyCell, Field(discriminator="kind")]
+CellName = Literal["simple_rnn", "lstm", "phased_lstm", "gru"]
+Cell = Annotated[_Cell, BeforeValidator(_by_name, json_schema_input_type=CellName | _Cell)]
 
 # --- the encoder ----------------------------------------------------------------------
 
 
-class NetworkParameters(Section):
-    """What recurrent and feed-forward networks share: dropout."""
+class NetworkParameters(Section, title="Every model"):
+    """What recurrent, averaged and feed-forward networks share: dropout."""
 
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    """On non-recurrent connections: input, between layers, output (Zaremba et al. 2014)."""
+    """The rate of dropout on connections that are not recurrent: the input, between layers and the
+    output (Zaremba et al. 2014). 0 drops nothing."""
     embedding_dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Of word types: all occurrences in a batch go together (Gal & Ghahramani 2016)."""
+    """The probability that a word type is dropped, wherever it occurs in a batch (Gal & Ghahramani
+    2016). 0 drops none."""
     monte_carlo_samples: int = Field(default=0, ge=0)
-    """Forward passes with dropout that a prediction averages (Gal & Ghahramani 2016); 0 is one
+    """How many forward passes with dropout a prediction averages (Gal & Ghahramani 2016). 0 is one
     pass without dropout."""
 
     @property
@@ -144,47 +155,57 @@ class NetworkParameters(Section):
         return self
 
 
-class ZoneoutParameters(Section):
+class ZoneoutParameters(Section, title="Zoneout"):
     """The probability that a unit keeps its state of the step before (Krueger et al. 2017)."""
 
     hidden: float = Field(default=0.0, ge=0, le=1)
-    """Of ``h``."""
+    """The probability for the hidden state ``h``."""
     cell: float = Field(default=0.0, ge=0, le=1)
-    """Of the LSTM's ``c``."""
+    """The probability for the cell state ``c``, which only LSTMs have."""
 
 
-class EncoderParameters(NetworkParameters):
-    """The recurrent encoder under every head."""
+class EncoderParameters(NetworkParameters, title="Every recurrent model"):
+    """The recurrent layers under every head."""
 
     cell: Cell = LSTMParameters(kind="lstm")
-    """``simple_rnn``, ``lstm``, ``phased_lstm`` or ``gru``, or a mapping with its ``kind`` and
-    options."""
+    """The recurrent cell: its name, or a mapping with its ``kind`` and options."""
     units: int = Field(default=100, gt=0)
-    """Width of one direction of one layer."""
+    """The width of one direction of one layer."""
     layers: int = Field(default=1, gt=0)
+    """How many recurrent layers are stacked."""
     last_units: int | None = Field(default=None, gt=0)
-    """Width of the last layer where it is not ``units``: of tied weights that of the embeddings
-    (Merity et al. 2017)."""
+    """The width of the last layer where it is not ``units``. With tied weights that is the
+    dimension of the embeddings (Merity et al. 2017). ``null`` is ``units``."""
     connection: Literal["plain", "residual", "highway"] = "plain"
-    """How a layer after the first passes its own input on beside its output (He et al. 2016;
-    Srivastava et al. 2015)."""
+    """How a layer after the first passes its own input on beside its output. ``plain`` does not,
+    ``residual`` adds it (He et al. 2016), and ``highway`` lets a gate mix the two (Srivastava et
+    al. 2015)."""
     input_dropout: float | None = Field(default=None, ge=0, lt=1)
-    """On the input, where it is not ``dropout``."""
+    """The rate of dropout on the input, where it is not ``dropout`` (Merity et al. 2017). ``null``
+    is ``dropout``."""
     output_dropout: float | None = Field(default=None, ge=0, lt=1)
-    """On the last layer's output, where it is not ``dropout``."""
+    """The rate of dropout on the last layer's output, where it is not ``dropout`` (Merity et al.
+    2017). ``null`` is ``dropout``."""
     variational: bool = False
-    """``dropout`` draws one mask a sequence instead of one a step (Gal & Ghahramani 2016)."""
+    """Whether ``dropout`` draws one mask for each sequence instead of one for each step (Gal &
+    Ghahramani 2016)."""
     recurrent_dropout: float = Field(default=0.0, ge=0, lt=1)
-    """On ``h_{t-1}``, one mask a sequence (Gal & Ghahramani 2016)."""
+    """The rate of dropout on the hidden state of the step before, with one mask for each sequence
+    (Gal & Ghahramani 2016). 0 drops nothing."""
     weight_drop: float = Field(default=0.0, ge=0, lt=1)
-    """On the recurrent kernels (DropConnect; Merity et al. 2017)."""
+    """The probability that a weight of the recurrent kernels is dropped for a batch (DropConnect;
+    Wan et al. 2013, Merity et al. 2017). 0 drops none."""
     zoneout: ZoneoutParameters = ZoneoutParameters()
+    """How likely units keep their state of the step before (Krueger et al. 2017)."""
     activation_regularization: float = Field(default=0.0, ge=0)
-    """Weight of AR, the mean square of the last layer's outputs (Merity et al. 2017)."""
+    """The weight of AR, the mean square of the last layer's outputs, in the loss (Merity et al.
+    2017). 0 is none."""
     temporal_activation_regularization: float = Field(default=0.0, ge=0)
-    """Weight of TAR, the mean square of their differences in time (Merity et al. 2017)."""
+    """The weight of TAR, the mean square of the differences between outputs of neighbouring steps,
+    in the loss (Merity et al. 2017). 0 is none."""
     norm_stabilizer: float = Field(default=0.0, ge=0)
-    """Weight of the penalty on changes of their norm (Krueger & Memisevic 2016)."""
+    """The weight of the penalty on changes of the norm of the outputs from step to step (Krueger &
+    Memisevic 2016). 0 is none."""
 
     def of_layer(self, number: int) -> EncoderParameters:
         """The parameters of one layer, counted from 0; ``units`` is its own."""
@@ -247,71 +268,80 @@ class EncoderParameters(NetworkParameters):
 # --- heads ----------------------------------------------------------------------------
 
 
-class ClassifierParameters(EncoderParameters):
-    """Encoder, pooling over real tokens, softmax over labels."""
+class ClassifierParameters(EncoderParameters, title="Recurrent classifier"):
+    """Recurrent layers, pooling over real tokens, softmax over labels."""
 
     kind: Literal["recurrent"] = "recurrent"
+    """``recurrent`` chooses this model."""
     bidirectional: bool = True
+    """Whether a second layer reads the text from its end (Schuster & Paliwal 1997)."""
     pooling: Literal["last", "mean", "max", "attention", "concatenated"] = "last"
-    """From the states of all tokens to one vector; ``concatenated`` is last, max and mean side by
-    side (Howard & Ruder 2018)."""
+    """How the states of all tokens become one vector. ``last`` is the last state of each direction,
+    ``mean`` and ``max`` are taken over the tokens, ``attention`` is a learned weighted mean (Yang
+    et al. 2016), and ``concatenated`` is last, max and mean side by side (Howard & Ruder 2018)."""
 
 
-class AveragedParameters(NetworkParameters):
+class AveragedParameters(NetworkParameters, title="Averaged classifier"):
     """The mean of a text's vectors, softmax over labels: fastText (Joulin et al. 2017)."""
 
     kind: Literal["averaged"]
+    """``averaged`` chooses this model."""
     pairs: int = Field(default=0, ge=0)
-    """Vectors that all pairs of adjacent words share by a hash; 0 reads no pairs."""
+    """How many vectors all pairs of adjacent words share by a hash. 0 reads no pairs."""
 
 
-class CharacterEncoderSection(Section):
-    """What both encoders of a word's characters have."""
+class CharacterEncoderSection(Section, title="Every character encoder"):
+    """What reads the characters of a word."""
 
     dimension: int = Field(default=30, gt=0)
-    """Of the characters' embeddings."""
+    """How many numbers the vector of a character has."""
     units: int = Field(default=30, gt=0)
-    """Filters, or the width of one direction."""
+    """How many filters the convolution has, or the width of one direction of the LSTM."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    """On the characters' embeddings."""
+    """The rate of dropout on the vectors of characters. 0 drops nothing."""
     longest: int = Field(default=20, gt=0)
-    """Characters of a word that are read: of a longer one the first and the last halves."""
+    """How many characters of a word are read: of a longer word the first and the last halves."""
 
 
-class CharacterCNNParameters(CharacterEncoderSection):
+class CharacterCNNParameters(CharacterEncoderSection, title="Character CNN"):
     """Convolution and max pooling over a word's characters (Ma & Hovy 2016)."""
 
     kind: Literal["cnn"]
+    """``cnn`` chooses a convolution."""
     window: int = Field(default=3, gt=0)
-    """Characters a filter sees."""
+    """How many characters a filter sees."""
 
 
-class CharacterBiLSTMParameters(CharacterEncoderSection):
+class CharacterBiLSTMParameters(CharacterEncoderSection, title="Character BiLSTM"):
     """The last states of an LSTM in both directions (Lample et al. 2016)."""
 
     kind: Literal["bilstm"]
+    """``bilstm`` chooses an LSTM in both directions."""
 
 
 AnyCharacterEncoder = CharacterCNNParameters | CharacterBiLSTMParameters
 CharacterEncoder = Annotated[AnyCharacterEncoder, Field(discriminator="kind")]
 
 
-class TaggerParameters(EncoderParameters):
-    """Encoder, softmax over tags at every token or a CRF over tag sequences."""
+class TaggerParameters(EncoderParameters, title="Tagger"):
+    """Recurrent layers, then a softmax over tags at every word or a CRF over tag sequences."""
 
     bidirectional: bool = True
+    """Whether a second layer reads the sentence from its end (Schuster & Paliwal 1997)."""
     characters: CharacterEncoder | None = None
-    """Reads each word's spelling beside its embedding; null reads none."""
+    """What reads the spelling of each word beside its embedding; ``null`` reads none."""
     casing: int = Field(default=0, ge=0)
-    """Width of an embedding of how each word is written, beside its own: in lower case, with an
-    initial capital, in capitals, with digits (Collobert et al. 2011); 0 reads nothing of it."""
+    """The width of an embedding of how each word is written, beside its own: in lower case, with an
+    initial capital, in capitals, with digits and so on (Collobert et al. 2011). 0 reads nothing of
+    it."""
     output: Literal["softmax", "crf"] = "softmax"
-    """A distribution for each tag, or one for the whole sequence (Lafferty et al. 2001)."""
+    """``softmax`` gives a distribution for each tag, ``crf`` one for the whole sequence (Lafferty
+    et al. 2001)."""
     constrained: bool = True
-    """The CRF gives no probability to what the tagging scheme forbids."""
+    """Whether the CRF gives no probability to what the tagging scheme forbids."""
     tag_scheme: Literal["BIOES"] | None = None
-    """The scheme in which the network learns entities (Ratinov & Roth 2009); predictions and
-    figures stay in the tags of the data. null learns those."""
+    """The scheme in which the network learns entities: ``BIOES`` marks their ends too (Ratinov &
+    Roth 2009). Predictions and metrics stay in the tags of the data. ``null`` learns those."""
 
     @property
     def longest(self) -> int | None:
@@ -344,20 +374,23 @@ class TaggerParameters(EncoderParameters):
         return self
 
 
-class SoftmaxParameters(Section):
-    """The full softmax."""
+class SoftmaxParameters(Section, title="Softmax"):
+    """A softmax over all types."""
 
     kind: Literal["softmax"]
+    """``softmax`` chooses this output layer."""
 
 
-class AdaptiveSoftmaxParameters(Section):
+class AdaptiveSoftmaxParameters(Section, title="Adaptive softmax"):
     """Rare types in clusters, each with a softmax of its own (Grave et al. 2017)."""
 
     kind: Literal["adaptive_softmax"]
+    """``adaptive_softmax`` chooses this output layer."""
     cutoffs: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)
-    """The first type of each cluster, by rank of frequency, rising."""
+    """The first type of each cluster, by its rank of frequency. The ranks rise."""
     divisor: int = Field(default=4, gt=0)
-    """Cluster ``c`` sees the encoder's output projected to its ``1 / divisor^c``."""
+    """Cluster ``c``, counted from 1, sees the encoder's output projected to a width that is divided
+    by ``divisor^c``. Tied weights need 1."""
 
     @model_validator(mode="after")
     def _cutoffs_rise(self) -> AdaptiveSoftmaxParameters:
@@ -366,18 +399,20 @@ class AdaptiveSoftmaxParameters(Section):
         return self
 
 
-class SampledSoftmaxParameters(Section):
-    """In training a sum over sampled types instead of all (Jean et al. 2015)."""
+class SampledSoftmaxParameters(Section, title="Sampled softmax"):
+    """A softmax that is trained against sampled types instead of all (Jean et al. 2015)."""
 
     kind: Literal["sampled_softmax"]
+    """``sampled_softmax`` chooses this output layer."""
     samples: int = Field(default=1000, gt=0)
-    """Types drawn for each batch."""
+    """How many types are drawn for each batch."""
 
 
-class HierarchicalSoftmaxParameters(Section):
+class HierarchicalSoftmaxParameters(Section, title="Hierarchical softmax"):
     """The way to each type through a Huffman tree (Morin & Bengio 2005)."""
 
     kind: Literal["hierarchical_softmax"]
+    """``hierarchical_softmax`` chooses this output layer."""
 
 
 AnyOutput = (
@@ -386,20 +421,21 @@ AnyOutput = (
     | SampledSoftmaxParameters
     | HierarchicalSoftmaxParameters
 )
-Output = Annotated[
-    Annotated[AnyOutput, Field(discriminator="kind")],
-    BeforeValidator(_by_name),
-]
+_Output = Annotated[AnyOutput, Field(discriminator="kind")]
+OutputName = Literal["softmax", "sampled_softmax", "hierarchical_softmax"]
+"""Of the output layers that need no options."""
+Output = Annotated[_Output, BeforeValidator(_by_name, json_schema_input_type=OutputName | _Output)]
 
 
-class OutputParameters(Section):
+class OutputParameters(Section, title="Every language model"):
     """From the last layer of a language model to a distribution over the vocabulary."""
 
     tied: bool = False
-    """Share output weights with the embeddings (Press & Wolf 2017)."""
+    """Whether the output layer shares its weights with the embeddings (Press & Wolf 2017). The last
+    layer then has the width of the embeddings."""
     output: Output = SoftmaxParameters(kind="softmax")
-    """``softmax``, ``adaptive_softmax``, ``sampled_softmax`` or ``hierarchical_softmax``, or a
-    mapping with its ``kind`` and options."""
+    """The output layer: its name, or a mapping with its ``kind`` and options. All but
+    ``sampled_softmax`` are exact in training too."""
 
     @model_validator(mode="after")
     def _output_can_be_tied(self) -> OutputParameters:
@@ -417,53 +453,64 @@ class OutputParameters(Section):
         return self
 
 
-class LanguageModelParameters(EncoderParameters, OutputParameters):
-    """One-directional encoder, a distribution over the vocabulary at every token."""
+class LanguageModelParameters(
+    EncoderParameters, OutputParameters, title="Recurrent language model"
+):
+    """Recurrent layers in one direction, then a distribution over the vocabulary at every token."""
 
     kind: Literal["recurrent"] = "recurrent"
+    """``recurrent`` chooses this model."""
 
 
-class AverageParameters(Section):
+class AverageParameters(Section, title="Average"):
     """The mean of the context's vectors."""
 
     kind: Literal["average"]
+    """``average`` chooses the mean."""
 
 
-class ConcatenationParameters(Section):
+class ConcatenationParameters(Section, title="Concatenation"):
     """The context's vectors side by side (Bengio et al. 2003)."""
 
     kind: Literal["concatenation"]
+    """``concatenation`` chooses the vectors side by side."""
 
 
-class ConvolutionParameters(Section):
+class ConvolutionParameters(Section, title="Convolution"):
     """Filters over neighbours in the context, their outputs side by side (Pham et al. 2016)."""
 
     kind: Literal["convolution"]
+    """``convolution`` chooses filters over neighbours."""
     window: int = Field(default=3, gt=0)
-    """Tokens a filter sees."""
+    """How many tokens a filter sees; no more than the context has."""
     filters: int = Field(default=100, gt=0)
+    """How many filters there are."""
 
 
 AnyContextInputs = AverageParameters | ConcatenationParameters | ConvolutionParameters
+_Inputs = Annotated[AnyContextInputs, Field(discriminator="kind")]
+InputsName = Literal["average", "concatenation", "convolution"]
 ContextInputs = Annotated[
-    Annotated[AnyContextInputs, Field(discriminator="kind")],
-    BeforeValidator(_by_name),
+    _Inputs, BeforeValidator(_by_name, json_schema_input_type=InputsName | _Inputs)
 ]
 
 
-class FeedForwardParameters(NetworkParameters, OutputParameters):
+class FeedForwardParameters(
+    NetworkParameters, OutputParameters, title="Feed-forward language model"
+):
     """The language model of Bengio et al. (2003): a fixed context, one hidden layer."""
 
     kind: Literal["feed_forward"]
+    """``feed_forward`` chooses this model."""
     context: int = Field(default=4, gt=0)
-    """Tokens that the next one depends on."""
+    """How many tokens the next one depends on."""
     inputs: ContextInputs = ConcatenationParameters(kind="concatenation")
-    """``average``, ``concatenation`` or ``convolution``, or a mapping with its ``kind`` and
-    options: what the hidden layer sees of the context."""
+    """What the hidden layer sees of the context: its name, or a mapping with its ``kind`` and
+    options."""
     units: int = Field(default=100, gt=0)
-    """Width of the hidden layer."""
+    """The width of the hidden layer."""
     direct: bool = False
-    """The output layer sees the inputs beside the hidden layer."""
+    """Whether the output layer sees the inputs beside the hidden layer."""
 
     @property
     def width(self) -> int:

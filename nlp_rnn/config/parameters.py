@@ -11,13 +11,9 @@ from typing import Any, Literal, TypeVar, get_args
 from pydantic import Field, ValidationError
 
 from nlp_rnn.config.data import AnyDataset, Dataset
-from nlp_rnn.config.experiment import (
-    AnyEmbeddings,
-    AnyExperiment,
-    Experiment,
-    MemoryParameters,
-    TransferredEmbeddings,
-)
+from nlp_rnn.config.embeddings import AnyEmbeddings, TransferredEmbeddings
+from nlp_rnn.config.experiment import AnyExperiment, Experiment
+from nlp_rnn.config.memory import MemoryParameters
 from nlp_rnn.config.model import (
     AnyCell,
     AnyCharacterEncoder,
@@ -46,42 +42,58 @@ KINDS_OF_EMBEDDINGS = ("learned", "pretrained")
 """Any other kind is the name of vectors."""
 
 
-class TrackingParameters(Section):
-    """Where runs go in MLflow; the server is ``MLFLOW_TRACKING_URI``, else ``mlflow.db``."""
+class TrackingParameters(Section, title="Tracking"):
+    """Where runs go in MLflow. The server is ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the
+    project."""
 
     experiment: str = "nlp_rnn"
+    """The MLflow experiment that runs are listed under."""
 
 
-class RealData(Section):
-    """Data sets and experiments that need downloaded or supplied files."""
+class RealData(Section, title="Real data"):
+    """What needs downloaded or supplied files: a plain ``dvc repro`` leaves it alone, and ``dvc
+    repro real/dvc.yaml:STAGE@NAME`` runs it."""
 
     datasets: dict[str, Dataset] = Field(default_factory=dict)
+    """Data sets, by name, as in ``datasets``."""
     pseudo_labelled: dict[str, PseudoLabelledDataset] = Field(default_factory=dict)
+    """Pseudo-labelled data sets, by name, as in ``pseudo_labelled``."""
     vectors: dict[str, Vectors] = Field(default_factory=dict)
+    """Word vectors, by name, as in ``vectors``."""
     experiments: dict[str, Experiment] = Field(default_factory=dict)
+    """Experiments, by name, as in ``experiments``."""
     encoders: list[str] = Field(default_factory=list)
+    """Language models among ``real.experiments``, as in ``encoders``."""
 
 
-class Parameters(Section):
-    """All of ``params.yaml``."""
+class Parameters(Section, title="All of params.yaml"):
+    """The keys that stand at the left margin of the file."""
 
     backend: Backend = "auto"
+    """What Keras computes with: ``tensorflow``, ``jax`` or ``torch``. ``auto`` is JAX on a CPU and
+    TensorFlow where there is an NVIDIA GPU. The variable ``KERAS_BACKEND`` overrides it."""
     seed: int = Field(default=1, ge=0)
+    """The seed of initial weights, shuffling and dropout."""
     tracking: TrackingParameters = TrackingParameters()
+    """Where runs are tracked."""
     datasets: dict[str, Dataset] = Field(default_factory=dict)
+    """The data sets, by name."""
     pseudo_labelled: dict[str, PseudoLabelledDataset] = Field(default_factory=dict)
-    """Data sets that grow by texts which trained classifiers label."""
+    """Data sets, by name, whose training split goes on with texts that trained classifiers
+    label."""
     vectors: dict[str, Vectors] = Field(default_factory=dict)
-    """Word vectors that are learned from a data set, for experiments and to look at."""
+    """Word vectors, by name, that are learned from a data set, for experiments and to look at."""
     experiments: dict[str, Experiment] = Field(default_factory=dict)
+    """The experiments, by name: one model on one data set each."""
     encoders: list[str] = Field(default_factory=list)
-    """Language models among the experiments, whose embeddings and recurrent layers others may
-    start from."""
+    """Language models among the experiments, by name, whose embeddings and recurrent layers other
+    experiments may start from."""
     real: RealData = RealData()
+    """Data sets, vectors and experiments that need downloaded or supplied files."""
     memory: MemoryParameters | None = None
-    """What `dvc repro memory/dvc.yaml` runs."""
+    """What ``dvc repro memory/dvc.yaml`` runs; ``null`` is nothing."""
     search: dict[str, SearchParameters] = Field(default_factory=dict)
-    """What `nlp-rnn search NAME` varies."""
+    """What ``nlp-rnn search NAME`` varies, by name."""
 
     @property
     def all_datasets(self) -> dict[str, AnyDataset]:

@@ -8,24 +8,22 @@ from nlp_rnn.config.data import VocabularyParameters
 from nlp_rnn.config.section import Section, impossible
 
 
-class PseudoLabelledDataset(Section):
-    """A labelled data set whose training split goes on with texts that two classifiers label.
-
-    Its tokenizer is that of the labelled one.
-    """
+class PseudoLabelledDataset(Section, title="Pseudo-labelled data set"):
+    """A labelled data set whose training split goes on with texts that two classifiers label."""
 
     labelled: str
-    """The data set that grows; validation and test split stay as they are."""
+    """The data set that grows. Its validation and test split stay as they are, and its tokenizer
+    reads the texts."""
     unlabelled: str
-    """A data set of running text; the examples of its training split are the texts, without
-    those that the labelled one has in any split."""
+    """A data set of running text. The examples of its training split are the texts, without those
+    that the labelled data set has in any split."""
     teachers: list[str] = Field(min_length=2, max_length=2)
-    """Two experiments on the labelled data set, the more unlike each other the better. The mean
-    of their probabilities decides."""
+    """Two experiments on the labelled data set, the more unlike each other the better. The mean of
+    their probabilities decides."""
     min_confidence: float = Field(default=0.7, ge=0, lt=1)
-    """A text whose likeliest label is less probable is left out."""
+    """A text whose likeliest label is less probable than this is left out."""
     vocabulary: VocabularyParameters = VocabularyParameters()
-    """Of the training split with all its texts."""
+    """Which types of the training split, with all its texts, get an index of their own."""
 
     @model_validator(mode="after")
     def _teachers_differ(self) -> PseudoLabelledDataset:

@@ -7,20 +7,24 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from nlp_rnn.config.experiment import AnyExperiment, GivenEmbeddings
+from nlp_rnn.config.embeddings import GivenEmbeddings
+from nlp_rnn.config.experiment import AnyExperiment
 from nlp_rnn.config.section import Section, impossible, nearest
 from nlp_rnn.errors import UserError
 
 _SAME_FOR_ALL = ("task", "dataset", "evaluation", "training.select", "training.seeds")
 
 
-class RangeParameters(Section):
-    """Numbers from ``low`` to ``high``, both included; whole ones where the parameter is whole."""
+class RangeParameters(Section, title="Range"):
+    """Numbers from ``low`` to ``high``; whole ones where the parameter is whole."""
 
     low: float
+    """The lowest number, which may be drawn too."""
     high: float
+    """The highest number, which may be drawn too."""
     log: bool = False
-    """Drawn evenly on a logarithmic scale: for what is varied by factors, as learning rates are."""
+    """Whether numbers are drawn evenly on a logarithmic scale: for what is varied by factors, as
+    learning rates are."""
 
     @model_validator(mode="after")
     def _is_a_range(self) -> RangeParameters:
@@ -40,17 +44,21 @@ Values = Annotated[
 ]
 
 
-class SearchParameters(Section):
+class SearchParameters(Section, title="Search"):
     """Trainings of one experiment with other parameters, compared on the validation split."""
 
     experiment: str
+    """The experiment whose parameters are varied."""
     sampler: Literal["grid", "random", "tpe"] = "tpe"
-    """All combinations; draws at random; draws near what was good so far (tree-structured Parzen
-    estimator, Bergstra et al. 2011)."""
+    """How trials are chosen. ``grid`` takes all combinations, ``random`` draws at random (Bergstra
+    & Bengio 2012), and ``tpe`` draws near what was good so far (tree-structured Parzen estimator,
+    Bergstra et al. 2011)."""
     trials: int | None = Field(default=None, gt=0)
-    """How many; a grid has as many as combinations. More can be asked for later."""
+    """How many trials there are; more can be asked for later. It is ``null`` for a grid, which has
+    as many as combinations."""
     space: dict[str, Values] = Field(min_length=1)
-    """Dotted keys of the experiment, each with a list of values or a range."""
+    """Dotted keys of the experiment, such as ``model.units``, each with a list of values or a
+    range."""
 
     @model_validator(mode="after")
     def _sampler_fits(self) -> SearchParameters:
