@@ -208,12 +208,12 @@ def test_padding_does_not_matter(
 
 @pytest.mark.parametrize("name", CRF_TAGGERS)
 def test_n_best_lists_do_not_depend_on_company(
-    name: str, loaded: Callable[[str], Predictor], monkeypatch: pytest.MonkeyPatch
+    name: str, loaded: Callable[[str], Predictor]
 ) -> None:
-    monkeypatch.setattr(loaded(name), "n_best", 3)
+    asked = loaded(name).asked(predictor.Options(n_best=3))
     few = [text for text in TEXTS if len(text.split()) < 9]
-    together = list(loaded(name).predict(few))
-    assert_same(together, [next(iter(loaded(name).predict([text]))) for text in few])
+    together = list(asked.predict(few))
+    assert_same(together, [next(iter(asked.predict([text]))) for text in few])
     for prediction in together:
         assert sum(path["probability"] for path in prediction["n_best"]) < 1 + 1e-6
 
