@@ -7,14 +7,12 @@ from os import PathLike
 from pathlib import Path
 
 from nlp_rnn.extras import require
-from nlp_rnn.inference.model import MODELS, Model
-from nlp_rnn.runtime.bundle import Bundle
+from nlp_rnn.inference.model import Model, open_model
 
 
 def load(model: str | PathLike[str]) -> Model:
     """See :func:`nlp_rnn.load`."""
-    bundle = Bundle.open(bundle_folder(os.fspath(model)))
-    return MODELS[bundle.experiment.task](bundle)
+    return open_model(bundle_folder(os.fspath(model)))
 
 
 def bundle_folder(model: str) -> Path:

@@ -133,6 +133,16 @@ def write_untrained(
     return folder / task
 
 
+def parquet_rows(file: Path) -> list[dict[str, Any]]:
+    """The rows of a Parquet file, with mappings, which Arrow gives as pairs, as they are."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(file)
+    maps = [field.name for field in table.schema if pa.types.is_map(field.type)]
+    return [row | {name: dict(row[name]) for name in maps} for row in table.to_pylist()]
+
+
 @pytest.fixture(scope="session")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """An untrained bundle for each task."""

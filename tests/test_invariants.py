@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
-from conftest import write_untrained
+from conftest import parquet_rows, write_untrained
 
 from nlp_rnn.cli import main
 from nlp_rnn.evaluation import calibration
@@ -209,12 +208,12 @@ def test_padding_does_not_matter(
 
 @pytest.mark.parametrize("name", CRF_TAGGERS)
 def test_n_best_lists_do_not_depend_on_company(
-    name: str, loaded: Callable[[str], Predictor], monkeypatch: pytest.MonkeyPatch
+    name: str, loaded: Callable[[str], Predictor]
 ) -> None:
-    monkeypatch.setattr(loaded(name), "n_best", 3)
+    asked = loaded(name).asked(predictor.Options(n_best=3))
     few = [text for text in TEXTS if len(text.split()) < 9]
-    together = list(loaded(name).predict(few))
-    assert_same(together, [next(iter(loaded(name).predict([text]))) for text in few])
+    together = list(asked.predict(few))
+    assert_same(together, [next(iter(asked.predict([text]))) for text in few])
     for prediction in together:
         assert sum(path["probability"] for path in prediction["n_best"]) < 1 + 1e-6
 
@@ -256,14 +255,13 @@ def test_mlflow_predicts_alike(
     for size in (1, 33, 65):
         found = model.predict(pd.DataFrame({"text": TEXTS[:size]})).to_dict("records")
         for row, wanted in zip(found, alone(name)[:size], strict=True):
-            nested = {key for key, value in wanted.items() if isinstance(value, dict | list)}
-            assert_same({k: json.loads(v) if k in nested else v for k, v in row.items()}, wanted)
+            assert_same(row, wanted)
 
 
 def rows_of(file: Path) -> list[dict[str, Any]]:
-    """The predictions in a table, the cells that hold JSON opened."""
+    """The predictions in a file."""
     if file.suffix == ".parquet":
-        return pq.read_table(file).to_pylist()
+        return parquet_rows(file)
     with file.open(newline="", encoding="utf-8") as stream:
         if file.suffix == ".jsonl":
             return [json.loads(line) for line in stream]

@@ -62,7 +62,10 @@ def predict_file(
     dialect = output_dialect(source, format)
     predictor = Predictor.of(bundle, options)
     started = time.perf_counter()
-    with terminable(), open_writer(output, format, known.columns, dialect) as writer:
+    with (
+        terminable(),
+        open_writer(output, format, known.columns, predictor.columns, dialect) as writer,
+    ):
         texts = predict_all(predictor, source, writer, known.texts)
     seconds = time.perf_counter() - started
     log(

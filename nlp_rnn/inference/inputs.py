@@ -147,7 +147,7 @@ class ArrowChunk(Chunk):
         if name == self.text_column:
             return self.items
         try:
-            return list(self.batch.column(name).to_pylist())
+            return _python_values(self.batch.column(name))
         except ValueError as error:
             reason = str(error).splitlines()[0]
             raise UserError(
@@ -157,6 +157,16 @@ class ArrowChunk(Chunk):
 
     def columns(self) -> Columns:
         return {name: {str} for name in self.batch.schema.names}
+
+
+def _python_values(column: pa.Array) -> list[Any]:
+    """A column's values, with a mapping from strings, which Arrow gives as pairs, as it is."""
+    import pyarrow as pa
+
+    values: list[Any] = column.to_pylist()
+    if not (pa.types.is_map(column.type) and pa.types.is_string(column.type.key_type)):
+        return values
+    return [None if pairs is None else dict(pairs) for pairs in values]
 
 
 @dataclass(frozen=True)

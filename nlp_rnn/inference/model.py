@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from nlp_rnn.errors import UserError
+from nlp_rnn.inference import schema
+from nlp_rnn.inference.inputs import TEXT
 from nlp_rnn.inference.items import Item
 from nlp_rnn.inference.predictor import LanguageModelPredictor, Options, Prediction, Predictor
+from nlp_rnn.inference.reading import Remembered
 from nlp_rnn.runtime.bundle import Bundle
 
 if TYPE_CHECKING:
@@ -39,6 +43,19 @@ class Model:
         labels = f", {len(self.labels)} labels" if self.labels else ""
         words = f"{len(self.bundle.vocabulary):,} types"
         return f"<{type(self).__name__} {self.name!r}: {self.task}{labels}, {words}>"
+
+    @property
+    def columns(self) -> schema.Columns:
+        """What a prediction holds where nothing more is asked: its keys, each with its type."""
+        return self._predictor.columns
+
+    @property
+    def text_columns(self) -> list[str | int]:
+        """The columns that the texts of a table may be in; the first of them counts.
+
+        It is that of the training data, or ``text``.
+        """
+        return list(dict.fromkeys((Remembered.of(self.bundle).text_column, TEXT)))
 
     @overload
     def predict(self, texts: str, **options: Any) -> Prediction: ...
@@ -89,29 +106,35 @@ class Model:
         Raises:
             UserError: there is no such column, or one has the name of a prediction.
         """
-        column = self._text_column(frame, text_column)
-        missing = frame[column].isna()
-        texts = [None if gone else text for text, gone in zip(frame[column], missing, strict=True)]
-        predictions = self.predict(texts, **options)
-        names = list(dict.fromkeys(name for prediction in predictions for name in prediction))
-        if clash := [name for name in names if name in frame.columns]:
+        predictor = self._predictor.asked(_options(options))
+        column = frame[self.text_column(frame, text_column)]
+        texts = [None if gone else text for text, gone in zip(column, column.isna(), strict=True)]
+        if clash := [name for name in predictor.columns if name in frame.columns]:
             raise UserError(
                 f"the table has a column '{clash[0]}' already, which the predictions need; rename "
                 "or drop it"
             )
-        columns = {name: [prediction.get(name) for prediction in predictions] for name in names}
-        added = type(frame)(columns, index=frame.index)
+        predictions = predictor.predict(_items(texts))
+        added = schema.pandas_frame(predictions, predictor.columns, frame.index)
         return frame.join(added) if frame.index.is_unique else _side_by_side(frame, added)
 
-    def _text_column(self, frame: pd.DataFrame, given: str | None) -> str:
-        known = self.bundle.data_card.get("reading", {}).get("text_column", "text")
-        column = given if given is not None else known if known in frame.columns else "text"
-        if column not in frame.columns:
-            raise UserError(
-                f"the table has no column '{column}'; name that of the texts by text_column, one "
-                f"of: {', '.join(map(str, frame.columns))}"
-            )
-        return str(column)
+    def text_column(self, frame: pd.DataFrame, given: str | None = None) -> str | int:
+        """The column of a table's texts.
+
+        Args:
+            given: its name; None takes the first of :attr:`text_columns` that the table has.
+
+        Raises:
+            UserError: there is no such column.
+        """
+        names = self.text_columns if given is None else [given]
+        for name in names:
+            if name in frame.columns:
+                return name
+        raise UserError(
+            f"the table has no column '{names[-1]}'; name that of the texts by text_column, one "
+            f"of: {', '.join(map(str, frame.columns))}"
+        )
 
 
 def _side_by_side(frame: pd.DataFrame, added: pd.DataFrame) -> pd.DataFrame:
@@ -266,3 +289,9 @@ MODELS: dict[str, type[Model]] = {
     "tagging": Tagger,
     "language_modelling": LanguageModel,
 }
+
+
+def open_model(folder: Path) -> Model:
+    """The model of the bundle in ``folder``; see :func:`nlp_rnn.load`."""
+    bundle = Bundle.open(folder)
+    return MODELS[bundle.experiment.task](bundle)

@@ -1,18 +1,18 @@
 """Files of predictions, written chunk by chunk.
 
-JSON Lines hold predictions as they are. Tables are flat: the probability of each label has a
-column ``probability_<label>``, tags are parted by spaces, and lists are JSON.
+JSON Lines and Parquet hold predictions as they are, with lists, records and mappings; Parquet has
+the types of :mod:`~nlp_rnn.inference.schema`. Tables of CSV and TSV are flat: the probability of
+each label has a column ``probability_<label>``, tags are parted by spaces, and lists are JSON.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -21,6 +21,7 @@ from nlp_rnn.corpora.conll import DOCUMENT_START, UD_UPOS
 from nlp_rnn.corpora.dialects import Dialect, TableWriter
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import whole_file
+from nlp_rnn.inference import schema
 from nlp_rnn.inference.inputs import STREAM, TABLES, ArrowChunk, Chunk, Columns, SentenceChunk
 from nlp_rnn.inference.predictor import Prediction
 from nlp_rnn.process import print_everything
@@ -58,7 +59,7 @@ def renamed(columns: Iterable[str], predicted: Collection[str]) -> dict[str, str
 
 
 def flat(prediction: Prediction) -> dict[str, Any]:
-    """A prediction as the cells of a table.
+    """A prediction as the cells of CSV or TSV.
 
     >>> flat({"label": "a", "probabilities": {"a": 0.75, "b": 0.25}})
     {'label': 'a', 'probability_a': 0.75, 'probability_b': 0.25}
@@ -87,23 +88,12 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _finite(value: Any) -> Any:
-    """``value`` with null for what is no number."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(member) for key, member in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(member) for member in value]
-    return value
-
-
 def to_json(value: Any) -> str:
     """``value`` as strict JSON: NaN and infinity, which it does not know, become null."""
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
     except ValueError:
-        return json.dumps(_finite(value), ensure_ascii=False, default=_plain)
+        return json.dumps(schema.finite(value), ensure_ascii=False, default=_plain)
 
 
 def cell(value: Any) -> str:
@@ -178,28 +168,32 @@ class CsvWriter(Writer):
 
 
 class ParquetWriter(Writer):
-    """A table: the columns of the input with their types, then the prediction, flat."""
+    """A table: the columns of the input with their types, then the prediction, nested."""
 
-    def __init__(self, file: Path, columns: Columns) -> None:
+    def __init__(self, file: Path, columns: Columns, predicted: schema.Columns) -> None:
         self._file = file
         self._columns = columns
+        self._predicted = predicted
         self._pending: list[pa.RecordBatch] = []
         self._writer: Any = None
 
     def write(self, chunk: Chunk, predictions: Iterable[Prediction]) -> None:
-        import pyarrow as pa
-
-        cells = [flat(prediction) for prediction in predictions]
-        if not cells:
-            return
-        kept = self._kept(chunk)
-        names = renamed(kept, cells[0])
-        arrays = {names[column]: array for column, array in kept.items()}
-        for name in cells[0]:
-            arrays[name] = pa.array([row[name] for row in cells])
-        self._pending.append(pa.RecordBatch.from_pydict(arrays))
+        self._add(self._kept(chunk), predictions)
         if sum(batch.nbytes for batch in self._pending) >= ROW_GROUP_BYTES:
             self._flush()
+
+    def _add(self, kept: Mapping[str, pa.Array], predictions: Iterable[Prediction]) -> None:
+        import pyarrow as pa
+
+        names = renamed(kept, self._predicted)
+        arrays = {names[column]: array for column, array in kept.items()}
+        rows = list(predictions)
+        for name, type_ in self._predicted.items():
+            values = [row[name] for row in rows]
+            if schema.holds_floats(type_):
+                values = schema.finite(values)
+            arrays[name] = pa.array(values, schema.arrow_type(type_))
+        self._pending.append(pa.RecordBatch.from_pydict(arrays))
 
     def _kept(self, chunk: Chunk) -> dict[str, pa.Array]:
         import pyarrow as pa
@@ -225,7 +219,9 @@ class ParquetWriter(Writer):
         self._pending.clear()
 
     def close(self) -> None:
-        """Write what is pending, and the end of the file."""
+        """Write what is pending, and the end of the file, which has columns without rows too."""
+        if self._writer is None and not self._pending:
+            self._add({column: _array([], types) for column, types in self._columns.items()}, [])
         if self._pending:
             self._flush()
         self.abandon()
@@ -377,10 +373,15 @@ def _standard_output() -> Iterator[TextIO]:
 
 @contextmanager
 def _writing(
-    file: Path, format: str, columns: Columns, dialect: Dialect | None, name: str
+    file: Path,
+    format: str,
+    columns: Columns,
+    predicted: schema.Columns,
+    dialect: Dialect | None,
+    name: str,
 ) -> Iterator[Writer]:
     if format == ".parquet":
-        table = ParquetWriter(file, columns)
+        table = ParquetWriter(file, columns, predicted)
         try:
             yield table
             table.close()
@@ -403,7 +404,11 @@ def _writing(
 
 @contextmanager
 def open_writer(
-    output: str, format: str, columns: Columns, dialect: Dialect | None = None
+    output: str,
+    format: str,
+    columns: Columns,
+    predicted: schema.Columns,
+    dialect: Dialect | None = None,
 ) -> Iterator[Writer]:
     """A writer of ``output``; a file appears, whole, if the block succeeds.
 
@@ -411,6 +416,7 @@ def open_writer(
         output: a file, or ``-``.
         format: as :func:`~nlp_rnn.inference.inputs.format_of` tells.
         columns: of the input.
+        predicted: the columns of a prediction.
         dialect: of CSV and TSV; None for the format's own.
 
     Raises:
@@ -422,6 +428,6 @@ def open_writer(
         return
     with (
         whole_file(Path(output)) as partial,
-        _writing(partial, format, columns, dialect, output) as writer,
+        _writing(partial, format, columns, predicted, dialect, output) as writer,
     ):
         yield writer

@@ -20,6 +20,7 @@ import numpy as np
 from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.config import ClassificationTrainingParameters
 from nlp_rnn.errors import UserError
+from nlp_rnn.inference import schema
 from nlp_rnn.inference.items import CHUNK, Item, as_text
 from nlp_rnn.process import log
 from nlp_rnn.runtime.bundle import REMEDY, START_STATES, Bundle
@@ -135,6 +136,11 @@ class Predictor(ABC):
         while chunk := list(itertools.islice(stream, CHUNK)):
             yield from self.predict_chunk(chunk)
 
+    @property
+    @abstractmethod
+    def columns(self) -> schema.Columns:
+        """What a record holds: its keys, in order, each with its type."""
+
     @abstractmethod
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
         """Predict a list of items; the network may begin before the first record is asked for."""
@@ -142,6 +148,10 @@ class Predictor(ABC):
 
 class ClassificationPredictor(Predictor):
     """``label``, its ``probability``, and the ``probabilities`` of all labels."""
+
+    @property
+    def columns(self) -> schema.Columns:
+        return schema.of_classifier(self.options.review_below is not None)
 
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
         training = self.bundle.experiment.training
@@ -178,6 +188,14 @@ class TaggingPredictor(Predictor):
         super().__init__(bundle, options, network)
         self._marks_entities = bundle.entities
         self._learned = bundle.learned_tags
+
+    @property
+    def columns(self) -> schema.Columns:
+        return schema.of_tagger(
+            review=self.options.review_below is not None,
+            n_best=self.options.n_best > 1,
+            entities=self._marks_entities,
+        )
 
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
         spans = [self._spans(item) for item in items]
@@ -266,6 +284,10 @@ class LanguageModelPredictor(Predictor):
     ) -> None:
         super().__init__(bundle, options, network)
         self.start = start_states(bundle, self.network)
+
+    @property
+    def columns(self) -> schema.Columns:
+        return schema.LANGUAGE_MODEL
 
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
         vocabulary = self.bundle.vocabulary

@@ -18,6 +18,7 @@ from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.corpora.dialects import Dialect
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import whole_file
+from nlp_rnn.inference import schema
 from nlp_rnn.inference.batch import open_all, output_dialect, predict_all, read_once
 from nlp_rnn.inference.inputs import STREAM, Chunk, Columns, JsonChunk
 from nlp_rnn.inference.items import CHUNK, Item, as_text
@@ -65,6 +66,10 @@ def losses_and_ranks(
 class TokenScorer(LanguageModelPredictor):
     """``tokens`` of each text with its end symbol, their ``log_probabilities`` (nats), ``ranks``
     and whether they are ``unknown``, that is scored as ``<unk>``."""
+
+    @property
+    def columns(self) -> schema.Columns:
+        return schema.TOKEN_SCORES
 
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
         vocabulary = self.bundle.vocabulary
@@ -153,7 +158,10 @@ def score_file(bundle_folder: Path, input: str, output: str, reading: Reading = 
     known = read_once(source, False, output, format)
     dialect = output_dialect(source, format)
     scorer = TokenScorer(bundle)
-    with terminable(), open_writer(output, format, {}, dialect) as writer:
+    with (
+        terminable(),
+        open_writer(output, format, {}, schema.SCORED_TOKEN, dialect) as writer,
+    ):
         table = _TokenTable(writer)
         texts = predict_all(scorer, source, table, known.texts)
     perplexity = math.exp(min(-table.log_probability / table.tokens, 700))
@@ -168,6 +176,10 @@ def score_file(bundle_folder: Path, input: str, output: str, reading: Reading = 
 
 class Candidates(LanguageModelPredictor):
     """What a language model says of each text, and its ``unknown`` words, scored as ``<unk>``."""
+
+    @property
+    def columns(self) -> schema.Columns:
+        return schema.CANDIDATE
 
     def _prediction(self, tokens: Sequence[str], ids: Ints, losses: Floats) -> Prediction:
         unknown = [token for token, i in zip(tokens, ids, strict=True) if i == UNK_INDEX]
@@ -246,11 +258,15 @@ class _TextWriter(Writer):
 
 @contextmanager
 def _open_ranked(
-    output: str, format: str, columns: Columns, dialect: Dialect | None
+    output: str,
+    format: str,
+    columns: Columns,
+    predicted: schema.Columns,
+    dialect: Dialect | None,
 ) -> Iterator[Writer]:
     """As :func:`~nlp_rnn.inference.outputs.open_writer`, but plain text holds the texts."""
     if format != ".txt":
-        with open_writer(output, format, columns, dialect) as writer:
+        with open_writer(output, format, columns, predicted, dialect) as writer:
             yield writer
         return
     with (
@@ -274,11 +290,13 @@ def rank_file(
     bundle.require_language_model("know how likely a text is")
     known = read_once(source, format != ".txt", output, format)
     predictor = Candidates(bundle)
+    ranked: schema.Columns = {"rank": int, **predictor.columns}
+    dialect = output_dialect(source, format)
     # A database without a name lies in a temporary file that nobody else can open.
     with (
         terminable(),
         closing(sqlite3.connect("")) as database,
-        _open_ranked(output, format, known.columns, output_dialect(source, format)) as writer,
+        _open_ranked(output, format, known.columns, ranked, dialect) as writer,
     ):
         ranking = _Ranking(database, by)
         texts = predict_all(predictor, source, ranking, known.texts)

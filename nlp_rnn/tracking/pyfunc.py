@@ -6,13 +6,12 @@ pickle is involved. It must import nothing heavy before ``load_context``.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from mlflow.models import set_model
+from mlflow.models import ModelSignature, set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 if TYPE_CHECKING:
@@ -20,26 +19,43 @@ if TYPE_CHECKING:
 
 
 class BundleModel(PythonModel):
-    """Predicts with a model bundle: a column ``text`` in, one row a text out, in order.
+    """Predicts with a model bundle: a column of texts in, one row a text out, in order.
 
-    A value that is a list or a mapping, such as the tags of a sentence, is a JSON string: tables
-    in CSV files, Spark and MLflow's signatures hold only plain values.
+    A row holds what :meth:`nlp_rnn.inference.model.Model.predict` says of its text, lists and
+    mappings included, with null for numbers that JSON does not know.
     """
 
     @classmethod
     def of(cls, bundle: Path) -> BundleModel:
         """A model of the ``bundle`` that lies in a local folder."""
-        from nlp_rnn.inference.predictor import Predictor
+        from nlp_rnn.inference.model import open_model
 
         model = cls()
-        model._predictor = Predictor.load(bundle)
+        model._model = open_model(bundle)
         return model
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the bundle among the model's artifacts; MLflow requires the name ``context``."""
-        from nlp_rnn.inference.predictor import Predictor
+        from nlp_rnn.inference.model import open_model
 
-        self._predictor = Predictor.load(Path(context.artifacts["bundle"]))
+        self._model = open_model(Path(context.artifacts["bundle"]))
+
+    def signature(self) -> ModelSignature:
+        """What the model takes and gives, which MLflow keeps beside it and enforces.
+
+        The text is in the column of the training data or in ``text``, so that neither is required
+        where they differ.
+        """
+        from mlflow.types.schema import ColSpec, Schema
+
+        from nlp_rnn.inference.schema import mlflow_type
+
+        names = [name for name in self._model.text_columns if isinstance(name, str)]
+        columns = self._model.columns.items()
+        return ModelSignature(
+            inputs=Schema([ColSpec("string", name, required=len(names) == 1) for name in names]),
+            outputs=Schema([ColSpec(mlflow_type(type_), name) for name, type_ in columns]),
+        )
 
     def predict(
         self,
@@ -47,23 +63,38 @@ class BundleModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """Predict each text of the column ``text``; a missing text counts as an empty one.
+        """Predict each text; a missing text counts as an empty one.
 
         A tagger also takes a list of words, a sentence that is segmented already.
 
+        Args:
+            model_input: has the texts in the column of the training data, or in ``text``. A list
+                of texts will do as well, where no signature stands before it; MLflow knows no type
+                for both.
+
         Raises:
-            UserError: a value is neither.
+            UserError: the table has no such column, or a value is neither.
         """
-        segmented = self._predictor.bundle.task.tagged
-        items = [_item(value, row, segmented) for row, value in enumerate(model_input["text"])]
-        return pd.DataFrame(
-            [_plain(prediction) for prediction in self._predictor.predict(items)],
-            index=pd.RangeIndex(len(items)),
-        )
+        from nlp_rnn.inference.schema import finite, pandas_frame
+
+        predictions = self._model.predict(self._items(model_input))
+        return pandas_frame(map(finite, predictions), self._model.columns)
+
+    def _items(self, given: pd.DataFrame | list[Any]) -> list[Item]:
+        from nlp_rnn.task_kinds import TASK_KINDS
+
+        segmented = TASK_KINDS[self._model.task].tagged
+        if not isinstance(given, pd.DataFrame):
+            return [_item(value, f"text {i}", segmented) for i, value in enumerate(given)]
+        name = self._model.text_column(given)
+        return [
+            _item(value, f"row {row}, column '{name}'", segmented)
+            for row, value in enumerate(given[name])
+        ]
 
 
-def _item(value: Any, row: int, segmented: bool) -> Item:
-    """What the predictor is given for a value of the column ``text``."""
+def _item(value: Any, where: str, segmented: bool) -> Item:
+    """What the model is given for a value that stands for a text."""
     from nlp_rnn.errors import UserError
 
     if isinstance(value, str):
@@ -74,23 +105,14 @@ def _item(value: Any, row: int, segmented: bool) -> Item:
             return words
         expected = "a text or a list of words" if segmented else "a text"
         raise UserError(
-            f"row {row}, column 'text': expected {expected}, found {type(value).__name__} "
-            f"{words!r:.60}; give each text a row of its own"
+            f"{where}: expected {expected}, found {type(value).__name__} {words!r:.60}; give each "
+            "text a row of its own"
         )
     if pd.api.types.is_scalar(value):
         return "" if pd.isna(value) else str(value)
     raise UserError(
-        f"row {row}, column 'text': expected a text, found {type(value).__name__}; give each text "
-        "a row of its own"
+        f"{where}: expected a text, found {type(value).__name__}; give each text a row of its own"
     )
-
-
-def _plain(prediction: dict[str, Any]) -> dict[str, Any]:
-    """``prediction`` with its lists and mappings as JSON strings."""
-    return {
-        key: json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
-        for key, value in prediction.items()
-    }
 
 
 set_model(BundleModel())

@@ -8,7 +8,6 @@ import io
 import json
 import math
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -216,7 +215,7 @@ class Run:
             name: registers the model as a new version of ``name`` under the alias ``current``,
                 which stays where it is in the workspace of a DVC experiment that may never be
                 applied (``dvc exp run --temp`` or ``--queue``).
-            examples: a few texts; the signature is taken from what they yield.
+            examples: a few texts, to try it with.
 
         Returns:
             The version's address, ``models:/name/version``.
@@ -226,22 +225,19 @@ class Run:
         """
         import mlflow
         import pandas as pd
-        from mlflow.models import infer_signature
 
         from nlp_rnn.tracking import pyfunc
 
         frame = pd.DataFrame({"text": list(examples)})
-        expected = pyfunc.BundleModel.of(bundle).predict(None, frame)
-        with warnings.catch_warnings():  # advice on integer columns, which never are missing here
-            warnings.simplefilter("ignore", UserWarning)
-            signature = infer_signature(frame, expected)
+        model = pyfunc.BundleModel.of(bundle)
+        expected = model.predict(None, frame)
         with same_import_path():
             logged = mlflow.pyfunc.log_model(
                 name=model_name(name),
                 python_model=str(pyfunc.__file__),
                 artifacts={"bundle": str(bundle)},
                 code_paths=[str(PACKAGE)],
-                signature=signature,
+                signature=model.signature(),
                 input_example=frame,
                 pip_requirements=requirements(bundle),
                 metadata={"nlp_rnn": package_version("nlp_rnn")},

@@ -25,12 +25,13 @@ from nlp_rnn.runtime.bundle import DATA_CARD, DESCRIPTION, Bundle
 steady = settings(deadline=None, max_examples=80, derandomize=True)
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC")
+TAGGED = {"tokens": list[str], "tags": list[str]}
 
 
 def tag_file(source: Path, target: Path, word_column: int = 0) -> list[Example]:
     """Tag every word of a file in turn with one of ``TAGS``; returns what was predicted."""
     tags, predicted = cycle(TAGS), []
-    with open_writer(str(target), target.suffix, {}) as writer:
+    with open_writer(str(target), target.suffix, {}, TAGGED) as writer:
         for chunk in open_source(str(source), "text", "error", word_column=word_column).chunks():
             examples = [
                 Example(tokens=tuple(words), tags=tuple(next(tags) for _ in words))
@@ -135,7 +136,7 @@ def test_tokens_of_texts_read_back(
     sentences = [["first"], *sentences]
     tagged = [Example(tokens=tuple(words), tags=("NOUN",) * len(words)) for words in sentences]
     chunk = TextChunk([" ".join(words) for words in sentences], "text")
-    with open_writer(str(file), suffix, {}) as writer:
+    with open_writer(str(file), suffix, {}, TAGGED) as writer:
         writer.write(chunk, (each.record("tagged") for each in tagged))
     assert read(file) == tagged
 

@@ -21,7 +21,7 @@ from nlp_rnn.corpora import open_corpus
 from nlp_rnn.corpora.dialects import Dialect
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import sha256
-from nlp_rnn.inference import inputs, outputs
+from nlp_rnn.inference import inputs, outputs, schema
 
 QUIET = settings(
     deadline=None,
@@ -246,11 +246,12 @@ def test_a_tsv_refuses_what_it_cannot_hold_before_predicting(
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 PREDICTION = {"label": 'a "b"', "probability": 0.1, "probabilities": {"x": 0.1, "y, z": 0.9}}
+COLUMNS = schema.of_classifier(review=False)
 
 
 def write_predictions(file: Path, source: inputs.Source) -> None:
     known = inputs.survey(source, True, lambda texts: None)
-    with outputs.open_writer(str(file), file.suffix, known.columns) as writer:
+    with outputs.open_writer(str(file), file.suffix, known.columns, COLUMNS) as writer:
         for chunk in source.chunks():
             writer.write(chunk, [PREDICTION for _ in chunk.items])
 
@@ -370,9 +371,9 @@ def test_lists_are_segmented_sentences_of_a_tagger_alone(bundles: dict[str, Path
     tagger = BundleModel.of(bundles["tagging"])
     frame = pd.DataFrame({"text": [words, "Ann sleeps", None]})
     found = tagger.predict(None, frame)
-    assert json.loads(found["tokens"][0]) == words
+    assert found["tokens"][0] == words
     assert found["tags"][0] == found["tags"][1]
-    assert json.loads(found["tokens"][2]) == []
+    assert found["tokens"][2] == []
     classifier = BundleModel.of(bundles["classification"])
     for value in (words, {"a": 1}, {"a"}):
         with pytest.raises(UserError, match="row 1, column 'text': expected a text, found"):

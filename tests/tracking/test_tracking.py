@@ -21,17 +21,26 @@ from nlp_rnn.tracking.origin import _git
 from nlp_rnn.tracking.store import connected
 
 STAND_IN = '''
-"""Stands in for the real predictor: no Keras, and a bundle that is one file."""
+"""Stands in for the real models: no Keras, and a bundle that is one file."""
 import json
 from pathlib import Path
 
 
-class Predictor:
-    @classmethod
-    def load(cls, folder):
-        self = cls()
+class Model:
+    task = "classification"
+    text_columns = ["text"]
+    columns = {
+        "label": str,
+        "probability": float,
+        "tokens": list[str],
+        "probabilities": dict[str, float],
+    }
+
+    def __init__(self, folder):
         self.words = json.loads((Path(folder) / "words.json").read_text())
-        return self
+
+    def text_column(self, frame):
+        return "text"
 
     def predict(self, texts):
         for text in texts:
@@ -43,6 +52,10 @@ class Predictor:
                 "tokens": tokens,
                 "probabilities": {"positive": float(hits)},
             }
+
+
+def open_model(folder):
+    return Model(folder)
 '''
 
 
@@ -76,13 +89,13 @@ def store(tmp_path, empty_store):
 
 @pytest.fixture
 def predictor(monkeypatch, tmp_path):
-    """The stand-in as ``nlp_rnn.inference.predictor``; returns its source file."""
+    """The stand-in as ``nlp_rnn.inference.model``; returns its source file."""
     source = tmp_path / "stand_in.py"
     source.write_text(STAND_IN)
-    spec = importlib.util.spec_from_file_location("nlp_rnn.inference.predictor", source)
+    spec = importlib.util.spec_from_file_location("nlp_rnn.inference.model", source)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setitem(sys.modules, "nlp_rnn.inference.predictor", module)
+    monkeypatch.setitem(sys.modules, "nlp_rnn.inference.model", module)
     return source
 
 
@@ -525,10 +538,10 @@ def test_model_is_registered_fetched_and_loads_elsewhere(store, predictor, bundl
     # In a fresh process and folder, the model's own copy of the package is what runs.
     code = f"""
 import importlib.util, json, sys
-spec = importlib.util.spec_from_file_location("nlp_rnn.inference.predictor", {str(predictor)!r})
+spec = importlib.util.spec_from_file_location("nlp_rnn.inference.model", {str(predictor)!r})
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
-sys.modules["nlp_rnn.inference.predictor"] = module
+sys.modules["nlp_rnn.inference.model"] = module
 import mlflow, pandas
 model = mlflow.pyfunc.load_model({str(model)!r})
 import nlp_rnn
@@ -548,8 +561,8 @@ print(json.dumps([nlp_rnn.__file__, table.to_dict("records")]))
     package, rows = json.loads(done.stdout)
     assert Path(package).is_relative_to(model)
     assert [row["label"] for row in rows] == ["positive", "negative", "negative"]
-    assert rows[0]["tokens"] == '["a", "good", "one"]'
-    assert rows[0]["probabilities"] == '{"positive": 1.0}'
+    assert rows[0]["tokens"] == ["a", "good", "one"]
+    assert rows[0]["probabilities"] == {"positive": 1.0}
 
 
 def test_a_model_without_a_graph_asks_for_keras(store, predictor, bundle):
@@ -561,26 +574,27 @@ def test_a_model_without_a_graph_asks_for_keras(store, predictor, bundle):
     assert {"keras", "tokenizers"} <= found and "onnxruntime" not in found
 
 
-def test_signature_is_that_of_what_the_examples_yield(store, predictor, bundle):
+def test_signature_has_the_types_of_what_is_predicted(store, predictor, bundle):
     from mlflow.models import Model
+    from mlflow.types.schema import Array, DataType, Map
 
     with tracking.run("e", "toy") as run:
         run.log_model(bundle, "toy", ["good film"])
     signature = Model.load(str(tracking.fetch_bundle("models:/toy").parents[1])).signature
     assert signature.inputs.input_types_dict().keys() == {"text"}
-    types = {column.name: column.type.name for column in signature.outputs}
+    types = {column.name: column.type for column in signature.outputs}
     assert types == {
-        "label": "string",
-        "probability": "double",
-        "tokens": "string",
-        "probabilities": "string",
+        "label": DataType.string,
+        "probability": DataType.double,
+        "tokens": Array(DataType.string),
+        "probabilities": Map(DataType.double),
     }
 
 
 def test_model_that_predicts_differently_once_reloaded_is_not_registered(
     store, predictor, bundle, monkeypatch
 ):
-    module: ModuleType = sys.modules["nlp_rnn.inference.predictor"]
+    module: ModuleType = sys.modules["nlp_rnn.inference.model"]
     calls = []
 
     def unsteady(self, texts):
@@ -588,7 +602,8 @@ def test_model_that_predicts_differently_once_reloaded_is_not_registered(
         for _ in texts:
             yield {"probability": float(len(calls))}
 
-    monkeypatch.setattr(module.Predictor, "predict", unsteady)
+    monkeypatch.setattr(module.Model, "columns", {"probability": float})
+    monkeypatch.setattr(module.Model, "predict", unsteady)
     with (
         pytest.raises(RuntimeError, match="does not predict as its bundle does"),
         tracking.run("e", "toy") as run,
