@@ -39,7 +39,7 @@ lint: $(STAMP) ## check style and types
 	$(VENV)/bin/mypy
 
 test: lint ## check style and types, run every test
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
 ui: $(STAMP) ## show the runs in MLflow's web interface
 	$(VENV)/bin/mlflow ui --backend-store-uri sqlite:///mlflow.db

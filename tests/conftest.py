@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,47 +13,9 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-import backends
-
-from nlp_rnn.config import TokenizerParameters, VocabularyParameters, parse
-from nlp_rnn.corpora.corpus import Corpus
-from nlp_rnn.example import SPLITS, Example, Kind
-from nlp_rnn.text.prepared import PreparedDataset, prepare
-
-
-class ListCorpus(Corpus):
-    """A corpus held in memory: the same examples in every split, or its own for each."""
-
-    def __init__(self, kind: Kind, **splits: list[Example]) -> None:
-        self.name = "list"
-        self.kind = kind
-        self.examples = splits
-
-    def splits(self) -> tuple[str, ...]:
-        return tuple(split for split in SPLITS if split in self.examples)
-
-    def read(self, split: str) -> Iterator[Example]:
-        return iter(self.examples[split])
-
-    def origin(self, split: str) -> str:
-        return f"memory:{split}"
-
-    def provenance(self) -> dict[str, Any]:
-        return {"source": "memory", "files": {}, "licence": "none", "citation": "none"}
-
-
-def prepared(
-    folder: Path, corpus: Corpus, unit: str = "whitespace", **vocabulary: Any
-) -> PreparedDataset:
-    """Prepare ``corpus`` in ``folder`` and open it."""
-    tokenizer = TokenizerParameters(unit=unit, lowercase=False)  # type: ignore[arg-type]
-    prepare("list", corpus, tokenizer, VocabularyParameters(**vocabulary), folder)
-    return PreparedDataset(folder)
-
-
-def same_everywhere(kind: Kind, examples: list[Example]) -> ListCorpus:
-    """A corpus whose splits are all ``examples``: enough where nothing is judged."""
-    return ListCorpus(kind, train=examples, validation=examples, test=examples)
+from helpers import backends
+from helpers.bundles import write_untrained
+from nlp_rnn.example import Example, Kind
 
 
 @pytest.fixture
@@ -82,65 +43,6 @@ def sentences() -> list[Example]:
 @pytest.fixture
 def lines() -> list[Example]:
     return [Example(text="the cat sleeps"), Example(text="the dog barks at the cat")] * 20
-
-
-def write_untrained(
-    folder: Path,
-    task: str,
-    kind: Kind,
-    examples: list[Example],
-    model: dict[str, Any] | None = None,
-    scale: float | None = None,
-) -> Path:
-    """A bundle of a small network with random weights; ``model`` adds to its parameters.
-
-    Args:
-        scale: draw all weights, biases and a CRF's transitions too, from a normal distribution of
-            this standard deviation.
-    """
-    from nlp_rnn.models.network import build_network
-    from nlp_rnn.runtime.bundle import write_bundle
-
-    dataset = prepared(folder / "data", same_everywhere(kind, examples))
-    sizes = {} if (model or {}).get("kind") == "averaged" else {"units": 8}
-    experiment = parse(
-        {
-            "datasets": {
-                "list": {
-                    "source": "files",
-                    "train": "x",
-                    "format": {"labelled": "csv", "tagged": "conll", "text": "text"}[kind],
-                }
-            },
-            "experiments": {
-                "mine": {
-                    "task": task,
-                    "dataset": "list",
-                    "embeddings": {"kind": "learned", "dimension": 8, "scale": 1.0},
-                    "model": sizes | (model or {}),
-                    "training": {},
-                }
-            },
-        },
-        Path("params.yaml"),
-    ).experiment("mine")
-    characters = dataset.characters.types if kind == "tagged" else ()
-    built = build_network(experiment, len(dataset.vocabulary), dataset.labels, characters)
-    if scale is not None:
-        rng = np.random.default_rng(3)
-        built.set_weights([rng.normal(0, scale, weight.shape) for weight in built.get_weights()])
-    write_bundle(folder / task, "mine", experiment, built, dataset, {"backend": None}, {})
-    return folder / task
-
-
-def parquet_rows(file: Path) -> list[dict[str, Any]]:
-    """The rows of a Parquet file, with mappings, which Arrow gives as pairs, as they are."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(file)
-    maps = [field.name for field in table.schema if pa.types.is_map(field.type)]
-    return [row | {name: dict(row[name]) for name in maps} for row in table.to_pylist()]
 
 
 @pytest.fixture(scope="session")
@@ -219,14 +121,3 @@ def on_backends(
     """What ``computed()`` of the test's module returns on each installed backend."""
     futures = started_backends[request.module.__name__]
     return {backend: future.result() for backend, future in futures.items()}
-
-
-def real_data(relative: str) -> Path:
-    """A file under ``NLP_RNN_DATA``; the test is skipped where it is absent."""
-    folder = os.environ.get("NLP_RNN_DATA")
-    if not folder:
-        pytest.skip("NLP_RNN_DATA is not set, so there is no real data to test on")
-    file = Path(folder) / relative
-    if not file.exists():
-        pytest.skip(f"no {relative} under NLP_RNN_DATA")
-    return file

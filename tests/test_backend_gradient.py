@@ -5,9 +5,9 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from backends import INSTALLED
 from keras import layers, ops
 
+from helpers.backends import INSTALLED
 from nlp_rnn.backend import gradient
 
 TIMESTEPS, FEATURES, UNITS = 4, 3, 2

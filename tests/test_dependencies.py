@@ -8,8 +8,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from call_graph import CallGraph
 from ruamel.yaml import YAML
+
+from helpers.call_graph import CallGraph
 
 PROJECT = Path(__file__).parent.parent
 

@@ -15,8 +15,8 @@ import keras
 import numpy as np
 import pytest
 from ruamel.yaml import YAML
-from topics import texts, write_texts
 
+from helpers.topics import texts, write_texts
 from nlp_rnn import stages
 from nlp_rnn.config import load, parse
 from nlp_rnn.errors import UserError

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import write_untrained
 
+from helpers.bundles import write_untrained
 from nlp_rnn.example import Example
 
 WORDS = "naïve café 😀 Ωmega"

@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import parquet_rows, write_untrained
 
+from helpers.bundles import write_untrained
+from helpers.tables import parquet_rows
 from nlp_rnn.cli import main
 from nlp_rnn.evaluation import calibration
 from nlp_rnn.example import Example, Kind

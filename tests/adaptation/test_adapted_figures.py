@@ -9,10 +9,10 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from bigram_model import bigram_network, experiment
-from conftest import ListCorpus, prepared
 from ruamel.yaml import YAML
 
+from helpers.bigram_model import bigram_network, experiment
+from helpers.corpora import ListCorpus, prepared
 from nlp_rnn import stages, tracking
 from nlp_rnn.adaptation.cache import cache_probabilities, hidden_of_text
 from nlp_rnn.config import AnyExperiment, LanguageModellingExperiment

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bigram_model import bigram_network, dataset_of, experiment
 
+from helpers.bigram_model import bigram_network, dataset_of, experiment
 from nlp_rnn.adaptation import cache
 from nlp_rnn.adaptation.cache import cache_probabilities, hidden_of_text
 from nlp_rnn.adaptation.interpolation import best_weight, mixed

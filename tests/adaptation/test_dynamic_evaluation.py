@@ -9,9 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from backends import Arrays, assert_all_agree
-from bigram_model import LARGE, bigram_network, bigram_probabilities, dataset_of, experiment
 
+from helpers.backends import Arrays, assert_all_agree
+from helpers.bigram_model import LARGE, bigram_network, bigram_probabilities, dataset_of, experiment
 from nlp_rnn.adaptation.dynamic_evaluation import DynamicEvaluation
 from nlp_rnn.config import DynamicEvaluationParameters
 from nlp_rnn.text.prepared import PreparedDataset

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conftest import prepared, same_everywhere
-
+from helpers.corpora import prepared, same_everywhere
 from nlp_rnn.baselines.counts import majority_class, most_frequent_tags
 from nlp_rnn.example import Example
 

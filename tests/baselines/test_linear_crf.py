@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ListCorpus, prepared, same_everywhere
 
+from helpers.corpora import ListCorpus, prepared, same_everywhere
 from nlp_rnn.baselines.linear_crf import (
     Features,
     Problem,

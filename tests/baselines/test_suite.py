@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ListCorpus, prepared, same_everywhere
 from ruamel.yaml import YAML
 
+from helpers.corpora import ListCorpus, prepared, same_everywhere
 from nlp_rnn import stages
 from nlp_rnn.baselines.suite import Fitted, fit_all
 from nlp_rnn.cli import main

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ListCorpus, prepared, same_everywhere
 from pydantic import TypeAdapter
 
+from helpers.corpora import ListCorpus, prepared, same_everywhere
 from nlp_rnn.config import AnyVectors, FastTextVectors, GloveVectors, Word2VecVectors
 from nlp_rnn.config.vectors import Vectors
 from nlp_rnn.corpora.grammar import classes_of_words, generate

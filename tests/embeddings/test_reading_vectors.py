@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import real_data
 
+from helpers.real import real_data
 from nlp_rnn.embeddings.reading import BLOCK, VectorFile, load_vectors, read_vectors
 from nlp_rnn.errors import UserError
 

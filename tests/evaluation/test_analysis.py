@@ -10,8 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from conftest import write_untrained
 
+from helpers.bundles import write_untrained
 from nlp_rnn.evaluation.analysis import certainty, harm, write_analysis
 from nlp_rnn.evaluation.metrics import entity_surface_metrics
 from nlp_rnn.evaluation.predictions import figures, labels_of

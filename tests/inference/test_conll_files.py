@@ -8,10 +8,10 @@ from itertools import cycle
 from pathlib import Path
 
 import pytest
-from conftest import write_untrained
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers.bundles import write_untrained
 from nlp_rnn.cli import main, parser
 from nlp_rnn.config import FilesDataset
 from nlp_rnn.corpora import open_corpus

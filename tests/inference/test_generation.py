@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from backends import assert_all_agree
-from experiments import small_experiment
 from scipy.stats import chisquare
 
+from helpers.backends import assert_all_agree
+from helpers.experiments import small_experiment
 from nlp_rnn.cli import main
 from nlp_rnn.config import TokenizerParameters
 from nlp_rnn.inference import generation

@@ -8,11 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from backends import assert_all_agree
-from conftest import prepared, same_everywhere, write_untrained
-from experiments import small_experiment
 from scipy.special import logsumexp
 
+from helpers.backends import assert_all_agree
+from helpers.bundles import write_untrained
+from helpers.corpora import prepared, same_everywhere
+from helpers.experiments import small_experiment
 from nlp_rnn import backend
 from nlp_rnn.example import Example
 from nlp_rnn.inference.generation import BeamSearch, PromptedModel, Sampling

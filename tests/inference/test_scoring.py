@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from bigram_model import bigram_network, bigram_probabilities, dataset_of, experiment
 
+from helpers.bigram_model import bigram_network, bigram_probabilities, dataset_of, experiment
 from nlp_rnn.cli import main
 from nlp_rnn.inference import scoring
 from nlp_rnn.inference.predictor import Predictor

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import recurrence
-from backends import assert_all_agree
 
+from helpers.backends import assert_all_agree
 from nlp_rnn.inspection import activations
 from nlp_rnn.inspection.activations import states_along
 from nlp_rnn.inspection.state import State

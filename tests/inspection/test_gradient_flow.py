@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from backends import assert_all_agree
 from keras import layers
 
+from helpers.backends import assert_all_agree
 from nlp_rnn.config import ClassifierParameters, LanguageModelParameters
 from nlp_rnn.drawing import save
 from nlp_rnn.inspection.gradient_flow import (

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import write_untrained
 
+from helpers.bundles import write_untrained
 from nlp_rnn.cli import main
 from nlp_rnn.example import Example
 from nlp_rnn.inspection import inspect as inspection

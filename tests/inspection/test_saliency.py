@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 import recurrence
-from backends import assert_all_agree, numerical_gradient
 
+from helpers.backends import assert_all_agree, numerical_gradient
 from nlp_rnn.config import LanguageModelParameters
 from nlp_rnn.inspection.saliency import Saliency, saliency
 from nlp_rnn.models.encoder import embedding_layer

@@ -9,9 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from backends import numerical_gradient
 from keras import layers
 
+from helpers.backends import numerical_gradient
 from nlp_rnn.layers.activity import (
     ActivationRegularization,
     NormStabilizer,

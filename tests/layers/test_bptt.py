@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from backends import assert_all_agree, numerical_gradient
 from keras import layers, ops
 
+from helpers.backends import assert_all_agree, numerical_gradient
 from nlp_rnn import backend
 from nlp_rnn.layers.bidirectional import Bidirectional
 from nlp_rnn.layers.gru import GRU, gru

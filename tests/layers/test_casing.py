@@ -7,9 +7,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from backends import assert_all_agree
 from keras import ops
 
+from helpers.backends import assert_all_agree
 from nlp_rnn.layers.casing import CASINGS, Casing
 from nlp_rnn.text.spelling import character_vocabulary, spell
 

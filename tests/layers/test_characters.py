@@ -9,9 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from backends import assert_all_agree
 from keras import ops
 
+from helpers.backends import assert_all_agree
 from nlp_rnn.layers.characters import CharacterBiLSTM, CharacterCNN
 
 CHARACTERS, DIMENSION, SIZE, LENGTH = 9, 4, 6, 7

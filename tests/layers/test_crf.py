@@ -11,9 +11,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from backends import assert_all_agree
 from keras import ops
 
+from helpers.backends import assert_all_agree
 from nlp_rnn import linear_chain
 from nlp_rnn.layers import crf as module
 from nlp_rnn.layers.crf import CRF, FORBIDDEN

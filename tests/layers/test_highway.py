@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from backends import assert_all_agree, numerical_gradient
 from keras import layers
 
+from helpers.backends import assert_all_agree, numerical_gradient
 from nlp_rnn.layers.highway import HighwayConnection
 
 

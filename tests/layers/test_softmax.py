@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from backends import assert_all_agree
 from keras import layers, ops
 
+from helpers.backends import assert_all_agree
 from nlp_rnn.layers.softmax import zipf
 from nlp_rnn.layers.softmax.adaptive import AdaptiveSoftmax
 from nlp_rnn.layers.softmax.full import Softmax

@@ -18,8 +18,8 @@ from nlp_rnn.arrays import Ints
 from nlp_rnn.config import MemoryNetwork, MemoryParameters
 from nlp_rnn.corpora.memory import Problem, problem
 from nlp_rnn.errors import UserError
-from nlp_rnn.memory import Learner, Record, Result, figures, longest, run, write_plots
 from nlp_rnn.memory import experiment as memory
+from nlp_rnn.memory.experiment import Learner, Record, Result, figures, longest, run, write_plots
 
 PROJECT = Path(__file__).parents[2]
 LSTM: dict[str, Any] = {"cell": "lstm", "clip_norm": 1.0}

@@ -9,10 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from backends import assert_all_agree
-from experiments import small_experiment
 from ruamel.yaml import YAML
 
+from helpers.backends import assert_all_agree
+from helpers.experiments import small_experiment
 from nlp_rnn import stages
 from nlp_rnn.cli import main
 from nlp_rnn.config import AnyExperiment

@@ -11,12 +11,13 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from backends import assert_all_agree
-from conftest import prepared, same_everywhere, write_untrained
-from experiments import small_experiment
 from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 
+from helpers.backends import assert_all_agree
+from helpers.bundles import write_untrained
+from helpers.corpora import prepared, same_everywhere
+from helpers.experiments import small_experiment
 from nlp_rnn.cli import main
 from nlp_rnn.config import AnyExperiment, LanguageModelTrainingParameters
 from nlp_rnn.errors import UserError

@@ -8,35 +8,14 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from backends import assert_all_agree
-from experiments import small_experiment
 
-from nlp_rnn.config import AnyExperiment, LanguageModelTrainingParameters
-from nlp_rnn.config.parameters import KIND_OF_TASK
+from helpers.backends import assert_all_agree
+from helpers.networks import DIMENSION, LABELS, UNITS, VOCABULARY, build, run
+from nlp_rnn.config import LanguageModelTrainingParameters
 from nlp_rnn.models.language_model import scorer
-from nlp_rnn.models.network import build_network
 from nlp_rnn.runtime.network import KerasNetwork
+from nlp_rnn.task_kinds import TASK_KINDS
 from nlp_rnn.training.objective import Objective, TruncatedBPTT
-
-VOCABULARY, DIMENSION, UNITS, LABELS = 11, 6, 6, ("a", "b", "c")
-
-
-def experiment(task: str, **model: Any) -> AnyExperiment:
-    return small_experiment(task, {"units": UNITS, **model}, dimension=DIMENSION)
-
-
-def build(task: str, **model: Any) -> keras.Model:
-    keras.utils.set_random_seed(0)
-    return build_network(experiment(task, **model), VOCABULARY, LABELS)
-
-
-def run(model: keras.Model, inputs: Any) -> Any:
-    """The model's outputs as NumPy arrays, without compiling it for each shape."""
-    outputs = model(inputs, training=False)
-    if isinstance(outputs, list):
-        return [keras.ops.convert_to_numpy(output) for output in outputs]
-    return keras.ops.convert_to_numpy(outputs)
-
 
 RAGGED = [[3, 4, 5, 6, 7], [8, 2], [9]]
 
@@ -325,7 +304,7 @@ def learned(task: str) -> dict[str, np.ndarray]:
 
 
 def computed() -> dict[str, np.ndarray]:
-    return {name: array for task in KIND_OF_TASK for name, array in learned(task).items()}
+    return {name: array for task in TASK_KINDS for name, array in learned(task).items()}
 
 
 def test_every_installed_backend_computes_and_learns_the_same(

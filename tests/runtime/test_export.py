@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
-from conftest import write_untrained
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers.bundles import write_untrained
 from nlp_rnn.cli import main
 from nlp_rnn.config import TokenizerParameters
 from nlp_rnn.errors import UserError

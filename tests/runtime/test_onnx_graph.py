@@ -9,22 +9,22 @@ import keras
 import numpy as np
 import onnx
 import pytest
-from experiments import small_experiment
 from onnxruntime import InferenceSession
 
+from helpers.experiments import small_experiment
 from nlp_rnn.config import AnyExperiment
-from nlp_rnn.config.parameters import KIND_OF_TASK
 from nlp_rnn.errors import UserError
 from nlp_rnn.layers.crf import FORBIDDEN
 from nlp_rnn.models.network import build_network
 from nlp_rnn.models.tagger import crf_of
 from nlp_rnn.runtime.onnx_graph import Unsupported, check, onnx_model
 from nlp_rnn.runtime.onnx_int8 import quantized
+from nlp_rnn.task_kinds import TASK_KINDS
 
 VOCABULARY, UNITS, TAGS = 11, 6, ("O", "B-X", "I-X")
 CHARACTERS = ("<pad>", "<unk>", "<eos>", "a", "b", "A", "B", "1", ".")
 LETTERS = len(CHARACTERS)
-CLASSIFIER, TAGGER, LANGUAGE_MODEL = KIND_OF_TASK
+CLASSIFIER, TAGGER, LANGUAGE_MODEL = TASK_KINDS
 
 RAGGED = [[3, 4, 5, 6, 7], [8, 2], [9]]
 WIDTH = 7

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import write_untrained
 
+from helpers.bundles import write_untrained
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
 from nlp_rnn.files import sha256

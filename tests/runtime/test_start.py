@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import prepared, same_everywhere
-from experiments import small_experiment
 
+from helpers.corpora import prepared, same_everywhere
+from helpers.experiments import small_experiment
 from nlp_rnn.cli import main
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example

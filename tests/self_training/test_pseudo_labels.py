@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from ruamel.yaml import YAML
-from topics import texts, write_texts
 
+from helpers.topics import texts, write_texts
 from nlp_rnn import stages
 from nlp_rnn.config import parse
 from nlp_rnn.errors import UserError

@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from conftest import prepared, same_everywhere
-from experiments import small_experiment
 
+from helpers.corpora import prepared, same_everywhere
+from helpers.experiments import small_experiment
 from nlp_rnn import backend
 from nlp_rnn.example import Example
 from nlp_rnn.inference.predictor import Predictor

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from experiments import small_experiment
 from ruamel.yaml import YAML
 
+from helpers.experiments import small_experiment
 from nlp_rnn import stages
 from nlp_rnn.baselines.suite import fit_all, judged
 from nlp_rnn.tasks.registry import make_task

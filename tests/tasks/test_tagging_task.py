@@ -9,9 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from conftest import prepared, same_everywhere
-from experiments import small_experiment
 
+from helpers.corpora import prepared, same_everywhere
+from helpers.experiments import small_experiment
 from nlp_rnn import backend
 from nlp_rnn.config import FilesDataset
 from nlp_rnn.corpora import open_corpus
@@ -73,7 +73,7 @@ def spelt_sentences(seed: int, count: int) -> list[Example]:
 
 @pytest.mark.parametrize("kind", ["cnn", "bilstm"])
 def test_characters_tag_words_that_training_never_saw(tmp_path: Path, kind: str) -> None:
-    from conftest import ListCorpus
+    from helpers.corpora import ListCorpus
 
     corpus = ListCorpus(
         "tagged",

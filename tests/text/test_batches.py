@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import prepared, same_everywhere
 
+from helpers.corpora import prepared, same_everywhere
 from nlp_rnn.example import Example
 from nlp_rnn.text.batches import (
     TOKENS_AT_ONCE,

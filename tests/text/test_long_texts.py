@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import prepared, same_everywhere
 from pydantic import ValidationError
 
+from helpers.corpora import prepared, same_everywhere
 from nlp_rnn.config import ClassificationTrainingParameters, LongTexts, parse
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example

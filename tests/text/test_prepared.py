@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ListCorpus, prepared, same_everywhere
 
+from helpers.corpora import ListCorpus, prepared, same_everywhere
 from nlp_rnn.config import TokenizerParameters, VocabularyParameters
 from nlp_rnn.corpora import duplicates
 from nlp_rnn.errors import UserError

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ListCorpus, same_everywhere
 
+from helpers.corpora import ListCorpus, same_everywhere
 from nlp_rnn.config import TokenizerParameters, VocabularyParameters
 from nlp_rnn.corpora.conll import read_conllu
 from nlp_rnn.example import Example

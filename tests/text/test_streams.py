@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import prepared, same_everywhere
 
+from helpers.corpora import prepared, same_everywhere
 from nlp_rnn.example import Example
 from nlp_rnn.text.batches import Batch, mini_batches
 from nlp_rnn.text.prepared import PreparedDataset

@@ -8,14 +8,14 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from conftest import prepared, same_everywhere
-from experiments import small_experiment
 
+from helpers.corpora import prepared, same_everywhere
+from helpers.experiments import small_experiment
 from nlp_rnn import backend
-from nlp_rnn.config.parameters import KIND_OF_TASK
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
 from nlp_rnn.runtime.forward import softmax
+from nlp_rnn.task_kinds import TASK_KINDS
 from nlp_rnn.tasks.registry import make_task
 from nlp_rnn.tasks.task import Task
 from nlp_rnn.text.prepared import PreparedDataset
@@ -31,11 +31,11 @@ def work(name: str, dataset: PreparedDataset, **training: Any) -> Task:
     return make_task(experiment, dataset, seed=3)
 
 
-@pytest.fixture(params=sorted(KIND_OF_TASK))
+@pytest.fixture(params=sorted(TASK_KINDS))
 def dataset(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, PreparedDataset]:
     examples = {"classification": "reviews", "tagging": "sentences", "language_modelling": "lines"}
     found = request.getfixturevalue(examples[request.param])
-    corpus = same_everywhere(KIND_OF_TASK[request.param], found)
+    corpus = same_everywhere(TASK_KINDS[request.param].data, found)
     return request.param, prepared(tmp_path / "d", corpus)
 
 

@@ -21,7 +21,7 @@ from nlp_rnn.training.schedules import sampling_probability
 from nlp_rnn.training.steps import training_steps
 
 sys.path.append(str(Path(__file__).parents[1] / "models"))
-from test_models import UNITS, VOCABULARY, build, run
+from helpers.networks import UNITS, VOCABULARY, build, run
 
 IDS = np.random.default_rng(0).integers(1, VOCABULARY, (64, 6)).astype(np.int32)
 ZEROS = [np.zeros((64, UNITS), np.float32)]

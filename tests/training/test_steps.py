@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import keras
 import numpy as np
-from backends import assert_all_agree
 from pydantic import TypeAdapter
 
+from helpers.backends import assert_all_agree
 from nlp_rnn.config import Experiment
 from nlp_rnn.models.network import build_network
 from nlp_rnn.text.batches import Batch

@@ -10,9 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from backends import assert_all_agree
 from pydantic import TypeAdapter, ValidationError
 
+from helpers.backends import assert_all_agree
 from nlp_rnn.config import AnyExperiment, Experiment, TrainingParameters
 from nlp_rnn.models.network import build_network
 from nlp_rnn.text.batches import Batch

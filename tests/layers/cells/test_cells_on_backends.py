@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import keras
 import numpy as np
-from backends import assert_all_agree
-from cell_reference import (
+
+from helpers.backends import assert_all_agree
+from helpers.cell_reference import (
     FEATURES,
     MASK,
     UNITS,
@@ -14,7 +15,6 @@ from cell_reference import (
     recurrent_layer,
     sequences,
 )
-
 from nlp_rnn.layers.cells import LSTMCell, SimpleRNNCell, Zoneout
 from nlp_rnn.layers.recurrent import RecurrentLayer
 

@@ -8,7 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from cell_reference import (
+
+from helpers.cell_reference import (
     FEATURES,
     MASK,
     VARIANTS,
@@ -19,7 +20,6 @@ from cell_reference import (
     sequences,
     weights_of,
 )
-
 from nlp_rnn.layers.recurrent import RecurrentLayer
 
 every_variant = pytest.mark.parametrize("name", VARIANTS)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from cell_reference import FEATURES, MASK, UNITS, draw_weights, lstm, sequences, weights_of
 
+from helpers.cell_reference import FEATURES, MASK, UNITS, draw_weights, lstm, sequences, weights_of
 from nlp_rnn.layers.cells import PhasedLSTMCell
 from nlp_rnn.layers.recurrent import RecurrentLayer
 

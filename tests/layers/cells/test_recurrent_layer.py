@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from cell_reference import FEATURES, MASK, UNITS, draw_weights, recurrent_layer, sequences
 
+from helpers.cell_reference import FEATURES, MASK, UNITS, draw_weights, recurrent_layer, sequences
 from nlp_rnn.layers.cells import LSTMCell, PhasedLSTMCell, SimpleRNNCell
 from nlp_rnn.layers.recurrent import RecurrentLayer
 

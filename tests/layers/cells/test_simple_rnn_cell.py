@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from cell_reference import FEATURES, MASK, UNITS, draw_weights, sequences, weights_of
 
+from helpers.cell_reference import FEATURES, MASK, UNITS, draw_weights, sequences, weights_of
 from nlp_rnn.layers.cells import SimpleRNNCell
 from nlp_rnn.layers.recurrent import RecurrentLayer
 

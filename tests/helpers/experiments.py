@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nlp_rnn.config import AnyExperiment, parse
-from nlp_rnn.config.parameters import KIND_OF_TASK
+from nlp_rnn.task_kinds import TASK_KINDS
 
 
 def small_experiment(
@@ -25,7 +25,7 @@ def small_experiment(
         "training": training or {},
     }
     data = {
-        "datasets": {"d": {"source": "tfds", "name": "x", "kind": KIND_OF_TASK[task]}},
+        "datasets": {"d": {"source": "tfds", "name": "x", "kind": TASK_KINDS[task].data}},
         "experiments": {"e": experiment | sections},
     }
     return parse(data, Path("params.yaml")).experiment("e")

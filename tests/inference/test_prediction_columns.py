@@ -14,11 +14,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import parquet_rows, write_untrained
 from mlflow.models import validate_schema
 from mlflow.pyfunc import PyFuncModel, scoring_server
 
 import nlp_rnn
+from helpers.bundles import write_untrained
+from helpers.tables import parquet_rows
 from nlp_rnn.cli import main
 from nlp_rnn.example import Example
 from nlp_rnn.files import sha256

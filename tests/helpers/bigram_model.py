@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from conftest import prepared, same_everywhere
-from experiments import small_experiment
 
+from helpers.corpora import prepared, same_everywhere
+from helpers.experiments import small_experiment
 from nlp_rnn.config import AnyExperiment
 from nlp_rnn.example import Example
 from nlp_rnn.text.prepared import PreparedDataset

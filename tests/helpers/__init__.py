@@ -1,0 +1,1 @@
+"""What tests share apart from fixtures, which are in ``conftest.py``."""

@@ -1,0 +1,71 @@
+"""Bundles of networks that were never trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from helpers.corpora import prepared, same_everywhere
+from nlp_rnn.config import parse
+from nlp_rnn.example import Example, Kind
+
+
+def write_untrained(
+    folder: Path,
+    task: str,
+    kind: Kind,
+    examples: list[Example],
+    model: dict[str, Any] | None = None,
+    scale: float | None = None,
+) -> Path:
+    """A bundle of a small network with random weights; ``model`` adds to its parameters.
+
+    Args:
+        scale: draw all weights, biases and a CRF's transitions too, from a normal distribution of
+            this standard deviation.
+    """
+    from nlp_rnn.models.network import build_network
+    from nlp_rnn.runtime.bundle import write_bundle
+
+    dataset = prepared(folder / "data", same_everywhere(kind, examples))
+    sizes = {} if (model or {}).get("kind") == "averaged" else {"units": 8}
+    experiment = parse(
+        {
+            "datasets": {
+                "list": {
+                    "source": "files",
+                    "train": "x",
+                    "format": {"labelled": "csv", "tagged": "conll", "text": "text"}[kind],
+                }
+            },
+            "experiments": {
+                "mine": {
+                    "task": task,
+                    "dataset": "list",
+                    "embeddings": {"kind": "learned", "dimension": 8, "scale": 1.0},
+                    "model": sizes | (model or {}),
+                    "training": {},
+                }
+            },
+        },
+        Path("params.yaml"),
+    ).experiment("mine")
+    characters = dataset.characters.types if kind == "tagged" else ()
+    built = build_network(experiment, len(dataset.vocabulary), dataset.labels, characters)
+    if scale is not None:
+        rng = np.random.default_rng(3)
+        built.set_weights([rng.normal(0, scale, weight.shape) for weight in built.get_weights()])
+    write_bundle(folder / task, "mine", experiment, built, dataset, {"backend": None}, {})
+    return folder / task
+
+
+def parquet_rows(file: Path) -> list[dict[str, Any]]:
+    """The rows of a Parquet file, with mappings, which Arrow gives as pairs, as they are."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(file)
+    maps = [field.name for field in table.schema if pa.types.is_map(field.type)]
+    return [row | {name: dict(row[name]) for name in maps} for row in table.to_pylist()]
