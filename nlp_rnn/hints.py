@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PIPELINES = (Path("dvc.yaml"), Path("real/dvc.yaml"), Path("memory/dvc.yaml"))
-"""Where stages are, from the folder of ``params.yaml``."""
-
 
 @dataclass(frozen=True)
 class Remedy:
@@ -34,23 +31,18 @@ class Remedy:
     force: bool = False
 
     def __str__(self) -> str:
-        usual = f"{self.stages[0]}@{self.name}"
-        target = next(iter(targets(self.name, *self.stages)), usual)
-        return f"{self.action}: dvc repro {'-f ' if self.force else ''}{target}"
+        stage = next(iter(stages_of(self.name, *self.stages)), self.stages[0])
+        return f"{self.action}: dvc repro {'-f ' if self.force else ''}{stage}@{self.name}"
 
 
-def targets(name: str, *stages: str) -> Iterable[str]:
-    """The targets of the project's stages that make ``name``, as DVC takes them.
+def stages_of(name: str, *stages: str) -> Iterable[str]:
+    """Which of the ``stages`` of the project make ``name``.
 
     Files that are missing or broken have none: a hint must not end in an error of its own.
     """
-    parameters = _read(Path("params.yaml"))
-    for pipeline in PIPELINES:
-        defined = _read(pipeline).get("stages") or {}
-        for stage in stages:
-            if name in _names(defined.get(stage), parameters):
-                prefix = "" if pipeline.parent == Path() else f"{pipeline.as_posix()}:"
-                yield f"{prefix}{stage}@{name}"
+    parameters, pipeline = _read(Path("params.yaml")), _read(Path("dvc.yaml"))
+    defined = pipeline.get("stages") or {}
+    return (stage for stage in stages if name in _names(defined.get(stage), parameters))
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -44,8 +44,13 @@ def run_record(experiment: str) -> Path:
 
 
 def metrics(experiment: str) -> Path:
-    """Test figures, baselines and optimum."""
+    """The headline metrics of an experiment, which DVC shows."""
     return Path("metrics") / f"{experiment}.json"
+
+
+def figures(experiment: str) -> Path:
+    """Everything that the evaluation of an experiment found, every baseline and class."""
+    return Path("figures") / f"{experiment}.json"
 
 
 def predictions(experiment: str) -> Path:
@@ -53,9 +58,9 @@ def predictions(experiment: str) -> Path:
     return Path("predictions") / f"{experiment}.jsonl"
 
 
-def baseline_metrics(dataset: str) -> Path:
-    """Test figures of every baseline of a data set."""
-    return Path("metrics/baselines") / f"{dataset}.json"
+def baseline_figures(dataset: str) -> Path:
+    """The test metrics of every baseline of a data set."""
+    return Path("figures/baselines") / f"{dataset}.json"
 
 
 def baseline_predictions(dataset: str) -> Path:
@@ -73,9 +78,9 @@ def evaluation_plots(experiment: str) -> Path:
     return Path("plots/evaluation") / experiment
 
 
-def memory_metrics(problem: str) -> Path:
-    """How long each network remembered on a problem; a folder of its own, no experiment's."""
-    return Path("metrics/memory") / f"{problem}.json"
+def memory_figures(problem: str) -> Path:
+    """How long each network remembered on a problem."""
+    return Path("figures/memory") / f"{problem}.json"
 
 
 def memory_plots(problem: str) -> Path:

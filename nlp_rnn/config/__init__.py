@@ -59,7 +59,7 @@ from nlp_rnn.config.model import (
     TaggerParameters,
     ZoneoutParameters,
 )
-from nlp_rnn.config.parameters import Parameters, load, parse
+from nlp_rnn.config.parameters import Parameters, faults, load, load_part, parse, to_yaml
 from nlp_rnn.config.search import RangeParameters, SearchParameters
 from nlp_rnn.config.section import nearest
 from nlp_rnn.config.training import (
@@ -144,7 +144,10 @@ __all__ = [
     "Word2VecVectors",
     "ZoneoutParameters",
     "check_delimiter",
+    "faults",
     "load",
+    "load_part",
     "nearest",
     "parse",
+    "to_yaml",
 ]

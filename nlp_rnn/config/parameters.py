@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
@@ -38,6 +38,15 @@ PARAMS_FILE = Path("params.yaml")
 
 Backend = Literal["auto", "tensorflow", "jax", "torch"]
 
+GROUPS = {
+    "datasets": "data set",
+    "pseudo_labelled": "pseudo-labelled data set",
+    "vectors": "vectors",
+    "experiments": "experiment",
+    "search": "search",
+}
+"""Sections whose keys are names that the user chooses, and what each of these is called."""
+
 KINDS_OF_EMBEDDINGS = ("learned", "pretrained")
 """Any other kind is the name of vectors."""
 
@@ -48,22 +57,6 @@ class TrackingParameters(Section, title="Tracking"):
 
     experiment: str = "nlp_rnn"
     """The MLflow experiment that runs are listed under."""
-
-
-class RealData(Section, title="Real data"):
-    """What needs downloaded or supplied files: a plain ``dvc repro`` leaves it alone, and ``dvc
-    repro real/dvc.yaml:STAGE@NAME`` runs it."""
-
-    datasets: dict[str, Dataset] = Field(default_factory=dict)
-    """Data sets, by name, as in ``datasets``."""
-    pseudo_labelled: dict[str, PseudoLabelledDataset] = Field(default_factory=dict)
-    """Pseudo-labelled data sets, by name, as in ``pseudo_labelled``."""
-    vectors: dict[str, Vectors] = Field(default_factory=dict)
-    """Word vectors, by name, as in ``vectors``."""
-    experiments: dict[str, Experiment] = Field(default_factory=dict)
-    """Experiments, by name, as in ``experiments``."""
-    encoders: list[str] = Field(default_factory=list)
-    """Language models among ``real.experiments``, as in ``encoders``."""
 
 
 class Parameters(Section, title="All of params.yaml"):
@@ -88,59 +81,37 @@ class Parameters(Section, title="All of params.yaml"):
     encoders: list[str] = Field(default_factory=list)
     """Language models among the experiments, by name, whose embeddings and recurrent layers other
     experiments may start from."""
-    real: RealData = RealData()
-    """Data sets, vectors and experiments that need downloaded or supplied files."""
     memory: MemoryParameters | None = None
-    """What ``dvc repro memory/dvc.yaml`` runs; ``null`` is nothing."""
+    """The long-memory experiment; ``null`` is none."""
     search: dict[str, SearchParameters] = Field(default_factory=dict)
     """What ``nlp-rnn search NAME`` varies, by name."""
 
     @property
-    def all_datasets(self) -> dict[str, AnyDataset]:
-        return {**self.datasets, **self.real.datasets}
-
-    @property
-    def all_pseudo_labelled(self) -> dict[str, PseudoLabelledDataset]:
-        return {**self.pseudo_labelled, **self.real.pseudo_labelled}
-
-    @property
     def kinds(self) -> dict[str, Kind]:
         """What the examples of every data set are, pseudo-labelled ones included."""
-        kinds = {name: dataset.kind for name, dataset in self.all_datasets.items()}
-        return {**kinds, **dict.fromkeys(self.all_pseudo_labelled, "labelled")}
-
-    @property
-    def all_vectors(self) -> dict[str, AnyVectors]:
-        return {**self.vectors, **self.real.vectors}
-
-    @property
-    def all_experiments(self) -> dict[str, AnyExperiment]:
-        return {**self.experiments, **self.real.experiments}
-
-    @property
-    def all_encoders(self) -> list[str]:
-        return [*self.encoders, *self.real.encoders]
+        kinds = {name: dataset.kind for name, dataset in self.datasets.items()}
+        return {**kinds, **dict.fromkeys(self.pseudo_labelled, "labelled")}
 
     def dataset(self, name: str) -> AnyDataset:
         """The data set called ``name``; UserError with the nearest name where there is none."""
-        return _named("data set", name, self.all_datasets)
+        return _named("data set", name, self.datasets)
 
     def pseudo_labelled_dataset(self, name: str) -> PseudoLabelledDataset:
         """The data set called ``name``; UserError with the nearest name where there is none."""
-        return _named("pseudo-labelled data set", name, self.all_pseudo_labelled)
+        return _named("pseudo-labelled data set", name, self.pseudo_labelled)
 
     def experiment(self, name: str) -> AnyExperiment:
         """The experiment called ``name``; UserError with the nearest name where there is none."""
-        return _named("experiment", name, self.all_experiments)
+        return _named("experiment", name, self.experiments)
 
     def learned_vectors(self, name: str) -> AnyVectors:
         """The vectors called ``name``; UserError with the nearest name where there are none."""
-        return _named("vectors", name, self.all_vectors)
+        return _named("vectors", name, self.vectors)
 
     def encoder(self, name: str) -> AnyExperiment:
         """The language model ``name`` of the ``encoders``; UserError where it is none of them."""
-        if name not in self.all_encoders:
-            raise UserError(f"no encoder '{name}'; {nearest(name, self.all_encoders)}")
+        if name not in self.encoders:
+            raise UserError(f"no encoder '{name}'; {nearest(name, self.encoders)}")
         return self.experiment(name)
 
     def search_called(self, name: str) -> SearchParameters:
@@ -148,58 +119,49 @@ class Parameters(Section, title="All of params.yaml"):
         return _named("search", name, self.search)
 
     def _check_references(self, file: Path) -> None:
-        for group in ("datasets", "pseudo_labelled", "vectors", "experiments"):
-            both = set(getattr(self, group)) & set(getattr(self.real, group))
-            if both:
-                raise UserError(f"{file}: real.{group}.{min(both)}: also named in {group}; rename")
-            _check_names(file, group, (*getattr(self, group), *getattr(self.real, group)))
-        for name, dataset in self.all_datasets.items():
+        for group in GROUPS:
+            _check_names(file, group, getattr(self, group))
+        for name, dataset in self.datasets.items():
             if dataset.kind == "tagged" and dataset.tokenizer.unit in ("character", "subword"):
                 raise UserError(
                     f"{file}: datasets.{name}.tokenizer.unit: '{dataset.tokenizer.unit}' would cut "
                     "tagged words into pieces; use 'word' or 'whitespace'"
                 )
-        for prefix, learned in (("vectors", self.vectors), ("real.vectors", self.real.vectors)):
-            for name, vectors in learned.items():
-                key = f"{file}: {prefix}.{name}"
-                if name in KINDS_OF_EMBEDDINGS:
-                    raise UserError(f"{key}: is a kind of embeddings already; rename")
-                _named("data set", vectors.dataset, self.all_datasets, f"{key}.dataset: ")
+        for name, vectors in self.vectors.items():
+            key = f"{file}: vectors.{name}"
+            if name in KINDS_OF_EMBEDDINGS:
+                raise UserError(f"{key}: is a kind of embeddings already; rename")
+            _named("data set", vectors.dataset, self.datasets, f"{key}.dataset: ")
         self._check_encoders(file)
         self._check_pseudo_labelled(file)
-        for prefix, experiments in (
-            ("experiments", self.experiments),
-            ("real.experiments", self.real.experiments),
-        ):
-            for name, experiment in experiments.items():
-                key = f"{file}: {prefix}.{name}"
-                kind = _named("data set", experiment.dataset, self.kinds, f"{key}.dataset: ")
-                if experiment.embeddings.kind in self.all_encoders:
-                    self._check_start(name, experiment, key)
-                elif isinstance(experiment.embeddings, TransferredEmbeddings):
-                    self._check_embeddings(experiment.embeddings, f"{key}.embeddings")
-                if kind != (needed := TASK_KINDS[experiment.task].data):
-                    raise UserError(
-                        f"{key}.task: {experiment.task} needs a {needed} "
-                        f"data set, but {experiment.dataset} is {kind}"
-                    )
-        _check_names(file, "search", self.search)
+        for name, experiment in self.experiments.items():
+            key = f"{file}: experiments.{name}"
+            kind = _named("data set", experiment.dataset, self.kinds, f"{key}.dataset: ")
+            if experiment.embeddings.kind in self.encoders:
+                self._check_start(name, experiment, key)
+            elif isinstance(experiment.embeddings, TransferredEmbeddings):
+                self._check_embeddings(experiment.embeddings, f"{key}.embeddings")
+            if kind != (needed := TASK_KINDS[experiment.task].data):
+                raise UserError(
+                    f"{key}.task: {experiment.task} needs a {needed} "
+                    f"data set, but {experiment.dataset} is {kind}"
+                )
         for name, search in self.search.items():
             key = f"{file}: search.{name}"
             experiment = _named(
-                "experiment", search.experiment, self.all_experiments, f"{key}.experiment: "
+                "experiment", search.experiment, self.experiments, f"{key}.experiment: "
             )
             check_space(search, experiment, key)
 
     def _check_embeddings(self, embeddings: TransferredEmbeddings, key: str) -> None:
-        """Whether vectors that an experiment starts from are there, and fit."""
+        """Raise UserError unless the vectors that an experiment starts from are there, and fit."""
         name = embeddings.kind
-        if name not in self.all_vectors:
-            hint = nearest(name, [*KINDS_OF_EMBEDDINGS, *self.all_vectors, *self.all_encoders])
-            if name in self.all_experiments:
+        if name not in self.vectors:
+            hint = nearest(name, [*KINDS_OF_EMBEDDINGS, *self.vectors, *self.encoders])
+            if name in self.experiments:
                 hint = "to start from the experiment of that name, list it under encoders"
             raise UserError(f"{key}.kind: no such kind '{name}', nor vectors of that name; {hint}")
-        vectors = self.all_vectors[name]
+        vectors = self.vectors[name]
         if embeddings.dimension != vectors.dimension:
             raise UserError(
                 f"{key}.dimension: {embeddings.dimension}, but vectors.{name} have dimension "
@@ -212,48 +174,38 @@ class Parameters(Section, title="All of params.yaml"):
             )
 
     def _check_encoders(self, file: Path) -> None:
-        """Whether the encoders are recurrent language models of the same part of the file."""
-        for prefix, names, experiments in (
-            ("encoders", self.encoders, self.experiments),
-            ("real.encoders", self.real.encoders, self.real.experiments),
-        ):
-            for name in names:
-                key = f"{file}: {prefix}"
-                if name not in experiments:
-                    hint = nearest(name, experiments)
-                    raise UserError(
-                        f"{key}: no {prefix.replace('encoders', 'experiments')}.{name}; {hint}"
-                    )
-                if not isinstance(experiments[name].model, LanguageModelParameters):
-                    raise UserError(f"{key}: {name} is no recurrent language model; leave it out")
-                if name in self.all_vectors or name in KINDS_OF_EMBEDDINGS:
-                    raise UserError(f"{key}: vectors have the name {name} too; rename one of them")
+        """Raise UserError unless the encoders are recurrent language models."""
+        for name in self.encoders:
+            key = f"{file}: encoders"
+            if name not in self.experiments:
+                hint = nearest(name, self.experiments)
+                raise UserError(f"{key}: no experiments.{name}; {hint}")
+            if not isinstance(self.experiments[name].model, LanguageModelParameters):
+                raise UserError(f"{key}: {name} is no recurrent language model; leave it out")
+            if name in self.vectors or name in KINDS_OF_EMBEDDINGS:
+                raise UserError(f"{key}: vectors have the name {name} too; rename one of them")
 
     def _check_pseudo_labelled(self, file: Path) -> None:
-        """Whether the data sets and the teachers are there, and of the right kind."""
-        for prefix, section in (
-            ("pseudo_labelled", self.pseudo_labelled),
-            ("real.pseudo_labelled", self.real.pseudo_labelled),
-        ):
-            for name, dataset in section.items():
-                key = f"{file}: {prefix}.{name}"
-                if name in self.all_datasets:
-                    raise UserError(f"{key}: also named in datasets; rename")
-                for part, kind in (("labelled", "labelled"), ("unlabelled", "text")):
-                    source = getattr(dataset, part)
-                    found = _named("data set", source, self.all_datasets, f"{key}.{part}: ").kind
-                    if found != kind:
-                        raise UserError(f"{key}.{part}: {source} is {found}, not {kind}")
-                for teacher in dataset.teachers:
-                    at = f"{key}.teachers: "
-                    of = _named("experiment", teacher, self.all_experiments, at).dataset
-                    if of != dataset.labelled:
-                        raise UserError(
-                            f"{key}.teachers: {teacher} learns from {of}, not {dataset.labelled}"
-                        )
+        """Raise UserError unless data sets and teachers are there, and of the right kind."""
+        for name, dataset in self.pseudo_labelled.items():
+            key = f"{file}: pseudo_labelled.{name}"
+            if name in self.datasets:
+                raise UserError(f"{key}: also named in datasets; rename")
+            for part, kind in (("labelled", "labelled"), ("unlabelled", "text")):
+                source = getattr(dataset, part)
+                found = _named("data set", source, self.datasets, f"{key}.{part}: ").kind
+                if found != kind:
+                    raise UserError(f"{key}.{part}: {source} is {found}, not {kind}")
+            for teacher in dataset.teachers:
+                at = f"{key}.teachers: "
+                of = _named("experiment", teacher, self.experiments, at).dataset
+                if of != dataset.labelled:
+                    raise UserError(
+                        f"{key}.teachers: {teacher} learns from {of}, not {dataset.labelled}"
+                    )
 
     def _check_start(self, name: str, experiment: AnyExperiment, key: str) -> None:
-        """Whether an experiment's network can start from an encoder's."""
+        """Raise UserError unless an experiment's network can start from an encoder's."""
         embeddings, model = experiment.embeddings, experiment.model
         source = self.experiment(embeddings.kind)
         encoder = f"the encoder {embeddings.kind}"
@@ -376,12 +328,120 @@ def load(file: Path = PARAMS_FILE) -> Parameters:
     Raises:
         UserError: the file is missing, is no YAML, or a key in it is wrong.
     """
+    return parse(read_yaml(file), file)
+
+
+def load_part(group: str, name: str, file: Path = PARAMS_FILE) -> Parameters:
+    """Read and validate what ``name`` of a group of sections needs, and nothing else.
+
+    So a mistake elsewhere in the file does not stop it.
+
+    Raises:
+        UserError: the file is missing, is no YAML, has no such name, or a key that it needs is
+            wrong.
+    """
+    data = read_yaml(file)
+    if group == "datasets" and name in _section(data, "pseudo_labelled"):
+        group = "pseudo_labelled"
+    _named(GROUPS[group], name, _section(data, group))
+    return parse(needed(data, group, name), file)
+
+
+def faults(file: Path = PARAMS_FILE) -> list[UserError]:
+    """Everything that is wrong with a parameter file, one error for each name in it at most.
+
+    Raises:
+        UserError: the file is missing or is no YAML.
+    """
+    data = read_yaml(file)
+    names = [(group, name) for group in GROUPS for name in _section(data, group)]
+    shared = {key: value for key, value in data.items() if key not in (*GROUPS, "encoders")}
+    found: dict[str, UserError] = {}
+    for part in (shared, *(needed(data, *which) for which in names), data):
+        try:
+            parse(part, file)
+        except UserError as error:
+            found.setdefault(str(error), error)
+    return list(found.values())
+
+
+def _section(data: Any, group: str) -> Mapping[str, Any]:
+    section = data.get(group) if isinstance(data, Mapping) else None
+    return section if isinstance(section, Mapping) else {}
+
+
+def needed(data: Any, group: str, name: str) -> Any:
+    """``data`` without the named sections that ``name`` of ``group`` does not need.
+
+    All of it where a section that is needed is not there, so that the message knows every name.
+    """
+    kept: dict[str, set[str]] = {group: set() for group in GROUPS}
+    waiting = [(group, name)]
+    while waiting:
+        group, name = waiting.pop()
+        section = _section(data, group)
+        if name not in section:
+            return data
+        if name not in kept[group]:
+            kept[group].add(name)
+            waiting += _references(data, group, section[name])
+    pruned = {
+        group: {name: section for name, section in data[group].items() if name in names}
+        for group, names in kept.items()
+        if isinstance(data.get(group), Mapping)
+    }
+    encoders = [name for name in _list(data.get("encoders")) if name in kept["experiments"]]
+    return {**data, **pruned, **({"encoders": encoders} if "encoders" in data else {})}
+
+
+def _list(value: Any) -> list[str]:
+    """The strings of a list; none where it is no list, which ``parse`` complains about."""
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _references(data: Any, group: str, section: Any) -> Iterator[tuple[str, str]]:
+    """The sections that another one names."""
+    if not isinstance(section, Mapping):
+        return
+    if group == "search" and isinstance(section.get("experiment"), str):
+        yield "experiments", section["experiment"]
+    if group == "pseudo_labelled":
+        parts = (part for part in ("labelled", "unlabelled") if isinstance(section.get(part), str))
+        yield from (("datasets", section[part]) for part in parts)
+        yield from (("experiments", teacher) for teacher in _list(section.get("teachers")))
+    if group in ("experiments", "vectors") and isinstance(dataset := section.get("dataset"), str):
+        is_pseudo = dataset in _section(data, "pseudo_labelled")
+        yield ("pseudo_labelled" if is_pseudo else "datasets"), dataset
+    embeddings = section.get("embeddings") if group == "experiments" else None
+    kind = embeddings.get("kind") if isinstance(embeddings, Mapping) else None
+    if isinstance(kind, str) and kind not in KINDS_OF_EMBEDDINGS:
+        yield ("experiments" if kind in _list(data.get("encoders")) else "vectors"), kind
+
+
+def to_yaml(values: Mapping[str, Any]) -> str:
+    """``values`` in YAML, in their order."""
+    import io
+
+    from ruamel.yaml import YAML
+
+    yaml, text = YAML(typ="safe", pure=True), io.StringIO()
+    yaml.width, yaml.sort_base_mapping_type_on_output = 4096, False  # type: ignore[assignment]
+    yaml.dump(values, text)
+    return text.getvalue()
+
+
+def read_yaml(file: Path) -> Any:
+    """What a YAML file holds.
+
+    Raises:
+        UserError: it is missing, cannot be read or is no YAML.
+    """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
         with file.open(encoding="utf-8") as stream:
-            data = YAML(typ="safe", pure=True).load(stream)
+            return YAML(typ="safe", pure=True).load(stream)
     except FileNotFoundError:
         raise UserError(f"{file}: no such file; run from the project's folder") from None
     except IsADirectoryError:
@@ -398,4 +458,3 @@ def load(file: Path = PARAMS_FILE) -> Parameters:
         raise UserError(f"{file}: not valid YAML: {reason}") from None
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from None
-    return parse(data, file)

@@ -129,18 +129,13 @@ def sections_of(annotation: Any) -> Iterator[type[Section]]:
 
 @cache
 def places() -> dict[type[Section], list[Place]]:
-    """Every section and where it may stand; one that others extend stands where they do.
-
-    What is under ``real`` is left out: its sections stand outside it too.
-    """
+    """Every section and where it may stand; one that others extend stands where they do."""
     found: dict[type[Section], list[Place]] = {}
 
     def visit(section: type[Section], place: Place) -> None:
         for declaring in (section, *_extended(section)):
             if place not in found.setdefault(declaring, []):
                 found[declaring].append(place)
-        if section is parameters.RealData:
-            return
         for name, field in section.model_fields.items():
             named = ("NAME",) if get_origin(field.annotation) is dict else ()
             for inner in sections_of(field.annotation):
@@ -229,7 +224,7 @@ def explanation(name: str) -> str:
     Raises:
         UserError: there is no such key; it names those that are nearest.
     """
-    asked = tuple(name.removeprefix("real.").split("."))
+    asked = tuple(name.split("."))
     keys = [key for section in places() for key in own_keys(section)]
     found = {key: [p for p in key.places if _ends_with(p, asked)] for key in keys}
     if not any(found.values()):

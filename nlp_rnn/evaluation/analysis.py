@@ -101,7 +101,7 @@ def write_analysis(
     """Write tables, the reliability diagram and ``report.md`` of a classifier or tagger.
 
     Args:
-        found: what ``metrics/<experiment>.json`` holds.
+        found: what ``figures/<experiment>.json`` holds.
 
     Returns:
         The tables by name.

@@ -188,7 +188,7 @@ class Figure:
 def figures(
     rows: Sequence[Row], labels: Sequence[str], entities: bool | None = None
 ) -> dict[str, Figure]:
-    """The figures of predictions, named as in ``metrics/<experiment>.json``.
+    """The figures of predictions, named as in ``figures/<experiment>.json``.
 
     Accuracy and F1 of labels and tags (see :func:`nlp_rnn.evaluation.metrics.tagging_metrics`),
     perplexity and bits per character of language models.

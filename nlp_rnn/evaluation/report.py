@@ -24,9 +24,10 @@ def result_row(experiment: str, figures: dict[str, Any], metric: str) -> Row:
     The figure of an experiment with several seeds is their mean.
     """
     better = max if HIGHER_IS_BETTER[metric] else min
-    baselines = [b[metric] for b in figures["baselines"].values() if metric in b]
+    baselines = {name: b[metric] for name, b in figures["baselines"].items() if metric in b}
     seeds = figures.get("seeds", {"mean": figures["test"], "deviation": {}, "each": {}})
-    baseline, test = better(baselines), seeds["mean"][metric]
+    best = better(baselines, key=baselines.__getitem__)
+    baseline, test = baselines[best], seeds["mean"][metric]
     optimum = figures.get("optimum", {}).get(metric)
     way = None
     # A baseline that reads spelling may be better than what a model of indices can reach.
@@ -41,6 +42,7 @@ def result_row(experiment: str, figures: dict[str, Any], metric: str) -> Row:
         "all_but_vectors": figures["model"].get("all_but_vectors"),
         "metric": metric,
         "baseline": baseline,
+        "best": best,
         "test": test,
         "deviation": seeds["deviation"].get(metric),
         "seeds": len(seeds["each"]),
@@ -66,8 +68,8 @@ class Results:
     """The figures of a project that belong to its data as they are now.
 
     Attributes:
-        experiments: what each ``metrics/<experiment>.json`` holds, by experiment.
-        baselines: what each ``metrics/baselines/<data set>.json`` holds, by data set.
+        experiments: what each ``figures/<experiment>.json`` holds, by experiment.
+        baselines: what each ``figures/baselines/<data set>.json`` holds, by data set.
         stale: how to renew each file that was left out, because it is of other data.
     """
 
@@ -168,6 +170,40 @@ def headline(row: Row) -> str:
     known = "" if row["optimum"] is None else f", optimum {_number(row['optimum'])}, {_way(row)}"
     figure = f"**test {row['metric']} {_test(row)}**"
     return f"{figure} (baseline {_number(row['baseline'])}{known})"
+
+
+def plain_headline(row: Row) -> str:
+    """One metric in a line of the log."""
+    known = "" if row["optimum"] is None else f", optimum {_number(row['optimum'])}"
+    return (
+        f"test {row['metric']} {_test(row)} (best baseline {row['best']} "
+        f"{_number(row['baseline'])}{known})"
+    )
+
+
+HEADLINES = ("accuracy", "f1", "perplexity", "bits_per_character", "bleu", "exact_match", "loss")
+"""Metrics that are shown first, in this order."""
+
+
+def headline_metrics(figures: dict[str, Any], validation: dict[str, float]) -> dict[str, Any]:
+    """The few numbers that ``dvc metrics show`` lists for an experiment.
+
+    Args:
+        figures: what ``figures/<experiment>.json`` holds.
+        validation: metrics of the validation split.
+
+    Returns:
+        ``test`` (the mean over seeds, where there are several) and ``validation`` by metric, and of
+        the main metric the ``best_baseline`` and, where it is known, the ``optimum``.
+    """
+    test = figures["seeds"]["mean"] if "seeds" in figures else figures["test"]
+    row = rows_of("", figures)[-1]
+    best = {"best_baseline": row["baseline"], "optimum": row["optimum"]}
+    return {
+        "test": {name: test[name] for name in HEADLINES if name in test},
+        "validation": {name: validation[name] for name in HEADLINES if name in validation},
+        **{name: value for name, value in best.items() if value is not None},
+    }
 
 
 def markdown(rows: Sequence[Row]) -> str:

@@ -285,7 +285,7 @@ def longest(results: Iterable[Result]) -> dict[str, int]:
 
 
 def figures(name: str, results: Sequence[Result]) -> dict[str, Any]:
-    """What ``metrics/memory/<problem>.json`` holds: chance, longest distances, every success."""
+    """What ``figures/memory/<problem>.json`` holds: chance, longest distances, every success."""
     success: dict[str, dict[str, float]] = {}
     for result in results:
         if result.success is not None:

@@ -133,9 +133,8 @@ def changed(parameters: Parameters, name: str, values: dict[str, Any]) -> AnyExp
     """
     data = parameters.model_dump(exclude_unset=True)
     data.pop("search", None)
-    group = data if name in parameters.experiments else data["real"]
     for key, value in values.items():
-        place, section = group["experiments"][name], parameters.experiment(name)
+        place, section = data["experiments"][name], parameters.experiment(name)
         *outer, last = key.split(".")
         for part in outer:
             section = getattr(section, part)
@@ -145,7 +144,7 @@ def changed(parameters: Parameters, name: str, values: dict[str, Any]) -> AnyExp
 
 
 def check_values(parameters: Parameters, name: str, space: Space) -> None:
-    """Whether each value of a search's space, and both ends of each range, is possible at all.
+    """Raise UserError unless each value of a search's space is possible, both ends of ranges too.
 
     Args:
         name: of the search.
@@ -154,9 +153,8 @@ def check_values(parameters: Parameters, name: str, space: Space) -> None:
         UserError: one of them is wrong whatever the others are.
     """
     search = parameters.search_called(name)
-    prefix = "experiments" if search.experiment in parameters.experiments else "real.experiments"
     for key, values in space.values.items():
-        full = f"{PARAMS_FILE}: {prefix}.{search.experiment}.{key}"
+        full = f"{PARAMS_FILE}: experiments.{search.experiment}.{key}"
         for value in values if isinstance(values, list) else space.ends(key, values):
             try:
                 changed(parameters, search.experiment, {key: value})

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from nlp_rnn import paths
-from nlp_rnn.config import load
+from nlp_rnn.config import load_part
 from nlp_rnn.files import whole_folder, write_json
 
 
 def baselines(name: str) -> None:
     """Fit the simple models that a network must beat; judge them on the test split."""
-    parameters = load()
-    parameters.dataset(name)
+    parameters = load_part("datasets", name)
 
     from nlp_rnn import tracking
     from nlp_rnn.baselines.suite import fit_all, judged
@@ -41,7 +40,7 @@ def baselines(name: str) -> None:
                 "seconds": fitted.seconds,
             }
     write_json(
-        paths.baseline_metrics(name),
+        paths.baseline_figures(name),
         {
             "baselines": figures,
             "optimum": dataset.optimum("words"),

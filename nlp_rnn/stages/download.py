@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nlp_rnn import paths
-from nlp_rnn.config import load
+from nlp_rnn.config import load_part
 from nlp_rnn.files import write_json
 
 
@@ -12,7 +12,7 @@ def download(name: str) -> None:
 
     Where the checksums are as before, nothing after this stage runs again.
     """
-    dataset = load().dataset(name)
+    dataset = load_part("datasets", name).dataset(name)
 
     from nlp_rnn.corpora import open_corpus
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nlp_rnn import paths
-from nlp_rnn.config import load
+from nlp_rnn.config import load_part
 from nlp_rnn.errors import UserError
 from nlp_rnn.hints import Remedy
 from nlp_rnn.process import log
@@ -11,7 +11,7 @@ from nlp_rnn.process import log
 
 def embed(name: str) -> None:
     """Write what an experiment starts from: word vectors, and recurrent layers of an encoder."""
-    parameters = load()
+    parameters = load_part("experiments", name)
     experiment = parameters.experiment(name)
 
     from nlp_rnn.embeddings.encoders import is_encoder
@@ -20,7 +20,7 @@ def embed(name: str) -> None:
 
     dataset = PreparedDataset(paths.prepared(experiment.dataset))
     source = experiment.embeddings.kind
-    if source in parameters.all_encoders and not is_encoder(paths.vectors(source)):
+    if source in parameters.encoders and not is_encoder(paths.vectors(source)):
         raise UserError(
             f"{paths.vectors(source)}: no encoder there; {Remedy('write it', source, ('encoder',))}"
         )

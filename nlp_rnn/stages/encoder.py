@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from nlp_rnn import paths
-from nlp_rnn.config import load
+from nlp_rnn.config import load_part
 from nlp_rnn.hints import Remedy
 from nlp_rnn.stages.common import check_parameters
 
 
 def encoder(name: str) -> None:
     """Take the embeddings and recurrent layers out of a trained language model, for others."""
-    experiment = load().encoder(name)
+    experiment = load_part("experiments", name).encoder(name)
 
     import numpy as np
 

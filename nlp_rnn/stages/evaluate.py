@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from nlp_rnn import paths
-from nlp_rnn.config import LearnedEmbeddings, PretrainedEmbeddings, load
+from nlp_rnn.config import LearnedEmbeddings, PretrainedEmbeddings, load_part, to_yaml
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, write_json, write_table
 from nlp_rnn.hints import Remedy
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 
 def evaluate(name: str) -> None:
     """Judge a trained model on the test split, beside its baselines and the known optimum."""
-    parameters = load()
+    parameters = load_part("experiments", name)
     experiment = parameters.experiment(name)
 
     from nlp_rnn import tracking
     from nlp_rnn.evaluation.predictions import write_predictions
+    from nlp_rnn.evaluation.report import headline_metrics, plain_headline, rows_of
     from nlp_rnn.runtime.bundle import Bundle
     from nlp_rnn.text.prepared import PreparedDataset
 
@@ -60,11 +61,15 @@ def evaluate(name: str) -> None:
         _log_evaluation(run, name, experiment, figures, result)
         run.log_model(paths.bundle(name), name, _example_texts(dataset))
     write_predictions(paths.predictions(name), result.predictions)
-    write_json(paths.metrics(name), figures)
+    write_json(paths.figures(name), figures)
+    write_json(paths.metrics(name), headline_metrics(figures, bundle.figures["validation"]))
+    for row in rows_of(name, figures):
+        log(f"{name}: {plain_headline(row)}")
+    log(f"{name}: all of it is in {paths.figures(name)} and {paths.evaluation_plots(name)}")
 
 
 def _test_figures(bundle: Bundle, task: Task, result: Evaluation, seconds: float) -> dict[str, Any]:
-    """What ``metrics/<experiment>.json`` holds."""
+    """What ``figures/<experiment>.json`` holds."""
     from nlp_rnn.evaluation.analysis import certainty, harm
     from nlp_rnn.training.checkpoint import fingerprint
 
@@ -77,7 +82,7 @@ def _test_figures(bundle: Bundle, task: Task, result: Evaluation, seconds: float
     return {
         "test": result.test,
         **sure,
-        "baselines": result.baselines,
+        "baselines": result.baselines | _baselines_of(task.dataset),
         "optimum": task.optimum,
         "training": {figure: bundle.figures[figure] for figure in training},
         "model": {
@@ -91,6 +96,18 @@ def _test_figures(bundle: Bundle, task: Task, result: Evaluation, seconds: float
         },
         "evaluation": {"seconds": seconds},
     }
+
+
+def _baselines_of(dataset: PreparedDataset) -> dict[str, dict[str, Any]]:
+    """The test metrics of the data set's baselines, where they were fitted to the same data."""
+    file = paths.baseline_figures(dataset.card["name"])
+    if not file.is_file():
+        return {}
+    remedy = Remedy("fit the baselines again", file.stem, ("baselines",))
+    found = read_json(file, remedy)
+    if found["data_sha256"] != dataset.card["data_sha256"]:
+        return {}
+    return {name: fitted["test"] for name, fitted in found["baselines"].items()}
 
 
 def _vectors(experiment: AnyExperiment) -> str:
@@ -155,7 +172,7 @@ def _log_evaluation(
     from nlp_rnn.evaluation.report import headline, rows_of
 
     folder = paths.evaluation_plots(name)
-    run.describe("\n\n".join([*map(headline, rows_of(name, figures)), f"`{experiment.model!r}`"]))
+    run.describe("\n\n".join([*map(headline, rows_of(name, figures)), _described(experiment)]))
     groups = ("test", "intervals", "calibration", "baselines", "optimum", "adapted", "evaluation")
     run.log_metrics({k: figures[k] for k in groups if k in figures})
     if "seeds" in figures:
@@ -175,6 +192,12 @@ def _log_evaluation(
         run.log_file(folder / "report.md")
     run.log_table(result.samples, "worst_predictions.json")
     write_json(folder / "worst_predictions.json", result.samples)
+
+
+def _described(experiment: AnyExperiment) -> str:
+    """The model as ``params.yaml`` has it, in Markdown."""
+    values = experiment.model.model_dump(mode="json", exclude_unset=True)
+    return f"```yaml\n{to_yaml({'model': values})}```"
 
 
 def _example_texts(dataset: PreparedDataset) -> list[str]:

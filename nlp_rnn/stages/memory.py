@@ -48,5 +48,5 @@ def _memory(name: str, run_name: str, parameters: Parameters, section: MemoryPar
         folder = paths.memory_plots(name)
         experiment.write_plots(name, section.of(name).batches, results, folder)
         run.log_file(folder, "plots")
-    write_json(paths.memory_metrics(name), figures)
+    write_json(paths.memory_figures(name), figures)
     record.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from nlp_rnn import paths
-from nlp_rnn.config import GrammarDataset, MemoryDataset, load
+from nlp_rnn.config import GrammarDataset, MemoryDataset, load_part
 from nlp_rnn.process import log
 from nlp_rnn.progress import progress
 
@@ -25,7 +25,7 @@ DUPLICATES_TO_WARN_OF = 0.01
 
 def prepare(name: str) -> None:
     """Download or generate a data set, tokenise it, build its vocabulary, write its data card."""
-    dataset = load().dataset(name)
+    dataset = load_part("datasets", name).dataset(name)
 
     from nlp_rnn.corpora import open_corpus
     from nlp_rnn.corpora.splits import with_all_splits

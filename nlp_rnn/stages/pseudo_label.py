@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nlp_rnn import paths
-from nlp_rnn.config import load
+from nlp_rnn.config import load_part
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import SPLITS
 from nlp_rnn.hints import Remedy
@@ -15,7 +15,7 @@ from nlp_rnn.stages.prepare import write_prepared
 
 def pseudo_label(name: str) -> None:
     """Let two trained classifiers label texts, and prepare them beside those that have labels."""
-    parameters = load()
+    parameters = load_part("pseudo_labelled", name)
     section = parameters.pseudo_labelled_dataset(name)
 
     from collections import Counter

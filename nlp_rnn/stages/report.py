@@ -22,15 +22,15 @@ def report() -> None:
         standings,
     )
 
-    results = Results.read(Path("metrics"))
+    results = Results.read(Path("figures"))
     rows = result_rows(results)
     if not rows and results.stale:
         raise UserError(
-            "metrics: all figures are of other data than the prepared ones; "
+            "figures: all of them are of other data than the prepared ones; "
             f"{next(reversed(results.stale))}"
         )
     if not rows:
-        raise UserError("metrics: no figures there yet; run the pipeline: dvc repro")
+        raise UserError("figures: none there yet; run the pipeline: dvc repro")
     table = markdown(rows)
     if standing := standings(rows, results):
         table += f"\n\nEach data set's baselines and networks, from the worst:\n\n{standing}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlp_rnn import backend, paths
-from nlp_rnn.config import AnyExperiment, Parameters, SearchParameters, load
+from nlp_rnn.config import AnyExperiment, Parameters, SearchParameters, load_part, to_yaml
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, sha256, whole_file, whole_folder, write_json, write_table
 from nlp_rnn.process import log
@@ -32,7 +32,7 @@ _SHOWN = 10
 
 def search(name: str) -> None:
     """Train an experiment with other parameters, again and again; an interrupted search goes on."""
-    parameters = load()
+    parameters = load_part("search", name)
     section = parameters.search_called(name)
     with only_one(paths.search(name), f"for the search {name}"):
         _search(name, parameters, section)
@@ -193,9 +193,7 @@ def _report(
         log(f"{name}: the trials do not differ in {select}, so no parameter is important")
     kept = {key: value for key, value in best.parameters.items() if key not in _budget(section)}
     experiment = changed(parameters, section.experiment, kept)
-    lines = _shortened(section, experiment) + _yaml(
-        section.experiment, experiment, section.experiment in parameters.experiments
-    )
+    lines = _shortened(section, experiment) + _as_parameters(section.experiment, experiment)
     with whole_file(folder / "best.yaml") as partial:
         partial.write_text(lines, encoding="utf-8")
     run.log_file(folder / "best.yaml")
@@ -242,16 +240,8 @@ def _shortened(section: SearchParameters, experiment: AnyExperiment) -> str:
     )
 
 
-def _yaml(name: str, experiment: AnyExperiment, built_in: bool) -> str:
+def _as_parameters(name: str, experiment: AnyExperiment) -> str:
     """An experiment as ``params.yaml`` has it, with the keys that are set."""
-    import io
-
-    from ruamel.yaml import YAML
-
     values = experiment.model_dump(mode="json", exclude_unset=True)
     entry = {key: values.pop(key) for key in ("task", "dataset", "embeddings", "model")} | values
-    group: dict[str, Any] = {"experiments": {name: entry}}
-    yaml, text = YAML(typ="safe", pure=True), io.StringIO()
-    yaml.width, yaml.sort_base_mapping_type_on_output = 4096, False  # type: ignore[assignment]
-    yaml.dump(group if built_in else {"real": group}, text)
-    return text.getvalue()
+    return to_yaml({"experiments": {name: entry}})

@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from nlp_rnn import backend, paths
-from nlp_rnn.config import Parameters, load
+from nlp_rnn.config import Parameters, load_part
 from nlp_rnn.files import read_json, whole_folder, write_json
 from nlp_rnn.process import log
 from nlp_rnn.stages.common import only_one
@@ -25,7 +25,7 @@ def train(name: str) -> None:
     Complete results are kept beside the checkpoints until :func:`nlp_rnn.stages.evaluate` runs, and
     put in place once more if DVC could not save them (see :mod:`nlp_rnn.stages.finished`).
     """
-    parameters = load()
+    parameters = load_part("experiments", name)
     experiment = parameters.experiment(name)
     with only_one(paths.checkpoints(name), name):
         place = finished_place(name)

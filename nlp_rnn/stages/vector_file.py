@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nlp_rnn import paths
-from nlp_rnn.config import load
+from nlp_rnn.config import load_part
 from nlp_rnn.files import write_json
 
 
@@ -13,7 +13,7 @@ def vector_file(name: str) -> None:
     Where the checksum is as before, nothing after this stage runs again. An experiment that starts
     from no file has none.
     """
-    embeddings = load().experiment(name).embeddings
+    embeddings = load_part("experiments", name).experiment(name).embeddings
 
     from nlp_rnn.embeddings.initial import checksum_of_file
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from nlp_rnn import paths
-from nlp_rnn.config import GrammarDataset, Parameters, load
+from nlp_rnn.config import GrammarDataset, Parameters, load_part
 from nlp_rnn.process import log
 from nlp_rnn.stages.common import only_one
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def vectors(name: str) -> None:
     """Learn word vectors from a data set; an interrupted run goes on where it was."""
-    parameters = load()
+    parameters = load_part("vectors", name)
     section = parameters.learned_vectors(name)
     run_name = f"vectors-{name}"
     with only_one(paths.checkpoints(run_name), run_name):

@@ -330,6 +330,9 @@ def run(
             raise
         finally:
             mlflow.end_run(status)
+            if found and missing == "error" and (ended := opened.info.end_time):
+                # A stage that adds to a run does not make it longer.
+                client.set_terminated(opened.info.run_id, status, ended)
 
 
 def _find_run(
