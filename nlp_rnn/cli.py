@@ -7,20 +7,36 @@ import sys
 from collections.abc import Callable, Sequence
 
 from nlp_rnn.commands import (
+    check,
     compare,
     embeddings,
     export,
     generate,
     inspect,
     parameters,
+    pipeline,
     predict,
     score,
     search,
+    stage,
 )
 from nlp_rnn.errors import UserError
 from nlp_rnn.process import print_everything
 
-COMMANDS = (predict, export, generate, score, compare, embeddings, inspect, search, parameters)
+COMMANDS = (
+    check,
+    pipeline,
+    stage,
+    search,
+    parameters,
+    predict,
+    generate,
+    score,
+    export,
+    compare,
+    inspect,
+    embeddings,
+)
 """In the order of the help."""
 
 
@@ -41,24 +57,6 @@ def run(action: Callable[[], None]) -> int:
         sys.stderr.close()  # the reader of our output is gone, as in `nlp-rnn ... | head`
         return 0
     return 0
-
-
-def stage(function: Callable[..., None], argument: str | None = None) -> int:
-    """Run one stage of the pipeline as a script.
-
-    Args:
-        function: of :mod:`nlp_rnn.stages`; its docstring is the help.
-        argument: what its one argument names in ``params.yaml``, if it has one.
-    """
-    print_everything()
-    parser = argparse.ArgumentParser(
-        description=function.__doc__,
-        epilog="Run it in the folder that holds params.yaml. `dvc repro` runs every stage.",
-    )
-    if argument is not None:
-        parser.add_argument("name", metavar=argument, help=f"as named in params.yaml: {argument}s")
-    options = parser.parse_args()
-    return run(lambda: function(options.name) if argument else function())
 
 
 def parser() -> argparse.ArgumentParser:

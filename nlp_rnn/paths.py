@@ -3,6 +3,16 @@
 from pathlib import Path
 
 
+def located(name: str, folder: Path) -> Path:
+    """Where a file lies that ``params.yaml`` names.
+
+    Args:
+        folder: of raw data, which names are relative to unless they begin with ``./`` or ``../``:
+            then they are relative to the project.
+    """
+    return Path(name) if name.startswith(("./", "../")) else folder / name
+
+
 def checksums(dataset: str) -> Path:
     """Names and checksums of the raw files of a real data set."""
     return Path("data/checksums") / f"{dataset}.json"
@@ -68,13 +78,28 @@ def baseline_predictions(dataset: str) -> Path:
     return Path("predictions/baselines") / dataset
 
 
+def loss(experiment: str) -> Path:
+    """The losses of every epoch; all experiments' in one folder, which DVC draws."""
+    return Path("plots/loss") / f"{experiment}.csv"
+
+
+def confusion(experiment: str) -> Path:
+    """The folder of gold and predicted classes, which DVC draws; empty for language models."""
+    return Path("plots/confusion") / experiment
+
+
+def calibration(experiment: str) -> Path:
+    """The folder of accuracy by confidence, which DVC draws; empty for language models."""
+    return Path("plots/calibration") / experiment
+
+
 def training_plots(experiment: str) -> Path:
-    """Loss curves, as data and as a picture."""
+    """Plots of the training."""
     return Path("plots/training") / experiment
 
 
 def evaluation_plots(experiment: str) -> Path:
-    """Confusion matrix and worst predictions, as data and as a picture."""
+    """Where a model errs, as tables, plots and a report."""
     return Path("plots/evaluation") / experiment
 
 

@@ -1,9 +1,8 @@
-"""Stage baselines: see nlp_rnn.stages.baselines."""
+"""The same as ``nlp-rnn stage baselines NAME``."""
 
 import sys
 
-from nlp_rnn.cli import stage
-from nlp_rnn.stages import baselines
+from nlp_rnn.cli import main
 
 if __name__ == "__main__":
-    sys.exit(stage(baselines, "data set"))
+    sys.exit(main(["stage", "baselines", *sys.argv[1:]]))

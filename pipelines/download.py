@@ -1,9 +1,8 @@
-"""Stage download: see nlp_rnn.stages.download."""
+"""The same as ``nlp-rnn stage download NAME``."""
 
 import sys
 
-from nlp_rnn.cli import stage
-from nlp_rnn.stages import download
+from nlp_rnn.cli import main
 
 if __name__ == "__main__":
-    sys.exit(stage(download, "data set"))
+    sys.exit(main(["stage", "download", *sys.argv[1:]]))

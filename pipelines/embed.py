@@ -1,9 +1,8 @@
-"""Stage embed: see nlp_rnn.stages.embed."""
+"""The same as ``nlp-rnn stage embed NAME``."""
 
 import sys
 
-from nlp_rnn.cli import stage
-from nlp_rnn.stages import embed
+from nlp_rnn.cli import main
 
 if __name__ == "__main__":
-    sys.exit(stage(embed, "experiment"))
+    sys.exit(main(["stage", "embed", *sys.argv[1:]]))

@@ -1,9 +1,8 @@
-"""Stage encoder: see nlp_rnn.stages.encoder."""
+"""The same as ``nlp-rnn stage encoder NAME``."""
 
 import sys
 
-from nlp_rnn.cli import stage
-from nlp_rnn.stages import encoder
+from nlp_rnn.cli import main
 
 if __name__ == "__main__":
-    sys.exit(stage(encoder, "language model"))
+    sys.exit(main(["stage", "encoder", *sys.argv[1:]]))

@@ -1,9 +1,8 @@
-"""Stage evaluate: see nlp_rnn.stages.evaluate."""
+"""The same as ``nlp-rnn stage evaluate NAME``."""
 
 import sys
 
-from nlp_rnn.cli import stage
-from nlp_rnn.stages import evaluate
+from nlp_rnn.cli import main
 
 if __name__ == "__main__":
-    sys.exit(stage(evaluate, "experiment"))
+    sys.exit(main(["stage", "evaluate", *sys.argv[1:]]))

@@ -1,9 +1,8 @@
-"""Stage memory: see nlp_rnn.stages.memory."""
+"""The same as ``nlp-rnn stage memory NAME``."""
 
 import sys
 
-from nlp_rnn.cli import stage
-from nlp_rnn.stages import memory
+from nlp_rnn.cli import main
 
 if __name__ == "__main__":
-    sys.exit(stage(memory, "problem"))
+    sys.exit(main(["stage", "memory", *sys.argv[1:]]))

@@ -1,9 +1,8 @@
-"""Stage prepare: see nlp_rnn.stages.prepare."""
+"""The same as ``nlp-rnn stage prepare NAME``."""
 
 import sys
 
-from nlp_rnn.cli import stage
-from nlp_rnn.stages import prepare
+from nlp_rnn.cli import main
 
 if __name__ == "__main__":
-    sys.exit(stage(prepare, "data set"))
+    sys.exit(main(["stage", "prepare", *sys.argv[1:]]))

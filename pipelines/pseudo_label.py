@@ -1,9 +1,8 @@
-"""Stage pseudo_label: see nlp_rnn.stages.pseudo_label."""
+"""The same as ``nlp-rnn stage pseudo_label NAME``."""
 
 import sys
 
-from nlp_rnn.cli import stage
-from nlp_rnn.stages import pseudo_label
+from nlp_rnn.cli import main
 
 if __name__ == "__main__":
-    sys.exit(stage(pseudo_label, "pseudo-labelled data set"))
+    sys.exit(main(["stage", "pseudo_label", *sys.argv[1:]]))

@@ -1,9 +1,8 @@
-"""Stage report: see nlp_rnn.stages.report."""
+"""The same as ``nlp-rnn stage report``."""
 
 import sys
 
-from nlp_rnn.cli import stage
-from nlp_rnn.stages import report
+from nlp_rnn.cli import main
 
 if __name__ == "__main__":
-    sys.exit(stage(report))
+    sys.exit(main(["stage", "report", *sys.argv[1:]]))

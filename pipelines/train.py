@@ -1,9 +1,8 @@
-"""Stage train: see nlp_rnn.stages.train."""
+"""The same as ``nlp-rnn stage train NAME``."""
 
 import sys
 
-from nlp_rnn.cli import stage
-from nlp_rnn.stages import train
+from nlp_rnn.cli import main
 
 if __name__ == "__main__":
-    sys.exit(stage(train, "experiment"))
+    sys.exit(main(["stage", "train", *sys.argv[1:]]))

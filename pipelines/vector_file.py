@@ -1,9 +1,8 @@
-"""Stage vector_file: see nlp_rnn.stages.vector_file."""
+"""The same as ``nlp-rnn stage vector_file NAME``."""
 
 import sys
 
-from nlp_rnn.cli import stage
-from nlp_rnn.stages import vector_file
+from nlp_rnn.cli import main
 
 if __name__ == "__main__":
-    sys.exit(stage(vector_file, "experiment"))
+    sys.exit(main(["stage", "vector_file", *sys.argv[1:]]))

@@ -1,9 +1,8 @@
-"""Stage vectors: see nlp_rnn.stages.vectors."""
+"""The same as ``nlp-rnn stage vectors NAME``."""
 
 import sys
 
-from nlp_rnn.cli import stage
-from nlp_rnn.stages import vectors
+from nlp_rnn.cli import main
 
 if __name__ == "__main__":
-    sys.exit(stage(vectors, "vector set"))
+    sys.exit(main(["stage", "vectors", *sys.argv[1:]]))

@@ -11,6 +11,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from helpers.call_graph import CallGraph
+from nlp_rnn.config import load
+from nlp_rnn.projects.pipeline import dvc_yaml, stages
 
 PROJECT = Path(__file__).parent.parent
 
@@ -25,6 +27,7 @@ CHANGES_NO_RESULT = {
     "nlp_rnn/hints.py": "words the remedies of errors",
     "nlp_rnn/paths.py": "says where files lie, which DVC knows as outputs",
     "nlp_rnn/process.py": "logs, and ends a process",
+    "nlp_rnn/projects": "writes dvc.yaml itself",
     "nlp_rnn/progress.py": "shows a bar to whoever watches",
     "nlp_rnn/stages/common.py": "checks and locks: it refuses to run, or changes nothing",
     "nlp_rnn/tracking": "writes what is known to MLflow, which is no output of a stage",
@@ -56,9 +59,9 @@ def modules_of_stages() -> dict[str, str]:
     }
 
 
-def declared(pipeline: str, stage: str) -> tuple[str, ...]:
+def declared(stage: str) -> tuple[str, ...]:
     """The dependencies of a stage that are code of the package."""
-    entry = YAML(typ="safe").load(PROJECT / pipeline)["stages"][stage]
+    entry = YAML(typ="safe").load(PROJECT / "dvc.yaml")["stages"][stage]
     dependencies = entry.get("do", entry)["deps"]
     return tuple(name for name in dependencies if name.startswith("nlp_rnn/"))
 
@@ -76,23 +79,45 @@ def files_of(dependency: str) -> set[str]:
     }
 
 
-STAGES = [
-    (pipeline, stage)
-    for pipeline in ("dvc.yaml", "real/dvc.yaml", "memory/dvc.yaml")
-    for stage in YAML(typ="safe").load(PROJECT / pipeline)["stages"]
-]
+def dependencies(stage: str) -> list[str]:
+    """What a stage depends on: folders of which it reaches every file, and single files."""
+    files = graph().files(modules_of_stages()[stage], stage)
+    files -= {file for of, file in ONLY_SHOWN if of == stage}
+    folders = {str(p) for file in files for p in (PROJECT / file).relative_to(PROJECT).parents}
+    whole: set[str] = set()
+    for folder in sorted(folders - {".", "nlp_rnn"}, key=len):
+        if (inside := files_of(folder)) and inside <= files:
+            whole.add(folder)
+            files -= inside
+    return sorted(whole | files)
 
 
-@pytest.mark.parametrize(("pipeline", "stage"), STAGES)
-def test_a_stage_depends_on_the_code_that_it_reaches(pipeline: str, stage: str) -> None:
+def root_pipeline() -> str:
+    """The text of the root project's ``dvc.yaml``."""
+    parameters = load(PROJECT / "params.yaml")
+    code = {
+        stage.name: [f"pipelines/{stage.name}.py", *dependencies(stage.name)]
+        for stage in stages(parameters)
+    }
+    text = dvc_yaml(parameters, "python pipelines/{stage}.py", code)
+    return text.replace("`nlp-rnn pipeline`", "`python tests/declare_dependencies.py`")
+
+
+def test_the_root_has_the_stages_that_its_parameters_need() -> None:
+    found = (PROJECT / "dvc.yaml").read_text(encoding="utf-8")
+    assert found == root_pipeline(), "run: python tests/declare_dependencies.py"
+
+
+@pytest.mark.parametrize("stage", sorted(YAML(typ="safe").load(PROJECT / "dvc.yaml")["stages"]))
+def test_a_stage_depends_on_the_code_that_it_reaches(stage: str) -> None:
     reached = graph().files(modules_of_stages()[stage], stage)
-    listed = [file for name in declared(pipeline, stage) for file in files_of(name)]
+    listed = [file for name in declared(stage) for file in files_of(name)]
     there = set(listed)
-    assert len(listed) == len(there), f"{pipeline}: {stage} lists a file twice"
+    assert len(listed) == len(there), f"{stage} lists a file twice"
     shown = {file for of, file in ONLY_SHOWN if of == stage}
     missing, superfluous = reached - there - shown, there - reached
-    assert not missing, f"{pipeline}: {stage} reaches, but does not depend on {sorted(missing)}"
-    assert not superfluous, f"{pipeline}: {stage} never reaches {sorted(superfluous)}"
+    assert not missing, f"{stage} reaches, but does not depend on {sorted(missing)}"
+    assert not superfluous, f"{stage} never reaches {sorted(superfluous)}"
 
 
 @pytest.mark.parametrize("stage", ["train", "evaluate"])

@@ -19,7 +19,7 @@ FLOORS = (
     ("cli",),
     ("commands",),
     ("loading", "stages"),
-    ("self_training", "tasks", "memory", "search", "tracking"),
+    ("memory", "projects", "search", "self_training", "tasks", "tracking"),
     ("adaptation", "baselines", "inference", "inspection"),
     ("evaluation",),
     ("runtime", "training"),

@@ -59,7 +59,7 @@ from nlp_rnn.config.model import (
     TaggerParameters,
     ZoneoutParameters,
 )
-from nlp_rnn.config.parameters import Parameters, faults, load, load_part, parse, to_yaml
+from nlp_rnn.config.parameters import Parameters, faults, load, load_part, parse, read_yaml, to_yaml
 from nlp_rnn.config.search import RangeParameters, SearchParameters
 from nlp_rnn.config.section import nearest
 from nlp_rnn.config.training import (
@@ -149,5 +149,6 @@ __all__ = [
     "load_part",
     "nearest",
     "parse",
+    "read_yaml",
     "to_yaml",
 ]

@@ -193,7 +193,8 @@ def _kind_of_format(section: Mapping[str, Any]) -> Kind:
 
 
 class FilesDataset(DatasetSection, title="Your own files"):
-    """Data in files of your own. Paths are relative to ``NLP_RNN_DATA`` (default ``data/raw``)."""
+    """Data in files of your own. Paths are relative to ``NLP_RNN_DATA`` (default ``data/raw``), and
+    to the project if they begin with ``./`` or ``../``."""
 
     source: Literal["files"]
     """``files`` chooses your own files."""

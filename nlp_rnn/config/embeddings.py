@@ -79,7 +79,7 @@ class PretrainedEmbeddings(GivenEmbeddings, title="Embeddings from a file"):
     """``pretrained`` reads a file."""
     file: str
     """The file, plain or ``.gz``, or ``archive.zip!member``, relative to ``NLP_RNN_DATA`` (default
-    ``data/raw``)."""
+    ``data/raw``), or to the project if it begins with ``./`` or ``../``."""
     dimension: int = Field(gt=0)
     """How many numbers a vector of the file has."""
     url: str | None = None

@@ -27,6 +27,7 @@ from nlp_rnn.corpora.tables import read_jsonl, read_parquet, read_table
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import SPLITS, Example, Scheme
 from nlp_rnn.files import sha256
+from nlp_rnn.paths import located
 from nlp_rnn.process import log
 
 
@@ -209,12 +210,12 @@ class FilesCorpus(Corpus):
                 return (Example(text=line) for line in read_lines(path, bad_bytes))
 
     def _locate(self, split: str, given: str, folder: Path) -> _Place:
-        place = _Place(folder / given)
+        place = _Place(located(given, folder))
         wants_folder = self._dataset.format == "folders"
         if wants_folder:
             archive, bang, inside = given.partition("!")
             if bang or is_archive(Path(archive)):
-                place = _Place(folder / archive, inside)
+                place = _Place(located(archive, folder), inside)
         path = place.path
         parameter = f"parameter {split} of data set '{self.name}'"
         try:

@@ -90,7 +90,7 @@ def pretrained(
         parameters,
         vocabulary,
         seed,
-        folder / parameters.file,
+        paths.located(parameters.file, folder),
         file.vectors,
         file.mean,
         file.deviation,
@@ -112,7 +112,7 @@ def checksum_of_file(parameters: AnyEmbeddings) -> dict[str, str]:
 
 def _archive(parameters: PretrainedEmbeddings, folder: Path) -> Path:
     """The file, or the archive that it is in, downloaded where it is missing."""
-    archive = folder / parameters.file.partition("!")[0]
+    archive = paths.located(parameters.file.partition("!")[0], folder)
     ensure(archive, parameters.url, parameters.sha256, "embeddings.file")
     return archive
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from nlp_rnn.embeddings.vectors import WordVectors
 from nlp_rnn.errors import UserError
+from nlp_rnn.paths import located
 
 BLOCK = 64
 """Lines or words parsed at once: few enough for a core's cache."""
@@ -94,7 +95,7 @@ def open_vectors(name: str, folder: Path = Path()) -> Iterator[BufferedReader]:
             ``with`` block.
     """
     archive, _, member = name.partition("!")
-    path = folder / archive
+    path = located(archive, folder)
     if path.is_dir():
         raise UserError(f"{path}: is a folder, expected a file of word vectors")
     try:

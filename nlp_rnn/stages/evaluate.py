@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 from nlp_rnn import paths
 from nlp_rnn.config import LearnedEmbeddings, PretrainedEmbeddings, load_part, to_yaml
 from nlp_rnn.errors import UserError
-from nlp_rnn.files import read_json, write_json, write_table
+from nlp_rnn.files import read_json, whole_folder, write_json, write_table
 from nlp_rnn.hints import Remedy
 from nlp_rnn.process import log
 from nlp_rnn.stages.common import check_parameters
 from nlp_rnn.stages.finished import forget_finished
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nlp_rnn.config import AnyExperiment
     from nlp_rnn.evaluation.result import Evaluation
     from nlp_rnn.runtime.bundle import Bundle
@@ -172,6 +174,8 @@ def _log_evaluation(
     from nlp_rnn.evaluation.report import headline, rows_of
 
     folder = paths.evaluation_plots(name)
+    for drawn in (paths.confusion(name), paths.calibration(name)):
+        _write_for_dvc(drawn, [])
     run.describe("\n\n".join([*map(headline, rows_of(name, figures)), _described(experiment)]))
     groups = ("test", "intervals", "calibration", "baselines", "optimum", "adapted", "evaluation")
     run.log_metrics({k: figures[k] for k in groups if k in figures})
@@ -181,17 +185,26 @@ def _log_evaluation(
         pairs = zip(result.gold, result.predicted, strict=True)  # DVC counts them
         names = result.labels
         rows = [{"gold": names[gold], "predicted": names[best]} for gold, best in pairs]
-        write_table(folder / "confusion.csv", rows)
+        _write_for_dvc(paths.confusion(name), rows)
         picture = folder / "confusion.png"
         matrix = confusion(result.gold, result.predicted, len(result.labels))
         save(confusion_picture(matrix, result.labels, name), picture)
         run.log_file(picture, "plots")
-        for table, rows in write_analysis(folder, name, figures, result).items():
+        tables = write_analysis(folder, name, figures, result)
+        for table, rows in tables.items():
             run.log_table(rows, f"{table}.json")
+        _write_for_dvc(paths.calibration(name), tables["reliability"])
         run.log_file(folder / "reliability.png", "plots")
         run.log_file(folder / "report.md")
     run.log_table(result.samples, "worst_predictions.json")
     write_json(folder / "worst_predictions.json", result.samples)
+
+
+def _write_for_dvc(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """Write a table that DVC draws, in a folder that is there even where there is none to draw."""
+    with whole_folder(folder) as partial:
+        if rows:
+            write_table(partial / f"{folder.name}.csv", rows)
 
 
 def _described(experiment: AnyExperiment) -> str:

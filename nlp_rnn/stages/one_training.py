@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from nlp_rnn.training.checkpoint import Checkpoint, Progress
 
 
+LOSS = "loss.csv"
+"""The losses of every epoch, beside the plots of a training."""
+
+
 class Child(NamedTuple):
     """One training of several, in an MLflow run under that of all."""
 
@@ -259,7 +263,7 @@ def _draw_loss(run: Run, title: str, folder: Path, progress: Progress) -> None:
     from nlp_rnn.drawing import save
     from nlp_rnn.evaluation.plots import loss_curves
 
-    write_table(folder / "loss.csv", _history_rows(progress.history))
+    write_table(folder / LOSS, _history_rows(progress.history))
     picture = folder / "loss.png"
     save(loss_curves(progress.history, progress.best_epoch, title), picture)
     run.log_file(picture, "plots")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from nlp_rnn import backend, paths
 from nlp_rnn.config import Parameters, load_part
-from nlp_rnn.files import read_json, whole_folder, write_json
+from nlp_rnn.files import read_json, whole_file, whole_folder, write_json
 from nlp_rnn.process import log
 from nlp_rnn.stages.common import only_one
 from nlp_rnn.stages.finished import Place, finished, finished_place, record_of
-from nlp_rnn.stages.one_training import Child, begun, identity_of, train_once
+from nlp_rnn.stages.one_training import LOSS, Child, begun, identity_of, train_once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +44,8 @@ def _put_in_place(place: Place, name: str) -> None:
     ):
         with whole_folder(target) as partial:
             shutil.copytree(part, partial, dirs_exist_ok=True)
+    with whole_file(paths.loss(name)) as partial:
+        shutil.copyfile(place.plots / LOSS, partial)
     write_json(paths.run_record(name), read_json(place.record, "delete it"))
 
 
