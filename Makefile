@@ -14,8 +14,7 @@ help: ## show this help
 	@echo "Usage: make TARGET"
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
 	@echo
-	@echo "Real data: set NLP_RNN_DATA to a folder of data sets, activate $(VENV), then for example"
-	@echo "  dvc repro real/dvc.yaml:evaluate@imdb-bilstm"
+	@echo "Real data: see examples/README.md"
 
 install: $(STAMP) ## create .venv and install the package into it
 
@@ -29,7 +28,7 @@ run: $(STAMP) ## run the whole pipeline on the built-in corpora and print the re
 	@echo
 	@cat reports/results.md
 	@echo
-	@echo "Models: models/   metrics: metrics/   plots: plots/ and reports/results.png"
+	@echo "Models: models/   metrics: metrics/ and figures/   plots: plots/ and reports/results.png"
 	@echo "Runs:   make ui, then open http://127.0.0.1:5000/?workflowType=machine_learning"
 	@echo "Use:    . $(VENV)/bin/activate; echo 'good , not bad at all' | nlp-rnn predict models/sentiment-bilstm - -"
 
@@ -45,4 +44,4 @@ ui: $(STAMP) ## show the runs in MLflow's web interface
 	$(VENV)/bin/mlflow ui --backend-store-uri sqlite:///mlflow.db
 
 clean: ## remove what the pipeline wrote; keeps raw data and MLflow's runs
-	rm -rf data/prepared data/checksums embeddings vectors/*/ checkpoints models runs metrics plots predictions reports
+	rm -rf data/prepared data/checksums embeddings vectors/*/ checkpoints models runs metrics figures plots predictions reports

@@ -9,5 +9,9 @@ from __future__ import annotations
 
 from test_dependencies import PROJECT, root_pipeline
 
+from nlp_rnn.config import load
+from nlp_rnn.projects.pipeline import write_pipeline
+
 if __name__ == "__main__":
+    write_pipeline(load(PROJECT / "params.yaml"), PROJECT)
     (PROJECT / "dvc.yaml").write_text(root_pipeline(), encoding="utf-8")

@@ -250,38 +250,3 @@ def test_help_and_errors_import_nothing_heavy(tmp_path: Path) -> None:
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)
-
-
-def test_the_report_and_the_plots_name_every_default_experiment() -> None:
-    from ruamel.yaml import YAML
-
-    experiments = load(PROJECT / "params.yaml").experiments
-    pipeline = YAML(typ="safe").load(PROJECT / "dvc.yaml")
-    deps = set(pipeline["stages"]["report"]["deps"])
-    assert {f"metrics/{name}.json" for name in experiments} < deps
-    for name in load(PROJECT / "params.yaml").datasets:
-        assert f"metrics/baselines/{name}.json" in deps
-    assert "metrics" not in deps  # which would run the experiments on real data
-    plots = {name for plot in pipeline["plots"] for name in plot}
-    assert {f"loss of {name}" for name in experiments} < plots
-    for name, experiment in experiments.items():
-        drawn = f"plots/evaluation/{name}/confusion.csv" in plots
-        assert drawn == (experiment.task != "language_modelling")
-
-
-def test_both_dvc_files_describe_the_same_stages() -> None:
-    from ruamel.yaml import YAML
-
-    def stages(file: str, prefix: str) -> dict[str, Any]:
-        text = (PROJECT / file).read_text().replace(prefix, "")
-        return YAML(typ="safe").load(text)["stages"]
-
-    built_in, real = stages("dvc.yaml", "\0"), stages("real/dvc.yaml", "real.")
-    real.pop("download")
-    real.pop("vector_file")
-    built_in.pop("report")
-    for stage in real.values():
-        assert stage["do"].pop("wdir") == ".."
-    real["prepare"]["do"]["deps"].remove("data/checksums/${key}.json")
-    real["embed"]["do"]["deps"].remove("data/checksums/vectors/${key}.json")
-    assert built_in == real

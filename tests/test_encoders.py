@@ -111,7 +111,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_a_pretrained_classifier_learns_more_from_few_labels(project: Path) -> None:
     accuracy = {
-        name: json.loads((project / f"metrics/{name}.json").read_text())["test"]["accuracy"]
+        name: json.loads((project / f"figures/{name}.json").read_text())["test"]["accuracy"]
         for name in ("fresh", "pretrained")
     }
     assert accuracy["pretrained"] > max(0.85, accuracy["fresh"] + 0.1)

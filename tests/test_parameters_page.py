@@ -130,7 +130,7 @@ def test_values_are_in_plain_words(schema: dict[str, Any], words: str) -> None:
         ("seed", ["seed (All of params.yaml)", "datasets.NAME.seed (Every data set)"]),
         ("model.dropout", ["experiments.NAME.model.dropout (Every model)", "default: `0.0`"]),
         ("experiments.pos-bilstm.training.epochs", ["a whole number of 1 or more", "`10`"]),
-        ("real.datasets.imdb.train", ["datasets.NAME.train (Your own files)", "required"]),
+        ("datasets.imdb.train", ["datasets.NAME.train (Your own files)", "required"]),
         ("cell.forget_bias", ["memory.networks.NAME.cell.forget_bias (LSTM)", "(Phased LSTM)"]),
         ("training.schedule", ["Learning-rate schedule: kind, warmup, decay, start"]),
     ],

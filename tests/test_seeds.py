@@ -97,7 +97,7 @@ def test_the_best_seed_is_kept_and_every_figure_reported(project: Path) -> None:
     left = read(project / f"models/names/seeds/{other}/bundle.json")
     accuracy = [x["figures"]["validation"]["accuracy"] for x in (kept, left)]
     assert accuracy[0] >= accuracy[1]
-    figures = read(project / "metrics/names.json")
+    figures = read(project / "figures/names.json")
     each = figures["seeds"]["each"]
     assert list(each) == ["3", "1"]
     assert each[str(best)]["accuracy"] == figures["test"]["accuracy"]
@@ -121,7 +121,7 @@ def test_each_seed_is_a_run_under_that_of_the_experiment(project: Path) -> None:
     runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
     parent = runs["names"]
     assert parent.info.run_id == read(project / "runs/names.json")["run_id"]
-    figures = read(project / "metrics/names.json")["seeds"]
+    figures = read(project / "figures/names.json")["seeds"]
     assert parent.data.metrics["seeds/mean.accuracy"] == pytest.approx(figures["mean"]["accuracy"])
     assert set(runs) == {"names", "names seed 3", "names seed 1"}
     for seed in SEEDS:

@@ -18,7 +18,9 @@ from ruamel.yaml import YAML
 
 from nlp_rnn import stages
 from nlp_rnn.cli import main
+from nlp_rnn.config import load
 from nlp_rnn.errors import UserError
+from nlp_rnn.projects.pipeline import dvc_yaml, write_pipeline
 from nlp_rnn.runtime.bundle import WEIGHTS
 
 PROJECT = Path(__file__).parents[1]
@@ -123,7 +125,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def figures(project: Path, experiment: str) -> dict[str, Any]:
-    return json.loads((project / "metrics" / f"{experiment}.json").read_text())
+    return json.loads((project / "figures" / f"{experiment}.json").read_text())
 
 
 @pytest.mark.parametrize(
@@ -163,7 +165,7 @@ def test_everything_is_where_users_look_for_it(project: Path) -> None:
     for experiment in PARAMETERS["experiments"]:
         for file in (
             f"models/{experiment}/bundle.json",
-            f"plots/training/{experiment}/loss.csv",
+            f"plots/loss/{experiment}.csv",
             f"plots/training/{experiment}/loss.png",
             f"plots/evaluation/{experiment}/worst_predictions.json",
             f"predictions/{experiment}.jsonl",
@@ -407,7 +409,7 @@ DVC = {
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A project of two small experiments, driven by the real dvc.yaml."""
+    """A project of two small experiments, driven by DVC."""
     parameters = {
         "backend": "tensorflow",
         "seed": 1,
@@ -421,35 +423,23 @@ def repository(tmp_path: Path) -> Path:
             | {"training": {"epochs": 1}, "model": {"units": 4}}
             for name, (_, _, source) in DVC.items()
         },
-        # A plain `dvc repro` must leave these alone: their file is not there.
-        "real": {
-            "datasets": {"mine": {"source": "files", "format": "text", "train": "missing.txt"}},
-            "vectors": {"other": {"dataset": "mine", "algorithm": "pmi_svd", "dimension": 4}},
-            "pseudo_labelled": {},
-            "encoders": [],
-            "experiments": {"mine": PARAMETERS["experiments"]["words"] | {"dataset": "mine"}},
-        },
         "vectors": {"words": {"dataset": "tags", "algorithm": "pmi_svd", "dimension": 8}},
-        "pseudo_labelled": {},
-        "encoders": [],
     }
     # The second starts from vectors that are learned from the data of the first.
     parameters["experiments"]["two"]["embeddings"] = {"kind": "words", "dimension": 8}
     write_parameters(tmp_path, parameters)
-    pipeline = YAML().load(PROJECT / "dvc.yaml")
-    pipeline["stages"]["report"]["deps"] = [f"metrics/{name}.json" for name in DVC]
-    pipeline.pop("plots")
-    YAML().dump(pipeline, tmp_path / "dvc.yaml")
-    real = YAML().load(PROJECT / "real/dvc.yaml")
-    (tmp_path / "real").mkdir()
-    YAML().dump(real, tmp_path / "real/dvc.yaml")
+    write_pipeline_of(tmp_path)
     shutil.copytree(PROJECT / "pipelines", tmp_path / "pipelines")
-    (tmp_path / "vectors").mkdir()
-    for kind in ("learned", "pretrained"):
-        shutil.copy(PROJECT / "vectors" / kind, tmp_path / "vectors")
-    (tmp_path / "nlp_rnn").symlink_to(PROJECT / "nlp_rnn")
     run_dvc(tmp_path, "init", "--no-scm", "--quiet")
     return tmp_path
+
+
+def write_pipeline_of(folder: Path) -> None:
+    """The pipeline that the parameters need, with scripts that a test can change."""
+    parameters = load(folder / "params.yaml")
+    write_pipeline(parameters, folder)
+    scripts = dvc_yaml(parameters, "python pipelines/{stage}.py")
+    (folder / "dvc.yaml").write_text(scripts)
 
 
 def run_dvc(folder: Path, *arguments: str) -> str:
@@ -493,34 +483,26 @@ def test_a_replaced_file_of_pretrained_vectors_is_noticed(
     (repository / "vectors.txt").write_text("the 1 2\ncat 3 4\n")
     yaml = YAML()
     parameters = yaml.load(repository / "params.yaml")
-    parameters["real"] = {
-        "datasets": {
-            "lines": {
-                "source": "files",
-                "format": "text",
-                "train": "text.txt",
-                "split": {"validation": 0.2, "test": 0.2},
-            }
-        },
-        "vectors": {},
-        "pseudo_labelled": {},
-        "encoders": [],
-        "experiments": {
-            "given": {
-                "task": "language_modelling",
-                "dataset": "lines",
-                "embeddings": {"kind": "pretrained", "file": "vectors.txt", "dimension": 2},
-                "model": {},
-                "training": {},
-            }
-        },
+    parameters["datasets"]["lines"] = {
+        "source": "files",
+        "format": "text",
+        "train": "text.txt",
+        "split": {"validation": 0.2, "test": 0.2},
+    }
+    parameters["experiments"]["given"] = {
+        "task": "language_modelling",
+        "dataset": "lines",
+        "embeddings": {"kind": "pretrained", "file": "vectors.txt", "dimension": 2},
+        "model": {},
+        "training": {},
     }
     yaml.dump(parameters, repository / "params.yaml")
+    write_pipeline_of(repository)
 
     def vectors() -> np.ndarray:
         return np.load(repository / "embeddings" / "given" / "vectors.npy")
 
-    target = "real/dvc.yaml:embed@given"
+    target = "embed@given"
     run_dvc(repository, "repro", target)
     first = vectors()
     assert "embed@given' didn't change" in run_dvc(repository, "repro", target)
@@ -550,7 +532,7 @@ def test_a_training_that_dvc_could_not_save_is_taken_over(
 ) -> None:
     """Another process takes DVC's lock while the stage runs and holds it as the stage ends."""
     script = repository / "pipelines/train.py"
-    source = script.read_text().replace("sys.exit(stage", "status = (stage")
+    source = script.read_text().replace("sys.exit(main", "status = (main")
     script.write_text(f"{source}{HOLDS_THE_LOCK}sys.exit(status)\n")
     run_dvc(repository, "repro", "embed@one")
     bundle, record = repository / "models/one/bundle.json", repository / "runs/one.json"
@@ -572,7 +554,7 @@ def test_a_training_that_dvc_could_not_save_is_taken_over(
     run_dvc(repository, "repro", "train@one")
     assert json.loads(bundle.read_text()) == before  # also the time when it was trained
     assert json.loads(record.read_text()) == run
-    assert (repository / "plots/training/one/loss.csv").is_file()
+    assert (repository / "plots/loss/one.csv").is_file()
     assert "didn't change" in run_dvc(repository, "repro", "train@one")
 
     run_dvc(repository, "repro", "evaluate@one")

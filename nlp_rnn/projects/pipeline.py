@@ -158,7 +158,7 @@ def _of_experiments(parameters: Parameters) -> Iterator[Stage]:
     if not parameters.experiments:
         return
     starts = ["data/prepared/${item.dataset}"]
-    if names_vectors(parameters):
+    if makes_vectors(parameters):
         starts.append("vectors/${item.embeddings.kind}")
     if any(map(_reads_a_file, parameters.experiments.values())):
         starts.append("data/checksums/vectors/${key}.json")
@@ -224,10 +224,9 @@ def _of_memory(parameters: Parameters) -> Iterator[Stage]:
         )
 
 
-def names_vectors(parameters: Parameters) -> bool:
-    """Whether an experiment starts from vectors or an encoder that the project makes."""
-    kinds = {experiment.embeddings.kind for experiment in parameters.experiments.values()}
-    return bool(kinds - set(KINDS_WITHOUT_VECTORS))
+def makes_vectors(parameters: Parameters) -> bool:
+    """Whether the project makes vectors that an experiment may start from."""
+    return bool(parameters.vectors or parameters.encoders)
 
 
 def _files(dataset: Any) -> list[str]:
@@ -306,11 +305,11 @@ def _lines(stage: Stage, command: str, code: Sequence[str]) -> Iterator[str]:
 
 
 def placeholders(parameters: Parameters, project: Path) -> list[Path]:
-    """The files that stand for vectors where an experiment starts from none of the project's.
+    """The files that stand for vectors, for experiments that start from none of the project's.
 
     DVC has no conditional dependencies.
     """
-    return [project / "vectors" / kind for kind in KINDS_WITHOUT_VECTORS] * names_vectors(
+    return [project / "vectors" / kind for kind in KINDS_WITHOUT_VECTORS] * makes_vectors(
         parameters
     )
 

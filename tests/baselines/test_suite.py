@@ -63,7 +63,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def found(project: Path, dataset: str) -> dict[str, Any]:
-    return json.loads((project / f"metrics/baselines/{dataset}.json").read_text())
+    return json.loads((project / f"figures/baselines/{dataset}.json").read_text())
 
 
 @pytest.mark.parametrize("dataset", METHODS)
@@ -134,7 +134,7 @@ def test_networks_stand_among_the_baselines_in_the_report(
         "training": {"epochs": 1, "seconds": 1.0, "tokens_per_second": 1.0},
         "model": {"dataset": "reviews", "parameters": 1, "entities": False},
     }
-    write_json(Path("metrics/bilstm.json"), network)
+    write_json(Path("figures/bilstm.json"), network)
     stages.report()
     results, _, standing = capsys.readouterr().out.split("\n\n")
     nb_svm = found(project, "reviews")["baselines"]["nb_svm"]["test"]["accuracy"]
@@ -154,7 +154,7 @@ def test_figures_of_other_data_are_left_out_of_the_report(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for folder in ("metrics", "data"):
+    for folder in ("figures", "data"):
         shutil.copytree(project / folder, tmp_path / folder)
     monkeypatch.chdir(tmp_path)
     checksum = found(project, "reviews")["data_sha256"]
@@ -173,9 +173,9 @@ def test_figures_of_other_data_are_left_out_of_the_report(
                 "entities": False,
             },
         }
-        write_json(Path(f"metrics/{name}.json"), network)
+        write_json(Path(f"figures/{name}.json"), network)
     write_json(
-        Path("metrics/baselines/entities.json"),
+        Path("figures/baselines/entities.json"),
         found(project, "entities") | {"data_sha256": "of other data"},
     )
     stages.report()
@@ -183,8 +183,8 @@ def test_figures_of_other_data_are_left_out_of_the_report(
     assert "| new" in tables and "old" not in tables and "linear_crf" not in tables
     assert "old: evaluate again: dvc repro evaluate@old" in left_out
     assert "entities: fit the baselines again: dvc repro baselines@entities" in left_out
-    Path("metrics/new.json").unlink()
-    Path("metrics/bilstm.json").unlink(missing_ok=True)
+    Path("figures/new.json").unlink()
+    Path("figures/bilstm.json").unlink(missing_ok=True)
     with pytest.raises(UserError, match=r"other data.*dvc repro evaluate@old"):
         stages.report()
 

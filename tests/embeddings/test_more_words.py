@@ -88,7 +88,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def accuracy(project: Path, name: str) -> float:
-    return json.loads((project / f"metrics/{name}.json").read_text())["test"]["accuracy"]
+    return json.loads((project / f"figures/{name}.json").read_text())["test"]["accuracy"]
 
 
 def test_words_that_training_never_saw_are_tagged_by_their_vectors(project: Path) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 
 from nlp_rnn.arrays import Ints
 from nlp_rnn.config import MemoryNetwork, MemoryParameters
@@ -259,10 +258,3 @@ def test_lines_that_overlap_can_be_told_apart() -> None:
     assert all(np.allclose(line.get_ydata(), 1, atol=0.1) for line in lines)
     assert axes.get_xscale() == "log"
     assert "0.5" in axes.get_title()
-
-
-def test_the_stage_depends_on_what_there_is() -> None:
-    text = (PROJECT / "memory/dvc.yaml").read_text(encoding="utf-8")
-    stage = YAML(typ="safe").load(text)["stages"]["memory"]["do"]
-    assert all((PROJECT / dependency).exists() for dependency in stage["deps"])
-    assert "memory" in stage["params"]

@@ -129,7 +129,7 @@ def test_it_learns_order_from_pairs_and_is_a_model_like_any(
         stages.embed(name)
         stages.train(name)
         stages.evaluate(name)
-        figures = json.loads((tmp_path / f"metrics/{name}.json").read_text())
+        figures = json.loads((tmp_path / f"figures/{name}.json").read_text())
         accuracies[name] = figures["test"]["accuracy"]
     assert accuracies["words"] < 0.7
     assert accuracies["pairs"] == 1.0

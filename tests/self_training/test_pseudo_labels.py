@@ -95,7 +95,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_the_student_is_better_than_its_teachers(project: Path) -> None:
     accuracy = {
-        name: json.loads((project / f"metrics/{name}.json").read_text())["test"]["accuracy"]
+        name: json.loads((project / f"figures/{name}.json").read_text())["test"]["accuracy"]
         for name in PARAMETERS["experiments"]
     }
     assert accuracy["student"] > 0.03 + max(accuracy["averaged"], accuracy["recurrent"])
