@@ -174,6 +174,8 @@ class Dialect:
         Raises:
             UserError: it is missing, or there are several.
         """
+        from nlp_rnn.config import nearest
+
         number = _number(column)
         if self.header and isinstance(column, str) and (column in first or number is None):
             if column not in first and (other := self._parting(column, first)) is not None:
@@ -182,6 +184,13 @@ class Dialect:
                     Setting(setting),
                     f") when split at {_shown(self.delimiter)}, but one at {_shown(other)}; set ",
                     Setting("delimiter", other),
+                )
+            if column not in first:
+                raise SettingError(
+                    f"{where}: no column '{column}' (",
+                    Setting(setting),
+                    f"); {nearest(column, first)}; if this row is data, set ",
+                    Setting("header", False),
                 )
             return position(column, first, where, setting)
         if number is None:
