@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import threading
-import time
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -57,13 +56,11 @@ def test_a_refused_download_names_the_address(server: str, tmp_path: Path) -> No
     assert not (tmp_path / "x.txt").exists()
 
 
-def test_without_a_network_the_answer_is_quick_and_says_where_to_put_the_file(
+def test_without_a_network_the_answer_says_where_to_put_the_file(
     tmp_path: Path,
 ) -> None:
-    started = time.monotonic()
     with pytest.raises(UserError, match=r"no network to get http.*put the file there"):
         ensure(tmp_path / "x.txt", "http://host.invalid/x.txt", None, "embeddings.file")
-    assert time.monotonic() - started < 5
 
 
 def test_a_file_without_an_address_is_named(tmp_path: Path) -> None:

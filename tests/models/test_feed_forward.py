@@ -22,7 +22,7 @@ from nlp_rnn.cli import main
 from nlp_rnn.config import AnyExperiment, LanguageModelTrainingParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
-from nlp_rnn.inference.predictor import Predictor
+from nlp_rnn.inference.predictor import LanguageModelPredictor, Predictor
 from nlp_rnn.models.network import build_network
 from nlp_rnn.runtime.bundle import Bundle
 from nlp_rnn.runtime.forward import losses_of_windows
@@ -314,6 +314,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_bundle_predicts_by_its_graph_what_keras_says(bundle: Path) -> None:
     predictor = Predictor.load(bundle)
+    assert isinstance(predictor, LanguageModelPredictor)
     assert isinstance(predictor.network, OnnxNetwork)
     texts = ["the dog sleeps", "", "at the yak the the cat"]
     keras_network = KerasNetwork(Bundle.open(bundle).keras_model())
@@ -321,9 +322,8 @@ def test_a_bundle_predicts_by_its_graph_what_keras_says(bundle: Path) -> None:
     for text, prediction in zip(texts, predictor.predict(texts), strict=True):
         line = [*vocabulary.encode(text.split()), vocabulary.end_index]
         ids = np.array([[vocabulary.end_index, *line[:-1]]], np.int32)
-        losses, _ = keras_network.losses(
-            ids, np.array([line], np.int32), keras_network.zero_states(1)
-        )
+        states = [state[None] for state in predictor.start or ()]
+        losses, _ = keras_network.losses(ids, np.array([line], np.int32), states)
         assert prediction["log_probability"] == pytest.approx(-losses.sum(), rel=1e-5)
 
 
