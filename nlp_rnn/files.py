@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,8 @@ def whole_file(target: Path) -> Iterator[Path]:
             yield partial
             os.replace(partial, target)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(NotADirectoryError):  # where the folder is a file
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -208,7 +209,9 @@ class FilesDataset(DatasetSection, title="Your own files"):
     and those of ``unsup`` too."""
     train: str | list[str]
     """The file, folder or archive of the training split, such as ``tickets.csv`` or
-    ``imdb.tar.gz!imdb/train``. Several in a list are read in order, as one."""
+    ``imdb.tar.gz!imdb/train``. Several in a list are read in order, as one. A file or archive may
+    also be an address, such as ``s3://bucket/tickets.parquet`` or
+    ``https://example.org/tickets.jsonl``: a copy of it is kept under ``NLP_RNN_DATA``."""
     validation: str | list[str] | None = None
     """The same for the validation split; ``null`` takes it from the training data, as ``split``
     says."""
@@ -335,5 +338,74 @@ class TfdsDataset(DatasetSection, title="TensorFlow Datasets"):
     """For ``tagged``: the scheme by which tags mark entities, as in your own files."""
 
 
-AnyDataset = GrammarDataset | MemoryDataset | FilesDataset | TfdsDataset
+_HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+"""A name on the hub, which becomes a folder: ``organisation/name``."""
+
+
+class HuggingFaceDataset(DatasetSection, title="Hugging Face datasets"):
+    """A text data set of the Hugging Face hub, or a folder laid out like one. Only files of data
+    are read; code of a data set is never run."""
+
+    source: Literal["huggingface"]
+    """``huggingface`` chooses Hugging Face datasets."""
+    name: str | None = None
+    """The name on the hub, such as ``stanfordnlp/imdb``."""
+    path: str | None = None
+    """Instead of ``name``: a folder of files laid out as on the hub, or one that
+    ``save_to_disk`` wrote. It is relative to ``NLP_RNN_DATA``."""
+    configuration: str | None = None
+    """The configuration of the data set, such as ``en``; ``null`` is its default."""
+    revision: str | None = None
+    """With ``name``, required: the commit hash or tag that pins the data."""
+    streaming: bool = False
+    """With ``name``: ``true`` reads the data over the network each time instead of keeping a copy
+    under ``NLP_RNN_DATA``. This is for data sets that are too large for the disk."""
+    kind: Kind
+    """What its examples are: ``labelled`` texts, ``tagged`` sentences or lines of running
+    ``text``."""
+    train: str = "train"
+    """The name of the training split there."""
+    validation: str | None = None
+    """The same for the validation split; ``null`` takes it from the training data, as ``split``
+    says."""
+    test: str | None = None
+    """The same for the test split; ``null`` takes it from the training data, as ``split`` says."""
+    text_column: str = "text"
+    """For ``labelled`` and ``text``: the column of the text."""
+    label_column: str = "label"
+    """For ``labelled``: the column of the label. Numbers of classes become their names."""
+    tokens_column: str = "tokens"
+    """For ``tagged``: the column of the lists of words."""
+    tags_column: str = "tags"
+    """For ``tagged``: the column of the lists of tags. Numbers of classes become their names."""
+    scheme: Scheme | Literal["auto"] | None = "auto"
+    """For ``tagged``: the scheme by which tags mark entities, as in your own files."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> HuggingFaceDataset:
+        if (self.name is None) == (self.path is None):
+            raise impossible("give either name, for a data set of the hub, or path, for a folder")
+        if self.path is not None:
+            for key in ("revision", "streaming"):
+                if key in self.model_fields_set:
+                    raise impossible(f"{key} needs name, as a folder has none; leave it out")
+        elif not _HUB_NAME.fullmatch(str(self.name)):
+            raise impossible(f"name is 'organisation/name' as on the hub, not '{self.name}'")
+        elif self.revision in (None, "", "main"):
+            raise impossible(
+                "revision must pin the data: set it to a tag or a commit hash, which "
+                f"https://huggingface.co/datasets/{self.name}/commits/main lists"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> HuggingFaceDataset:
+        if self.kind == "labelled" and self.text_column == self.label_column:
+            raise impossible("text_column and label_column are the same column")
+        if self.kind == "tagged" and self.tokens_column == self.tags_column:
+            raise impossible("tokens_column and tags_column are the same column")
+        return self
+
+
+AnyDataset = GrammarDataset | MemoryDataset | FilesDataset | TfdsDataset | HuggingFaceDataset
 Dataset = Annotated[AnyDataset, Field(discriminator="source")]

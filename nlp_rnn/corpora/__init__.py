@@ -1,4 +1,4 @@
-"""Sources of examples: the built-in grammar and memory problems, files, TensorFlow Datasets."""
+"""Sources of examples: built-in grammar and memory problems, files, and libraries of data sets."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def open_corpus(
     name: str,
     dataset: AnyDataset,
     folder: Path | None = None,
+    refresh: bool = False,
 ) -> Corpus:
     """The corpus that a data set of ``params.yaml`` describes.
 
@@ -27,10 +28,11 @@ def open_corpus(
         name: what the data set is called there.
         dataset: its parameters.
         folder: where its files lie; default :func:`data_folder`.
+        refresh: whether to look for changes of files that are kept as copies.
 
     Raises:
-        UserError: a file of it is missing or wrong, TFDS does not know or cannot get it, or two
-            splits are the same data.
+        UserError: a file of it is missing or wrong, its source does not know it or it cannot be
+            downloaded, or two splits are the same data.
     """
     # The configuration imports this package, and each source its own heavy modules.
     folder = data_folder() if folder is None else folder
@@ -45,7 +47,11 @@ def open_corpus(
     if dataset.source == "files":
         from nlp_rnn.corpora.files import FilesCorpus
 
-        return FilesCorpus(name, dataset, folder)
+        return FilesCorpus(name, dataset, folder, refresh)
+    if dataset.source == "huggingface":
+        from nlp_rnn.corpora.huggingface import HuggingFaceCorpus
+
+        return HuggingFaceCorpus(name, dataset, folder)
     from nlp_rnn.corpora.tfds import TfdsCorpus
 
     return TfdsCorpus(name, dataset, folder)

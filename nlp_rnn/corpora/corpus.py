@@ -50,7 +50,8 @@ class Corpus(ABC):
     def provenance(self) -> dict[str, Any]:
         """For the data card: ``source``, ``files``, ``licence`` and ``citation``.
 
-        ``files`` maps each path to its ``sha256`` and ``bytes``.
+        ``files`` maps each path to its ``sha256`` and ``bytes``. Of a small file that is streamed
+        from the Hugging Face hub, Git's hash (``git_blob``) stands for the first.
         """
 
     def findings(self) -> dict[str, Any]:

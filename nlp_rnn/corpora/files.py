@@ -1,4 +1,4 @@
-"""Corpora in the user's own files."""
+"""Corpora in the user's own files, on this machine or at addresses."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from nlp_rnn.corpora.folders import (
     read_folder,
 )
 from nlp_rnn.corpora.lines import fingerprint, open_binary, read_lines
+from nlp_rnn.corpora.remote import is_address, local_copy
 from nlp_rnn.corpora.schemes import TagSurvey
 from nlp_rnn.corpora.tables import read_jsonl, read_parquet, read_table
 from nlp_rnn.errors import UserError
@@ -61,16 +62,20 @@ class FilesCorpus(Corpus):
     Args:
         name: what the data set is called in ``params.yaml``.
         dataset: its parameters.
-        folder: what its paths are relative to.
+        folder: what its paths are relative to, and where copies of files at addresses are kept.
+        refresh: whether to look for changes of files at addresses.
 
     Raises:
         UserError: a file is missing, empty or of the wrong sort, or serves two splits.
     """
 
-    def __init__(self, name: str, dataset: FilesDataset, folder: Path) -> None:
+    def __init__(
+        self, name: str, dataset: FilesDataset, folder: Path, refresh: bool = False
+    ) -> None:
         self.name = name
         self.kind = dataset.kind
         self._dataset = dataset
+        self._refresh = refresh
         self._places: dict[str, list[_Place]] = {}
         self._told: set[str] = set()
         for split in SPLITS:
@@ -210,14 +215,17 @@ class FilesCorpus(Corpus):
                 return (Example(text=line) for line in read_lines(path, bad_bytes))
 
     def _locate(self, split: str, given: str, folder: Path) -> _Place:
-        place = _Place(located(given, folder))
-        wants_folder = self._dataset.format == "folders"
-        if wants_folder:
-            archive, bang, inside = given.partition("!")
-            if bang or is_archive(Path(archive)):
-                place = _Place(located(archive, folder), inside)
-        path = place.path
         parameter = f"parameter {split} of data set '{self.name}'"
+        wants_folder = self._dataset.format == "folders"
+        name, inside = given, None
+        if wants_folder:
+            archive, bang, rest = given.partition("!")
+            if bang or is_archive(Path(archive)):
+                name, inside = archive, rest
+        path = located(name, folder)
+        if is_address(name):
+            path = local_copy(name, folder, parameter, self._refresh)
+        place = _Place(path, inside)
         try:
             path.stat()
         except (FileNotFoundError, NotADirectoryError):

@@ -33,7 +33,7 @@ def text_of(value: object, where: str, column: str) -> str:
     )
 
 
-def _label(value: object, where: str, column: str | int) -> str:
+def label_of(value: object, where: str, column: str | int) -> str:
     """A label as a string; whole numbers and booleans are written as JSON writes them."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -83,7 +83,7 @@ def read_table(
             label = dialect.column(label_column, row, where, "label_column")
             if dialect.header:
                 continue
-        yield Example(text=row[text], label=_label(row[label], where, label_column))
+        yield Example(text=row[text], label=label_of(row[label], where, label_column))
 
 
 def clean(text: str, bad_bytes: BadBytes, where: str, column: str) -> str:
@@ -150,7 +150,7 @@ def read_jsonl(
     """
     for where, record in jsonl_records(path, bad_bytes):
         text = text_of(member(record, text_column, where, "text_column"), where, text_column)
-        label = _label(member(record, label_column, where, "label_column"), where, label_column)
+        label = label_of(member(record, label_column, where, "label_column"), where, label_column)
         yield Example(
             text=clean(text, bad_bytes, where, text_column),
             label=clean(label, bad_bytes, where, label_column),
@@ -248,5 +248,5 @@ def read_parquet(
         labels = parquet_values(path, row, batch, label_column, bad_bytes)
         for (where, text), (_, label) in zip(texts, labels, strict=True):
             yield Example(
-                text=text_of(text, where, text_column), label=_label(label, where, label_column)
+                text=text_of(text, where, text_column), label=label_of(label, where, label_column)
             )

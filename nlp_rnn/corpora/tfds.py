@@ -19,7 +19,6 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import combinations, compress
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,11 @@ from typing import Any
 import numpy as np
 
 from nlp_rnn.config import TfdsDataset, nearest
-from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.download import unreachable
 from nlp_rnn.corpora.lines import decode, fingerprint
-from nlp_rnn.corpora.schemes import TagSurvey, to_bio
+from nlp_rnn.corpora.records import RecordCorpus, given
 from nlp_rnn.errors import UserError
-from nlp_rnn.example import SPLITS, Example, Scheme
+from nlp_rnn.example import Example
 from nlp_rnn.files import sha256
 
 LICENCES: dict[str, tuple[str, str]] = {
@@ -84,7 +82,7 @@ class _Wanted:
     sha256: str | None
 
 
-class TfdsCorpus(Corpus):
+class TfdsCorpus(RecordCorpus):
     """The splits of a data set of ``source: tfds``, downloaded and prepared where need be.
 
     Args:
@@ -99,41 +97,17 @@ class TfdsCorpus(Corpus):
     """
 
     def __init__(self, name: str, dataset: TfdsDataset, folder: Path) -> None:
-        self.name = name
-        self.kind = dataset.kind
-        self._dataset = dataset
+        super().__init__(name, dataset, f"TFDS {dataset.name}")
+        self._dataset: TfdsDataset = dataset
         self._root = folder / "tfds"
-        self._expressions: dict[str, str] = {
-            split: expression
-            for split in SPLITS
-            if (expression := getattr(dataset, split)) is not None
-        }
-        self._check_written_once()
         self._builder = _builder(name, dataset.name, self._root)
         self._features = self._needed_features()
         self._classes = self._class_names()
         _prepare(self._builder, self._root, name)
         self._check_splits()
 
-    def splits(self) -> tuple[str, ...]:
-        return tuple(self._expressions)
-
     def origin(self, split: str) -> str:
-        return f"TFDS {self._builder.info.full_name}, split {self._expressions[split]}"
-
-    def read(self, split: str) -> Iterator[Example]:
-        convert = {
-            "labelled": self._labelled,
-            "tagged": self._tagged,
-            "text": self._lines,
-        }[self.kind]
-        origin = self.origin(split)
-        examples = (
-            example
-            for number, record in enumerate(self._records(split), 1)
-            for example in convert(record, f"{origin}, example {number}")
-        )
-        return self._not_empty(examples, split)
+        return f"TFDS {self._builder.info.full_name}, split {self._names_there[split]}"
 
     def provenance(self) -> dict[str, Any]:
         builder = self._builder
@@ -145,23 +119,14 @@ class TfdsCorpus(Corpus):
         prepared = Path(builder.data_dir)
         return {
             "source": f"TFDS {builder.info.full_name}",
-            "splits": dict(self._expressions),
+            "splits": dict(self._names_there),
             "files": {
                 file.relative_to(self._root.parent).as_posix(): fingerprint(file)
                 for file in sorted(prepared.iterdir())
                 if ".tfrecord" in file.name
             },
-            "licence": _given(self._dataset.licence, licence),
-            "citation": _given(self._dataset.citation, citation),
-        }
-
-    def findings(self) -> dict[str, Any]:
-        if self.kind != "tagged":
-            return {}
-        return {
-            "entities": self._scheme is not None,
-            "scheme": self._scheme,
-            "scheme_recognised": self._dataset.scheme == "auto",
+            "licence": given(self._dataset.licence, licence),
+            "citation": given(self._dataset.citation, citation),
         }
 
     def _records(self, split: str) -> Iterator[Mapping[str, Any]]:
@@ -170,7 +135,7 @@ class TfdsCorpus(Corpus):
             import tensorflow_datasets as tfds
 
             data = self._builder.as_dataset(
-                split=self._expressions[split],
+                split=self._names_there[split],
                 shuffle_files=False,
                 # One shard after the other: interleaved, the order would change with their number.
                 read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
@@ -196,34 +161,10 @@ class TfdsCorpus(Corpus):
             )
         return [classes[number] for number in numbers]
 
-    def _labelled(self, record: Mapping[str, Any], where: str) -> Iterator[Example]:
+    def _labelled(self, record: Mapping[str, Any], where: str) -> Example:
         text, label = self._features
         [name] = self._names(label, [record[label]], where)
-        yield Example(text=self._decode(record[text], where), label=name)
-
-    def _tagged(self, record: Mapping[str, Any], where: str) -> Iterator[Example]:
-        """One sentence, or none where TFDS stored an empty one, as its CoNLL builder does."""
-        words, tags = self._words_and_tags(record, where)
-        if self._scheme is not None:
-            try:
-                tags = list(to_bio(tags, self._scheme))
-            except ValueError as error:
-                raise UserError(f"{where}: {error}") from None
-        if words:
-            yield Example(tokens=tuple(words), tags=tuple(tags))
-
-    @cached_property
-    def _scheme(self) -> Scheme | None:
-        """How tags mark entities; unless the parameters say it, all splits are read for it."""
-        if self._dataset.scheme != "auto":
-            return self._dataset.scheme
-        survey = TagSurvey()
-        for split in self.splits():
-            for number, record in enumerate(self._records(split), 1):
-                where = f"{self.origin(split)}, example {number}"
-                _, tags = self._words_and_tags(record, where)
-                survey.add(tags, lambda _, where=where: where)  # type: ignore[misc]
-        return survey.scheme()
+        return Example(text=self._decode(record[text], where), label=name)
 
     def _words_and_tags(self, record: Mapping[str, Any], where: str) -> tuple[list[str], list[str]]:
         tokens, tag_feature, *heads = self._features
@@ -243,11 +184,8 @@ class TfdsCorpus(Corpus):
                 )
         return words, tags
 
-    def _lines(self, record: Mapping[str, Any], where: str) -> Iterator[Example]:
-        """The lines of a text; tiny_shakespeare holds a whole split in one example."""
-        text = self._decode(record[self._features[0]], where)
-        for line in text.removesuffix("\n").split("\n"):
-            yield Example(text=line.removesuffix("\r"))
+    def _text(self, record: Mapping[str, Any], where: str) -> str:
+        return self._decode(record[self._features[0]], where)
 
     def _needed_features(self) -> tuple[str, ...]:
         """The features to read: text, text and label, or tokens and tags (and heads)."""
@@ -296,16 +234,11 @@ class TfdsCorpus(Corpus):
             if hasattr(element, "names")
         }
 
-    def _check_written_once(self) -> None:
-        for first, second in combinations(self._expressions, 2):
-            if self._expressions[first] == self._expressions[second]:
-                raise self._shared(first, second)
-
     def _check_splits(self) -> None:
         """All split expressions are known, and no example is in two of them."""
         available = self._builder.info.splits
         ranges: dict[str, list[tuple[str, int, int]]] = {}
-        for split, expression in self._expressions.items():
+        for split, expression in self._names_there.items():
             try:
                 instructions = available[expression].file_instructions
             except (KeyError, ValueError, AssertionError):
@@ -330,18 +263,6 @@ class TfdsCorpus(Corpus):
                 for other, other_start, other_end in ranges[second]:
                     if file == other and start < other_end and other_start < end:
                         raise self._shared(first, second)
-
-    def _shared(self, first: str, second: str) -> UserError:
-        return UserError(
-            f"data set '{self.name}': {first} '{self._expressions[first]}' and {second} "
-            f"'{self._expressions[second]}' of TFDS {self._dataset.name} share examples; give "
-            f"{second} examples of its own, or leave {second} out to take a share of train"
-        )
-
-
-def _given(written: str, known: str) -> str:
-    """What the user wrote about a data set, else what we know of it."""
-    return known if written == "not stated" else written
 
 
 @contextlib.contextmanager

@@ -16,4 +16,4 @@ def download(name: str) -> None:
 
     from nlp_rnn.corpora import open_corpus
 
-    write_json(paths.checksums(name), open_corpus(name, dataset).provenance())
+    write_json(paths.checksums(name), open_corpus(name, dataset, refresh=True).provenance())
