@@ -8,11 +8,11 @@ STAMP := $(VENV)/.installed
 ACTIVATE := . $(VENV)/bin/activate
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint ui clean
+.PHONY: help install run test test-fast lint ui clean
 
 help: ## show this help
 	@echo "Usage: make TARGET"
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
 	@echo
 	@echo "Real data: see examples/README.md"
 
@@ -39,6 +39,9 @@ lint: $(STAMP) ## check style and types
 
 test: lint ## check style and types, run every test
 	$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+
+test-fast: lint ## check style and types, run the tests that are not slow
+	$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadgroup -m "not slow"
 
 ui: $(STAMP) ## show the runs in MLflow's web interface
 	$(VENV)/bin/mlflow ui --backend-store-uri sqlite:///mlflow.db

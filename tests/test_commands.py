@@ -21,6 +21,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import nlp_rnn
+from helpers.project import Project
 from nlp_rnn import stages
 from nlp_rnn.cli import parser
 
@@ -106,20 +107,15 @@ def miniature(tmp_path_factory: pytest.TempPathFactory) -> Path:
         experiment["training"] |= {"epochs": 1}
         experiment["model"]["units"] = 8
     parameters["backend"] = "tensorflow"
-    YAML().dump(parameters, folder / "params.yaml")
+    project = Project(folder, parameters)
     shutil.copy(PROJECT / "dvc.yaml", folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT"):
-            patch.delenv(name, raising=False)
+    project.prepare()
+    with project.inside():
         for name in parameters["datasets"]:
-            stages.prepare(name)
             stages.baselines(name)
         for name in parameters["vectors"]:
             stages.vectors(name)
-        for name in parameters["experiments"]:
-            for stage in (stages.embed, stages.train, stages.evaluate):
-                stage(name)
+        project.train()
         stages.report()
     write_inputs(folder)
     return folder

@@ -14,8 +14,8 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 
+from helpers.project import Project
 from helpers.topics import texts, write_texts
 from nlp_rnn import stages
 from nlp_rnn.config import load, parse
@@ -94,16 +94,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             write_texts(folder / "texts" / split / topic, labelled)
     unlabelled = texts(rng, "a", 600, WORDS) + texts(rng, "b", 600, WORDS)
     write_texts(folder / "texts/train/unsup", [unlabelled[i] for i in rng.permutation(1200)])
-    YAML().dump(PARAMETERS, folder / "params.yaml")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NLP_RNN_DATA", str(folder))
-        patch.chdir(folder)
-        for dataset in PARAMETERS["datasets"]:
-            stages.prepare(dataset)
+    project = Project(folder, PARAMETERS)
+    project.prepare()
+    with project.inside():
         for experiment in PARAMETERS["experiments"]:
-            stages.embed(experiment)
-            stages.train(experiment)
-            stages.evaluate(experiment)
+            project.train(experiment)
             if experiment == "text-lm":
                 stages.encoder(experiment)
         yield folder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -67,22 +66,18 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             raise Interrupted
         return whole(*arguments)
 
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(fit, "fit", interrupted)
-            stages.prepare("tags")
-            stages.embed("names")
-            with pytest.raises(Interrupted):
-                stages.train("names")
-            assert not Path("models").exists()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(fit, "fit", interrupted)
+        stages.prepare("tags")
+        stages.embed("names")
+        with pytest.raises(Interrupted):
             stages.train("names")
-            assert len(trained) == 3  # the first seed was not trained again
+        assert not Path("models").exists()
+        stages.train("names")
+        assert len(trained) == 3  # the first seed was not trained again
         stages.evaluate("names")
         stages.report()
-    finally:
-        os.chdir(before)
     return folder
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from helpers.project import Project
 from nlp_rnn import stages
 from nlp_rnn.cli import main
 from nlp_rnn.config import load
@@ -108,19 +109,11 @@ def write_parameters(folder: Path, parameters: dict[str, Any]) -> None:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project in which every stage of every experiment has run."""
     folder = tmp_path_factory.mktemp("project")
-    write_parameters(folder, PARAMETERS)
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        for dataset in PARAMETERS["datasets"]:
-            stages.prepare(dataset)
-        for experiment in PARAMETERS["experiments"]:
-            stages.embed(experiment)
-            stages.train(experiment)
-            stages.evaluate(experiment)
+    project = Project(folder, PARAMETERS)
+    project.prepare()
+    project.train()
+    with project.inside():
         stages.report()
-    finally:
-        os.chdir(before)
     return folder
 
 

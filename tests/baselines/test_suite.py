@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 
 from helpers.corpora import ListCorpus, prepared, same_everywhere
+from helpers.project import Project
 from nlp_rnn import stages
 from nlp_rnn.baselines.suite import Fitted, fit_all
 from nlp_rnn.cli import main
@@ -53,11 +53,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
     for dataset in PARAMETERS["datasets"].values():
         dataset["tokenizer"] = UNIT
-    YAML().dump(PARAMETERS, folder / "params.yaml")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
+    project = Project(folder, PARAMETERS)
+    project.prepare()
+    with project.inside():
         for name in PARAMETERS["datasets"]:
-            stages.prepare(name)
             stages.baselines(name)
     return folder
 

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 
-from nlp_rnn import stages
+from helpers.project import Project
 from nlp_rnn.config import parse
 from nlp_rnn.errors import UserError
 from nlp_rnn.runtime.bundle import Bundle
@@ -75,15 +74,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for word in (*KNOWN, *NEW)
     ]
     (folder / "vectors.txt").write_text("\n".join(vectors) + "\n")
-    YAML().dump(PARAMETERS, folder / "params.yaml")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NLP_RNN_DATA", str(folder))
-        patch.chdir(folder)
-        stages.prepare("words")
-        for name in PARAMETERS["experiments"]:
-            stages.embed(name)
-            stages.train(name)
-            stages.evaluate(name)
+    project = Project(folder, PARAMETERS)
+    project.prepare()
+    project.train()
+    with project.inside():
         yield folder
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from helpers.project import Project
 from nlp_rnn import stages
 from nlp_rnn.config import load
 from nlp_rnn.embeddings.learned import LearnedVectors
@@ -57,11 +58,7 @@ PARAMETERS: dict[str, Any] = {
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with prepared data sets."""
     folder = tmp_path_factory.mktemp("project")
-    YAML().dump(PARAMETERS, folder / "params.yaml")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for name in PARAMETERS["datasets"]:
-            stages.prepare(name)
+    Project(folder, PARAMETERS).prepare()
     return folder
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from helpers.project import Project
 from helpers.topics import texts, write_texts
 from nlp_rnn import stages
 from nlp_rnn.config import parse
@@ -78,18 +79,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         write_texts(folder / "texts" / place, texts(rng, place[-1], count, WORDS))
     unlabelled = [*texts(rng, "a", 500, WORDS), *texts(rng, "b", 500, WORDS)]
     write_texts(folder / "texts/train/unsup", [unlabelled[i] for i in rng.permutation(1000)])
-    YAML().dump(PARAMETERS, folder / "params.yaml")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NLP_RNN_DATA", str(folder))
-        patch.chdir(folder)
-        for dataset in PARAMETERS["datasets"]:
-            stages.prepare(dataset)
+    project = Project(folder, PARAMETERS)
+    project.prepare()
+    with project.inside():
         for experiment in PARAMETERS["experiments"]:
             if experiment == "student":
                 stages.pseudo_label("grown")
-            stages.embed(experiment)
-            stages.train(experiment)
-            stages.evaluate(experiment)
+            project.train(experiment)
         yield folder
 
 

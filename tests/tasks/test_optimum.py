@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 from helpers.experiments import small_experiment
-from nlp_rnn import stages
+from helpers.project import Project
 from nlp_rnn.baselines.suite import fit_all, judged
 from nlp_rnn.tasks.registry import make_task
 from nlp_rnn.text.prepared import PreparedDataset
@@ -28,10 +27,7 @@ def entities(tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
         "sizes": SIZES,
         "vocabulary": {"min_count": 60},
     }
-    YAML().dump({"datasets": {"names": data}}, folder / "params.yaml")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        stages.prepare("names")
+    Project(folder, {"datasets": {"names": data}}).prepare()
     return PreparedDataset(folder / "data/prepared/names")
 
 
