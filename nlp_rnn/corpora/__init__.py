@@ -24,15 +24,15 @@ def open_corpus(
     """The corpus that a data set of ``params.yaml`` describes.
 
     Args:
-        name: what the data set is called there.
+        name: the name of the data set in ``params.yaml``.
         dataset: its parameters.
-        folder: where its files lie; default :func:`data_folder`.
+        folder: the folder of its files; the default is :func:`data_folder`.
 
     Raises:
-        UserError: a file of it is missing or wrong, TFDS does not know or cannot get it, or two
-            splits are the same data.
+        UserError: one of its files is missing or wrong, TFDS does not know it or cannot get it, or
+            two splits are the same data.
     """
-    # The configuration imports this package, and each source its own heavy modules.
+    # Imported here: the configuration imports this package, and each source has heavy imports.
     folder = data_folder() if folder is None else folder
     if dataset.source == "grammar":
         from nlp_rnn.corpora.built_in import GrammarCorpus

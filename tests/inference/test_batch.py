@@ -547,7 +547,7 @@ def before_keras(monkeypatch: pytest.MonkeyPatch) -> None:
         ("a.jsonl", b'{"text": null}\n', ["line 1", "'text'", "found null", "give the row a text"]),
         ("a.jsonl", b'{"text": 1}\n', ["line 1", "found int 1"]),
         ("a.jsonl", b'{"text": "x"}\n{"text": \n', ["line 2", "not valid JSON"]),
-        ("a.jsonl", b'{"text": "\\ud800"}\n', ["line 1", "no character"]),
+        ("a.jsonl", b'{"text": "\\ud800"}\n', ["line 1", "an invalid escape"]),
         ("a.jsonl", b"\n\n", ["no texts"]),
         ("a.parquet", b"text", ["cannot be read as Parquet"]),
         ("a.conll", b"a b\n\nc d\ne\n", ["line 4", "expected 2 columns"]),

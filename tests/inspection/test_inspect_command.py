@@ -129,7 +129,7 @@ def test_arguments_of_another_form_are_refused(options: list[str], text: Path) -
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"", "holds no text"), (b"\xff\n", "is no UTF-8"), (None, "no such")]
+    ("content", "message"), [(b"", "holds no text"), (b"\xff\n", "is not UTF-8"), (None, "no such")]
 )
 def test_a_text_that_cannot_be_read_is_named(
     content: bytes | None,
