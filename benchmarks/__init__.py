@@ -1,1 +1,1 @@
-"""Speed and memory, measured side by side in one run, as ratios: ``python -m benchmarks``."""
+"""Speed and memory benchmarks, measured side by side as ratios: ``python -m benchmarks``."""

@@ -9,33 +9,33 @@ from pathlib import Path
 from benchmarks.harness import PROJECT, Report
 
 BENCHMARKS = {
-    "training": "tokens a second of training, beside plain PyTorch",
-    "convergence": "time to a given validation figure, beside plain PyTorch",
-    "prediction": "sentences a second, start to first prediction, words a second of files",
+    "training": "training speed in tokens per second, compared with plain PyTorch",
+    "convergence": "time to reach a given validation loss, compared with plain PyTorch",
+    "prediction": "sentences per second, time to the first prediction, words per second on files",
     "growth": "how time and memory grow with data, lengths, vocabulary and units",
-    "preparation": "megabytes of text prepared a minute",
-    "word_vectors": "reading and learning word vectors, beside gensim",
+    "preparation": "megabytes of text prepared per minute",
+    "word_vectors": "reading and learning word vectors, compared with gensim",
 }
 
 
 def main() -> None:
-    """Run what is asked for, or everything."""
+    """Run the requested benchmarks, or all of them."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure speed and memory side by side, as ratios: tables in Markdown, every "
-        "figure in JSON. Leave the machine alone meanwhile.",
+        "metric in JSON. Run it on an idle machine.",
         epilog="\n".join(f"{name:<14}{what}" for name, what in BENCHMARKS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="what to measure, see below (default: everything)"
+        "names", nargs="*", metavar="NAME", help="the benchmarks to run, see below (default: all)"
     )
-    parser.add_argument("--quick", action="store_true", help="short slices, few rounds")
+    parser.add_argument("--quick", action="store_true", help="use short slices and few rounds")
     parser.add_argument(
-        "--output", type=Path, default=PROJECT / "reports/benchmarks", help="folder of the tables"
+        "--output", type=Path, default=PROJECT / "reports/benchmarks", help="folder for the tables"
     )
     parser.add_argument(
-        "--only", default="", metavar="TEXT", help="only works whose name contains TEXT"
+        "--only", default="", metavar="TEXT", help="run only workloads whose name contains TEXT"
     )
     options = parser.parse_args()
     unknown = set(options.names) - set(BENCHMARKS)

@@ -1,9 +1,9 @@
-"""Time to a given validation figure: what a user pays, from the start of the process.
+"""Time to reach a given validation loss, measured from the start of the process.
 
-The default experiments are trained by the project and by a plain PyTorch loop of the same model,
-batches, initial embeddings, schedule and epochs; after each epoch comes the validation loss. The
-figure to reach is the worst of what the contestants reach at best, so that all of them do. Time
-is interpolated between the ends of epochs; imports and compilation are in it.
+The default experiments are trained by the project and by a plain PyTorch loop with the same model,
+batches, initial embeddings, schedule and epochs; the validation loss is measured after each epoch.
+The loss to reach is the worst of the contestants' best losses, so that all of them reach it. Time
+is interpolated between the ends of epochs and includes imports and compilation.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _validation(experiment: AnyExperiment, dataset: PreparedDataset) -> Iterator
 
 
 def plain(experiment: dict[str, Any], data: str) -> Slice:
-    """A contestant: an epoch of plain PyTorch, then validation."""
+    """A contestant: one epoch of plain PyTorch, then validation."""
     from benchmarks.plain import build, evaluate, optimizer, train
     from nlp_rnn.training.schedules import learning_rate
 
@@ -73,7 +73,7 @@ def plain(experiment: dict[str, Any], data: str) -> Slice:
 
 
 def ours(experiment: dict[str, Any], data: str) -> Slice:
-    """A contestant: an epoch of the project's loop on ``KERAS_BACKEND``, then validation."""
+    """A contestant: one epoch of the project's loop on ``KERAS_BACKEND``, then validation."""
     from nlp_rnn import backend
 
     backend.select()
@@ -102,7 +102,7 @@ def ours(experiment: dict[str, Any], data: str) -> Slice:
 
 
 def time_to(result: Result, loss: float) -> float:
-    """Seconds from the start of the process until the validation loss is ``loss``."""
+    """The seconds from the start of the process until the validation loss reaches ``loss``."""
     times = result.setup + np.cumsum(result.all("seconds"))
     losses = np.minimum.accumulate(result.all("loss"))
     reached = int(np.argmax(losses <= loss))
@@ -155,11 +155,11 @@ def _measure(name: str, experiment: AnyExperiment, data: Path, report: Report) -
 
 def _row(result: Result, loss: float, reference: float) -> Row:
     if not result.turns:
-        return {"": result.name, "seconds to it": result.failure}
+        return {"": result.name, "seconds to reach it": result.failure}
     seconds = time_to(result, loss)
     return {
         "": result.name,
-        "seconds to it": number(seconds),
+        "seconds to reach it": number(seconds),
         "× PyTorch": number(reference / seconds),
         "start, s": number(result.setup),
         "first epoch, s": number(result.turns[0]["seconds"]),

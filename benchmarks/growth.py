@@ -1,8 +1,8 @@
-"""How cost grows: time and memory against the size of data, lengths, vocabulary and units.
+"""How cost grows: time and memory by the size of data, lengths, vocabulary and units.
 
-Each curve has a contestant a point, and they take turns. A fitted slope of a log-log plot is the
-exponent: 1 is linear, 0 does not grow. Small sizes hide behind what every run costs anyway, so
-the slope between the two largest stands beside the one fitted to all.
+Each point of a curve is a contestant, and they take turns. The slope of a line fitted to a log-log
+plot is the exponent: 1 is linear, 0 is constant. For small sizes fixed costs dominate, so the slope
+between the two largest sizes is shown next to the one fitted to all.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ FIGURES = {"seconds": "seconds", "peak_mib": "peak MiB"}
 
 
 Points = dict[float, Contestant]
-"""The contestant of each size, rising."""
+"""The contestant of each size, in ascending order."""
 
 
 def epoch(work: dict[str, Any], data: str) -> Callable[[], dict[str, float]]:
-    """A contestant: an epoch of training on batches that are read as they are needed."""
+    """A contestant: one epoch of training on batches that are read on demand."""
     from nlp_rnn import backend
 
     backend.select()
@@ -85,7 +85,7 @@ def _doubling(first: int, points: int) -> list[int]:
 
 
 def sentences(folder: Path, points: int) -> Points:
-    """An epoch of training a small tagger on ever more sentences."""
+    """One epoch of training a small tagger on increasing numbers of sentences."""
     tagger = TAGGER.with_model(TAGGER.name, layers=1, units=32, output="softmax")
     works = {
         size: replace(tagger, text=replace(tagger.text, examples=size))
@@ -95,7 +95,7 @@ def sentences(folder: Path, points: int) -> Points:
 
 
 def length(folder: Path, points: int) -> Points:
-    """Three batches of ever longer reviews."""
+    """Three batches of increasingly long reviews."""
     reviews = replace(SENTIMENT, steps=3).with_training(max_length=None)
     works = {
         size: replace(reviews, text=replace(reviews.text, length=size, spread=0.0, examples=128))
@@ -110,17 +110,17 @@ def _language_model(units: int, vocabulary: int) -> Work:
 
 
 def vocabulary(folder: Path, points: int) -> Points:
-    """A language model of ever more words."""
+    """A language model with an increasing vocabulary."""
     return _training({v: _language_model(200, v) for v in _doubling(2_000, points)}, folder)
 
 
 def units(folder: Path, points: int) -> Points:
-    """A language model of ever wider layers."""
+    """A language model with increasingly wide layers."""
     return _training({u: _language_model(u, 2_000) for u in _doubling(32, points)}, folder)
 
 
 def preparing(folder: Path, points: int) -> Points:
-    """Preparing a data set of ever more text."""
+    """Preparing a data set with increasing amounts of text."""
     found: Points = {}
     for size in _doubling(1, points):
         file = folder / f"{size}.csv"
@@ -131,7 +131,7 @@ def preparing(folder: Path, points: int) -> Points:
 
 
 def predicting(folder: Path, points: int) -> Points:
-    """Predicting for ever larger files by the command."""
+    """Predicting for increasingly large files with the command."""
     data, bundle = prepared(TAGGER, folder), folder / "bundle"
     call(
         "benchmarks.prediction:write",
@@ -144,7 +144,7 @@ def predicting(folder: Path, points: int) -> Points:
     found: Points = {}
     for size in _doubling(1, points):
         file, output = folder / f"{size}.txt", str(folder / f"{size}.jsonl")
-        words = write_file(data, file, size * 200_000)  # of four letters and a space, about
+        words = write_file(data, file, size * 200_000)  # about four letters and a space each
         command = [*PREDICT, str(bundle), str(file), output]
         found[file.stat().st_size / 1e6] = Command(str(size), command, words, HERE)
     return found
@@ -158,7 +158,7 @@ CURVES: dict[tuple[str, str], Callable[[Path, int], Points]] = {
     ("prepare a data set", "MB of text"): preparing,
     ("predict tags of a file", "MB of text"): predicting,
 }
-"""What is done, and what grows."""
+"""The operation, and the quantity that grows."""
 
 
 def exponent(sizes: ArrayLike, values: ArrayLike) -> float:
@@ -167,7 +167,7 @@ def exponent(sizes: ArrayLike, values: ArrayLike) -> float:
 
 
 def picture(measured: dict[tuple[str, str], dict[float, Result]]) -> Figure:
-    """Time above memory, a column a curve, on logarithmic scales with the fitted lines."""
+    """Plot time above memory with a column per curve, on logarithmic scales with fitted lines."""
     figure = blank_figure(3.2 * len(measured), 6)
     axes = figure.subplots(len(FIGURES), len(measured), squeeze=False)
     for column, ((what, quantity), results) in zip(axes.T, measured.items(), strict=True):
@@ -185,7 +185,7 @@ def picture(measured: dict[tuple[str, str], dict[float, Result]]) -> Figure:
 
 
 def measure(report: Report, only: str) -> None:
-    """Measure the curves whose name or quantity contains ``only``; draw them."""
+    """Measure and plot the curves whose name or quantity contains ``only``."""
     rows: list[Row] = []
     measured: dict[tuple[str, str], dict[float, Result]] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -197,14 +197,14 @@ def measure(report: Report, only: str) -> None:
             results = race(title, list(points.values()), rounds=2 if report.quick else 3)
             curve = dict(zip(points, results.values(), strict=True))
             if any(result.failure for result in results.values()):
-                continue  # the race has said why
+                continue  # the race has logged why
             measured[what, quantity] = curve
             rows.append(_row(what, quantity, curve))
     figures = {
         ": ".join(key): {size: result.turns for size, result in curve.items()}
         for key, curve in measured.items()
     }
-    note = "In parentheses the exponent between the two largest."
+    note = "In parentheses: the exponent between the two largest sizes."
     report.add("How cost grows: exponents", rows, figures, note)
     save(picture(measured), report.folder / f"{report.name}.png")
 

@@ -1,9 +1,9 @@
-"""Contestants that take turns, and what a benchmark says of them.
+"""Contestants that take turns, and reports of their results.
 
-Each contestant has a process of its own, so that backends and the allocator's settings cannot
-mix. It stays alive and is told to do its next slice; one computes at a time, in the order
-A B C A B C ..., so that whatever slows the machine slows all of them. Figures are medians over
-the slices, ratios medians of the ratios within a round.
+Each contestant has its own process, so that backends and allocator settings cannot mix. The process
+stays alive and is told when to do its next slice. Only one computes at a time, in the order A B C A
+B C ..., so that whatever slows the machine slows all of them. Metrics are medians over the slices,
+and ratios are medians of the ratios within a round.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ MALLOC = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "2147483647",
 }
-"""glibc keeps memory that is freed, instead of giving it back to be zeroed again every step."""
+"""Makes glibc keep freed memory, instead of returning it to be zeroed again in every step."""
 
 NOISE = 0.2
-"""Cores that other processes may keep busy before a slice is called disturbed."""
+"""The number of cores that other processes may keep busy before a slice counts as disturbed."""
 
 Turn = dict[str, float]
 Row = dict[str, str]
@@ -50,12 +50,12 @@ class Failure(Exception):
 
 @dataclass
 class Result:
-    """What one contestant did.
+    """The result of one contestant.
 
     Attributes:
-        setup: seconds from the start of its process until it could begin.
-        turns: the figures of each slice, see :mod:`benchmarks.worker`.
-        failure: why it did not take part, or stopped.
+        setup: the seconds from the start of its process until it was ready.
+        turns: the metrics of each slice, see :mod:`benchmarks.worker`.
+        failure: the reason why it did not take part or stopped.
     """
 
     name: str
@@ -64,16 +64,16 @@ class Result:
     failure: str = ""
 
     def all(self, figure: str) -> list[float]:
-        """A figure of every slice."""
+        """A metric of every slice."""
         return [turn[figure] for turn in self.turns]
 
     def median(self, figure: str) -> float:
-        """The median of a figure over the slices; not a number where there are none."""
+        """The median of a metric over the slices; NaN if there are none."""
         return float(np.median(self.all(figure))) if self.turns else float("nan")
 
     @property
     def speeds(self) -> list[float]:
-        """Units of work a second in each slice."""
+        """The units of work per second in each slice."""
         return [turn["work"] / turn["seconds"] for turn in self.turns]
 
     @property
@@ -82,23 +82,23 @@ class Result:
         return float(np.median(self.speeds)) if self.turns else float("nan")
 
     def ratios(self, reference: Result) -> list[float]:
-        """How many times the reference's speed, round by round."""
+        """The speed relative to the reference, round by round."""
         return [a / b for a, b in zip(self.speeds, reference.speeds, strict=False)]
 
 
 class Contestant(Protocol):
-    """What can take turns."""
+    """A participant that can take turns."""
 
     name: str
 
     def start(self) -> float:
-        """Be ready to take turns; returns the seconds it took."""
+        """Get ready to take turns; returns the seconds it took."""
 
     def turn(self) -> Turn:
         """Do the next slice."""
 
     def close(self) -> None:
-        """Free everything."""
+        """Free all resources."""
 
 
 @dataclass
@@ -106,9 +106,9 @@ class Worker:
     """A contestant in a process that stays alive, see :mod:`benchmarks.worker`.
 
     Args:
-        function: ``module:function``, which makes the slice.
-        arguments: of the function, JSON-able.
-        environment: variables of its process.
+        function: ``module:function``, which returns the slice.
+        arguments: the function's arguments, JSON-able.
+        environment: the environment variables of its process.
     """
 
     name: str
@@ -167,9 +167,9 @@ class Command:
     """A contestant that runs a command anew in each turn.
 
     Args:
-        work: units of work that it does.
-        environment: variables of its process.
-        input: on its standard input.
+        work: the units of work that it does.
+        environment: the environment variables of its process.
+        input: the text for its standard input.
     """
 
     name: str
@@ -210,7 +210,7 @@ class Command:
         }
 
     def close(self) -> None:
-        """Nothing outlives a turn."""
+        """Nothing to do: no process outlives a turn."""
 
 
 def race(
@@ -219,12 +219,12 @@ def race(
     """Let contestants take turns.
 
     Args:
-        title: for the log.
-        rounds: slices that each does and that count.
-        warm: slices before these, in which backends compile and caches fill.
+        title: the title for the log.
+        rounds: the number of slices of each contestant that count.
+        warm: the number of slices before these, in which backends compile and caches fill.
 
     Returns:
-        The results by name, in order. A contestant that fails is out, the others go on.
+        The results by name, in order. A contestant that fails drops out, and the others continue.
     """
     results = {contestant.name: Result(contestant.name) for contestant in contestants}
     with ExitStack() as stack:
@@ -236,7 +236,7 @@ def race(
                 turn = contestant.turn()
             except Failure as failure:
                 result.failure = str(failure)
-                log(f"{title}: {contestant.name} is out: {failure}")
+                log(f"{title}: {contestant.name} drops out: {failure}")
                 racing.remove(contestant)
             else:
                 if recorded:
@@ -262,7 +262,7 @@ def race(
 
 
 def call(function: str, environment: dict[str, str], **arguments: Any) -> None:
-    """Run a function in a process of its own, such as one that imports a backend."""
+    """Run a function in a separate process, for example because it imports a backend."""
     worker = Worker(function, function, arguments, environment)
     try:
         worker.start()
@@ -272,7 +272,7 @@ def call(function: str, environment: dict[str, str], **arguments: Any) -> None:
 
 @contextmanager
 def busy_core() -> Iterator[None]:
-    """Keep one core busy with something else."""
+    """Keep one core busy with another process."""
     process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
         yield
@@ -281,11 +281,11 @@ def busy_core() -> Iterator[None]:
         process.wait()
 
 
-# --- what is said of them ---------------------------------------------------------------
+# --- reports ----------------------------------------------------------------------------
 
 
 def number(value: float) -> str:
-    """Three significant digits, with commas; a dash where there is no figure."""
+    """Three significant digits, with commas; a dash if there is no number."""
     if not np.isfinite(value):
         return "–"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
@@ -301,7 +301,7 @@ def ratio(result: Result, reference: Result) -> str:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """A Markdown table with the keys of all rows as columns, in the order of their coming."""
+    """A Markdown table with the keys of all rows as columns, in order of appearance."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
     lines = [columns, ["---", *("--:" for _ in columns[1:])]]
     lines += [[row.get(column, "–") for column in columns] for row in rows]
@@ -309,13 +309,13 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def disturbed(results: Iterable[Result]) -> str:
-    """In how many of the slices others kept the machine busy."""
+    """The number of slices in which other processes kept the machine busy."""
     others = [turn["others"] for result in results for turn in result.turns]
     return f"{sum(busy > NOISE for busy in others)} of {len(others)}"
 
 
 def machine() -> dict[str, Any]:
-    """What the figures depend on."""
+    """The machine and versions on which the metrics depend."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
@@ -331,12 +331,12 @@ def machine() -> dict[str, Any]:
 
 @dataclass
 class Report:
-    """Prints tables as they are known, and keeps them with every figure.
+    """Prints tables as soon as they are ready, and stores them with all metrics.
 
     Args:
-        name: of the benchmark: ``<name>.md`` and ``<name>.json``.
-        folder: where these go.
-        quick: a short run, whose figures only show that everything works.
+        name: the name of the benchmark, used for ``<name>.md`` and ``<name>.json``.
+        folder: the folder for these files.
+        quick: whether it is a short run, whose metrics only show that everything works.
     """
 
     name: str
@@ -346,7 +346,7 @@ class Report:
     _figures: dict[str, Any] = field(default_factory=dict)
 
     def add(self, title: str, rows: Sequence[Row], figures: Any, note: str = "") -> None:
-        """Print a table with a note below it, and write it with the figures behind it."""
+        """Print a table with a note below it, and write it with the metrics behind it."""
         text = f"### {title}\n\n{table(rows)}\n" + (f"\n{note}\n" if note else "")
         print(text, flush=True)
         self._tables.append(text)
@@ -365,7 +365,7 @@ class Report:
     def add_race(
         self, title: str, rows: Sequence[Row], results: dict[str, Result], **more: Any
     ) -> None:
-        """:meth:`add` with every slice of a race behind the table."""
+        """Like :meth:`add`, with every slice of a race as the metrics behind the table."""
         slices = {name: asdict(result) for name, result in results.items()}
         note = f"Disturbed slices (more than {NOISE} cores taken by other processes): "
         note += f"{disturbed(results.values())}."

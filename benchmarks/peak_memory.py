@@ -1,6 +1,6 @@
-"""Show that memory does not grow with the input, for preparing and for predicting.
+"""Show that memory does not grow with the input, in preparation and in prediction.
 
-Writes a CSV of labelled texts of the size asked for into a temporary folder, prepares it as a data
+It writes a CSV of labelled texts of the given size into a temporary folder, prepares it as a data
 set, predicts for it with a bundle, and samples the resident memory of both processes:
 
     python benchmarks/peak_memory.py --megabytes 1000 --model models/sentiment-bilstm
@@ -39,7 +39,7 @@ def _bar(megabytes: int) -> tqdm[Any]:
 
 
 def write_texts(file: Path, megabytes: int) -> int:
-    """Write labelled texts of 20 to 100 words until the file has its size; returns how many."""
+    """Write labelled texts of 20 to 100 words until the file has its size; returns their number."""
     rng = random.Random(1)
     words = ["".join(rng.choices(SYLLABLES, k=rng.randint(1, 4))) for _ in range(50_000)]
     weights = [1 / rank for rank in range(1, len(words) + 1)]
@@ -59,7 +59,7 @@ def write_texts(file: Path, megabytes: int) -> int:
 
 
 def resident(process: int) -> float:
-    """Resident memory of a process in MiB (Linux)."""
+    """The resident memory of a process in MiB (Linux)."""
     for line in Path(f"/proc/{process}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
@@ -67,7 +67,7 @@ def resident(process: int) -> float:
 
 
 def watch(command: list[str], folder: Path, seconds: float) -> dict[str, float]:
-    """Run a command, for ``seconds`` at most, and sample its memory twice a second."""
+    """Run a command for at most ``seconds``, and sample its memory twice a second."""
     started = time.perf_counter()
     process = subprocess.Popen(command, cwd=folder, env=os.environ | {"NLP_RNN_DATA": str(folder)})
     samples: list[float] = []
@@ -91,12 +91,14 @@ def watch(command: list[str], folder: Path, seconds: float) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, and print one JSON object a process."""
+    """Measure, and print one JSON object per process."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--megabytes", type=int, default=1000, help="size of the file (1000)")
-    parser.add_argument("--model", type=Path, required=True, help="a classifier's bundle folder")
     parser.add_argument(
-        "--seconds", type=float, default=330, help="longest time to watch the prediction (330)"
+        "--megabytes", type=int, default=1000, help="file size in MB (default: 1000)"
+    )
+    parser.add_argument("--model", type=Path, required=True, help="bundle folder of a classifier")
+    parser.add_argument(
+        "--seconds", type=float, default=330, help="longest time to watch prediction (default: 330)"
     )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

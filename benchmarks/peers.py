@@ -1,4 +1,4 @@
-"""Another library's tagger on a text file, as a command: ``peers.py PEER INPUT OUTPUT``.
+"""Run another library's tagger on a text file: ``peers.py PEER INPUT OUTPUT``.
 
 It imports nothing of this project, so that the interpreter of any environment can run it.
 """
@@ -14,11 +14,11 @@ PEERS: dict[str, list[str]] = {
     "spacy-tagger": ["parser", "ner", "lemmatizer", "attribute_ruler"],
     "spacy-pipeline": [],
 }
-"""What is left out of spaCy's first installed English pipeline."""
+"""The components left out of spaCy's first installed English pipeline."""
 
 
 def tag(input: str, output: str, without: list[str]) -> None:
-    """Write words and tags of each line as JSON, on all processors."""
+    """Write the words and tags of each line as JSON, using all processors."""
     spacy = import_module("spacy")
     name = next(name for name in spacy.util.get_installed_models() if name.startswith("en"))
     pipeline, processes = spacy.load(name, exclude=without), len(os.sched_getaffinity(0))

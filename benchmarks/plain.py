@@ -1,4 +1,4 @@
-"""The same networks in plain PyTorch, as one writes them by hand, and a plain training loop."""
+"""The same networks in plain hand-written PyTorch, with a plain training loop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RECURRENT: dict[str, Any] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
 class CRF(nn.Module):
-    """A linear-chain CRF, all sentences of a batch and all tags at once."""
+    """A linear-chain CRF that computes all sentences of a batch and all tags at once."""
 
     def __init__(self, tags: int) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class CRF(nn.Module):
         self.end = nn.Parameter(torch.zeros(tags))
 
     def loss(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
-        """``-ln P`` of the tags, a word: emissions ``(batch, timesteps, tags)``."""
+        """``-ln P`` of the tags per word, from emissions ``(batch, timesteps, tags)``."""
         real = mask.to(emissions.dtype)
         last = mask.sum(1) - 1
         score = self.start[tags[:, 0]] + self.end[tags.gather(1, last[:, None])[:, 0]]
@@ -47,7 +47,7 @@ class CRF(nn.Module):
         return (torch.logsumexp(alpha + self.end, 1) - score).sum() / real.sum()
 
     def viterbi(self, emissions: Tensor, mask: Tensor) -> Tensor:
-        """The best tags ``(batch, timesteps)``, of no meaning at padding."""
+        """The best tags ``(batch, timesteps)``, undefined at padding."""
         score, origins = self.start + emissions[:, 0], []
         stay = torch.arange(emissions.shape[2], device=emissions.device).expand_as(score)
         for t in range(1, emissions.shape[1]):
@@ -67,8 +67,8 @@ class Plain(nn.Module):
 
     Args:
         vectors: initial embeddings ``(vocabulary, dimension)``.
-        labels: how many labels or tags; of no meaning for language models.
-        packed: run the recurrent layers on packed sequences, which leaves padding out. Without,
+        labels: the number of labels or tags; ignored for language models.
+        packed: whether to run the recurrent layers on packed sequences, without padding. If not,
             the backward direction reads the padding first.
     """
 
@@ -172,7 +172,7 @@ def train(
     """Train on batches; returns the mean of their losses.
 
     Args:
-        rate: from the number of a step to its learning rate.
+        rate: maps the number of a step to its learning rate.
     """
     network.train()
     total, steps, state = torch.zeros((), device=DEVICE), 0, None
@@ -216,7 +216,7 @@ def matrix_product(size: int, repetitions: int) -> Callable[[], dict[str, float]
     def slice_() -> dict[str, float]:
         for _ in itertools.repeat(None, repetitions):
             torch.mm(a, b, out=out)
-        float(out[0, 0])  # waits for a GPU
+        float(out[0, 0])  # wait for a GPU to finish
         return {"work": 2.0 * size**3 * repetitions}
 
     return slice_

@@ -1,9 +1,9 @@
-"""Prediction: sentences a second, seconds from the start of the command, words a second of files.
+"""Prediction: sentences per second, start-up time of the command, words per second on files.
 
-Bundles are trained for a moment, so that tags mean something. Networks are compared on sentences
-in memory: everything from token indices to the best tags or label is counted, for ours the
-probabilities of tags too. Files are predicted by the command, its start included. Peers are run
-where the environment of ``BENCHMARK_PEERS``, a Python interpreter, has them.
+Bundles are trained briefly, so that their tags are meaningful. Networks are compared on sentences
+in memory: the time includes everything from token indices to the best tags or label, for ours also
+the probabilities of tags. Files are predicted by the command, including its start-up. Peers are run
+if they are installed for ``BENCHMARK_PEERS``, a Python interpreter.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ PLAIN_BATCH = 32
 TRAINING_STEPS = 200
 
 PUBLISHED = {"spaCy, large pipeline": 10_014, "Stanza": 878, "Flair, fast": 323}
-"""Words a second on a CPU, as spaCy's documentation gives them (Facts & Figures)."""
+"""Words per second on a CPU, as published in spaCy's documentation (Facts & Figures)."""
 
 PEERS = {"spacy-tagger": "spaCy, tagger alone", "spacy-pipeline": "spaCy, whole pipeline"}
 
@@ -62,7 +62,7 @@ Slice = Callable[[], dict[str, float]]
 
 
 def write(work: dict[str, Any], data: str, target: str, int8: str) -> None:
-    """Train a work's network for a moment; write its bundle, and that in int8 beside it."""
+    """Train a workload's network briefly; write its bundle, and an int8 version of it."""
     from nlp_rnn import backend
 
     backend.select()
@@ -87,7 +87,7 @@ def write(work: dict[str, Any], data: str, target: str, int8: str) -> None:
 
 
 def _sentences(data: str, longest: int | None, size: int) -> list[Ints]:
-    """Sentences of the test split, again from the first where there are too few."""
+    """Sentences of the test split, repeated from the first if there are too few."""
     split = PreparedDataset(Path(data)).split("test")
     filled = np.flatnonzero(split.lengths).tolist()
     return [
@@ -105,12 +105,12 @@ def _best(network: Network, sentences: list[Ints], tags: bool) -> list[NDArray[A
 
 
 def ours(bundle: str, data: str, size: int, keras: bool = False, compared_with: str = "") -> Slice:
-    """A contestant: the network of a bundle, as predictors run it.
+    """A contestant: the network of a bundle, run as in predictors.
 
     Args:
-        keras: the bundle's Keras network instead of its own.
-        compared_with: a bundle of the same model; ``agreement`` is the share of its best tags
-            or labels that are the same.
+        keras: whether to run the bundle's Keras network instead of its default one.
+        compared_with: a bundle of the same model; ``agreement`` is the share of equal best tags or
+            labels.
     """
     opened = Bundle.open(Path(bundle))
     network = KerasNetwork(opened.keras_model()) if keras else opened.network()
@@ -131,7 +131,7 @@ def ours(bundle: str, data: str, size: int, keras: bool = False, compared_with: 
 
 
 def plain(work: dict[str, Any], data: str, size: int) -> Slice:
-    """A contestant: PyTorch on batches of like lengths."""
+    """A contestant: PyTorch on batches of similar lengths."""
     import torch
 
     from benchmarks.plain import DEVICE, build
@@ -160,7 +160,7 @@ def plain(work: dict[str, Any], data: str, size: int) -> Slice:
 
 
 def measure(report: Report, only: str) -> None:
-    """Measure the works whose name contains ``only``."""
+    """Measure the workloads whose name contains ``only``."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for work in (work for work in WORKS if only in work.name):
@@ -199,7 +199,7 @@ def _measure_throughput(
     with busy_core() if busy else nullcontext():
         results = race(work.name, contestants, rounds=2 if report.quick else 9)
     rows = [_row(result, results[REFERENCE]) for result in results.values()]
-    title = f"Prediction: {work.name}" + (", one core busy with something else" if busy else "")
+    title = f"Prediction: {work.name}" + (", one core busy with another process" if busy else "")
     report.add_race(title, rows, results)
 
 
@@ -281,7 +281,7 @@ def _measure_files(work: Work, data: Path, bundle: Path, int8: Path, report: Rep
 
 
 def write_file(data: Path, file: Path, words: int) -> float:
-    """Write texts of the test split, one a line, again and again; returns how many words."""
+    """Write texts of the test split repeatedly, one per line; returns the number of words."""
     records = list(PreparedDataset(data).split("test").records())
     written = 0
     with file.open("w", encoding="utf-8") as stream:

@@ -1,8 +1,8 @@
-"""Preparing data: megabytes of text a minute of one core, whole and by its parts.
+"""Preparing data: megabytes of text per minute on one core, in total and by step.
 
-Text is what ``NLP_RNN_DATA`` has of film reviews, else random words with punctuation. The whole is
-:func:`nlp_rnn.text.prepared.prepare`: reading, tokenising twice, counting, encoding, writing. At
-the end stands how fast batches are put together, in tokens a second.
+The text is the film reviews in ``NLP_RNN_DATA``, or else random words with punctuation. The total
+is :func:`nlp_rnn.text.prepared.prepare`: reading, tokenising twice, counting, encoding, writing. At
+the end, the speed of assembling batches is measured in tokens per second.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Slice = Callable[[], dict[str, float]]
 
 
 def write_sample(file: Path, megabytes: int) -> None:
-    """A CSV of labelled texts: the first film reviews there are, else random words."""
+    """Write a CSV of labelled texts: the first film reviews if available, or else random words."""
     if not os.environ.get("NLP_RNN_DATA"):
         write_texts(file, megabytes)
         return
@@ -69,7 +69,7 @@ def whole(file: str, unit: str) -> Slice:
 
 
 def reading(file: str) -> Slice:
-    """A contestant: only read the training split."""
+    """A contestant: read the training split only."""
     corpus, _ = _corpus(file, "word")
 
     def slice_() -> dict[str, float]:
@@ -79,7 +79,7 @@ def reading(file: str) -> Slice:
 
 
 def tokenising(file: str, unit: str, counting: bool = False) -> Slice:
-    """A contestant: only tokenise, or tokenise and count, texts in memory."""
+    """A contestant: tokenise, or tokenise and count, texts in memory."""
     corpus, parameters = _corpus(file, unit)
     texts, units = [example.text for example in corpus.read("train")], make_tokenizer(parameters)
     units.fit(random.Random(SEED).sample(texts, len(texts) // 10 + 1), 8000)
@@ -98,7 +98,7 @@ def tokenising(file: str, unit: str, counting: bool = False) -> Slice:
 
 
 def batching(work: dict[str, Any], data: str) -> Slice:
-    """A contestant: put together the batches of an epoch; its work is tokens."""
+    """A contestant: assemble the batches of an epoch; its work is tokens."""
     made, dataset = from_json(work), PreparedDataset(Path(data))
 
     def slice_() -> dict[str, float]:

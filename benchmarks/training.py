@@ -1,8 +1,9 @@
-"""Training: tokens a second beside a plain PyTorch loop of the same model, batches and padding.
+"""Training: tokens per second, compared with plain PyTorch with the same model and batches.
 
-Every contestant does the same steps: the loss of a batch, its gradient, clipping, the optimiser.
-The fraction of the peak counts the products that real tokens need (see
-:func:`benchmarks.works.training_flops`) over what a product of large matrices reaches here.
+Every contestant does the same steps: the loss of a batch, its gradient, clipping, the optimiser,
+with the same padding. The fraction of the peak divides the rate of the products needed for real
+tokens (see :func:`benchmarks.works.training_flops`) by the rate of a product of large matrices on
+this machine.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ BACKENDS = {"jax": "JAX", "tensorflow": "TensorFlow", "torch": "torch"}
 
 
 def use_stock_layers() -> None:
-    """Let every recurrent layer compute as Keras's own does."""
+    """Make every recurrent layer compute like Keras's own."""
     from nlp_rnn.layers import bptt
 
     patch.object(bptt, "applies", lambda *arguments: False).start()
@@ -42,7 +43,7 @@ def ours(work: dict[str, Any], data: str, stock: bool = False) -> Callable[[], d
     """A contestant: the project's own network, objective and epoch loop, on ``KERAS_BACKEND``.
 
     Args:
-        stock: with Keras's own recurrent layers.
+        stock: whether to use Keras's own recurrent layers.
     """
     from nlp_rnn import backend
 
@@ -72,7 +73,7 @@ def ours(work: dict[str, Any], data: str, stock: bool = False) -> Callable[[], d
 
 
 def contestants(work: Work, data: Path) -> list[Worker]:
-    """Who trains ``work``."""
+    """The contestants that train ``work``."""
     arguments = {"work": work.to_json(), "data": str(data)}
     plain = "benchmarks.plain:training"
     found = [
@@ -107,7 +108,7 @@ def _row(result: Result, reference: Result, flops: float, peak: float) -> Row:
 
 
 def measure(report: Report, only: str) -> None:
-    """Race the contestants on each work whose name contains ``only``; print the tables."""
+    """Race the contestants on each workload whose name contains ``only``; print the tables."""
     summary: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         for work in TRAINED:
@@ -118,7 +119,7 @@ def measure(report: Report, only: str) -> None:
 
 
 def _measure(work: Work, data: Path, report: Report) -> Row:
-    """One table; returns the work's row of the summary."""
+    """Print one table; returns the workload's row of the summary."""
     dataset = PreparedDataset(data)
     flops = training_flops(work.experiment, len(dataset.vocabulary), len(dataset.labels))
     results = race(work.name, contestants(work, data), rounds=2 if report.quick else 9)

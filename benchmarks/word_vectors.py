@@ -1,8 +1,8 @@
-"""Word vectors: how fast files of them are read and how fast they are learned, beside gensim.
+"""Word vectors: the speed of reading and of learning them, compared with gensim.
 
-Files have as many words and numbers as GloVe's largest of 6 billion tokens (``--quick``: a
-twentieth). Vectors are learned from random words whose frequencies fall as those of language
-(Zipf): speed does not depend on what the words mean.
+Files have as many words and numbers as GloVe's largest file for 6 billion tokens (``--quick``: a
+twentieth). Vectors are learned from random words with Zipf's frequencies, because speed does not
+depend on what the words mean.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LEARNED: dict[str, Word2VecVectors | GloveVectors] = {
 
 
 def write_vectors(file: Path, words: int) -> None:
-    """A file in GloVe's format; the numbers of every 2,000th word are alike."""
+    """Write a file in GloVe's format; the numbers repeat every 2,000 words."""
     rng = np.random.default_rng(1)
     rows = [" ".join(f"{x:.5f}" for x in rng.normal(size=DIMENSION)) for _ in range(2000)]
     with file.open("w", encoding="utf-8") as stream:
@@ -37,7 +37,7 @@ def write_vectors(file: Path, words: int) -> None:
 
 
 def reading(file: str, words: int, every: int) -> Slice:
-    """A contestant: read the vectors of every so manieth of ``words``; its work is all of them."""
+    """A contestant: read the vectors of one in ``every`` words; its work is all ``words``."""
     from nlp_rnn.embeddings.reading import load_vectors
 
     wanted = {f"w{word}" for word in range(0, words, every)} if every > 1 else None
@@ -50,7 +50,7 @@ def reading(file: str, words: int, every: int) -> Slice:
 
 
 def reading_by_gensim(file: str) -> Slice:
-    """A contestant: gensim reads them all."""
+    """A contestant: gensim reads all vectors."""
     from gensim.models import KeyedVectors
 
     def slice_() -> dict[str, float]:
@@ -60,7 +60,7 @@ def reading_by_gensim(file: str) -> Slice:
 
 
 def corpus(tokens: int) -> TokenCorpus:
-    """Sentences of random words by Zipf's law, of 30,000 types at most."""
+    """Sentences of random words with Zipf's frequencies, with at most 30,000 types."""
     rng = np.random.default_rng(1)
     ids = np.minimum(rng.zipf(1.2, tokens) - 1, 29_999)
     types, ids, counts = np.unique(ids, return_inverse=True, return_counts=True)
@@ -72,7 +72,7 @@ def corpus(tokens: int) -> TokenCorpus:
 
 
 def learning(tokens: int, algorithm: str) -> Slice:
-    """A contestant: one epoch of skip-gram or of GloVe, with counting; its work is tokens."""
+    """A contestant: one epoch of skip-gram or GloVe, including counting; its work is tokens."""
     from nlp_rnn.embeddings.learning.learner import learn
 
     text, parameters = corpus(tokens), LEARNED[algorithm]
@@ -85,7 +85,7 @@ def learning(tokens: int, algorithm: str) -> Slice:
 
 
 def learning_by_gensim(tokens: int) -> Slice:
-    """A contestant: gensim's own call, with the same parameters, of sentences in memory."""
+    """A contestant: gensim called directly with the same parameters on sentences in memory."""
     from gensim.models import Word2Vec
 
     from nlp_rnn.embeddings.learning.word2vec import options
@@ -101,7 +101,7 @@ def learning_by_gensim(tokens: int) -> Slice:
 
 
 def measure(report: Report, only: str) -> None:
-    """Measure what contains ``only``: reading, learning."""
+    """Measure reading and learning, if their name contains ``only``."""
     here, rounds = "benchmarks.word_vectors:", 2 if report.quick else 3
     if only in "reading":
         with tempfile.TemporaryDirectory() as folder:
@@ -112,7 +112,7 @@ def measure(report: Report, only: str) -> None:
             contestants = [
                 Worker("gensim", f"{here}reading_by_gensim", text),
                 Worker("ours", f"{here}reading", ours | {"every": 1}),
-                Worker("ours, of a tenth of the words", f"{here}reading", ours | {"every": 10}),
+                Worker("ours, a tenth of the words", f"{here}reading", ours | {"every": 10}),
             ]
             results = race("reading", contestants, rounds, warm=0)
         report.add_race("Reading vectors", _rows(results, "words/s"), results)

@@ -1,8 +1,8 @@
-"""One contestant's process: builds it, then does a slice of work for each line on standard input.
+"""A contestant's process: it does one slice of work for each line on standard input.
 
-``python -m benchmarks.worker module:function '{"argument": ...}'``. The function prepares what is
-not to be measured and returns the slice, which returns figures, ``work`` among them: how many
-units it did. Answers are JSON, one line each.
+``python -m benchmarks.worker module:function '{"argument": ...}'``. The function does the
+preparation that is not measured and returns the slice. The slice returns metrics, including
+``work``, the number of units done. Answers are JSON, one line each.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any
 
 BUSY_FIELDS = (0, 1, 2, 5, 6)
-"""Columns of ``/proc/stat`` in which a core computes: user, nice, system, irq, softirq."""
+"""The columns of ``/proc/stat`` with busy time: user, nice, system, irq, softirq."""
 
 MESSAGE = 1000
-"""Most characters of an error that are told."""
+"""The maximum number of characters of a reported error."""
 
 
 def machine_busy() -> float:
-    """CPU seconds that the whole machine has spent since it started; 0 where it does not say."""
+    """The CPU seconds that the whole machine has spent since its start; 0 if unknown."""
     try:
         fields = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:]
     except OSError:
@@ -35,15 +35,15 @@ def machine_busy() -> float:
 
 
 def since_start() -> float:
-    """Seconds since this process was started."""
+    """The seconds since this process was started."""
     return time.time() - float(os.environ["BENCHMARK_STARTED"])
 
 
 def timed(slice_: Callable[[], dict[str, float]]) -> dict[str, float]:
-    """Do a slice; returns its figures and those of the process meanwhile.
+    """Do a slice; returns its metrics and those of the process during it.
 
-    ``cores`` and ``others`` are the cores kept busy by this process and by all others, ``peak_mib``
-    the largest resident memory since the process started.
+    ``cores`` and ``others`` are the numbers of cores kept busy by this process and by all others;
+    ``peak_mib`` is the largest resident memory since the process started.
     """
     machine, cpu, started = machine_busy(), time.process_time(), time.perf_counter()
     figures = slice_()
@@ -60,7 +60,7 @@ def timed(slice_: Callable[[], dict[str, float]]) -> dict[str, float]:
 def main() -> None:
     """Serve slices until standard input ends."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # whatever a library prints is no answer
+    os.dup2(2, 1)  # keep output of libraries out of the answers
 
     def answer(figures: dict[str, Any]) -> None:
         print(json.dumps(figures), file=answers, flush=True)
@@ -71,7 +71,7 @@ def main() -> None:
         answer({"setup": since_start()})
         for _ in sys.stdin:
             answer(timed(slice_))
-    except Exception as error:  # a missing library, say: the others go on without this contestant
+    except Exception as error:  # e.g. a missing library: the others go on without it
         traceback.print_exc()
         lines = [line.strip() for line in f"{type(error).__name__}: {error}".splitlines()]
         answer({"failure": " ".join(filter(None, lines))[:MESSAGE]})

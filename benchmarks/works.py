@@ -1,8 +1,8 @@
-"""What is trained and predicted in the benchmarks: networks, and text of realistic lengths.
+"""The workloads of the benchmarks: networks, and text of realistic lengths.
 
-The works have the sizes of Zaremba et al. (2014), a tagger for Universal Dependencies and a
-classifier for film reviews. Where ``NLP_RNN_DATA`` is set they read the real data, else random
-words with Zipf's frequencies and like lengths.
+The workloads have the sizes of Zaremba et al. (2014), a tagger for Universal Dependencies and a
+classifier for film reviews. If ``NLP_RNN_DATA`` is set they read the real data, otherwise random
+words with Zipf's frequencies and similar lengths.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class Text:
     """A random corpus.
 
     Attributes:
-        kind: of its examples.
-        vocabulary: size, special types included.
-        examples: of the training split; the others have a tenth.
-        length: median words of an example.
-        spread: standard deviation of the logarithm of lengths.
-        labels: labels or tags.
+        kind: the kind of its examples.
+        vocabulary: the size of the vocabulary, including special types.
+        examples: the number of examples in the training split; the other splits have a tenth.
+        length: the median number of words in an example.
+        spread: the standard deviation of the logarithm of lengths.
+        labels: the number of labels or tags.
     """
 
     kind: Kind
@@ -62,10 +62,10 @@ class Text:
 
 
 class RandomCorpus(Corpus):
-    """Examples as :class:`Text` describes, drawn anew at each reading.
+    """Examples as described by :class:`Text`, generated anew each time they are read.
 
-    Something can be learned from them: a word has its tag, every third one by the word before it;
-    a text is positive when most of its words that have a polarity are.
+    They are learnable: each word has a tag, which for every third word depends on the word before
+    it; a text is positive if most of its words that have a polarity are.
     """
 
     def __init__(self, text: Text) -> None:
@@ -93,7 +93,7 @@ class RandomCorpus(Corpus):
         for length in np.maximum(1, np.exp(normal).round()).astype(int).tolist():
             ranks = np.searchsorted(self._cumulative, rng.random(length))
             yield self._example(np.minimum(ranks, len(self._words) - 1))
-        if split == "train":  # every word once, so that the vocabulary has its size
+        if split == "train":  # every word once, so that the vocabulary has the right size
             for ranks in np.array_split(np.arange(len(self._words)), len(self._words) // 20 + 1):
                 yield self._example(ranks)
 
@@ -109,13 +109,13 @@ class RandomCorpus(Corpus):
 
 @dataclass(frozen=True)
 class Work:
-    """A network to train, and on what.
+    """A network to train, and the text to train it on.
 
     Attributes:
-        parameters: of the experiment, as in ``params.yaml``.
+        parameters: the parameters of the experiment, as in ``params.yaml``.
         text: random text to train it on.
-        real: the data set of ``params.yaml`` to train it on instead, where there are files.
-        steps: batches of a slice.
+        real: the data set of ``params.yaml`` to train it on instead, if its files exist.
+        steps: the number of batches in a slice.
     """
 
     name: str
@@ -133,11 +133,11 @@ class Work:
         return found
 
     def with_model(self, name: str, **options: Any) -> Work:
-        """The same with other options of the model."""
+        """The same workload with other options of the model."""
         return replace(self._with("model", options), name=name)
 
     def with_training(self, **options: Any) -> Work:
-        """The same with other options of the training."""
+        """The same workload with other options of the training."""
         return self._with("training", options)
 
     def _with(self, section: str, options: dict[str, Any]) -> Work:
@@ -145,21 +145,21 @@ class Work:
         return replace(self, parameters=self.parameters | changed)
 
     def quick(self) -> Work:
-        """The same with short slices."""
+        """The same workload with short slices."""
         return replace(self, steps=max(1, self.steps // 8))
 
     def to_json(self) -> dict[str, Any]:
-        """For :func:`from_json` in another process."""
+        """The JSON form for :func:`from_json` in another process."""
         return asdict(self)
 
 
 def from_json(data: dict[str, Any]) -> Work:
-    """What :meth:`Work.to_json` gave."""
+    """The inverse of :meth:`Work.to_json`."""
     return Work(**data | {"text": Text(**data["text"])})
 
 
 def language_model(units: int, steps: int) -> Work:
-    """Two layers, as in Zaremba et al. (2014)."""
+    """A language model with two layers, as in Zaremba et al. (2014)."""
     return Work(
         f"language model 2x{units}",
         {
@@ -226,7 +226,7 @@ TRAINED = (
 
 
 def prepared(work: Work, folder: Path) -> Path:
-    """The work's data, prepared in ``folder`` unless it lies there already."""
+    """The workload's data, prepared in ``folder`` unless it exists there already."""
     real = bool(os.environ.get("NLP_RNN_DATA"))
     target = folder / (work.real if real else "-".join(map(str, asdict(work.text).values())))
     if target.exists():
@@ -243,7 +243,7 @@ def prepared(work: Work, folder: Path) -> Path:
 
 
 def batches(experiment: AnyExperiment, dataset: PreparedDataset, epoch: int = 0) -> Iterator[Batch]:
-    """The training batches of an epoch, as the tasks make them, without importing Keras."""
+    """The training batches of an epoch, as in the tasks, but without importing Keras."""
     split, training = dataset.split("train"), experiment.training
     if isinstance(training, LanguageModelTrainingParameters):
         assert training.window is not None
@@ -258,7 +258,7 @@ def batches(experiment: AnyExperiment, dataset: PreparedDataset, epoch: int = 0)
 
 
 def first_batches(work: Work, dataset: PreparedDataset) -> list[Batch]:
-    """The batches of a slice, ready in memory."""
+    """The batches of a slice, held in memory."""
     return list(itertools.islice(batches(work.experiment, dataset), work.steps))
 
 
@@ -269,14 +269,14 @@ def initial_vectors(experiment: AnyExperiment, dataset: PreparedDataset) -> NDAr
 
 
 GATES = {"lstm": 4, "gru": 3}
-"""Products of an input and of a state with a kernel, in one step of a cell."""
+"""The products of an input and of a state with a kernel in one step of a cell."""
 
 
 def training_flops(experiment: AnyExperiment, vocabulary: int, labels: int) -> float:
-    """Floating-point operations to train on one real token, from the products alone.
+    """The floating-point operations to train on one real token, counting only products.
 
     A product with an ``(m, n)`` matrix takes ``2 m n`` forward and twice that backward: the
-    gradients of its input and of the matrix. A classifier's head works once a text and is left
+    gradients of its input and of the matrix. A classifier's head runs once per text and is left
     out, as are a CRF's sums.
     """
     model = experiment.model

@@ -1,7 +1,7 @@
-"""The seam between Keras and its backends: choosing one and what only one of them can do.
+"""The interface to Keras's backends: choosing one, and operations that only some of them have.
 
-Everything else is written in ``keras.layers`` and ``keras.ops``. :func:`select` must run
-before anything imports Keras.
+All other code uses ``keras.layers`` and ``keras.ops``. :func:`select` must run before anything
+imports Keras.
 """
 
 from __future__ import annotations
@@ -25,20 +25,21 @@ if TYPE_CHECKING:
 BACKENDS = ("tensorflow", "jax", "torch")
 
 NVIDIA = Path("/proc/driver/nvidia/version")
-"""Exists where the driver of an NVIDIA GPU is loaded."""
+"""A file that exists if the driver of an NVIDIA GPU is loaded."""
 
 
 def fastest() -> str:
-    """The backend that trains fastest on the machine at hand, of those that are installed.
+    """Of the installed backends, the one that trains fastest on this machine.
 
-    On a CPU JAX (``docs/performance.md``). On a GPU TensorFlow, whose fused kernels take masks.
+    On a CPU this is JAX (``docs/performance.md``), on a GPU TensorFlow, whose fused kernels take
+    masks.
     """
     order = ("tensorflow", "jax", "torch") if NVIDIA.exists() else ("jax", "tensorflow", "torch")
     return next((name for name in order if importlib.util.find_spec(name)), order[0])
 
 
 def select(configured: str | None = None) -> str:
-    """Make Keras use ``KERAS_BACKEND``, else the ``configured`` backend, else the fastest.
+    """Make Keras use ``KERAS_BACKEND``, or else the ``configured`` backend, or else the fastest.
 
     Args:
         configured: the name of a backend; ``auto`` or None is :func:`fastest`.
@@ -70,7 +71,7 @@ def select(configured: str | None = None) -> str:
             import tensorflow as tf
 
             tf.config.list_physical_devices()
-            tf.get_logger().setLevel("ERROR")  # each new length is a new shape: no news
+            tf.get_logger().setLevel("ERROR")  # it warns of every new shape, but lengths vary
         if keras.backend.backend() != name:
             raise UserError(
                 f"Keras already runs on {keras.backend.backend()}, so it cannot change to {name}; "
@@ -82,8 +83,8 @@ def select(configured: str | None = None) -> str:
 def _keep_freed_memory() -> None:
     """Tell glibc to reuse large blocks instead of returning them to the system after each step.
 
-    A training step allocates the same buffers again and again; getting fresh pages from the
-    system costs a fifth of its time and more. Other systems' allocators are left alone.
+    A training step allocates the same buffers again and again; getting fresh pages from the system
+    costs a fifth of its time or more. The allocators of other systems are not changed.
     """
     if sys.platform != "linux":
         return
@@ -95,7 +96,7 @@ def _keep_freed_memory() -> None:
 
 
 def _keep_compiled_programs() -> None:
-    """Let JAX keep what it compiles in the user's cache folder: the next run starts at once.
+    """Let JAX keep compiled programs in the user's cache folder, so that later runs start faster.
 
     ``JAX_COMPILATION_CACHE_DIR`` names another folder.
     """
@@ -109,10 +110,10 @@ def _keep_compiled_programs() -> None:
 
 
 def _without_tensorflow() -> None:
-    """Tell Keras that TensorFlow is not there, whose import alone takes five seconds.
+    """Hide TensorFlow from Keras, because its import alone takes five seconds.
 
-    Keras imports it, where it is installed, the first time it asks whether an object is
-    TensorFlow's, and never asks again.
+    If it is installed, Keras imports it the first time it checks whether an object is from
+    TensorFlow, and never checks again.
     """
     import keras
 
@@ -126,9 +127,9 @@ def _without_tensorflow() -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back what TensorFlow's C++ code prints on standard error while it starts.
+    """Hold back what TensorFlow's C++ code prints to standard error while it starts.
 
-    It says, whatever its log level, that there is no GPU. After a failure it is shown.
+    Whatever its log level, it says that there is no GPU. After a failure the output is shown.
     """
     sys.stderr.flush()
     saved = os.dup(2)
@@ -146,16 +147,16 @@ def _quiet() -> Iterator[None]:
 
 
 def installed(preferred: str | None) -> str | None:
-    """The ``preferred`` backend if it is installed, else the first that is."""
+    """The ``preferred`` backend if it is installed, otherwise the first that is."""
     names = [name for name in (preferred, *BACKENDS) if name in BACKENDS]
     return next((name for name in names if importlib.util.find_spec(name)), None)
 
 
 def deterministic(seed: int) -> None:
-    """Seed every generator and ask the backend for the same sums in the same order.
+    """Seed every random generator and ask the backend to add in a fixed order.
 
-    On a CPU the same seed, data, backend and number of threads then give the same numbers
-    bit for bit. On a GPU, PyTorch's and JAX's fused kernels may still differ in the last bits.
+    On a CPU, the same seed, data, backend and number of threads then give bit-identical results. On
+    a GPU, the fused kernels of PyTorch and JAX may still differ in the last bits.
     """
     import keras
 
@@ -169,8 +170,8 @@ def deterministic(seed: int) -> None:
 def dense(gradient: Any) -> Any:
     """A gradient as a plain tensor.
 
-    TensorFlow gives an embedding's gradient as one slice a token. Until the slices of equal
-    tokens are added up, their norm is not the gradient's norm, which clipping needs.
+    TensorFlow returns an embedding's gradient as one slice per token. Until the slices of equal
+    tokens are added up, their norm is not the norm of the gradient, which clipping needs.
     """
     import keras
 
@@ -185,12 +186,12 @@ def gradient(function: Callable[[Any], Any], array: ArrayLike) -> NDArray[Any]:
     """The gradient of a scalar function of a tensor.
 
     Args:
-        function: from a tensor to a scalar tensor that depends on it, by ``keras.ops`` and built
-            layers, with nothing drawn at random. Layers' weights are constants here.
-        array: where to take the gradient; of floating point.
+        function: maps a tensor to a scalar tensor that depends on it, using ``keras.ops`` and built
+            layers without randomness. The weights of layers are constants here.
+        array: the floating-point array at which to take the gradient.
 
     Returns:
-        In the shape of ``array``.
+        The gradient, in the shape of ``array``.
     """
     import keras
 
@@ -215,11 +216,11 @@ def gradient(function: Callable[[Any], Any], array: ArrayLike) -> NDArray[Any]:
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of tensors as one program, where the backend compiles: TensorFlow and JAX.
+    """Compile a function of tensors to one program on backends that compile: TensorFlow and JAX.
 
     Args:
-        function: by ``keras.ops`` and built layers, which draws and assigns nothing. Each shape
-            of its arguments is compiled anew.
+        function: uses ``keras.ops`` and built layers, without randomness or assignments. It is
+            compiled anew for each shape of its arguments.
     """
     import keras
 
@@ -235,11 +236,11 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``keras.ops.custom_gradient`` for several outputs, alike on TensorFlow and JAX.
+    """``keras.ops.custom_gradient`` for several outputs, the same on TensorFlow and JAX.
 
     Args:
-        function: from tensors, none of them a variable, to a tuple of outputs and their gradient:
-            a function from one gradient an output to one gradient an argument.
+        function: maps tensors, none of which is a variable, to a tuple of outputs and their
+            gradient: a function from one gradient per output to one gradient per argument.
     """
     import keras
 
@@ -256,12 +257,12 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def drawing(generators: Sequence[Any], seed: Sequence[int]) -> Iterator[None]:
-    """Draw what is random from ``seed``, and leave the generators as they were.
+    """Draw random numbers from ``seed`` within the block, then restore the generators.
 
     Args:
         generators: the states of the seed generators of a model's layers. PyTorch has another
-            one, from which Keras draws the masks of dropout without a shape of their own.
-        seed: numbers of which each generator's own seed is made.
+            generator, from which Keras draws dropout masks without a custom shape.
+        seed: numbers from which each generator's own seed is derived.
     """
     import keras
     import numpy as np
@@ -289,10 +290,10 @@ def _pytorch_drawing(seed: int) -> Iterator[None]:
 
 
 def on_device(network: Any) -> Callable[[Sequence[Any]], list[Any]]:
-    """The compiled forward pass of a network with several inputs and outputs, as it predicts.
+    """The compiled prediction pass of a network with several inputs and outputs.
 
-    Keras's ``predict_on_batch`` copies what it returns to NumPy. This returns tensors, so that a
-    state that goes from one call into the next does not leave the device.
+    Keras's ``predict_on_batch`` copies its results to NumPy. This function returns tensors, so that
+    a state passed from one call to the next stays on the device.
     """
     import keras
 
@@ -307,7 +308,7 @@ def on_device(network: Any) -> Callable[[Sequence[Any]], list[Any]]:
             groups = (network.trainable_variables, network.non_trainable_variables)
             values = ([variable.value for variable in group] for group in groups)
             outputs, others = compiled(*values, list(inputs))
-            for variable, value in zip(groups[1], others, strict=True):  # generators go on
+            for variable, value in zip(groups[1], others, strict=True):  # generators advance
                 variable.assign(value)
             return outputs
 
@@ -332,13 +333,13 @@ def scan(
     outputs: int,
     reverse: bool = False,
 ) -> tuple[Sequence[Any], Sequence[Any]]:
-    """A compiled loop over the first axis, as ``jax.lax.scan``, for TensorFlow and JAX.
+    """A compiled loop over the first axis, like ``jax.lax.scan``, for TensorFlow and JAX.
 
     Args:
-        step: from the carry and the sequences' values at a step to the next carry and outputs.
+        step: maps the carry and the sequences' values at a step to the next carry and the outputs.
         carry: tensors that the first step receives.
-        sequences: tensors ``(steps, ...)``; steps may be unknown while tracing.
-        outputs: how many tensors a step puts out, each of the carry's type.
+        sequences: tensors ``(steps, ...)``; the number of steps may be unknown while tracing.
+        outputs: the number of output tensors of a step, each with the carry's dtype.
         reverse: start at the last step. Outputs keep the order of the sequences.
 
     Returns:
@@ -369,7 +370,7 @@ def scan(
 
 
 def fused_lstm(x: Any, h0: Any, c0: Any, W: Any, R: Any, b: Any, reverse: bool) -> tuple[Any, Any]:
-    """PyTorch's LSTM kernel; arguments and results as :func:`nlp_rnn.layers.lstm.lstm`."""
+    """PyTorch's LSTM kernel, with the arguments and results of :func:`nlp_rnn.layers.lstm.lstm`."""
     import torch
 
     weights = [W.T, R.T, b, torch.zeros_like(b)]
@@ -379,7 +380,7 @@ def fused_lstm(x: Any, h0: Any, c0: Any, W: Any, R: Any, b: Any, reverse: bool) 
 
 
 def fused_gru(x: Any, h0: Any, W: Any, R: Any, b: Any, reverse: bool) -> Any:
-    """PyTorch's GRU kernel; arguments and results as :func:`nlp_rnn.layers.gru.gru`."""
+    """PyTorch's GRU kernel, with the arguments and results of :func:`nlp_rnn.layers.gru.gru`."""
     import torch
 
     def reset_first(gates: Any) -> Any:
@@ -401,7 +402,8 @@ def _steps(sequences: Any, reverse: bool) -> Any:
 
 
 def materialized(tensor: Any) -> Any:
-    """The tensor, computed once: JAX's compiler would repeat a cheap operation in every step."""
+    """The tensor, computed only once: JAX's compiler would repeat a cheap operation in every
+    step."""
     import keras
 
     if keras.backend.backend() == "jax":
@@ -412,9 +414,9 @@ def materialized(tensor: Any) -> Any:
 
 
 def loops_are_fast() -> bool:
-    """Whether :func:`scan` is the fast way to run a recurrent layer here.
+    """Whether :func:`scan` is the fastest way to run a recurrent layer here.
 
-    Not on a GPU, which has fused kernels, nor on PyTorch, which runs a loop step by step.
+    It is not on a GPU, which has fused kernels, nor on PyTorch, which runs a loop step by step.
     """
     import keras
 
@@ -422,16 +424,16 @@ def loops_are_fast() -> bool:
 
 
 def has_fused_loops() -> bool:
-    """Whether :func:`fused_lstm` and :func:`fused_gru` are there: on PyTorch."""
+    """Whether :func:`fused_lstm` and :func:`fused_gru` are available, as on PyTorch."""
     import keras
 
     return keras.backend.backend() == "torch"
 
 
 def outputs_start_from_zeros() -> bool:
-    """What Keras's layers put out at masked steps before a sequence's first real one.
+    """Whether Keras's layers output zeros at masked steps before a sequence's first real step.
 
-    Zeros on TensorFlow and PyTorch, the initial state on JAX.
+    They do on TensorFlow and PyTorch; on JAX they output the initial state.
     """
     import keras
 
@@ -439,7 +441,7 @@ def outputs_start_from_zeros() -> bool:
 
 
 def masks_lose_fused_kernels() -> bool:
-    """Whether the fused recurrent kernels here know no masks: TensorFlow's do."""
+    """Whether the fused recurrent kernels of this backend do not support masks; TensorFlow's do."""
     import keras
 
     name = keras.backend.backend()
@@ -462,7 +464,7 @@ def devices() -> list[str]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what the numbers depend on, for the record of a run."""
+    """The versions of packages on which results depend, for the record of a run."""
     from importlib.metadata import PackageNotFoundError, version
 
     found: dict[str, Any] = {"python": sys.version.split()[0]}

@@ -1,17 +1,17 @@
-"""Linear chains in NumPy: the likeliest tag sequences of sentences, and each tag's probability.
+"""Linear chains in NumPy: the most likely tag sequences of sentences, and tag probabilities.
 
 A tag sequence ``y`` of a sentence with emissions ``e`` scores
 
     s(y) = start[y_1] + sum_t e_t[y_t] + sum_{t>1} between[y_{t-1}, y_t] + end[y_T]
 
 and has the probability ``exp s(y) / Z``, ``Z = sum_y' exp s(y')``. The scores of a conditional
-random field (Lafferty, McCallum & Pereira 2001) are learned by :mod:`nlp_rnn.layers.crf`; here
-they are only used, so that prediction needs no Keras.
+random field (Lafferty, McCallum & Pereira 2001) are learned by :mod:`nlp_rnn.layers.crf`; this
+module only uses them, so that prediction does not need Keras.
 
-All functions take ``emissions (batch, timesteps, tags)`` and ``lengths (batch,)``, the tokens of
-each sentence, 1 or more; what comes after them does not matter. All compute in float64, and none
-writes into its arguments. Scores may be ``-inf`` where a tag may not begin, follow or end, as long
-as some sequence of each sentence has a finite score.
+All functions take ``emissions (batch, timesteps, tags)`` and ``lengths (batch,)``, the number of
+tokens in each sentence, 1 or more; anything after them is ignored. All compute in float64, and none
+modifies its arguments. Scores may be ``-inf`` for a tag that may not begin, follow or end, as long
+as each sentence has a sequence with a finite score.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from numpy.typing import NDArray
 from nlp_rnn.arrays import Floats, Ints
 
 EXACT = 1e-280
-"""A sum of products of factors up to 1 that is not below this is exact: terms that underflow in it
+"""A sum of products of factors up to 1 is exact if it is not below this: terms that underflow in it
 are less than ``1e-300``."""
 
 LOWEST = -1e300
-"""What is subtracted where the maximum is ``-inf``, because nothing is possible."""
+"""The value subtracted if the maximum is ``-inf``, because nothing is possible."""
 
 
 class Transitions(NamedTuple):
-    """Scores of a chain's steps: the first tag, one tag after another, the last tag.
+    """The scores of a chain: the first tag, each tag after another, the last tag.
 
     Attributes:
         start: ``(tags,)``.
@@ -49,8 +49,8 @@ class Transitions(NamedTuple):
 def tempered(
     emissions: Floats, transitions: Transitions, temperature: float
 ) -> tuple[Floats, Transitions]:
-    """All scores divided by ``temperature``: above 1 every ``P(y)`` is nearer to the others, and
-    none overtakes another."""
+    """All scores divided by ``temperature``: above 1, the probabilities ``P(y)`` get closer to each
+    other, but keep their order."""
     scores = (np.asarray(s, np.float64) / temperature for s in (emissions, *transitions))
     return next(scores), Transitions(*scores)
 
@@ -61,18 +61,18 @@ def _real(lengths: Ints, timesteps: int) -> NDArray[np.bool_]:
 
 
 def _steps(emissions: Floats) -> Floats:
-    """Emissions, timesteps first, to be read only: where one axis is 1 this may be the caller's
-    own array."""
+    """Emissions, timesteps first, which must not be modified: if an axis has size 1, this may be
+    the caller's own array."""
     return np.ascontiguousarray(emissions.swapaxes(0, 1), np.float64)
 
 
 def _through(scores: Floats) -> Callable[[Floats], Floats]:
     """The step of a recursion, ``x[j] = logsumexp_i(x[i] + scores[i, j])``, for many rows ``x``.
 
-    Mostly it is ``log(exp(x) @ exp(scores))``, with the maxima subtracted from ``x`` and from each
-    column of ``scores``: a matrix product takes a tenth of the time. The few sums that are too
-    small to be exact, because the likeliest ``i`` may not come before ``j``, are computed by
-    logarithms throughout.
+    Most of it is ``log(exp(x) @ exp(scores))``, with the maxima subtracted from ``x`` and from each
+    column of ``scores``, because a matrix product takes a tenth of the time. The few sums that are
+    too small to be exact, because the most likely ``i`` may not precede ``j``, are computed
+    entirely with logarithms.
     """
     highest = np.maximum(scores.max(axis=0), LOWEST)
     weights = np.exp(scores - highest)
@@ -92,7 +92,7 @@ def _through(scores: Floats) -> Callable[[Floats], Floats]:
 
 
 def forward(emissions: Floats, lengths: Ints, transitions: Transitions) -> Floats:
-    """All ``alpha``, timesteps first ``(timesteps, batch, tags)``; held after the last token.
+    """All ``alpha``, timesteps first ``(timesteps, batch, tags)``; constant after the last token.
 
     ``alpha_t[j] = e_t[j] + logsumexp_i(alpha_{t-1}[i] + between[i, j])``.
     """
@@ -122,14 +122,14 @@ def backward(emissions: Floats, lengths: Ints, transitions: Transitions) -> Floa
 
 
 def log_partition(alphas: Floats, transitions: Transitions) -> Floats:
-    """``log Z`` ``(batch,)`` in nats, of what :func:`forward` found."""
+    """``log Z`` ``(batch,)`` in nats, from the result of :func:`forward`."""
     return np.logaddexp.reduce(alphas[-1] + transitions.end, axis=-1)
 
 
 def marginals(alphas: Floats, betas: Floats) -> Floats:
-    """``P(y_t = j)`` ``(batch, timesteps, tags)`` of :func:`forward` and :func:`backward`."""
+    """``P(y_t = j)`` ``(batch, timesteps, tags)``, from :func:`forward` and :func:`backward`."""
     scores = (alphas + betas).swapaxes(0, 1)
-    # Equal to exp(alpha + beta - log Z), but sums to 1 however long the sentence is.
+    # Equal to exp(alpha + beta - log Z), but sums to 1 for sentences of any length.
     probabilities = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return probabilities / probabilities.sum(axis=-1, keepdims=True)
 
@@ -150,8 +150,7 @@ def viterbi(
     """The ``n`` best tag sequences of each sentence, best first, and their scores.
 
     Every tag keeps the ``n`` best partial paths that end in it, so the list is exact (Schwartz &
-    Chow 1990). Where there are fewer than ``n`` sequences, the list is filled with scores of
-    ``-inf``.
+    Chow 1990). If there are fewer than ``n`` sequences, the list is padded with scores of ``-inf``.
 
     Returns:
         Tag indices, int32 ``(batch, n, timesteps)``, 0 after the last token, and scores ``s(y)``
@@ -161,7 +160,7 @@ def viterbi(
     timesteps, batch, tags = steps.shape
     # The cell tag * n + rank of a step holds the path to ``tag`` that is the rank-th best.
     cells = np.full((timesteps, batch, tags, n), -np.inf)
-    cells[0, ..., 0] = steps[0] + transitions.start  # a single path leads to a first tag
+    cells[0, ..., 0] = steps[0] + transitions.start  # only one path leads to a first tag
     scores = cells.reshape(timesteps, batch, tags * n)
     between = np.repeat(np.transpose(transitions.between), n, axis=1)
     for t in range(1, timesteps):
@@ -179,14 +178,14 @@ def viterbi(
 
 
 def _largest(values: Floats, n: int) -> Floats:
-    """The ``n`` largest along the last axis, the largest first."""
+    """The ``n`` largest values along the last axis, largest first."""
     if n == 1:
         return values.max(axis=-1, keepdims=True)
     return np.sort(values, axis=-1)[..., : -n - 1 : -1]
 
 
 def _places(values: Floats, ranks: Ints) -> Ints:
-    """Where along the last axis the value of each rank stands; rank 0 is the largest's.
+    """The position along the last axis of the value with each rank; rank 0 is the largest.
 
     Args:
         values: ``(batch, 1 or n, places)``.

@@ -13,7 +13,7 @@ class TaskKind:
 
     Attributes:
         data: the kind of examples that it is trained on.
-        gives: what its network gives, as the README of an exported model says it.
+        gives: what its network predicts, as the README of an exported model says it.
         labels: whether it predicts one of a fixed set of labels, which the bundle lists.
         characters: whether its network may read how words are spelt, so that the bundle holds a
             vocabulary of characters.
@@ -36,13 +36,13 @@ class TaskKind:
 TASK_KINDS = {
     "classification": TaskKind(
         data="labelled",
-        gives="a text a label",
+        gives="the label of a text",
         labels=True,
         same=("gold",),
     ),
     "tagging": TaskKind(
         data="tagged",
-        gives="each word of a sentence a tag",
+        gives="a tag for each word of a sentence",
         labels=True,
         characters=True,
         same=("gold",),

@@ -204,7 +204,7 @@ def test_a_file_that_does_not_fit_or_is_broken_is_refused(project: Path) -> None
     with np.load(file) as arrays:
         changed = {name: arrays[name][:1] for name in arrays.files}
     np.savez(file, **changed)
-    with pytest.raises(UserError, match=r"another layer lstm_0.*model\.cell, units, layers"):
+    with pytest.raises(UserError, match=r"a different layer lstm_0.*model\.cell, units, layers"):
         stages.train("pretrained")
     file.write_bytes(content[:50])
     with pytest.raises(UserError, match=r"recurrent\.npz.*dvc repro embed@pretrained"):

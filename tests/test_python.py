@@ -138,7 +138,7 @@ def test_tables_keep_their_columns_and_index(models: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("columns", "words"),
     [
-        (["words"], "no column 'text'; name that of the texts by text_column, one of: words"),
+        (["words"], "no column 'text'; name the column of texts by text_column, one of: words"),
         (["text", "label"], "has a column 'label' already"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The continuous cache: words come back where the hidden state looks as it did before them."""
+"""The continuous cache: words recur where the hidden state resembles the one before them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import keras
 
 BLOCK = 256
-"""Positions that are computed at once; it changes speed, not figures."""
+"""The number of positions computed at once; it affects speed, not results."""
 
 
 def cache_probabilities(
@@ -30,12 +30,12 @@ def cache_probabilities(
     over ``i`` from ``t - size`` to ``t - 1``: a distribution over the tokens of the cache.
 
     Args:
-        hidden: ``(tokens, width)``, what the output layer reads before each token.
+        hidden: the inputs of the output layer before each token, ``(tokens, width)``.
         targets: ``(tokens,)``, the text.
-        model: the model's own probability of each token ``(tokens,)``, which stands in for the
-            cache's where the cache is empty: at the first token.
-        size: pairs remembered.
-        theta: 0 weighs all of them alike.
+        model: the model's own probability of each token ``(tokens,)``. At the first token, where
+            the cache is empty, it replaces the cache's.
+        size: the number of pairs in the cache.
+        theta: sharpness; 0 weights all pairs equally.
 
     Returns:
         float64 ``(tokens,)``.
@@ -57,12 +57,12 @@ def cache_probabilities(
 
 
 def hidden_of_text(network: keras.Model, ids: Ints, end_index: int) -> NDArray[np.floating[Any]]:
-    """What the output layer of a language model reads before each token, ``(tokens, width)``.
+    """The inputs of a language model's output layer before each token, ``(tokens, width)``.
 
     Args:
-        network: as :func:`nlp_rnn.models.language_model.language_model` builds it.
+        network: as built by :func:`nlp_rnn.models.language_model.language_model`.
         ids: ``(tokens,)``, one text; the state is carried through all of it.
-        end_index: what precedes its first token.
+        end_index: the token that precedes its first token.
     """
     from nlp_rnn.models.language_model import hidden_states
 

@@ -18,8 +18,8 @@ from nlp_rnn.training.steps import training_steps
 
 
 class _Objective(TruncatedBPTT):
-    """The exact loss as evaluation knows it: no dropout, no sampled softmax, and no penalties,
-    which layers add in training only."""
+    """The exact loss used in evaluation: no dropout, no sampled softmax, and no penalties, which
+    layers add in training only."""
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         return super().call(inputs, training=False)
@@ -29,7 +29,7 @@ class _Objective(TruncatedBPTT):
 
 
 class DecayingSGD(Measured, keras.optimizers.SGD):
-    """Plain SGD that draws the weights back to where they were when it was built.
+    """Plain SGD that pulls the weights back to their values when it was built.
 
     Krause et al. (2018), equation 3 with ``RMS_norm`` 1, ``eta`` the learning rate, ``lambda``
     the decay and ``theta_g`` the trained weights::
@@ -57,19 +57,19 @@ class DecayingSGD(Measured, keras.optimizers.SGD):
 
 
 def _copy(variable: Any) -> Any:
-    """The value in memory of its own: on JAX a step takes over that of every variable."""
+    """A copy of the value: on JAX, a step takes over the memory of every variable."""
     return keras.ops.copy(keras.ops.convert_to_tensor(variable))
 
 
 class DynamicEvaluation:
-    """A language model that goes on learning from the text it is judged on.
+    """A language model that keeps learning from the text on which it is evaluated.
 
-    Every token is scored before the model learns from it. The network's weights are the trained
-    ones again after each text.
+    Every token is scored before the model learns from it. After each text the network's trained
+    weights are restored.
 
     Args:
-        network: as :func:`nlp_rnn.models.language_model.language_model` builds it.
-        parameters: window and clipping; the rates are those of :meth:`loss`.
+        network: as built by :func:`nlp_rnn.models.language_model.language_model`.
+        parameters: the window and clipping; the rates are arguments of :meth:`loss`.
     """
 
     def __init__(self, network: keras.Model, parameters: DynamicEvaluationParameters) -> None:
@@ -80,15 +80,16 @@ class DynamicEvaluation:
         self._steps: Any = None
 
     def loss(self, ids: Ints, end_index: int, learning_rate: float, decay: float) -> float:
-        """``-ln P`` of a text in nats, the sum over its tokens; infinite where it diverged.
+        """``-ln P`` of a text in nats, summed over its tokens; infinite if it diverged.
 
         Args:
             ids: ``(tokens,)``, one text.
-            end_index: what precedes its first token.
-            learning_rate: of the mean loss of a window, in one update after it.
-            decay: the share of the way back to the trained weights in each update.
+            end_index: the token that precedes its first token.
+            learning_rate: the rate of the single update on a window's mean loss, made after the
+                window.
+            decay: the share of the distance to the trained weights that each update goes back.
         """
-        widths = [self._window] * -(-len(ids) // self._window)  # one shape: one compilation
+        widths = [self._window] * -(-len(ids) // self._window)  # one shape, so one compilation
         batches = windows(ids, end_index, 1, widths)
         if self._steps is None:
             self._steps = training_steps(self._objective, next(windows(ids, end_index, 1, widths)))

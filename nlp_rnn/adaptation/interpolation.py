@@ -1,4 +1,4 @@
-"""Linear interpolation: the model's probabilities and those of another model of the same tokens."""
+"""Linear interpolation: the model's probabilities mixed with another model's of the same tokens."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from nlp_rnn.ngrams import mixture_weights
 
 
 def best_weight(model: Floats, other: Floats) -> float:
-    """The weight of ``other`` in the mixture that gives held-out text its highest likelihood.
+    """The weight of ``other`` in the mixture that maximises the likelihood of held-out text.
 
     Args:
-        model: ``-ln P`` of each token by the language model, nats ``(tokens,)``.
-        other: the probability of each token by the other model ``(tokens,)``.
+        model: the language model's ``-ln P`` of each token, in nats ``(tokens,)``.
+        other: the other model's probability of each token ``(tokens,)``.
     """
     return float(mixture_weights(np.stack([np.exp(-model), other]))[1])
 
 
 def mixed(model: Floats, other: Floats, weight: float) -> Floats:
-    """``-ln((1 - weight) P + weight P_other)`` of each token, nats.
+    """``-ln((1 - weight) P + weight P_other)`` of each token, in nats.
 
     Args:
-        model, other: as :func:`best_weight` takes them.
+        model, other: see :func:`best_weight`.
     """
     if weight == 0:
         return model
-    with np.errstate(divide="ignore"):  # what the other model finds impossible
+    with np.errstate(divide="ignore"):  # tokens that the other model finds impossible
         return -np.logaddexp(np.log1p(-weight) - model, np.log(weight) + np.log(other))

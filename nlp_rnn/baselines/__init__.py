@@ -1,1 +1,1 @@
-"""What a model must beat: the simplest predictors, estimated on the training split."""
+"""Baselines that a model must beat: the simplest predictors, estimated on the training split."""

@@ -1,7 +1,7 @@
-"""Linear classifiers of texts: bag of words, TF-IDF, and NB-SVM with pairs of words.
+"""Linear text classifiers: bag of words, TF-IDF, and NB-SVM with pairs of words.
 
-They know which terms a text has, words or pairs of adjacent words, and nothing of their order
-otherwise. All read counts of terms ``(texts, terms)``.
+They know which terms (words or pairs of adjacent words) a text has, but nothing else about word
+order. All read term counts ``(texts, terms)``.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 MOST_ITERATIONS = 2000
-"""Of a solver, which ends at its tolerance long before."""
+"""The maximum number of a solver's iterations; it reaches its tolerance long before."""
 
 
 def term_counts(texts: Sequence[Sequence[str]], tokens: int) -> csr_matrix:
-    """How often each text, given as its tokens, has each term of so many adjacent ``tokens``.
+    """Count how often each text, given as tokens, has each term of so many adjacent ``tokens``.
 
     Returns:
-        Counts ``(texts, terms)``; without a column where no text is long enough.
+        Counts ``(texts, terms)``; without columns if no text is long enough.
     """
     from scipy.sparse import csr_matrix
     from sklearn.feature_extraction.text import CountVectorizer
@@ -49,7 +49,7 @@ def _unchanged(text: Sequence[str]) -> Sequence[str]:
 
 
 def bag_of_words(C: float) -> Any:
-    """Logistic regression on which terms a text has."""
+    """Logistic regression on the presence of terms."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import Binarizer
@@ -58,7 +58,7 @@ def bag_of_words(C: float) -> Any:
 
 
 def tf_idf(C: float) -> Any:
-    """Logistic regression on ``(1 + ln tf) idf``, each text's vector brought to length 1."""
+    """Logistic regression on ``(1 + ln tf) idf``, with each text's vector scaled to length 1."""
     from sklearn.feature_extraction.text import TfidfTransformer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -72,22 +72,22 @@ def tf_idf(C: float) -> Any:
 class NBSVM:
     """The support vector machine with naive Bayes features of Wang & Manning (2012).
 
-    With ``f`` 1 for the terms that a text has and 0 for others (section 2.3), a class ``c`` is
-    told from all others by a linear SVM with squared hinge loss on ``r * f``::
+    With ``f`` 1 for the terms of a text and 0 for others (section 2.3), a linear SVM with squared
+    hinge loss on ``r * f`` separates a class ``c`` from all others::
 
         p = alpha + sum of f over texts of c      q = alpha + sum of f over the others
         r = ln (p / |p|_1) - ln (q / |q|_1)
 
-    whose weights ``w`` are interpolated with their mean magnitude, so that the model is between
+    whose weights ``w`` are interpolated with their mean magnitude, so that the model lies between
     naive Bayes and the SVM: ``w' = (1 - beta) |w|_1 / terms + beta w`` (equation 3).
 
     Attributes:
         classes: labels ``(classes,)``.
-        ratios: ``r`` of each class ``(classes, terms)``; of two classes only the second has a row
-            here and below, for the first is its opposite.
-        weights: ``w`` likewise.
+        ratios: ``r`` of each class ``(classes, terms)``; with two classes, only the second has a
+            row here and below, because the first is its opposite.
+        weights: ``w`` of each class ``(classes, terms)``.
         biases: ``(classes,)``.
-        beta: 0 is naive Bayes, 1 the SVM.
+        beta: 0 gives naive Bayes, 1 the SVM.
     """
 
     classes: Ints
@@ -103,8 +103,8 @@ class NBSVM:
         Args:
             counts: ``(texts, terms)``.
             labels: class indices ``(texts,)``.
-            C: of the SVM.
-            alpha: what every term has beside its count.
+            C: the parameter of the SVM.
+            alpha: the number added to every term's count.
         """
         from sklearn.svm import LinearSVC
 
@@ -112,7 +112,7 @@ class NBSVM:
         ratios, svms = [], []
         for label in classes[1:] if len(classes) == 2 else classes:
             ratio = log_count_ratio(present, labels == label, alpha)
-            # The same seed every time: the solver visits texts in random order.
+            # A fixed seed, because the solver visits texts in random order.
             svm = LinearSVC(C=C, max_iter=MOST_ITERATIONS, random_state=0)
             svms.append(svm.fit(present.multiply(ratio).tocsr(), labels == label))
             ratios.append(ratio)
@@ -132,7 +132,7 @@ class NBSVM:
 
 
 def log_count_ratio(present: csr_matrix, is_class: NDArray[np.bool_], alpha: float) -> Floats:
-    """``r`` ``(terms,)``: how much likelier each term is in the class."""
+    """``r`` ``(terms,)``: how much more likely each term is in the class."""
     p = alpha + np.asarray(present[is_class].sum(axis=0)).ravel()
     q = alpha + np.asarray(present[~is_class].sum(axis=0)).ravel()
     return np.log(p / p.sum()) - np.log(q / q.sum())

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from nlp_rnn.text.prepared import Split
 
 BLOCK = 1 << 20
-"""Tokens counted at a time, so that memory does not grow with the corpus."""
+"""The number of tokens counted at a time, so that memory does not grow with the corpus."""
 
 
 def majority_class(split: Split) -> int:
@@ -22,7 +22,7 @@ def most_frequent_tags(split: Split, vocabulary_size: int, tags: int) -> NDArray
     """The most frequent tag of each type, ``(vocabulary_size,)``.
 
     Unknown words get the most frequent tag of the types that became ``<unk>`` in training,
-    types never seen the most frequent tag of all.
+    and types never seen get the most frequent tag overall.
     """
     if split.labels is None:
         raise ValueError("running text has no tags")

@@ -1,11 +1,11 @@
 """A trigram hidden Markov tagger that guesses unknown words by their endings: TnT (Brants 2000).
 
-The likeliest tags of a sentence ``w_1 ... w_T`` are those of the highest
+The most likely tags of a sentence ``w_1 ... w_T`` are those with the highest
 
     prod_k  P(t_k | t_{k-2}, t_{k-1}) P(w_k | t_k)  *  P(end | t_{T-1}, t_T)
 
-with two tags of the boundary before the first word (Brants's equation 1, but with a trigram for
-the end too). As in section 2.4, each tag is joined with a flag, whether its word is capitalised.
+with two boundary tags before the first word (Brants's equation 1, but with a trigram for the end
+too). As in section 2.4, each tag is combined with a flag for whether its word is capitalised.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from numpy.typing import NDArray
 from nlp_rnn.arrays import Floats, Ints
 
 RARE = 10
-"""Endings are learned from words that training has at most so often (section 2.3)."""
+"""Endings are learned from words that occur at most this often in training (section 2.3)."""
 
 LONGEST_ENDING = 10
-"""Characters of the longest ending that is looked at."""
+"""The length of the longest ending considered, in characters."""
 
 LEAST = 1e-300
-"""Probabilities below count as this, so that every logarithm is finite."""
+"""The lower bound of probabilities, so that every logarithm is finite."""
 
 
 def interpolation_weights(counts: Floats) -> Floats:
     """The weights of unigrams, bigrams and trigrams by deleted interpolation (figure 1).
 
-    Every trigram votes with its count for the order that predicts its tag best when it is itself
-    left out of the counts.
+    Every trigram votes, with its count, for the order that predicts its tag best when the trigram
+    itself is left out of the counts.
 
     Args:
-        counts: of trigrams ``(states, states, states)``.
+        counts: the counts of trigrams ``(states, states, states)``.
 
     Returns:
         ``(3,)``, sum 1.
@@ -56,7 +56,7 @@ def interpolation_weights(counts: Floats) -> Floats:
 
 
 def _conditional(joint: Floats) -> Floats:
-    """Counts divided by their sums along the last axis; 0 where there are none."""
+    """Counts divided by their sums along the last axis; 0 if a sum is 0."""
     return joint / np.maximum(joint.sum(axis=-1, keepdims=True), 1)
 
 
@@ -73,9 +73,9 @@ class HMM:
     A *state* is ``2 * tag + capitalised``; the last state is the boundary of sentences.
 
     Args:
-        sentences: the words of each, as they are written.
-        tags: tag indices of each.
-        count: how many tags there are; memory grows with its third power.
+        sentences: the words of each sentence, as written.
+        tags: the tag indices of each sentence.
+        count: the number of tags; memory grows with its third power.
     """
 
     def __init__(
@@ -103,7 +103,8 @@ class HMM:
             self._emissions[word] = of_word, np.log(occurrences / self.states[of_word])
         self._endings = self._count_endings(words)
         shares = self.states.reshape(count, 2).sum(axis=1) / self.states.sum()
-        # The text says standard deviation; equation 10 lacks the root, but not the values it gives.
+        # The text says standard deviation; equation 10 lacks the root, but the reported values
+        # include it.
         self.theta = float(np.std(shares, ddof=1))
 
     def _count_endings(self, words: dict[str, Counter[int]]) -> dict[tuple[int, str], Floats]:
@@ -119,13 +120,14 @@ class HMM:
     def ending_probabilities(self, word: str) -> Floats:
         """``P(state | ending)`` of the longest known ending (equations 7 to 9) ``(states,)``.
 
-        From no characters on, each longer ending's relative frequencies are smoothed by the
-        shorter one's probabilities. States of the other capitalisation have none.
+        Starting from the empty ending, the relative frequencies of each longer ending are smoothed
+        by the probabilities of the shorter one. States of the other capitalisation have probability
+        0.
         """
         flag = _capitalised(word)
         probabilities = np.zeros_like(self.states)
         probabilities[flag::2] = self.states[flag::2]
-        if not probabilities.any():  # training has no such word, as in a language without case
+        if not probabilities.any():  # no such word in training, as in a language without case
             probabilities = self.states
         probabilities = probabilities / probabilities.sum()
         for ending in _endings(word):
@@ -139,7 +141,7 @@ class HMM:
     def emission(self, word: str) -> tuple[Ints, Floats]:
         """The states that a word may have and ``ln P(word | state)``, up to a constant.
 
-        Of an unknown word, by Bayes's rule, it is ``P(state | ending) / P(state)``.
+        For an unknown word, Bayes's rule gives ``P(state | ending) / P(state)``.
         """
         if word not in self._emissions:
             probabilities = self.ending_probabilities(word)
@@ -148,10 +150,10 @@ class HMM:
         return self._emissions[word]
 
     def tag(self, sentence: Sequence[str]) -> NDArray[np.int32]:
-        """The likeliest tags of a sentence of one word or more, by Viterbi's algorithm.
+        """The most likely tags of a sentence of one word or more, by the Viterbi algorithm.
 
-        Scores are of pairs of states, of the word before and the word; only states that the two
-        words may have are looked at, so it is exact without a beam.
+        It scores pairs of states, of the previous and the current word. Only states that the two
+        words may have are considered, so the search is exact without a beam.
         """
         start = np.array([self.boundary])
         before, last = start, start

@@ -1,12 +1,12 @@
-"""A linear-chain conditional random field on hand-made features (Lafferty et al. 2001).
+"""A linear-chain conditional random field with hand-crafted features (Lafferty et al. 2001).
 
-With the sparse features ``x_t`` of each word, a tag sequence ``y`` of a sentence scores
+With sparse features ``x_t`` of each word, a tag sequence ``y`` of a sentence scores
 
     s(y) = start[y_1] + sum_t W[:, y_t] . x_t + sum_{t>1} between[y_{t-1}, y_t] + end[y_T]
 
-and has the probability ``exp s(y) / Z``. Weights maximise the likelihood of the training tags less
-``l2 / 2`` times their squared norm, which is concave, so nothing depends on a seed (Sha & Pereira
-2003).
+and has the probability ``exp s(y) / Z``. Weights maximise the log-likelihood of the training tags
+minus ``l2 / 2`` times their squared norm. This is concave, so nothing depends on a seed (Sha &
+Pereira 2003).
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ if TYPE_CHECKING:
 
 
 SENTENCES_AT_ONCE = 1024
-"""Most sentences of like length that forward-backward takes together."""
+"""The maximum number of sentences of similar length in one forward-backward pass."""
 
 MOST_ITERATIONS = 50
-"""Of L-BFGS for each penalty: an end before the optimum, as is usual."""
+"""The maximum number of L-BFGS iterations per penalty, which as usual stops before the optimum."""
 
 LEAST_SCALE = 1e-100
-"""Where a step leaves so small a share of the alphas, some of them may have become 0."""
+"""If a step leaves so small a share of the alphas, some of them may have become 0."""
 
 # --- features ---------------------------------------------------------------------------
 
 
 def shape(word: str) -> str:
-    """Letters as ``X``, ``x`` and ``d``, runs of more than one as one and a plus.
+    """The word with its characters as ``X``, ``x`` and ``d``, and runs as one letter and a plus.
 
     >>> shape("McDonald's"), shape("1984-85")
     ("XxXx+'x", 'd+-d+')
@@ -59,7 +59,7 @@ def _case(letter: re.Match[str]) -> str:
 
 
 def features_of(word: str) -> Iterator[str]:
-    """What there is to a word by itself; of the empty one, that there is none."""
+    """The features of a word by itself; the empty word only has the feature that it is missing."""
     if not word:
         yield "outside"
         return
@@ -84,7 +84,7 @@ def features_of(word: str) -> Iterator[str]:
 
 
 def features_of_neighbour(word: str) -> Iterator[str]:
-    """What a word tells of the one beside it."""
+    """The features that a word gives its neighbour."""
     if not word:
         yield "outside"
         return
@@ -94,7 +94,7 @@ def features_of_neighbour(word: str) -> Iterator[str]:
 
 
 def features_of_far_neighbour(word: str) -> Iterator[str]:
-    """What a word tells of the one two places away."""
+    """The features that a word gives the word two positions away."""
     yield f"lower={word.lower()}"
 
 
@@ -105,19 +105,19 @@ TEMPLATE = {
     -2: features_of_far_neighbour,
     2: features_of_far_neighbour,
 }
-"""What is read of the word at each distance."""
+"""The features read of the word at each distance."""
 
 
 class Features:
     """The features of words in sentences, as columns of a sparse matrix.
 
-    Each feature belongs to a word type and a distance, so types are analysed once, and a word's
-    row is put together from those of its neighbours.
+    Each feature belongs to a word type and a distance, so types are analysed once, and a word's row
+    is assembled from those of its neighbours.
 
     Args:
         forms: every word type, the empty one first.
-        train: the split whose features are known.
-        least: how many words of it have a feature that is known, at least.
+        train: the split that defines the known features.
+        least: the minimum number of its words that must have a feature for it to be known.
     """
 
     def __init__(self, forms: Sequence[str], train: Split, least: int = 2) -> None:
@@ -146,7 +146,7 @@ class Features:
 
 
 def _at_distance(split: Split, distance: int) -> Ints:
-    """The form so many words after each word ``(words,)``, 0 outside its sentence."""
+    """The form ``distance`` words after each word ``(words,)``, 0 outside its sentence."""
     assert split.forms is not None
     words = np.arange(len(split.forms))
     sentence = np.repeat(np.arange(len(split)), split.lengths)
@@ -159,9 +159,9 @@ def _at_distance(split: Split, distance: int) -> Ints:
 
 
 def padded_rows(split: Split) -> list[tuple[Ints, Ints]]:
-    """Batches of sentences of like length: which word is where, and their lengths.
+    """Batches of sentences of similar length: the index of each word, and the lengths.
 
-    Padding holds the number of words, one more than the last word's.
+    Padding has the index one past the last word's.
     """
     batches = []
     for sentences in by_length(split.lengths, SENTENCES_AT_ONCE):
@@ -176,8 +176,8 @@ class Expectations(NamedTuple):
     """What a model expects of a batch of sentences.
 
     Attributes:
-        log_z: ``ln Z``, the sum over sentences, nats.
-        tags: ``P(y_t = j)`` ``(batch, timesteps, tags)``, of no meaning at padding.
+        log_z: ``ln Z``, summed over sentences, in nats.
+        tags: ``P(y_t = j)`` ``(batch, timesteps, tags)``, undefined at padding.
         transitions: ``sum_t P(y_{t-1} = i, y_t = j)`` over all sentences ``(tags, tags)``.
     """
 
@@ -189,8 +189,8 @@ class Expectations(NamedTuple):
 def expectations(emissions: Floats, lengths: Ints, transitions: Transitions) -> Expectations:
     """Forward-backward with alphas that sum to 1 at each step (Rabiner 1989, section V.A).
 
-    Twice as fast as :mod:`nlp_rnn.linear_chain`, which takes logarithms at each step and is asked
-    where scores differ so much that probabilities underflow.
+    It is twice as fast as :mod:`nlp_rnn.linear_chain`, which takes logarithms at each step and is
+    used when scores differ so much that probabilities underflow.
     """
     with np.errstate(all="ignore"):
         found, least = _scaled(emissions, lengths, transitions)
@@ -201,7 +201,7 @@ def expectations(emissions: Floats, lengths: Ints, transitions: Transitions) -> 
 def _scaled(
     emissions: Floats, lengths: Ints, transitions: Transitions
 ) -> tuple[Expectations, float]:
-    """The expectations, and the least sum that the alphas of a step were divided by."""
+    """The expectations, and the smallest sum by which the alphas of a step were divided."""
     start, between, end = (np.exp(scores) for scores in transitions)
     highest = emissions.max(axis=-1, keepdims=True)
     steps = np.ascontiguousarray(np.exp(emissions - highest).swapaxes(0, 1))
@@ -241,12 +241,12 @@ def _by_logarithms(emissions: Floats, lengths: Ints, transitions: Transitions) -
 
 @dataclass(frozen=True)
 class Problem:
-    """The objective of training, of one vector of all weights.
+    """The training objective as a function of one vector of all weights.
 
     Attributes:
         features: ``(words, features)``.
-        split: the gold tags and where sentences begin.
-        allowed: which tags may begin, follow another, and end; the weights of others do not count.
+        split: holds the gold tags and the sentence boundaries.
+        allowed: which tags may begin, follow another and end; other transitions have no weights.
     """
 
     features: csr_matrix
@@ -255,12 +255,12 @@ class Problem:
 
     @property
     def tags(self) -> int:
-        """How many there are."""
+        """The number of tags."""
         return len(self.allowed[0])
 
     @property
     def size(self) -> int:
-        """How many weights there are."""
+        """The number of weights."""
         return (self.features.shape[1] + self.tags + 2) * self.tags
 
     @cached_property
@@ -273,7 +273,8 @@ class Problem:
 
     @cached_property
     def _observed(self) -> Floats:
-        """The gradient's constant part: how often each feature and transition is in the gold."""
+        """The constant part of the gradient: how often each feature and transition is in the gold
+        tags."""
         tags = np.asarray(self.split.labels)
         gold = np.zeros((len(tags), self.tags))
         gold[np.arange(len(tags)), tags] = 1.0
@@ -287,7 +288,7 @@ class Problem:
         return np.concatenate([self._transposed @ gold, counts]).ravel()
 
     def unpacked(self, vector: Floats) -> tuple[Floats, Transitions]:
-        """``W`` ``(features, tags)`` and the transitions, minus infinity where not allowed."""
+        """``W`` ``(features, tags)`` and the transitions, minus infinity for those not allowed."""
         matrix = vector.reshape(-1, self.tags)
         start, end, between = matrix[-self.tags - 2], matrix[-self.tags - 1], matrix[-self.tags :]
         parts = zip(self.allowed, (start, between, end), strict=True)
@@ -325,9 +326,9 @@ class LinearCRF:
     """A trained tagger.
 
     Attributes:
-        features: what it reads.
+        features: the features that it reads.
         weights: ``(features, tags)``.
-        transitions: minus infinity for what the tagging scheme forbids.
+        transitions: the scores of transitions, minus infinity for those that the scheme forbids.
     """
 
     features: Features
@@ -335,7 +336,7 @@ class LinearCRF:
     transitions: Transitions
 
     def tag(self, split: Split) -> list[NDArray[np.int32]]:
-        """The likeliest tags of each sentence, none of one without words."""
+        """The most likely tags of each sentence; empty for a sentence without words."""
         emissions = self.features.matrix(split) @ self.weights
         emissions = np.concatenate([emissions, np.zeros((1, emissions.shape[1]))])
         best = np.zeros(len(split.ids) + 1, np.int32)
@@ -348,7 +349,7 @@ class LinearCRF:
 def allowed_in(
     train: Split, tags: Sequence[str], entities: bool = True
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
-    """What the tagging scheme allows, and beside it what the training tags do all the same."""
+    """The transitions that the tagging scheme allows, plus all that occur in the training tags."""
     start, between, end = allowed_transitions(tags, entities)
     assert train.labels is not None
     for i in np.flatnonzero(train.lengths).tolist():
@@ -361,11 +362,11 @@ def allowed_in(
 def train_crfs(
     features: Features, problem: Problem, penalties: Sequence[float]
 ) -> Iterator[LinearCRF]:
-    """Find the weights by L-BFGS for each penalty in turn, each search from the last one's end.
+    """Find the weights by L-BFGS for each penalty in turn, starting from the previous result.
 
     Args:
-        features: those of ``problem``.
-        penalties: ``l2``, falling: from strong to weak a search is short.
+        features: the features of ``problem``.
+        penalties: ``l2`` in descending order: from strong to weak each search is short.
     """
     from scipy.optimize import minimize
 

@@ -1,4 +1,4 @@
-"""N-gram models of running text: what a language model must beat."""
+"""N-gram models of running text, which a language model must beat."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from nlp_rnn.ngrams import NGramCounts, NGramModel, add_k, count_ngrams, modifie
 from nlp_rnn.text.prepared import PreparedDataset
 
 ORDER = 5
-"""Of the Kneser-Ney baseline: the usual one for text by word."""
+"""The order of the Kneser-Ney baseline: the usual one for word-level text."""
 
 
 def n_gram_losses(dataset: PreparedDataset) -> Iterator[tuple[str, Floats]]:
-    """Each model's name, and its ``-ln P`` of every token of the test split, nats ``(tokens,)``."""
+    """Each model's name and ``-ln P`` of every token of the test split, in nats ``(tokens,)``."""
     test = np.asarray(dataset.split("test").ids)
     yield "unigram", -np.log(add_k(_counts(dataset, 1)).probabilities(test))
     yield f"kneser_ney_{ORDER}", -np.log(kneser_ney(dataset, ORDER).probabilities(test))

@@ -1,8 +1,8 @@
-"""Every baseline of a data set: fitted, chosen on the validation split, applied to the test split.
+"""All baselines of a data set: fitted, tuned on the validation split, applied to the test split.
 
-What a method has to choose, it chooses from a few values by its figure on the validation split.
-Where that split was drawn from the training data, as IMDB has none of its own, the chosen model is
-then fitted to both; an official validation split is never trained on.
+A method chooses its settings from a few values by its metric on the validation split. If that split
+was drawn from the training data, because like IMDB the data set has none of its own, the chosen
+model is then refitted to both; an official validation split is never trained on.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Settings = dict[str, float]
 BAG_OF_WORDS_PENALTIES = (0.01, 0.1, 1.0)
 TF_IDF_PENALTIES = (1.0, 10.0, 100.0)
 NB_SVM_PENALTIES = (0.01, 0.1, 1.0)
-"""``C``, the inverse of the penalty's weight."""
+"""Values of ``C``, the inverse of the penalty's weight."""
 
 NB_SVM_INTERPOLATIONS = (0.25, 0.5, 0.75, 1.0)
 """``beta``."""
@@ -51,20 +51,20 @@ CRF_PENALTIES = (1.0, 0.3, 0.1)
 """``l2``."""
 
 MOST_TAGS = 150
-"""With more, the trigrams of an HMM would not fit into memory, and it is left out."""
+"""With more tags, the trigrams of an HMM would not fit into memory, so it is skipped."""
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a baseline makes of the test split.
+    """The result of a baseline on the test split.
 
     Attributes:
-        name: of the method.
-        predicted: class indices ``(examples,)``, the tag indices of each sentence, or of a language
-            model ``-ln P`` of each token in nats ``(tokens,)``.
+        name: the name of the method.
+        predicted: class indices ``(examples,)``, the tag indices of each sentence, or for a
+            language model ``-ln P`` of each token in nats ``(tokens,)``.
         chosen: the setting that was best on the validation split.
-        tried: every setting, with its figure there.
-        seconds: of all this; the first of those that share counts or features has their share.
+        tried: every setting, with its metric there.
+        seconds: the time taken; work shared between baselines counts for the first of them.
     """
 
     name: str
@@ -87,8 +87,8 @@ def fit_all(dataset: PreparedDataset) -> Iterator[Fitted]:
 
 
 def judged(dataset: PreparedDataset, fitted: Fitted) -> tuple[Metrics, list[Row]]:
-    """The figures on the test split, those of a network's evaluation, and the rows of a file of
-    predictions."""
+    """The same metrics on the test split as in a network's evaluation, and the rows of a
+    predictions file."""
     test, labels = dataset.split("test"), dataset.labels
     if dataset.kind == "labelled":
         classes = np.asarray(test.labels)
@@ -119,10 +119,10 @@ def _language_models(dataset: PreparedDataset) -> Iterator[Fitted]:
 # --- classification ---------------------------------------------------------------------
 
 Grid = Mapping[str, Sequence[float]]
-"""The values to choose from."""
+"""The values of each setting from which to choose."""
 
 Fits = Callable[["csr_matrix", Ints, Grid], Iterator[tuple[Settings, Any]]]
-"""Counts ``(texts, terms)``, labels ``(texts,)`` and a grid to a fitted model for each setting."""
+"""Maps counts ``(texts, terms)``, labels ``(texts,)`` and a grid to a fitted model per setting."""
 
 
 def _logistic(make: Callable[[float], Any]) -> Fits:
@@ -166,14 +166,14 @@ def _chosen(
     """The best model on the validation split, applied to the test split.
 
     Args:
-        counts: of the texts of training, validation and test, one after the other.
-        refit: fit the chosen model to training and validation together.
+        counts: the counts of the training, validation and test texts, one after the other.
+        refit: whether to refit the chosen model to training and validation together.
     """
     labels = np.concatenate([np.asarray(split.labels) for split in splits])
     trained, judged, _ = np.cumsum([len(split) for split in splits]).tolist()
 
     def known_in(first: int) -> Ints:
-        """The terms that the first texts have; models fitted to those know no others."""
+        """The terms of the first texts; models fitted to these texts know no others."""
         return np.flatnonzero(counts[:first].getnnz(axis=0))
 
     known = known_in(trained)
@@ -221,5 +221,5 @@ def _words(split: Split) -> Iterator[list[str]]:
 
 
 def _sentences(split: Split, of_words: Any) -> list[Ints]:
-    """An array over the words of a split, cut into its sentences."""
+    """An array over the words of a split, divided into its sentences."""
     return np.split(np.asarray(of_words), split.offsets[1:-1])

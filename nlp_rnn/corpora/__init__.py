@@ -25,7 +25,7 @@ def open_corpus(
     """The corpus that a data set of ``params.yaml`` describes.
 
     Args:
-        name: what the data set is called there.
+        name: the name of the data set in ``params.yaml``.
         dataset: its parameters.
         folder: where its files lie; default :func:`data_folder`.
         refresh: whether to look for changes of files that are kept as copies.
@@ -34,7 +34,7 @@ def open_corpus(
         UserError: a file of it is missing or wrong, its source does not know it or it cannot be
             downloaded, or two splits are the same data.
     """
-    # The configuration imports this package, and each source its own heavy modules.
+    # Imported here: the configuration imports this package, and each source has heavy imports.
     folder = data_folder() if folder is None else folder
     if dataset.source == "grammar":
         from nlp_rnn.corpora.built_in import GrammarCorpus

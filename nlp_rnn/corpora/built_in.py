@@ -1,4 +1,4 @@
-"""The corpora that the built-in grammar writes."""
+"""The corpora that the built-in grammar generates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nlp_rnn.example import SPLITS, Example
 
 
 class GrammarCorpus(Corpus):
-    """The splits of a data set of ``source: grammar``, drawn anew at each reading."""
+    """The splits of a data set of ``source: grammar``, generated anew each time they are read."""
 
     def __init__(self, name: str, dataset: GrammarDataset) -> None:
         self.name = name
@@ -25,7 +25,8 @@ class GrammarCorpus(Corpus):
         return f"grammar '{self._dataset.corpus}', seed {self._dataset.seed}"
 
     def read(self, split: str) -> Iterator[Example]:
-        # Imported here: the grammar builds its lexicon, which other sources need not wait for.
+        # Imported here because the grammar builds its lexicon, for which other sources need not
+        # wait.
         from nlp_rnn.corpora.grammar import generate
 
         size: int = getattr(self._dataset.sizes, split)

@@ -1,7 +1,7 @@
-"""Tagged sentences in columns: CoNLL-2000/2003 and their kin, and CoNLL-U.
+"""Tagged sentences in columns: CoNLL-2000/2003 and similar formats, and CoNLL-U.
 
-One word a line, a blank line after each sentence. The conventions are those of the shared
-tasks (https://www.clips.uantwerpen.be/conll2003/ner/) and of Universal Dependencies
+There is one word per line and a blank line after each sentence. The conventions are those of the
+shared tasks (https://www.clips.uantwerpen.be/conll2003/ner/) and of Universal Dependencies
 (https://universaldependencies.org/format.html).
 """
 
@@ -27,13 +27,13 @@ EmptyWords = Literal["error", "skip"]
 DOCUMENT_START = "-DOCSTART-"
 
 _COMMENT = re.compile(r"# \S+ =( |$)")
-"""``# key = value``."""
+"""A comment ``# key = value``."""
 
 _DOCUMENT = re.compile(r"#(begin|end) document\b")
-"""What parts the documents of CoNLL-2011 and 2012."""
+"""The separators between documents in CoNLL-2011 and 2012."""
 
 _REMARK = re.compile(r"#[ \t]+\S")
-"""What may be a comment: ``#``, then something else; a hashtag goes on without a blank."""
+"""A possible comment: ``#``, a blank, then something else; a hashtag has no blank."""
 
 _UD_COLUMNS = 10
 UD_FORM = 1
@@ -50,7 +50,8 @@ class Block:
     Attributes:
         path: the file, for messages.
         first: the number of its first line, counted from 1.
-        lines: of the sentence, then blank; only blank where the file begins with blank lines.
+        lines: the lines of the sentence, then blank lines; only blank lines if the file begins with
+            them.
     """
 
     path: Path
@@ -58,22 +59,22 @@ class Block:
     lines: list[str]
 
     def filled(self) -> Iterator[tuple[int, str]]:
-        """The lines that are not blank, each with its index in ``lines``."""
+        """The non-blank lines, each with its index in ``lines``."""
         return ((i, line) for i, line in enumerate(self.lines) if not _is_blank(line))
 
     def where(self, index: int) -> str:
-        """File and line of ``lines[index]``."""
+        """The file and line number of ``lines[index]``."""
         return f"{self.path}, line {self.first + index}"
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word's line.
+    """The line of a word.
 
     Attributes:
-        index: of the line in :attr:`Block.lines`.
-        columns: without the blanks around them.
-        form: the word; empty where its column is.
+        index: the index of the line in :attr:`Block.lines`.
+        columns: the columns without the blanks around them.
+        form: the word; empty if its column is.
     """
 
     index: int
@@ -86,9 +87,9 @@ class Sentence:
     """A block and the words in it.
 
     Attributes:
-        block: its lines; some blocks are comments only.
-        words: those that have a form.
-        empty: those that have none.
+        block: the lines; some blocks contain only comments.
+        words: the words that have a form.
+        empty: the words that have none.
     """
 
     block: Block
@@ -97,24 +98,24 @@ class Sentence:
 
     @classmethod
     def of(cls, block: Block, words: list[Word]) -> Sentence:
-        """Part the words that have a form from those that have none."""
+        """Separate the words that have a form from those that have none."""
         return cls(block, [w for w in words if w.form], [w for w in words if not w.form])
 
     def where(self, i: int) -> str:
-        """File and line of ``words[i]``."""
+        """The file and line number of ``words[i]``."""
         return self.block.where(self.words[i].index)
 
     def check_empty(self, empty_words: EmptyWords) -> None:
-        """Raise UserError where there are empty words and they are not to be skipped."""
+        """Raise UserError if there are empty words that are not to be skipped."""
         if self.empty and empty_words == "error":
             raise UserError(
                 f"{self.block.where(self.empty[0].index)}: found an empty column, expected a word; "
-                "write it there, or set empty_words: skip to leave out the lines without a word"
+                "add it, or set empty_words: skip to skip lines without a word"
             )
 
 
 def _is_blank(line: str) -> bool:
-    # Space and tab only: a word may be a no-break space or another of Unicode's.
+    # Only space and tab: a word may be a no-break space or another Unicode space.
     return not line.strip(" \t\r")
 
 
@@ -122,7 +123,7 @@ def blocks(path: Path, bad_bytes: BadBytes) -> Iterator[Block]:
     """Stream every line of a file, sentence by sentence.
 
     Raises:
-        UserError: the file cannot be read, or holds bytes that are no UTF-8.
+        UserError: the file cannot be read, or contains bytes that are not UTF-8.
     """
     block = Block(path, 1, [])
     for number, line in numbered_lines(path, bad_bytes):
@@ -135,9 +136,9 @@ def blocks(path: Path, bad_bytes: BadBytes) -> Iterator[Block]:
 
 
 def _columns(line: str) -> list[str]:
-    """The columns of a line, parted by tabs if it has any, else by spaces; no blanks around them.
+    """The columns of a line, split at tabs if it has any, otherwise at spaces, and stripped.
 
-    Only ASCII spaces are blanks: a word may be a no-break space or another of Unicode's.
+    Only ASCII spaces are blanks: a word may be a no-break space or another Unicode space.
     """
     if "\t" in line:
         return [column.strip(" ") for column in line.split("\t")]
@@ -146,7 +147,7 @@ def _columns(line: str) -> list[str]:
 
 @dataclass(frozen=True)
 class _Line:
-    """A line that is not blank: its index in :attr:`Block.lines`, its text and its columns."""
+    """A non-blank line: its index in :attr:`Block.lines`, its text and its columns."""
 
     index: int
     text: str
@@ -158,31 +159,32 @@ class _Line:
 
     @cached_property
     def width(self) -> int:
-        """How many columns there are up to the last that is not empty."""
+        """The number of columns up to the last that is not empty."""
         return max((i for i, column in enumerate(self.columns, 1) if column), default=0)
 
     @property
     def form(self) -> tuple[bool, int]:
-        """How it is written: whether with tabs, and its width."""
+        """The form of the line: whether it has tabs, and its width."""
         return "\t" in self.text, self.width
 
     def is_like_a_word(self) -> bool:
         return not self.text.startswith("#")
 
     def is_comment(self, form: tuple[bool, int]) -> bool:
-        """Whether it is a comment where it stands before all words, which have that form."""
+        """Whether it is a comment, given that it precedes all words and that words have this
+        form."""
         is_remark = bool(_REMARK.match(self.text)) and self.form != form
         return is_remark or bool(_COMMENT.match(self.text) or _DOCUMENT.match(self.text))
 
 
 def _word_lines(lines: list[_Line], form: tuple[bool, int]) -> list[_Line]:
-    """The lines of words in a block, whose words are mostly of that form.
+    """The word lines of a block in which most words have this form.
 
     The column formats have no comments, and ``#`` is a word in the Penn Treebank (a pound
-    sign). So a line is a comment where it stands before all words of its sentence, begins
-    with ``#`` and a blank, and either reads ``# key = value`` or is written otherwise than
-    words are: with other columns, or without the tabs of theirs. ``#begin document`` and
-    ``#end document`` are comments wherever they stand.
+    sign). A line is therefore a comment only if it precedes all words of its sentence, begins with
+    ``#`` and a blank, and either reads ``# key = value`` or differs in form from the words, in its
+    number of columns or its lack of tabs. ``#begin document`` and ``#end document`` are comments
+    anywhere.
     """
     words = list(dropwhile(lambda line: line.is_comment(form), lines))
     return [line for line in words if not _DOCUMENT.match(line.text)]
@@ -191,20 +193,21 @@ def _word_lines(lines: list[_Line], form: tuple[bool, int]) -> list[_Line]:
 def conll_sentences(
     path: Path, bad_bytes: BadBytes, word_column: int, tag_column: int | None = None
 ) -> Iterator[Sentence]:
-    """Stream sentences of one word a line, in columns parted by a tab, else by spaces.
+    """Stream sentences with one word per line, in columns separated by tabs or else by spaces.
 
     All words of a sentence have the same number of columns. Comments (see :func:`_word_lines`)
-    and ``-DOCSTART-`` are dropped. A tab at the end of a line parts no column unless another
-    word of the sentence has something in it.
+    and ``-DOCSTART-`` are dropped. A tab at the end of a line starts no column unless another word
+    of the sentence has an entry in it.
 
     Args:
         path: the file.
-        bad_bytes: what undecodable UTF-8 is.
-        word_column: column of the word, counted from 0, or from the end when negative.
-        tag_column: column that a tag is to be read from, likewise; None where none is read.
+        bad_bytes: how to treat undecodable UTF-8.
+        word_column: the column of the word, counted from 0, or from the end if negative.
+        tag_column: the column of the tag, counted in the same way; None if no tag is read.
 
     Raises:
-        UserError: a line has too few or other columns; names file and line.
+        UserError: a line has too few columns or a different number; the message names file and
+            line.
     """
     wanted = {"word_column": word_column}
     if tag_column is not None:
@@ -226,12 +229,12 @@ def conll_sentences(
         lines = [_Line.of(i, line) for i, line in _words(block).items()]
         words = []
         if lines:
-            # A sentence of hashtags only is written as the others are, or as its last line is.
+            # A sentence of hashtags only has the form of the other sentences, or of its last line.
             likely = list(filter(_Line.is_like_a_word, lines)) or [first_word() or lines[-1]]
             lines = _word_lines(lines, _most_common(line.form for line in likely))
             width = max([least, *(line.width for line in lines)])
         for line in lines:
-            # From the end, columns can be counted only as they stand.
+            # Columns are counted from the end, so they must not be changed.
             counts_from_end = tag_column is None and word_column < 0
             columns = line.columns if counts_from_end else line.columns[:width]
             if len(columns) < least:
@@ -246,12 +249,12 @@ def conll_sentences(
 
 
 def _words(block: Block) -> dict[int, str]:
-    """The lines of a block that may be words or comments, by their index."""
+    """The lines of a block that may be words or comments, by index."""
     return {i: line for i, line in block.filled() if not line.startswith(DOCUMENT_START)}
 
 
 def _most_common(values: Iterable[T]) -> T:
-    """The most frequent value, of equally frequent ones the first."""
+    """The most frequent value; of ties, the first."""
     return Counter(values).most_common(1)[0][0]
 
 
@@ -263,7 +266,7 @@ def _check_widths(block: Block, words: list[Word]) -> None:
     word = next(word for word in words if len(word.columns) != width)
     raise UserError(
         f"{block.where(word.index)}: expected {width} columns as in other lines of the sentence, "
-        f"found {len(word.columns)}; part columns with tabs where words hold spaces, and begin "
+        f"found {len(word.columns)}; separate columns by tabs if words contain spaces, and begin "
         "a comment with '# '"
     )
 
@@ -271,10 +274,11 @@ def _check_widths(block: Block, words: list[Word]) -> None:
 def conllu_sentences(path: Path, bad_bytes: BadBytes) -> Iterator[Sentence]:
     """Stream the syntactic words of a CoNLL-U file.
 
-    Comments, multiword tokens (``1-2``) and empty nodes (``1.1``) are none.
+    Comments, multiword tokens (``1-2``) and empty nodes (``1.1``) are skipped.
 
     Raises:
-        UserError: a line has not 10 columns, or its id is not the next; names file and line.
+        UserError: a line does not have 10 columns, or its id is not the next; the message names
+            file and line.
     """
     return (Sentence.of(b, _conllu_words(b)) for b in blocks(path, bad_bytes))
 
@@ -288,7 +292,7 @@ def _conllu_words(block: Block) -> list[Word]:
         columns = [column.strip(" ") for column in line.split("\t")]
         if len(columns) != _UD_COLUMNS:
             raise UserError(
-                f"{where}: expected {_UD_COLUMNS} columns parted by tabs (CoNLL-U), "
+                f"{where}: expected {_UD_COLUMNS} columns separated by tabs (CoNLL-U), "
                 f"found {len(columns)}"
             )
         if re.fullmatch(r"[0-9]+[-.][0-9]+", columns[0]):
@@ -303,7 +307,7 @@ def _conllu_words(block: Block) -> list[Word]:
 
 
 def _space_after(sentence: Sentence) -> tuple[bool, ...]:
-    """Whether a space follows each word: ``SpaceAfter=No`` of the last column denies it.
+    """Whether a space follows each word: none does after ``SpaceAfter=No`` in the last column.
 
     Only the last word of a multiword token (``1-2``) is followed by what follows the token.
     """
@@ -319,13 +323,13 @@ def _space_after(sentence: Sentence) -> tuple[bool, ...]:
 
 @dataclass(frozen=True)
 class TaggedColumns:
-    """Where a CoNLL file has words and tags, and how they are to be read.
+    """The columns of words and tags in a CoNLL file, and how to read them.
 
     Attributes:
-        word_column: column of the word, counted from 0, or from the end when negative.
-        tag_column: column of the tag, likewise.
-        empty_words: what lines without a word are.
-        bad_bytes: what undecodable UTF-8 is.
+        word_column: the column of the word, counted from 0, or from the end if negative.
+        tag_column: the column of the tag, counted in the same way.
+        empty_words: how to treat lines without a word.
+        bad_bytes: how to treat undecodable UTF-8.
     """
 
     word_column: int
@@ -337,7 +341,7 @@ class TaggedColumns:
         """Stream sentences in which every word has a tag.
 
         Raises:
-            UserError: a line has too few or other columns, or an empty word or tag.
+            UserError: a line has too few columns or a different number, or an empty word or tag.
         """
         for sentence in conll_sentences(path, self.bad_bytes, self.word_column, self.tag_column):
             sentence.check_empty(self.empty_words)
@@ -350,7 +354,7 @@ class TaggedColumns:
             yield sentence
 
     def tag(self, word: Word) -> str:
-        """The tag of a word; it holds no white space at its ends, of whatever sort."""
+        """The tag of a word, stripped of white space of any kind."""
         return word.columns[self.tag_column].strip()
 
     def read(self, path: Path, scheme: Scheme | None) -> Iterator[Example]:
@@ -358,10 +362,11 @@ class TaggedColumns:
 
         Args:
             path: the file.
-            scheme: how tags mark entities, to read them as BIO; None keeps tags as they are.
+            scheme: how tags mark entities, to convert them to BIO; None keeps tags unchanged.
 
         Raises:
-            UserError: as :meth:`sentences`, or a tag is none of the scheme; names file and line.
+            UserError: see :meth:`sentences`; or a tag is not in the scheme. The message names file
+                and line.
         """
         for sentence in self.sentences(path):
             tags = [self.tag(word) for word in sentence.words]
@@ -396,8 +401,8 @@ def read_conllu(
     Comments, multiword tokens (``1-2``) and empty nodes (``1.1``) carry no tag and are skipped.
 
     Raises:
-        UserError: a line has not 10 columns, its id is not the next, or its word is empty or has
-            no tag; names file and line.
+        UserError: a line does not have 10 columns, its id is not the next, or its word is empty or
+            has no tag; the message names file and line.
     """
     column = _UD_TAGS[tag]
     for sentence in conllu_sentences(path, bad_bytes):

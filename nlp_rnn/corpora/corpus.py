@@ -1,4 +1,4 @@
-"""What every source of examples can do: name its splits, stream one, say where it is from."""
+"""The interface of every source of examples: its splits, their examples and their origin."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Corpus(ABC):
     """A source of examples in up to three splits.
 
     Attributes:
-        name: what the data set is called in ``params.yaml``, for messages.
-        kind: which fields its examples have.
-        continuous: whether each example continues the one before, as lines of one text do.
+        name: the name of the data set in ``params.yaml``, for messages.
+        kind: the kind of its examples, which decides what fields they have.
+        continuous: whether each example continues the one before, like the lines of one text.
     """
 
     name: str
@@ -34,17 +34,17 @@ class Corpus(ABC):
     def read(self, split: str) -> Iterator[Example]:
         """Stream the examples of one split, in an order that never changes.
 
-        Each call starts at the first example again. Memory holds one example (of Parquet: one
-        batch of rows) at a time, however long the source.
+        Each call starts at the first example again. However long the source, memory holds only one
+        example (for Parquet, one batch of rows) at a time.
 
         Raises:
-            UserError: while iterating, at the first fault of the source, or at its end where
-                it held no example at all.
+            UserError: while iterating, at the first fault of the source, or at its end if it has no
+                examples.
         """
 
     @abstractmethod
     def origin(self, split: str) -> str:
-        """Where the examples of ``split`` come from, as a message names it: a file, mostly."""
+        """Where the examples of ``split`` come from, for messages: usually a file."""
 
     @abstractmethod
     def provenance(self) -> dict[str, Any]:
@@ -55,16 +55,16 @@ class Corpus(ABC):
         """
 
     def findings(self) -> dict[str, Any]:
-        """For the data card: what its readers must know and only the source can tell.
+        """For the data card: facts that only the source knows.
 
-        A tagged source says ``entities``, whether its tags mark entities (as BIO, once read) or
+        A tagged source gives ``entities``, whether its tags mark entities (as BIO, once read) or
         are classes of words, and ``scheme``, how its files mark them (None for classes). This may
-        read all of the source.
+        read the whole source.
         """
         return {}
 
     def _not_empty(self, examples: Iterable[Example], split: str) -> Iterator[Example]:
-        """``examples``, and an error at their end where there were none."""
+        """Pass ``examples`` on, and raise UserError at their end if there were none."""
         empty = True
         for example in examples:
             empty = False
@@ -74,6 +74,6 @@ class Corpus(ABC):
 
     def _no_example(self, split: str) -> str:
         return (
-            f"{self.origin(split)}: no example in it; split {split} of data set "
+            f"{self.origin(split)}: has no examples; split {split} of data set "
             f"'{self.name}' needs at least one"
         )

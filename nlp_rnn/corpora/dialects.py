@@ -1,14 +1,14 @@
-"""CSV and TSV as text: how fields are delimited and quoted, and what cannot be written.
+"""The text form of CSV and TSV: how fields are delimited and quoted, and what cannot be written.
 
 This is the one place for both readers (training, prediction) and the writer of predictions.
 
-* CSV is that of RFC 4180: fields are separated by commas; a field may stand in double quotes, and
-  then holds delimiters, line ends and doubled quotes.
-* TSV is ``text/tab-separated-values`` of IANA: a row is a line, fields are separated by tabs,
-  and there is no quoting, so a quotation mark is a character like any other. A field cannot
-  hold a tab or a line break: nothing is escaped when it is read, and writing one is an error.
+* CSV is that of RFC 4180: fields are separated by commas; a field in double quotes may contain
+  delimiters, line breaks and doubled quotes.
+* TSV is ``text/tab-separated-values`` of IANA: a row is a line, fields are separated by tabs, and
+  there is no quoting, so a quotation mark is an ordinary character. A field cannot contain a tab or
+  a line break: there are no escapes when reading, and writing one is an error.
 
-Either may have another delimiter, the other rule of quoting, or no header. Blank lines are
+Both formats may have another delimiter, the other quoting rule, or no header. Blank lines are
 skipped.
 """
 
@@ -31,26 +31,26 @@ if TYPE_CHECKING:
 TableFormat = Literal["csv", "tsv"]
 
 LIKELY_DELIMITERS = (",", ";", "\t", "|")
-"""Delimiters that are recognised in a table that was read with another one."""
+"""Delimiters that are recognised in a table that is read with a different one."""
 
 LONGEST_FIELD = 1 << 26
-"""Most characters of one quoted field. A quote that is never closed makes a field of all that
-follows: this bounds what is held before that is known."""
+"""The maximum length of a quoted field. An unclosed quote turns everything after it into one field;
+this limit bounds what is held in memory until that is noticed."""
 
 _EXCELS_MARK = re.compile('"?sep=(.)"?$')
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a table of text is written.
+    """The format of a text table.
 
     Attributes:
         delimiter: the character between two fields.
-        quoting: ``double`` for double quotes as in RFC 4180, ``none`` where a quotation mark is
-            a character like any other.
+        quoting: ``double`` for double quotes as in RFC 4180, ``none`` if a quotation mark is an
+            ordinary character.
         header: whether the first row names the columns.
-        certain: whether somebody said what the delimiter is. Otherwise a first row of one column
-            that holds another likely delimiter is taken for a mistake.
+        certain: whether the delimiter was given explicitly. If not, a first row of one column that
+            contains another likely delimiter is treated as a mistake.
     """
 
     delimiter: str
@@ -66,7 +66,7 @@ class Dialect:
         quoting: Quoting | None = None,
         header: bool | None = None,
     ) -> Dialect:
-        """The dialect of a format; None stands for what the format has by itself."""
+        """The dialect of a format; None stands for the default of the format."""
         return cls(
             delimiter or ("," if format == "csv" else "\t"),
             quoting or ("double" if format == "csv" else "none"),
@@ -77,11 +77,11 @@ class Dialect:
     # --- reading --------------------------------------------------------------------
 
     def rows(self, path: Path, bad_bytes: BadBytes) -> Iterator[tuple[str, list[str]]]:
-        """Stream the rows of a file, a header too, each with its file and line.
+        """Stream the rows of a file, including a header, each with its file and line.
 
         Raises:
             UserError: a row has too few or too many fields, a quote is never closed, or the
-                delimiter is another.
+                delimiter is wrong.
         """
         split = self._quoted_rows if self.quoting == "double" else self._plain_rows
         first: list[str] | None = None
@@ -101,7 +101,7 @@ class Dialect:
     def _quoted_rows(self, path: Path, bad_bytes: BadBytes) -> Iterator[tuple[str, list[str]]]:
         csv.field_size_limit(LONGEST_FIELD)
         lines = (line + "\n" for _, line in numbered_lines(path, bad_bytes))
-        # strict: a quote that is never closed would swallow the rest of the file without a word.
+        # strict, because an unclosed quote would silently swallow the rest of the file.
         rows = csv.reader(lines, delimiter=self.delimiter, strict=True)
         while True:
             where = f"{path}, line {rows.line_num + 1}"
@@ -117,7 +117,7 @@ class Dialect:
     def _check_first(self, row: Sequence[str], where: str) -> None:
         if (mark := _EXCELS_MARK.match(self.delimiter.join(row).strip())) is not None:
             raise SettingError(
-                f"{where}: 'sep={mark[1]}' is a mark for Excel, no row of the table; remove the "
+                f"{where}: 'sep={mark[1]}' is a hint for Excel, not a row of the table; remove the "
                 "line and set ",
                 Setting("delimiter", mark[1]),
             )
@@ -149,27 +149,27 @@ class Dialect:
                 )
         if self.quoting == "none" and any(text.startswith('"') for text in (*first, *row)):
             quoting = Setting("quoting", "double")
-            return SettingError(f"{fault}; if fields stand in double quotes, set ", quoting)
+            return SettingError(f"{fault}; if fields are in double quotes, set ", quoting)
         if len(row) < len(first):
-            within = " (a field with a line break stands in double quotes)"
+            within = " (a field with a line break must be in double quotes)"
             within = within if self.quoting == "double" else ""
             return UserError(f"{fault}; complete the row{within} or remove it")
         if self.quoting == "double":
-            return UserError(f"{fault}; put fields that hold the delimiter in double quotes")
+            return UserError(f"{fault}; put fields that contain the delimiter in double quotes")
         return UserError(
-            f"{fault}; a field cannot hold the delimiter, {_shown(self.delimiter)}: remove it there"
+            f"{fault}; a field cannot contain the delimiter, {_shown(self.delimiter)}: remove it"
         )
 
     # --- columns --------------------------------------------------------------------
 
     def column(self, column: str | int, first: Sequence[str], where: str, setting: str) -> int:
-        """Where in the rows a column stands.
+        """The position of a column in the rows.
 
         Args:
-            column: a name of the header, or a number counted from 0 (from the end when negative).
+            column: a name in the header, or a number counted from 0 (from the end if negative).
             first: the first row.
             where: its file and line.
-            setting: what named the column, for the message.
+            setting: the setting that named the column, for the message.
 
         Raises:
             UserError: it is missing, or there are several.
@@ -209,18 +209,18 @@ class Dialect:
             other = self._likely_delimiter(first)
             if other and -1 <= number < self.delimiter.join(first).count(other) + 1:
                 delimiter = Setting("delimiter", other)
-                raise SettingError(*fault, f"; if {_shown(other)} divides them, set ", delimiter)
+                raise SettingError(*fault, f"; if {_shown(other)} separates them, set ", delimiter)
             raise SettingError(*fault, "; give one of these numbers")
         return number % len(first)
 
     def _parting(self, column: str, header: Sequence[str]) -> str | None:
-        """The delimiter under which the header has ``column``."""
+        """The delimiter with which the header contains ``column``."""
         for other in LIKELY_DELIMITERS:
             if other == self.delimiter:
                 continue
             try:
                 names = next(csv.reader([self.delimiter.join(header)], delimiter=other), [])
-            except csv.Error:  # a stray carriage return, say: then it is no header of this kind
+            except csv.Error:  # e.g. a stray carriage return: not a header of this kind
                 continue
             if column in names:
                 return other
@@ -229,10 +229,10 @@ class Dialect:
     # --- writing --------------------------------------------------------------------
 
     def check_cells(self, cells: Sequence[str], output: str) -> None:
-        """Refuse what the dialect cannot write.
+        """Reject cells that the dialect cannot write.
 
         Raises:
-            UserError: there is no quoting, and a cell holds the delimiter or a line break.
+            UserError: there is no quoting, and a cell contains the delimiter or a line break.
         """
         if self.quoting == "double":
             return
@@ -240,8 +240,8 @@ class Dialect:
             if self.delimiter in text or "\n" in text or "\r" in text:
                 held = _shown(self.delimiter) if self.delimiter in text else "a line break"
                 raise UserError(
-                    f"{output}: cannot hold the value {_short(text)}, since it has {held} in it "
-                    "and nothing is quoted; write .csv, .jsonl or .parquet"
+                    f"{output}: cannot hold the value {_short(text)}, because it contains {held} "
+                    "and the format has no quoting; write .csv, .jsonl or .parquet"
                 )
 
 
@@ -249,9 +249,9 @@ class TableWriter:
     """Writes rows in a dialect, so that :meth:`Dialect.rows` reads them back.
 
     Args:
-        stream: opened with ``newline=""``.
-        dialect: how.
-        name: of the file, for messages.
+        stream: a stream opened with ``newline=""``.
+        dialect: the dialect in which to write.
+        name: the name of the file, for messages.
     """
 
     def __init__(self, stream: TextIO, dialect: Dialect, name: str) -> None:
@@ -260,7 +260,8 @@ class TableWriter:
         self._name = name
         delimiter = dialect.delimiter
         self._plain = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
-        # Before Python 3.13 the writer leaves a carriage return unquoted, which cannot be read.
+        # Before Python 3.13 the writer does not quote a carriage return, which makes the file
+        # unreadable.
         self._quoted = csv.writer(
             stream, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
         )
@@ -275,16 +276,16 @@ class TableWriter:
             self._dialect.check_cells(cells, self._name)
             self._stream.write(self._dialect.delimiter.join(cells) + "\n")
             return
-        # A byte order mark at the start of a file would be taken for that of an editor.
+        # A byte-order mark at the start of a file would be taken for one written by an editor.
         quoted = any("\r" in text or text.startswith("\ufeff") for text in cells)
         (self._quoted if quoted else self._plain).writerow(cells)
 
 
 def position(column: str, names: Sequence[str], where: str, setting: str) -> int:
-    """Where among ``names`` the ``column`` stands.
+    """The position of ``column`` in ``names``.
 
     Args:
-        setting: what named the column, for the message.
+        setting: the setting that named the column, for the message.
 
     Raises:
         UserError: it is missing, or there are several.
@@ -311,12 +312,12 @@ def _number(column: str | int) -> int | None:
 def _misquoted(where: str, reason: str) -> UserError:
     if "new-line character" in reason:
         return UserError(
-            f"{where}: a carriage return (CR) stands within the row; remove it, put its field in "
-            "double quotes, or save the file with one kind of line ends"
+            f"{where}: the row contains a carriage return (CR); remove it, put its field in "
+            "double quotes, or save the file with a single kind of line ending"
         )
     return SettingError(
-        f"{where}: not valid quoting: {reason}; a field that begins with a double quote ends "
-        "with one, and doubles those within; if quotes are characters like any other, set ",
+        f"{where}: not valid quoting: {reason}; a field that begins with a double quote must end "
+        "with one and double those inside; if quotes are ordinary characters, set ",
         Setting("quoting", "none"),
     )
 

@@ -1,4 +1,4 @@
-"""Downloads that are checked, and fail at once where there is no network."""
+"""Verified downloads that fail immediately if there is no network."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from nlp_rnn.files import sha256, whole_file
 from nlp_rnn.progress import progress
 
 SECONDS = 2.0
-"""Longest wait for a host to be found and to answer."""
+"""The longest wait in seconds for a host to be found and to answer."""
 
 TIMEOUT = 30
-"""Seconds without data before a download is given up."""
+"""The number of seconds without data after which a download is aborted."""
 
 
 def unreachable(urls: set[str]) -> set[str]:
     """The hosts of ``urls`` (or the proxies before them) that do not answer.
 
-    All are tried at once, so that the answer is there after :data:`SECONDS` at most.
+    All are tried in parallel, so that the answer takes at most :data:`SECONDS` seconds.
     """
     proxies = urllib.request.getproxies()
     addresses: set[tuple[str, int]] = set()
@@ -45,7 +45,7 @@ def unreachable(urls: set[str]) -> set[str]:
         thread.start()
     deadline = time.monotonic() + SECONDS
     for thread in threads:
-        # Looking a name up has no time limit of its own; the thread is left behind.
+        # A name lookup has no time limit of its own; the thread is abandoned.
         thread.join(max(0.0, deadline - time.monotonic()))
     return {host for host, port in addresses - answered}
 
@@ -60,14 +60,14 @@ def _connect(address: tuple[str, int], answered: set[tuple[str, int]]) -> None:
 
 
 def ensure(file: Path, url: str | None, checksum: str | None, key: str) -> None:
-    """Make sure that ``file`` exists, downloading it from ``url`` when it does not.
+    """Make sure that ``file`` exists, downloading it from ``url`` if it does not.
 
     Args:
-        checksum: SHA-256 that the file must have; None accepts any.
+        checksum: the SHA-256 that the file must have; None accepts any.
         key: the parameter that names the file, for messages.
 
     Raises:
-        UserError: missing and not downloadable, or the checksum differs.
+        UserError: the file is missing and cannot be downloaded, or its checksum differs.
     """
     if file.exists():
         found = sha256(file) if checksum is not None else None
@@ -81,7 +81,7 @@ def ensure(file: Path, url: str | None, checksum: str | None, key: str) -> None:
     if url is None:
         raise UserError(f"{file}: no such file, named by {key}; {by_hand}")
     if unreachable({url}):
-        raise UserError(f"{file}: not there, and no network to get {url}; {by_hand}")
+        raise UserError(f"{file}: missing, and there is no network to get {url}; {by_hand}")
     with whole_file(file) as partial:
         try:
             with (
@@ -103,5 +103,5 @@ def ensure(file: Path, url: str | None, checksum: str | None, key: str) -> None:
 
 
 def _size(answer: HTTPResponse) -> int | None:
-    """The bytes of a download, where the server says them."""
+    """The size of a download in bytes, if the server tells."""
     return int(answer.headers.get("Content-Length") or 0) or None

@@ -1,7 +1,7 @@
-"""Texts that stand in a corpus more than once, found by 8-byte hashes of them.
+"""Texts that occur in a corpus more than once, found by their 8-byte hashes.
 
-A model may have learnt the answer to a test text that also stands in its training data, so test
-metrics are then better than they will be on new texts.
+A model may have learned the answer to a test text that is also in its training data, so its test
+metrics are then better than on new texts.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from nlp_rnn.example import Example
 Hashes = npt.NDArray[np.uint64]
 
 MOST_COMPARED = 20_000_000
-"""Training texts whose hashes are kept, which takes 160 MB; what comes later is not compared."""
+"""The number of training texts whose hashes are kept, in 160 MB; later texts are not compared."""
 
 _BLOCK = 1 << 16
-"""Texts that are looked up at a time."""
+"""The number of texts looked up at a time."""
 
 
 def text_hash(example: Example) -> int:
-    """A hash of the text of an example, or of its words, however they are spaced.
+    """A hash of an example's text, or of its words, regardless of spacing.
 
-    Two texts of ten million share one with a probability of 3e-6.
+    The probability that any two of ten million texts share a hash is 3e-6.
     """
     words = example.tokens or example.text.split()
     text = " ".join(words).encode("utf-8", "surrogatepass")
@@ -35,7 +35,7 @@ def text_hash(example: Example) -> int:
 
 
 class TextsOfTraining:
-    """Counts the examples of other splits whose text also stands in training."""
+    """Counts the examples of other splits whose text also occurs in training."""
 
     def __init__(self) -> None:
         self._gathered = array("Q")
@@ -44,14 +44,14 @@ class TextsOfTraining:
         self._found = 0
 
     def gather(self, examples: Iterable[Example]) -> Iterator[Example]:
-        """Pass the training examples on, and remember their texts."""
+        """Pass the training examples on, and record their texts."""
         for example in examples:
             if len(self._gathered) < MOST_COMPARED:
                 self._gathered.append(text_hash(example))
             yield example
 
     def count(self, examples: Iterable[Example]) -> Iterator[Example]:
-        """Pass the examples of another split on, and count those with a text of training."""
+        """Pass the examples of another split on, and count those whose text is in training."""
         if self._sorted is None:
             self._sorted = np.unique(np.array(self._gathered, np.uint64))
             self._gathered = array("Q")
@@ -65,7 +65,7 @@ class TextsOfTraining:
 
     @property
     def found(self) -> int:
-        """Those of the split that was counted last."""
+        """The count for the split that was passed last."""
         return self._found
 
     def _look_up(self) -> None:

@@ -34,7 +34,7 @@ from nlp_rnn.process import log
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a split lies: a file or folder, or a folder inside an archive."""
+    """The location of a split: a file or folder, or a folder inside an archive."""
 
     path: Path
     inside: str | None = None
@@ -45,11 +45,11 @@ class _Place:
 
 @dataclass(frozen=True)
 class _Survey:
-    """What reading all of a tagged data set tells.
+    """What reading a whole tagged data set reveals.
 
     Attributes:
-        scheme: how its tags mark entities; None where they are classes of words.
-        skipped: lines without a word, of each split.
+        scheme: how its tags mark entities; None if they are classes of words.
+        skipped: the number of lines without a word in each split.
     """
 
     scheme: Scheme | None
@@ -60,13 +60,13 @@ class FilesCorpus(Corpus):
     """The splits of a data set of ``source: files``.
 
     Args:
-        name: what the data set is called in ``params.yaml``.
+        name: the name of the data set in ``params.yaml``.
         dataset: its parameters.
         folder: what its paths are relative to, and where copies of files at addresses are kept.
         refresh: whether to look for changes of files at addresses.
 
     Raises:
-        UserError: a file is missing, empty or of the wrong sort, or serves two splits.
+        UserError: a file is missing, empty or of the wrong kind, or is used for two splits.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class FilesCorpus(Corpus):
         return self._not_empty(chain.from_iterable(each), split)
 
     def _read_folders(self, split: str) -> Iterator[Example]:
-        """The texts of a split, and once a line of the log about what was left out."""
+        """The texts of a split; logs once which files were left out."""
         data = self._dataset
         selection = Selection(data.kind == "labelled", data.suffix)
         bad_bytes = data.tokenizer.bad_bytes
@@ -122,7 +122,7 @@ class FilesCorpus(Corpus):
         if empty:
             remedy = "; files left out: " + left_out if left_out else ""
             if OTHER_SUFFIX in selection.left_out:
-                remedy += '; set suffix to how their names end, or to "" for all files'
+                remedy += '; set suffix to the ending of their names, or to "" for all files'
             raise UserError(self._no_example(split) + remedy)
         if left_out and split not in self._told:
             self._told.add(split)
@@ -163,7 +163,7 @@ class FilesCorpus(Corpus):
 
     @cached_property
     def _survey(self) -> _Survey:
-        """Reads all splits of tagged data once, where the parameters do not say it all."""
+        """Reads all splits of tagged data once if the parameters leave something open."""
         data, tags = self._dataset, TagSurvey()
         given = data.scheme if data.format == "conll" else None
         if given != "auto" and data.empty_words == "error":
@@ -181,7 +181,7 @@ class FilesCorpus(Corpus):
         return sum(len(sentence.empty) for sentence in sentences)
 
     def _reading(self) -> dict[str, Any]:
-        """How tables and columns were read: what predictions for such files start from."""
+        """How tables and columns were read: the defaults for predictions on such files."""
         data = self._dataset
         if data.format in ("jsonl", "parquet"):
             return {"reading": {"format": data.format, "text_column": data.text_column}}
@@ -257,16 +257,16 @@ class FilesCorpus(Corpus):
         each = [(split, place) for split, places in self._places.items() for place in places]
         for (first, one), (second, other) in combinations(each, 2):
             if _same(one, other) and first == second:
-                raise UserError(f"{one}: is twice in {first} of data set '{self.name}'")
+                raise UserError(f"{one}: is listed twice in {first} of data set '{self.name}'")
             if _same(one, other):
                 raise UserError(
-                    f"{one}: serves both {first} and {second} of data set '{self.name}'; give "
-                    f"{second} data of its own, or leave {second} out to take a share of train"
+                    f"{one}: is used for both {first} and {second} of data set '{self.name}'; give "
+                    f"{second} its own data, or omit {second} to take a share of train"
                 )
 
 
 def _same(one: _Place, other: _Place) -> bool:
-    """Whether two places hold the same data: one file by two names, or a copy of it."""
+    """Whether two places hold the same data: one file under two names, or a copy of it."""
     if one.inside is not None or other.inside is not None or one.path.is_dir():
         return one.path.resolve() == other.path.resolve() and _parts(one) == _parts(other)
     if one.path.samefile(other.path):

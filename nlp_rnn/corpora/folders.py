@@ -1,12 +1,12 @@
-"""Texts as one file each, in a folder named for their label; on disk or in an archive.
+"""Texts in one file each, in folders named after their labels, on disk or in an archive.
 
 The layout of the Large Movie Review Dataset (Maas et al. 2011, "Learning Word Vectors for
-Sentiment Analysis"): ``train/pos/0_9.txt``. Sub-folders directly below are the labels, except
-``unsup``, where that data set keeps what is unlabelled, and hidden ones. Files are read whose
-name ends in ``.txt`` (in any case) or has no suffix, as in 20 Newsgroups (``sci.space/60151``);
-another suffix can be asked for. Hidden files (``.DS_Store``), files of other suffixes, files
-beside the folders of the labels and those in deeper folders are left out, counted and named.
-Read as running text, the texts of ``unsup`` are among them, and none has a label.
+Sentiment Analysis"): ``train/pos/0_9.txt``. The direct sub-folders are the labels, except hidden
+ones and ``unsup``, where that data set keeps unlabelled texts. Files are read if their name ends in
+``.txt`` (in any case) or has no suffix, as in 20 Newsgroups (``sci.space/60151``); another suffix
+can be chosen. Hidden files (``.DS_Store``), files with other suffixes, files next to the label
+folders and those in deeper folders are left out, counted and named. When read as running text, the
+texts of ``unsup`` are included, and none has a label.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from nlp_rnn.example import Example
 UNLABELLED = "unsup"
 
 OTHER_SUFFIX = "of a suffix other than .txt"
-"""Why a file is left out that the parameter ``suffix`` would read."""
+"""The reason for leaving out a file that the parameter ``suffix`` could include."""
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 
@@ -45,7 +45,7 @@ _BROKEN = (
 
 
 def is_archive(path: Path) -> bool:
-    """Whether the name is that of an archive that :func:`read_archive` reads."""
+    """Whether :func:`read_archive` reads archives with this name."""
     return path.name.lower().endswith(ARCHIVES)
 
 
@@ -55,14 +55,14 @@ def _example(raw: bytes, label: str, where: str, bad_bytes: BadBytes) -> Example
 
 @dataclass
 class Selection:
-    """Which files of a tree are texts, and which were left out.
+    """Decides which files of a tree are texts, and records which were left out.
 
     Args:
-        labelled: false leaves the labels out and takes the unlabelled texts too.
-        suffix: how the names of texts end, in any case; None for ``.txt`` or no suffix at all.
+        labelled: false drops the labels and includes the unlabelled texts.
+        suffix: the ending of the names of texts, in any case; None for ``.txt`` or no suffix.
 
     Attributes:
-        left_out: for each reason how many files there were, and the first of them.
+        left_out: for each reason, the number of files and the first of them.
     """
 
     labelled: bool = True
@@ -79,7 +79,7 @@ class Selection:
         return folders[0] if self.labelled else ""
 
     def leave_out(self, name: str, reason: str) -> None:
-        """Note that a file is not read."""
+        """Record that a file is not read."""
         count, first = self.left_out.get(reason, (0, name))
         self.left_out[reason] = (count + 1, first)
 
@@ -87,7 +87,7 @@ class Selection:
         if file.startswith(".") or any(folder.startswith(".") for folder in folders):
             return "hidden"
         if not folders:
-            return "in no folder of a label"
+            return "not in a label folder"
         if len(folders) > 1:
             return "in deeper folders"
         if self.labelled and folders[0] == UNLABELLED:
@@ -99,7 +99,7 @@ class Selection:
         return None if is_text else OTHER_SUFFIX
 
     def summary(self) -> str:
-        """What was left out, in words; empty if nothing was."""
+        """A description of what was left out; empty if nothing was."""
         return ", ".join(
             f"{count:,} {reason} (first {first})"
             for reason, (count, first) in self.left_out.items()
@@ -110,11 +110,11 @@ def read_folder(folder: Path, bad_bytes: BadBytes, selection: Selection) -> Iter
     """Stream the texts of ``folder/<label>``, sorted by label, then by name.
 
     Args:
-        bad_bytes: what undecodable UTF-8 is.
-        selection: what is read; told what is left out.
+        bad_bytes: how to treat undecodable UTF-8.
+        selection: decides what is read, and records what is left out.
 
     Raises:
-        UserError: a folder or file may not be read, or is no UTF-8.
+        UserError: a folder or file is not readable, or is not UTF-8.
     """
     try:
         for name in _names(folder):
@@ -123,7 +123,7 @@ def read_folder(folder: Path, bad_bytes: BadBytes, selection: Selection) -> Iter
                 continue
             file = folder / name
             if not file.is_file():
-                selection.leave_out(name, "no regular file")
+                selection.leave_out(name, "not a regular file")
                 continue
             with open_binary(file) as stream:
                 raw = stream.read()
@@ -135,7 +135,7 @@ def read_folder(folder: Path, bad_bytes: BadBytes, selection: Selection) -> Iter
 
 
 def _names(folder: Path, above: str = "") -> Iterator[str]:
-    """All files below a folder, sorted; links to folders are entered only as those of a label."""
+    """All files below a folder, sorted; links to folders are followed only for label folders."""
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         name = above + entry.name
         if entry.is_dir() and not (above and entry.is_symlink()):
@@ -147,7 +147,7 @@ def _names(folder: Path, above: str = "") -> Iterator[str]:
 def _label_of(
     member: str, inside: tuple[str, ...], archive: Path, selection: Selection
 ) -> str | None:
-    """The label of a member of an archive, or ``None`` where it is not to be read."""
+    """The label of a member of an archive; None if it is not to be read."""
     parts = tuple(part for part in member.split("/") if part not in ("", "."))
     if len(parts) <= len(inside) or parts[: len(inside)] != inside:
         return None
@@ -173,13 +173,13 @@ def read_archive(
 
     Args:
         archive: the archive.
-        inside: folder in it, written with ``/``; empty for its top.
-        bad_bytes: what undecodable UTF-8 is.
-        selection: as of :func:`read_folder`.
+        inside: the folder in it, written with ``/``; empty for the top level.
+        bad_bytes: how to treat undecodable UTF-8.
+        selection: see :func:`read_folder`.
 
     Raises:
-        UserError: the archive is broken or truncated, a wanted member is no regular file, or
-            its text is no UTF-8.
+        UserError: the archive is broken or truncated, a wanted member is not a regular file, or its
+            text is not UTF-8.
     """
     parts = tuple(part for part in inside.split("/") if part not in ("", "."))
     read = _zip_members if archive.name.lower().endswith(".zip") else _tar_members
@@ -190,12 +190,12 @@ def read_archive(
         except _BROKEN as error:
             reason = str(error) or type(error).__name__
             raise UserError(
-                f"{archive}: broken or truncated archive ({reason}); fetch it again"
+                f"{archive}: broken or truncated archive ({reason}); download it again"
             ) from None
 
 
 def _decompressed(stream: BufferedReader) -> BufferedIOBase:
-    """The stream, decompressed as its first bytes ask, whatever the name ends in."""
+    """The stream, decompressed according to its first bytes, regardless of its name."""
     magic = stream.peek(6)
     if magic.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=stream)
@@ -211,7 +211,7 @@ def _tar_members(
 ) -> Iterator[tuple[str, str, bytes]]:
     with _decompressed(stream) as plain, tarfile.open(fileobj=plain, mode="r:") as members:
         while (member := members.next()) is not None:
-            # tarfile remembers every member it has seen: 50,000 reviews would fill memory.
+            # tarfile keeps every member it has seen: 50,000 reviews would fill memory.
             members.members = []  # type: ignore[attr-defined]
             if member.isdir():
                 continue
@@ -222,8 +222,9 @@ def _tar_members(
             if content is None:
                 raise _not_regular(archive, member.name)
             yield member.name, label, content.read()
-        # tarfile takes a file cut between two members for its end: a whole archive ends with a
-        # block of zeros, which it has then read, and a compressed one with a checksum.
+        # tarfile takes a cut between two members for the end of the archive. A complete archive
+        # ends with a block of zeros, which has been read by then, and a compressed one with a
+        # checksum.
         if plain.tell() < members.offset + tarfile.BLOCKSIZE:
             raise tarfile.ReadError("unexpected end of data")
         while plain.read(1 << 16):

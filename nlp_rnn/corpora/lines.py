@@ -1,4 +1,4 @@
-"""Files as bytes, hashes and numbered lines, with every fault of theirs as a UserError."""
+"""Files as bytes, hashes and numbered lines; every fault in them is a UserError."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BadBytes = Literal["error", "replace"]
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 HEAD = 1 << 16
-"""Bytes of a file in which its line ends show."""
+"""The number of bytes at the start of a file from which its line endings are recognised."""
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def open_binary(path: Path) -> Iterator[BufferedReader]:
     """Open a file for reading.
 
     Raises:
-        UserError: it is missing, a folder, or may not be read, now or within the ``with`` block.
+        UserError: it is missing, a folder or not readable, now or within the ``with`` block.
     """
     try:
         with path.open("rb") as stream:
@@ -44,10 +44,10 @@ def open_binary(path: Path) -> Iterator[BufferedReader]:
 
 
 def fingerprint(path: Path) -> dict[str, str | int]:
-    """Hash and size of a file, or of a folder with everything in it.
+    """The hash and size of a file, or of a folder with all its contents.
 
-    The hash of a folder is taken over the sorted relative names and hashes of its files, so
-    it is the same wherever the folder lies.
+    The hash of a folder is taken over the sorted relative names and hashes of its files, so it does
+    not depend on the folder's location.
 
     Returns:
         ``sha256`` in hexadecimal and ``bytes``.
@@ -66,16 +66,17 @@ def fingerprint(path: Path) -> dict[str, str | int]:
 def decode(raw: bytes, bad_bytes: BadBytes, path: Path | str, line: int = 1) -> str:
     """UTF-8 bytes as text.
 
-    A NUL counts as undecodable: no text holds one, but UTF-16 and binary files do.
+    A NUL counts as undecodable, because text contains none, but UTF-16 and binary files do.
 
     Args:
         raw: the bytes of one or several lines.
-        bad_bytes: ``error``, or ``replace`` to read U+FFFD for what is undecodable.
-        path: the file at fault, for the message.
-        line: the line that ``raw`` begins at, counted from 1.
+        bad_bytes: ``error``, or ``replace`` to read undecodable bytes as U+FFFD.
+        path: the file, for the message.
+        line: the line at which ``raw`` begins, counted from 1.
 
     Raises:
-        UserError: ``bad_bytes`` is ``error`` and there is such a byte; names file, line, byte.
+        UserError: ``bad_bytes`` is ``error`` and there is such a byte; the message names file, line
+            and byte.
     """
     try:
         text = raw.decode("utf-8")
@@ -90,24 +91,24 @@ def decode(raw: bytes, bad_bytes: BadBytes, path: Path | str, line: int = 1) -> 
         raise UserError(f"{path}: is UTF-16 text; save the file as UTF-8")
     line += raw.count(b"\n", 0, start)
     raise SettingError(
-        f"{path}, line {line}: byte 0x{raw[start]:02x} is no UTF-8 text; save the file as UTF-8, "
+        f"{path}, line {line}: byte 0x{raw[start]:02x} is not UTF-8 text; save the file as UTF-8, "
         "or set ",
         Setting("bad_bytes", "replace"),
     )
 
 
 def without_bom(raw: bytes) -> bytes:
-    """The beginning of a file without the byte order mark that some editors write."""
+    """The beginning of a file without the byte-order mark that some editors write."""
     return raw.removeprefix(codecs.BOM_UTF8)
 
 
 def raw_lines(stream: BinaryIO) -> Iterator[bytes]:
-    r"""Stream the lines of a text file, each with its line end, which becomes ``\n`` for a CR.
+    r"""Stream the lines of a text file, each with its line ending; a CR becomes ``\n``.
 
-    Lines end at ``\n``, and a ``\r`` anywhere else is data: it may stand within a quoted field
-    or a line of running text. Only a file whose first 64 KiB (:data:`HEAD`) hold a ``\r`` but no
-    ``\n`` has the line ends of the classic Mac OS, which Excel still writes as "CSV (Macintosh)":
-    its lines end at ``\r``, ``\n`` and ``\r\n`` alike.
+    Lines end at ``\n``, and any other ``\r`` is data: it may be inside a quoted field or a line of
+    running text. Only a file whose first 64 KiB (:data:`HEAD`) contain a ``\r`` but no ``\n`` has
+    the line endings of classic Mac OS, which Excel still writes as "CSV (Macintosh)": its lines end
+    at ``\r``, ``\n`` or ``\r\n``.
     """
     head = stream.readline(HEAD)
     if b"\n" not in head and b"\r" in head[:-1]:
@@ -133,12 +134,12 @@ def numbered(
     r"""Stream raw lines as ``(number, line)``, counted from 1, without the ``\n``.
 
     Args:
-        lines: what :func:`raw_lines` yields.
-        bad_bytes: what undecodable UTF-8 is.
-        name: of the file or stream, for the message.
+        lines: the lines of :func:`raw_lines`.
+        bad_bytes: how to treat undecodable UTF-8.
+        name: the name of the file or stream, for the message.
 
     Raises:
-        UserError: a line holds bytes that are no UTF-8.
+        UserError: a line contains bytes that are not UTF-8.
     """
     for number, raw in enumerate(lines, 1):
         if number == 1:
@@ -149,17 +150,17 @@ def numbered(
 def numbered_lines(path: Path, bad_bytes: BadBytes) -> Iterator[tuple[int, str]]:
     r"""Stream a text file as ``(number, line)``, counted from 1, without the ``\n``.
 
-    Lines end as :func:`raw_lines` says: text from the web holds other characters that Unicode
-    calls line ends (U+2028, U+0085) within a line. A ``\r`` before the ``\n`` stays.
+    Lines end as in :func:`raw_lines`, because text from the web contains other characters that
+    Unicode counts as line ends (U+2028, U+0085) within a line. A ``\r`` before the ``\n`` is kept.
 
     Raises:
-        UserError: the file cannot be read, or holds bytes that are no UTF-8.
+        UserError: the file cannot be read, or contains bytes that are not UTF-8.
     """
     with open_binary(path) as stream:
         yield from numbered(raw_lines(stream), bad_bytes, path)
 
 
 def read_lines(path: Path, bad_bytes: BadBytes) -> Iterator[str]:
-    r"""Stream the lines of running text, blank ones too, without their ``\n`` or ``\r\n``."""
+    r"""Stream the lines of running text, including blank ones, without their ``\n`` or ``\r\n``."""
     for _, line in numbered_lines(path, bad_bytes):
         yield line.removesuffix("\r")

@@ -1,7 +1,7 @@
-"""Problems that ask a network to remember, written as text that the seed decides.
+"""Problems that require a network to remember, as text determined by the seed.
 
-Every answer is determined by the tokens, so the optimum is an accuracy of 1. ``T`` is the distance
-in steps.
+The tokens determine every answer, so the optimum is an accuracy of 1. ``T`` is the distance in
+steps.
 
 =============  ==========================================  =========================  =======
 problem        tokens                                      label                      chance
@@ -14,13 +14,13 @@ problem        tokens                                      label                
 =============  ==========================================  =========================  =======
 
 Chance is the accuracy of the best constant answer: either bit; 9, the sum of 10 of the 100 pairs of
-digits; any of the 8 symbols; either column (sums are never equal). Accuracy of ``copy`` is that of
-the symbols alone; with the blank tags between them, the most frequent tag would have
+digits; any of the 8 symbols; either column (sums are never equal). The accuracy of ``copy`` covers
+only the symbols; if the blank tags counted too, the most frequent tag would reach
 ``(T + 5) / (T + 10)``.
 
 Sources: ``store_bit`` is the latching problem of Bengio, Simard & Frasconi (1994), section 3;
-``adding`` experiment 4 of Hochreiter & Schmidhuber (1997), with digits for real numbers; ``copy``
-section 4.1 of Arjovsky, Shah & Bengio (2016).
+``adding`` is experiment 4 of Hochreiter & Schmidhuber (1997), with digits instead of real numbers;
+``copy`` is from section 4.1 of Arjovsky, Shah & Bengio (2016).
 """
 
 from __future__ import annotations
@@ -43,29 +43,29 @@ Draw = Callable[[np.random.Generator, int, int], tuple[Ints, Ints]]
 DIGITS = tuple("0123456789")
 LETTERS = tuple("abcdefgh")
 BLANK = "-"
-"""The tag of ``copy`` where nothing is asked."""
+"""The tag of ``copy`` for tokens that require no answer."""
 
 SYMBOLS = 5
-"""Symbols that ``copy`` asks for."""
+"""The number of symbols to copy."""
 
 OPTIMUM = {"accuracy": 1.0, "loss": 0.0}
-"""Of every problem: what no model can beat."""
+"""The optimum of every problem, which no model can beat."""
 
 BLOCK = 1024
-"""Sequences drawn at a time."""
+"""The number of sequences drawn at a time."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One way to ask for what was seen ``steps`` tokens ago.
+    """A task that depends on what was seen ``steps`` tokens ago.
 
     Attributes:
-        types: its tokens; the arrays that ``draw`` returns index them.
-        labels: its labels or tags, likewise.
+        types: its tokens; the arrays returned by ``draw`` hold indices of them.
+        labels: its labels or tags, indexed in the same way.
         chance: the accuracy of the best constant answer.
         kind: a label for each sequence, or a tag for each token.
-        draw: from generator, number of sequences and ``steps`` to tokens, int32
-            ``(count, length)``, and labels, int32 ``(count,)``, or ``(count, length)`` of tags.
+        draw: maps a generator, the number of sequences and ``steps`` to tokens, int32
+            ``(count, length)``, and labels, int32 ``(count,)``, or tags ``(count, length)``.
     """
 
     types: tuple[str, ...]
@@ -75,7 +75,7 @@ class Problem:
     draw: Draw
 
     def asked(self, labels: Ints) -> NDArray[np.float32]:
-        """Which labels count: 1 for an answer, 0 for the tag of a token that asks nothing."""
+        """Which labels count: 1 for an answer, 0 for the tag of a token that requires none."""
         return np.array([label != BLANK for label in self.labels], np.float32)[labels]
 
 
@@ -91,7 +91,7 @@ def _store_bit(rng: np.random.Generator, count: int, steps: int) -> tuple[Ints, 
 
 
 def _adding(rng: np.random.Generator, count: int, steps: int) -> tuple[Ints, Ints]:
-    """The first mark is in the first tenth, the second after it in the first half."""
+    """The first mark is in the first tenth, the second is after it in the first half."""
     digits = rng.integers(0, 10, (count, steps + 1))
     first = rng.integers(0, steps // 10 + 1, count)
     second = rng.integers(first + 1, np.maximum(first + 1, steps // 2) + 1)
@@ -145,7 +145,7 @@ def problem(name: str) -> Problem:
     """The problem called ``name``.
 
     Raises:
-        UserError: there is none; the message has the nearest name.
+        UserError: there is no such problem; the message suggests the nearest name.
     """
     if name not in PROBLEMS:
         raise UserError(f"no memory problem '{name}'; {nearest(name, PROBLEMS)}")
@@ -153,7 +153,7 @@ def problem(name: str) -> Problem:
 
 
 class MemoryCorpus(Corpus):
-    """The splits of a data set of ``source: memory``, drawn anew at each reading."""
+    """The splits of a data set of ``source: memory``, generated anew each time they are read."""
 
     def __init__(self, name: str, dataset: MemoryDataset) -> None:
         self.name = name

@@ -1,6 +1,6 @@
-"""Schemes by which the tags of words mark entities: reading them, and recognising them.
+"""Tagging schemes for entities: reading them, and recognising them.
 
-Every scheme writes ``O`` outside entities, else a prefix, a hyphen and the type of the entity.
+Every scheme writes ``O`` outside entities, otherwise a prefix, a hyphen and the entity's type.
 
 =========  ===========  ===================================================================
 scheme     prefixes     where they stand
@@ -34,7 +34,7 @@ ROLES: dict[Scheme, dict[str, str]] = {
     "BMES": {"B": "B", "M": "I", "E": "E", "S": "S"},
     "BMEWO": {"B": "B", "M": "I", "E": "E", "W": "S"},
 }
-"""What each prefix means, in the letters of BIOES: begin, inside, end, single."""
+"""The role of each prefix, as a letter of BIOES: begin, inside, end, single."""
 
 _PREFIXES = frozenset().union(*ROLES.values())
 _ENTITY = re.compile(f"[{''.join(sorted(_PREFIXES))}]-.+")
@@ -47,7 +47,7 @@ def parse_tag(tag: str, scheme: Scheme) -> tuple[str, str]:
     """An entity tag as its role (a letter of BIOES) and type: ``("B", "PER")``, or ``("O", "")``.
 
     Raises:
-        ValueError: it is neither ``O`` nor a prefix of the scheme, a hyphen and a type.
+        ValueError: it is neither ``O`` nor a prefix of the scheme followed by a hyphen and a type.
     """
     if tag == "O":
         return "O", ""
@@ -63,11 +63,11 @@ def parse_tag(tag: str, scheme: Scheme) -> tuple[str, str]:
 
 
 def to_bio(tags: Sequence[str], scheme: Scheme) -> tuple[str, ...]:
-    """Entity tags of one sentence as BIO: every entity begins with ``B-``, goes on with ``I-``.
+    """Convert a sentence's entity tags to BIO: entities begin with ``B-``, continue with ``I-``.
 
-    A tag that goes on (``I-``, ``E-``) where no entity of its type is open begins one, as
-    ``conlleval`` of the shared tasks reads it. So IOB1, where ``B-`` only parts an entity
-    from one of its type just before, needs no rule of its own.
+    A continuing tag (``I-``, ``E-``) begins an entity if no entity of its type is open, as in
+    ``conlleval`` of the shared tasks. IOB1, where ``B-`` only separates an entity from an adjacent
+    one of the same type, therefore needs no special rule.
 
     Raises:
         ValueError: a tag is ill-formed (see :func:`parse_tag`).
@@ -87,7 +87,7 @@ def to_bio(tags: Sequence[str], scheme: Scheme) -> tuple[str, ...]:
 
 
 def obeys(before: str, after: str, scheme: Scheme) -> bool:
-    """Whether a tag may follow another in a scheme; ``O`` stands beyond either end of a sentence.
+    """Whether a tag may follow another in a scheme; ``O`` stands for both ends of a sentence.
 
     >>> obeys("O", "I-PER", "BIO"), obeys("B-PER", "O", "BIOES"), obeys("O", "B-PER", "IOB1")
     (False, False, False)
@@ -107,9 +107,9 @@ def obeys(before: str, after: str, scheme: Scheme) -> bool:
 
 
 class TagSurvey:
-    """What the tags of a whole data set tell of their scheme, from one sentence after the other.
+    """Determines the scheme of a data set's tags, sentence by sentence.
 
-    Memory holds the distinct pairs of neighbouring entity tags.
+    Memory holds only the distinct pairs of adjacent entity tags.
     """
 
     def __init__(self) -> None:
@@ -120,11 +120,11 @@ class TagSurvey:
         self._all_in_other_form = True
 
     def add(self, tags: Sequence[str], where: Callable[[int], str]) -> None:
-        """Take in a sentence.
+        """Add a sentence.
 
         Args:
-            tags: of its words.
-            where: file and line of the word with that index.
+            tags: the tags of its words.
+            where: returns the file and line of the word with a given index.
         """
         before = "O"
         for i, tag in enumerate(tags):
@@ -148,13 +148,13 @@ class TagSurvey:
             self._all_in_other_form = False
 
     def scheme(self) -> Scheme | None:
-        """The one scheme that all tags obey; None where they are classes of words.
+        """The scheme that all tags obey; None if they are classes of words.
 
-        Tags are classes where some have not the form of entity tags, and no tag continues an
-        entity.
+        Tags are classes if some do not have the form of entity tags and no tag continues an entity.
 
         Raises:
-            UserError: the tags may mark entities, but obey no scheme; names the parameter.
+            UserError: the tags may mark entities, but obey no scheme; the message names the
+                parameter.
         """
         entity_tags = [tag for tag in self._first if tag != "O"]
         obeyed = (s for s in SCHEMES if all(obeys(*pair, s) for pair in self._pairs))
@@ -215,13 +215,13 @@ class TagSurvey:
 
 
 def _continues(pair: tuple[str, str]) -> bool:
-    """Whether the second tag continues the entity of the first, in any scheme."""
+    """Whether the second tag continues the first one's entity in any scheme."""
     before, after = pair
     return before[:1] in set("BIM") and after[:1] in set("IMEL") and before[1:] == after[1:]
 
 
 def _covering(entity_tags: Iterable[str]) -> list[Scheme]:
-    """The schemes that have the prefixes of all tags, of these the ones with the fewest."""
+    """Of the schemes that have the prefixes of all tags, those with the fewest prefixes."""
     prefixes = {tag[0] for tag in entity_tags}
     covering = [scheme for scheme in SCHEMES if prefixes <= set(ROLES[scheme])]
     fewest = min((len(ROLES[scheme]) for scheme in covering), default=0)

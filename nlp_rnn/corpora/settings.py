@@ -1,8 +1,8 @@
-"""How readers of files name their settings in errors: as ``params.yaml`` or a command writes them.
+"""How file readers name their settings in errors: in the form of ``params.yaml`` or of a command.
 
-The same readers serve training and prediction. What a data set of ``params.yaml`` sets by
-``text_column:`` is the option ``--text-column`` of a command, so an error holds the setting
-itself, and whoever shows it chooses how it is written.
+The same readers serve training and prediction. The key ``text_column:`` of a data set in
+``params.yaml`` is the option ``--text-column`` of a command, so an error holds the setting itself,
+and the code that shows it chooses the form.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting of a reader, with or without a value.
+    """A reader's setting, with or without a value.
 
     Attributes:
         name: the key below the data set in ``params.yaml``.
@@ -31,7 +31,7 @@ class Setting:
     value: str | int | bool | None = None
 
     def as_parameter(self) -> str:
-        """As ``params.yaml`` writes it.
+        """The form of ``params.yaml``.
 
         >>> Setting("delimiter", ";").as_parameter()
         'delimiter: ";"'
@@ -43,7 +43,7 @@ class Setting:
         return f"{name}: {self.value if plain else json.dumps(self.value)}"
 
     def as_option(self) -> str:
-        """As a command line writes it.
+        """The form of a command line.
 
         >>> Setting("text_column").as_option(), Setting("delimiter", ";").as_option()
         ('--text-column', "--delimiter ';'")
@@ -58,10 +58,10 @@ class Setting:
 
 
 class SettingError(UserError):
-    """A fault of a file that another setting of its reader may remedy.
+    """A fault of a file that a different setting of its reader may fix.
 
     Args:
-        parts: of the message; the settings among them are written as in ``params.yaml``.
+        parts: the parts of the message; settings are written as in ``params.yaml``.
     """
 
     def __init__(self, *parts: str | Setting) -> None:
@@ -71,7 +71,7 @@ class SettingError(UserError):
         )
 
     def with_options(self) -> UserError:
-        """The same error for a command, whose settings are options."""
+        """The same error for a command, where settings are options."""
         return UserError(
             "".join(part if isinstance(part, str) else part.as_option() for part in self.parts)
         )
@@ -79,7 +79,7 @@ class SettingError(UserError):
 
 @contextmanager
 def options_named() -> Iterator[None]:
-    """Let errors of the readers within the block name options of the command line."""
+    """Make readers' errors within the block name command-line options."""
     try:
         yield
     except SettingError as error:
@@ -87,6 +87,6 @@ def options_named() -> Iterator[None]:
 
 
 def naming_options(values: Iterable[T]) -> Iterator[T]:
-    """``values``, whose errors name options of the command line."""
+    """Yield ``values``, with errors that name command-line options."""
     with options_named():
         yield from values

@@ -1,4 +1,4 @@
-"""Validation and test data taken from the training data where a corpus has none of its own."""
+"""Validation and test data taken from the training data if a corpus has none of its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Integers = npt.NDArray[np.int64]
 Assignment = npt.NDArray[np.int8]
-"""For each example of the training data the position in ``SPLITS`` of the split it goes to."""
+"""For each training example, the position in ``SPLITS`` of the split to which it goes."""
 
 TRAIN, VALIDATION, TEST = range(len(SPLITS))
 
@@ -28,18 +28,18 @@ TRAIN, VALIDATION, TEST = range(len(SPLITS))
 def with_all_splits(corpus: Corpus, ratios: SplitParameters, seed: int) -> Corpus:
     """The corpus with all of train, validation and test.
 
-    What it lacks is taken from its training data; a share is one of all that data. Labelled
-    texts are drawn at random with every label in proportion, tagged sentences at random, as are
-    texts that stand alone, and running text is cut in order: training, validation, test. It is
-    cut at line ends, or at white space where it has too few lines for that.
+    Missing splits are taken from its training data; shares refer to all of that data. Labelled
+    texts are drawn at random in proportion to their labels, tagged sentences and independent texts
+    simply at random. Running text is cut in order into training, validation and test, at line ends,
+    or at white space if it has too few lines.
 
     Args:
-        corpus: has at least ``train``.
+        corpus: a corpus with at least ``train``.
         ratios: shares of the training data, in (0, 1).
-        seed: draws the examples; the same seed draws the same ones.
+        seed: the seed of the draw; the same seed draws the same examples.
 
     Raises:
-        UserError: the shares leave nothing to train on; while reading, a split comes out empty.
+        UserError: the shares leave nothing to train on; or, while reading, a split is empty.
     """
     missing = tuple(split for split in SPLITS if split not in corpus.splits())
     if not missing:
@@ -54,13 +54,13 @@ def with_all_splits(corpus: Corpus, ratios: SplitParameters, seed: int) -> Corpu
     if together and corpus.continuous:
         raise UserError(
             f"data set '{corpus.name}': split.duplicates: running text is cut in order, so that "
-            "lines which are alike stay where they are; leave duplicates out"
+            "lines which are equal stay where they are; omit duplicates"
         )
     return _SplitCorpus(corpus, shares, seed, together)
 
 
 class _SplitCorpus(Corpus):
-    """A corpus whose training data also serve the splits that it lacks."""
+    """A corpus whose training data also provides the splits that it lacks."""
 
     def __init__(self, corpus: Corpus, shares: dict[str, float], seed: int, together: bool) -> None:
         self.name = corpus.name
@@ -119,19 +119,19 @@ class _SplitCorpus(Corpus):
 
     @cached_property
     def _lengths(self) -> Integers:
-        """Characters of each line of running text with its end, so that a blank one has some."""
+        """The characters in each line of running text, including its end, so that none has zero."""
         examples = self._corpus.read("train")
         return np.array(array("q", (len(each.text) + 1 for each in examples)), np.int64)
 
     @cached_property
     def _assignment(self) -> Assignment:
-        """Which example goes where: one pass over the training data."""
+        """Which split each example goes to, by one pass over the training data."""
         validation = self._shares.get("validation", 0.0)
         test = self._shares.get("test", 0.0)
         if self._corpus.continuous:
             assignment = cut_in_order(self._lengths, validation, test)
         else:
-            # What has no label is of one stratum.
+            # Examples without labels form a single stratum.
             examples = self._corpus.read("train")
             numbers: dict[str, int] = {}
             labels, texts = array("q"), array("Q")
@@ -154,8 +154,8 @@ class _SplitCorpus(Corpus):
 
     @cached_property
     def _cuts(self) -> tuple[int, int] | None:
-        """Where validation and test begin in running text, in characters of all of it; None
-        where it is cut between its lines, or is no running text."""
+        """Where validation and test begin in running text, in characters from its start; None if it
+        is cut between lines or is not running text."""
         if not self._corpus.continuous:
             return None
         validation = self._shares.get("validation", 0.0)
@@ -174,7 +174,8 @@ class _SplitCorpus(Corpus):
         return starts["validation"], starts["test"]
 
     def _word_start(self, wanted: int, below: int) -> int:
-        """Where the word at ``wanted`` begins, in characters of all of the text; 0 if nowhere."""
+        """Where the word at ``wanted`` begins, in characters from the start of the text; 0 if
+        nowhere."""
         first = 0
         for example in self._corpus.read("train"):
             if wanted <= first + len(example.text):
@@ -185,16 +186,16 @@ class _SplitCorpus(Corpus):
 
     def _too_few(self, split: str, found: str) -> UserError:
         if split == "train":
-            remedy = "lower the shares under split, or give more data"
+            remedy = "lower the shares under split, or provide more data"
         else:
-            remedy = f"give {split} a file of its own, or give more data"
+            remedy = f"give {split} a file of its own, or provide more data"
         return UserError(
             f"{self.origin(split)}: {found} too few to take a {split} split of data set "
             f"'{self.name}' from; {remedy}"
         )
 
     def _part(self, wanted: int, validation: int, test: int) -> Iterator[Example]:
-        """The lines of a part of running text; a line that was cut is two or three."""
+        """The lines of a part of running text; a line that was cut counts as two or three."""
         total = int(self._lengths.sum())
         begin, end = ((0, validation), (validation, test), (test, total))[wanted]
         first = 0
@@ -206,15 +207,15 @@ class _SplitCorpus(Corpus):
 
 
 def draw(labels: Integers, validation: float, test: float, seed: int) -> Assignment:
-    """Draw validation and test examples at random, each label in proportion.
+    """Draw validation and test examples at random, in proportion to their labels.
 
     Every label keeps at least one example to train on.
 
     Args:
-        labels: ``[examples]``, each label as a number counted from 0.
+        labels: ``[examples]``, each label as a number from 0.
         validation: share of all examples, in [0, 1).
-        test: likewise.
-        seed: of the drawing.
+        test: the same for the test split.
+        seed: the seed of the draw.
 
     Returns:
         ``[examples]``, positions in ``SPLITS``.
@@ -222,8 +223,8 @@ def draw(labels: Integers, validation: float, test: float, seed: int) -> Assignm
     counts = np.bincount(labels)
     tests = apportion(counts, test, counts - 1)
     validations = apportion(counts, validation, counts - 1 - tests)
-    # RandomState, as NumPy promises that its stream never changes (NEP 19): a split drawn
-    # today is drawn again after an upgrade.
+    # RandomState, because NumPy guarantees that its stream never changes (NEP 19): an upgrade does
+    # not change the split.
     generator = np.random.RandomState(np.random.MT19937(np.random.SeedSequence(seed)))
     order = generator.permutation(len(labels))
     by_label = order[np.argsort(labels[order], kind="stable")]
@@ -239,13 +240,13 @@ def draw(labels: Integers, validation: float, test: float, seed: int) -> Assignm
 def draw_texts(
     labels: Integers, texts: Hashes, validation: float, test: float, seed: int
 ) -> Assignment:
-    """Draw as :func:`draw`, but each text as a whole, so that its duplicates go where it goes.
+    """Like :func:`draw`, but keep duplicates of a text in the same split.
 
     Args:
-        labels: ``[examples]``; a text has the label of its first example.
+        labels: ``[examples]``; the label of a text is that of its first example.
         texts: ``[examples]``, equal for duplicates.
-        validation: share of all different texts, in [0, 1).
-        test: likewise.
+        validation: share of all distinct texts, in [0, 1).
+        test: the same for the test split.
     """
     _, first, text = np.unique(texts, return_index=True, return_inverse=True)
     _, strata = np.unique(labels[first], return_inverse=True)
@@ -253,15 +254,15 @@ def draw_texts(
 
 
 def apportion(counts: Integers, share: float, room: Integers) -> Integers:
-    """How many of each label a share of all examples has, by the largest remainder.
+    """Apportion a share of all examples among the labels, by the largest remainder.
 
     Args:
-        counts: ``[labels]``, examples of each.
+        counts: ``[labels]``, the examples of each label.
         share: in [0, 1).
-        room: ``[labels]``, most that may be taken of each.
+        room: ``[labels]``, the most that may be taken of each label.
 
     Returns:
-        ``[labels]``, summing to the share of all counts, rounded, where there is room.
+        ``[labels]``, which sum to the rounded share of all counts if there is room.
     """
     quotas = counts * share
     taken: Integers = np.minimum(np.floor(quotas).astype(np.int64), room)
@@ -281,7 +282,7 @@ def cut_in_order(lengths: Integers, validation: float, test: float) -> Assignmen
     Args:
         lengths: ``[lines]``, characters with the line end.
         validation: share of all characters, in [0, 1).
-        test: likewise.
+        test: the same for the test split.
 
     Returns:
         ``[lines]``, positions in ``SPLITS``.
@@ -297,13 +298,13 @@ def cut_in_order(lengths: Integers, validation: float, test: float) -> Assignmen
 
 
 def word_start(text: str, position: int, at_begin: bool) -> int:
-    """Where in ``text`` the word at ``position`` begins, or the next one if that is its first.
+    """Where the word at ``position`` in ``text`` begins, or the next word if it is the first.
 
     Args:
-        at_begin: whether the beginning of ``text`` itself does not count.
+        at_begin: whether the start of ``text`` itself does not count.
 
     Returns:
-        ``position`` where the text has no white space to cut it at.
+        ``position`` if the text has no white space to cut at.
     """
     starts = (i for i in range(min(position, len(text) - 1), 0, -1) if _begins(text, i))
     following = (i for i in range(position + 1, len(text)) if _begins(text, i))

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PARQUET_ROWS = 1024
-"""Rows held in memory at a time."""
+"""The number of rows held in memory at a time."""
 
 
 def text_of(value: object, where: str, column: str) -> str:
-    """``value`` where it is a string; UserError otherwise."""
+    """Return ``value`` if it is a string; raise UserError otherwise."""
     if isinstance(value, str):
         return value
     found = "null" if value is None else f"{type(value).__name__} {value!r}"
@@ -42,7 +42,7 @@ def label_of(value: object, where: str, column: str | int) -> str:
     if isinstance(value, str) and value.strip():
         if len(value.splitlines()) > 1:
             raise UserError(
-                f"{where}: column '{column}': a label has a line break: {value!r}; remove it"
+                f"{where}: column '{column}': a label contains a line break: {value!r}; remove it"
             )
         return value
     remedy = "label the example or remove it"
@@ -68,12 +68,12 @@ def read_table(
     """Stream a table of CSV or TSV (see :mod:`nlp_rnn.corpora.dialects`).
 
     Args:
-        text_column: a name of the header, or a number counted from 0.
-        label_column: likewise.
+        text_column: a name in the header, or a number counted from 0.
+        label_column: see ``text_column``.
 
     Raises:
-        UserError: a column is missing, a row is ill-formed or a label is empty; names file and
-            line.
+        UserError: a column is missing, a row is ill-formed or a label is empty; the message names
+            file and line.
     """
     text: int | None = None
     label = 0
@@ -90,7 +90,7 @@ def clean(text: str, bad_bytes: BadBytes, where: str, column: str) -> str:
     r"""Text without NULs and lone surrogates, which JSON can write as ``\u`` escapes.
 
     Raises:
-        UserError: ``bad_bytes`` is ``error`` and there is one.
+        UserError: ``bad_bytes`` is ``error`` and the text contains one.
     """
     if "\0" not in text:
         try:
@@ -102,19 +102,19 @@ def clean(text: str, bad_bytes: BadBytes, where: str, column: str) -> str:
         raw = text.encode("utf-8", errors="surrogatepass")
         return decode(raw, "replace", where)
     raise SettingError(
-        f"{where}: key '{column}': an escape that is no character (NUL or half a surrogate pair); "
+        f"{where}: key '{column}': an invalid escape (NUL or half a surrogate pair); "
         "correct it, or set ",
         Setting("bad_bytes", "replace"),
     )
 
 
 def jsonl_records(path: Path, bad_bytes: BadBytes) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Stream the objects of a file of one JSON object a line, each with its file and line.
+    """Stream a file of one JSON object per line, each with its file and line.
 
     Blank lines are skipped.
 
     Raises:
-        UserError: a line is no JSON object.
+        UserError: a line is not a JSON object.
     """
     for number, line in numbered_lines(path, bad_bytes):
         if not line.strip():
@@ -132,7 +132,7 @@ def jsonl_records(path: Path, bad_bytes: BadBytes) -> Iterator[tuple[str, dict[s
 
 
 def member(record: Mapping[str, Any], key: str, where: str, setting: str) -> Any:
-    """The value of ``key``; UserError with the nearest key where there is none."""
+    """The value of ``key``; raises UserError, with the nearest key, if there is none."""
     if key not in record:
         hint = nearest(key, record)
         raise SettingError(f"{where}: no key '{key}' (", Setting(setting), f"); {hint}")
@@ -142,11 +142,11 @@ def member(record: Mapping[str, Any], key: str, where: str, setting: str) -> Any
 def read_jsonl(
     path: Path, text_column: str, label_column: str, bad_bytes: BadBytes
 ) -> Iterator[Example]:
-    """Stream a file of one JSON object a line; blank lines are skipped.
+    """Stream a file of one JSON object per line; blank lines are skipped.
 
     Raises:
-        UserError: a line is no JSON object, lacks a key, or its label is null or empty; names
-            file and line.
+        UserError: a line is not a JSON object, lacks a key, or has a null or empty label; the
+            message names file and line.
     """
     for where, record in jsonl_records(path, bad_bytes):
         text = text_of(member(record, text_column, where, "text_column"), where, text_column)
@@ -158,7 +158,8 @@ def read_jsonl(
 
 
 def _as_bytes(column: pa.Array) -> list[Any]:
-    """The values of a column; text as raw bytes, as Arrow does not say where UTF-8 is bad."""
+    """The values of a column; text as raw bytes, because Arrow does not say where UTF-8 is
+    invalid."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(column.type):
@@ -175,14 +176,14 @@ def parquet_batches(
 
     Args:
         path: the file.
-        needed: columns that must be there, each with the setting that names it.
-        columns: what to read; None for everything.
+        needed: the required columns, each with the setting that names it.
+        columns: the columns to read; None for all.
 
     Yields:
         The number of the first row, counted from 1, and the rows.
 
     Raises:
-        UserError: the file is no Parquet, or lacks a column.
+        UserError: the file is not Parquet, or lacks a column.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -203,7 +204,7 @@ def parquet_columns(path: Path) -> list[str]:
     """The names of the columns of a Parquet table.
 
     Raises:
-        UserError: the file is no Parquet.
+        UserError: the file is not Parquet.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -224,7 +225,7 @@ def parquet_values(
     """The values of a column, its text decoded, each with its file and row.
 
     Raises:
-        UserError: text is no UTF-8, and ``bad_bytes`` is ``error``.
+        UserError: text is not UTF-8, and ``bad_bytes`` is ``error``.
     """
     for row, value in enumerate(_as_bytes(batch.column(column)), first_row):
         where = f"{path}, row {row}"
@@ -239,8 +240,8 @@ def read_parquet(
     """Stream a Parquet table (see :func:`parquet_batches`).
 
     Raises:
-        UserError: the file is no Parquet, lacks a column, or a value of it is null or of the
-            wrong type; names file and row, counted from 1.
+        UserError: the file is not Parquet, lacks a column, or has a value that is null or of the
+            wrong type; the message names file and row, counted from 1.
     """
     needed = {text_column: "text_column", label_column: "label_column"}
     for row, batch in parquet_batches(path, needed, list(needed)):

@@ -1,11 +1,11 @@
-"""Text data sets of TensorFlow Datasets, downloaded or placed by hand.
+"""Text data sets of TensorFlow Datasets, downloaded or provided by hand.
 
-The builders of TFDS do the work, and verify the checksums that it has registered. What it
-prepares is kept in ``<data folder>/tfds``. Where there is no network, the original files may
-be put into ``<data folder>/tfds/manual/<data set>`` by hand: an error names them.
+The builders of TFDS do the work, and verify the checksums that it has registered. Prepared data is
+kept in ``<data folder>/tfds``. Without a network, the original files may be put into
+``<data folder>/tfds/manual/<data set>`` by hand: an error names them.
 
-TFDS itself tries ten times, 204 s without a word, before it finds that there is no network;
-so hosts are looked up first, within :data:`~nlp_rnn.corpora.download.SECONDS`.
+TFDS itself tries ten times, silently for 204 s, before it reports that there is no network; so
+hosts are looked up first, within :data:`~nlp_rnn.corpora.download.SECONDS`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ LICENCES: dict[str, tuple[str, str]] = {
         "Socher et al. 2013 (EMNLP), Stanford Sentiment Treebank; Wang et al. 2019 (ICLR), GLUE",
     ),
 }
-"""Licence and citation of data sets, which TFDS leaves empty; by name, with or without
+"""The licences and citations of data sets for which TFDS has none; by name, with or without
 configuration."""
 
 
@@ -72,9 +72,9 @@ class _Wanted:
     """A file that a builder downloads.
 
     Attributes:
-        url: where from.
-        name: what it is called where it is placed by hand.
-        sha256: what TFDS registered for it, if anything.
+        url: the source.
+        name: its file name if it is provided by hand.
+        sha256: the checksum registered in TFDS, if any.
     """
 
     url: str
@@ -86,14 +86,14 @@ class TfdsCorpus(RecordCorpus):
     """The splits of a data set of ``source: tfds``, downloaded and prepared where need be.
 
     Args:
-        name: what the data set is called in ``params.yaml``.
+        name: the name of the data set in ``params.yaml``.
         dataset: its parameters.
         folder: the data folder; TFDS keeps everything in its ``tfds``.
 
     Raises:
-        UserError: TFDS does not know the name, configuration, feature or split; its files can
-            neither be found in the folder nor downloaded; one differs from its checksum; or two
-            splits share examples.
+        UserError: TFDS does not know the name, configuration, feature or split; its files are not
+            in the folder and cannot be downloaded; a file differs from its checksum; or two splits
+            share examples.
     """
 
     def __init__(self, name: str, dataset: TfdsDataset, folder: Path) -> None:
@@ -137,7 +137,7 @@ class TfdsCorpus(RecordCorpus):
             data = self._builder.as_dataset(
                 split=self._names_there[split],
                 shuffle_files=False,
-                # One shard after the other: interleaved, the order would change with their number.
+                # One shard after the other: if interleaved, the order would depend on their number.
                 read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
                 decoders=tfds.decode.PartialDecoding(dict.fromkeys(self._features, True)),
             )
@@ -147,7 +147,7 @@ class TfdsCorpus(RecordCorpus):
         return decode(bytes(raw), self._dataset.tokenizer.bad_bytes, where)
 
     def _names(self, feature: str, values: Iterable[Any], where: str) -> list[str]:
-        """Labels or tags as text: class numbers by their names, others as they are written."""
+        """Labels or tags as text: class numbers become names, others are kept as written."""
         classes = self._classes.get(feature)
         if classes is None:
             return [
@@ -173,8 +173,8 @@ class TfdsCorpus(RecordCorpus):
         if len(words) != len(tags):
             raise UserError(f"{where}: has {len(words)} {tokens} and {len(tags)} {tag_feature}")
         for feature in heads:
-            # The CoNLL-U builder keeps multiword tokens (1-2) and empty nodes (1.1) beside the
-            # words of the sentence, which alone have a head.
+            # The CoNLL-U builder keeps multiword tokens (1-2) and empty nodes (1.1) among the words
+            # of the sentence, but only words have a head.
             is_word = [head not in _ABSENT for head in self._names(feature, record[feature], where)]
             words, tags = list(compress(words, is_word)), list(compress(tags, is_word))
             if not _ABSENT.isdisjoint(tags):
@@ -217,7 +217,7 @@ class TfdsCorpus(RecordCorpus):
         return tuple(names)
 
     def _class_names(self) -> dict[str, list[str]]:
-        """The names of the classes of each feature to read that has classes."""
+        """The class names of each feature to read that has classes."""
         available = self._builder.info.features
         elements = {
             name: getattr(available[name], "feature", available[name]) for name in self._features
@@ -235,7 +235,8 @@ class TfdsCorpus(RecordCorpus):
         }
 
     def _check_splits(self) -> None:
-        """All split expressions are known, and no example is in two of them."""
+        """Raise UserError unless all split expressions are known and no example is in two of
+        them."""
         available = self._builder.info.splits
         ranges: dict[str, list[tuple[str, int, int]]] = {}
         for split, expression in self._names_there.items():
@@ -249,7 +250,7 @@ class TfdsCorpus(RecordCorpus):
                 ) from None
             if not instructions:
                 raise UserError(
-                    f"{self.origin(split)}: no example in it; split {split} of data "
+                    f"{self.origin(split)}: has no examples; split {split} of data "
                     f"set '{self.name}' needs at least one"
                 )
             ranges[split] = [
@@ -267,9 +268,9 @@ class TfdsCorpus(RecordCorpus):
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """TFDS without its logs, what it prints, and bars where no one watches.
+    """Silence the logs and output of TFDS, and its progress bars if nobody watches.
 
-    Standard output belongs to the command; the bars of TFDS go to standard error.
+    Standard output belongs to the command; the progress bars of TFDS go to standard error.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import tensorflow_datasets as tfds
@@ -318,7 +319,7 @@ def _builder(name: str, tfds_name: str, root: Path) -> Any:
 
 
 def _hint(name: str, valid: Sequence[str]) -> str:
-    """The nearest of many names; all of them only where they fit on a line."""
+    """The nearest of many names; all of them only if they fit on a line."""
     hint = nearest(name, valid)
     few = 20
     if hint.startswith("did you mean") or len(valid) <= few:
@@ -335,7 +336,7 @@ def _prepare(builder: Any, root: Path, name: str) -> None:
         root.mkdir(parents=True, exist_ok=True)
         from filelock import FileLock
 
-        # Two stages that prepare one data set at once would write the same folder.
+        # Two stages preparing the same data set at once would write to the same folder.
         with FileLock(root / f".{builder.name}.lock"), _quiet():
             _place(builder, manual, root / "downloads", name)
             _download_and_prepare(builder, manual, root / "downloads", name)
@@ -348,10 +349,10 @@ def _prepare(builder: Any, root: Path, name: str) -> None:
 
 
 def _place(builder: Any, manual: Path, downloads: Path, name: str) -> None:
-    """Find the files that were placed by hand, and make sure the others can be downloaded.
+    """Find the files that were provided by hand, and make sure the others can be downloaded.
 
     Raises:
-        UserError: a file is neither there nor to be had, or differs from its checksum.
+        UserError: a file is missing and cannot be downloaded, or differs from its checksum.
     """
     if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and not (manual.is_dir() and any(manual.iterdir())):
         instructions = " ".join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
@@ -359,8 +360,8 @@ def _place(builder: Any, manual: Path, downloads: Path, name: str) -> None:
             f"data set '{name}': TFDS cannot download {builder.name}; put its files into {manual} "
             f"({instructions})"
         )
-    # A builder that goes on after its first request may import TensorFlow to read what it
-    # got, for seconds: so the answer to what is absent need not wait for that.
+    # A builder that continues after its first request may take seconds to import TensorFlow; the
+    # check for missing files need not wait for that.
     for first_request_only in (True, False):
         absent = [
             file
@@ -378,7 +379,7 @@ def _place(builder: Any, manual: Path, downloads: Path, name: str) -> None:
 
 
 def _at_hand(file: _Wanted, manual: Path, downloads: Path, name: str) -> bool:
-    """Whether a file was placed by hand or downloaded; the builder will find it, then."""
+    """Whether a file was provided by hand or downloaded, so that the builder will find it."""
     from tensorflow_datasets.core.download import checksums, resource
 
     path = manual / file.name
@@ -388,8 +389,8 @@ def _at_hand(file: _Wanted, manual: Path, downloads: Path, name: str) -> bool:
     if file.sha256 is not None:
         _verify(path, file, name)
         return True
-    # The builder only looks into the manual folder where a checksum is registered, but always
-    # among the downloads of earlier runs.
+    # The builder looks into the manual folder only if a checksum is registered, but always among
+    # the downloads of earlier runs.
     cached = downloads / resource.get_dl_fname(file.url)
     downloads.mkdir(parents=True, exist_ok=True)
     cached.unlink(missing_ok=True)
@@ -409,8 +410,8 @@ def _verify(path: Path, file: _Wanted, name: str) -> None:
     found = sha256(path)
     if found != file.sha256:
         raise UserError(
-            f"{path}: is not the file that TFDS knows for data set '{name}': expected SHA-256 "
-            f"{file.sha256}, found {found}; fetch {file.url} again, or read your file with "
+            f"{path}: is not the file that TFDS expects for data set '{name}': expected SHA-256 "
+            f"{file.sha256}, found {found}; download {file.url} again, or read your file with "
             "source: files"
         )
 
@@ -428,22 +429,22 @@ def _download_and_prepare(builder: Any, manual: Path, downloads: Path, name: str
             f"data set '{name}': {reason}; the file at its source has changed: put the one that "
             f"TFDS knows into {manual}, or read yours with source: files"
         ) from None
-    # A builder that meets no network, a full disk or a file of another layout fails in a way of
-    # its own: each builder is other code.
+    # Each builder is different code, which fails in its own way if there is no network, the disk is
+    # full or a file has a different layout.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
             f"data set '{name}': TFDS could not download or prepare {builder.info.full_name}: "
-            f"{reason}; fix that, or put its original files into {manual}"
+            f"{reason}; fix this, or put its original files into {manual}"
         ) from error
 
 
 class _Enough(Exception):
-    """Ends a builder once it has asked for its first files."""
+    """Stops a builder once it has requested its first files."""
 
 
 class _Recorder:
-    """Stands in for a download manager, and notes the URLs that a builder asks it for."""
+    """A stand-in for a download manager that records the URLs that a builder requests."""
 
     def __init__(self, manual: Path, first_request_only: bool) -> None:
         from etils import epath
@@ -478,9 +479,10 @@ class _Recorder:
 
 
 def _wanted_files(builder: Any, manual: Path, first_request_only: bool) -> list[_Wanted]:
-    """The files that the builder would download, found by letting it ask for them."""
+    """The files that the builder would download, found by letting it request them."""
     recorder = _Recorder(manual, first_request_only)
-    # A builder may go on to read what it asked for, and fail in any way as nothing is there.
+    # A builder may try to read the files that it requested, and fail in any way because they are
+    # missing.
     with contextlib.suppress(Exception):
         builder._split_generators(recorder)
     registered = builder.url_infos or {}

@@ -1,6 +1,6 @@
-"""Word vectors: read pretrained ones, draw learned ones, look them up, judge and export them.
+"""Word vectors: read pretrained ones, plot learned ones, look them up, evaluate and export them.
 
-An embedding layer is a matrix product that is never computed: a word's one-hot vector times the
+An embedding layer is a matrix product that need not be computed: a word's one-hot vector times the
 matrix is the word's row.
 
 >>> import numpy as np
@@ -10,15 +10,15 @@ matrix is the word's row.
 >>> np.array_equal(one_hot @ matrix, matrix[2])
 True
 
-Between unit vectors cosine and Euclidean distance order neighbours alike, for
-|x - y|² = 2 (1 - cos(x, y)).
+For unit vectors, cosine and Euclidean distance rank neighbours the same way, because |x - y|² = 2
+(1 - cos(x, y)).
 
 >>> unit = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
 >>> x, y = unit[0], unit[1]
 >>> np.isclose(np.sum((x - y) ** 2), 2 * (1 - x @ y)).item()
 True
 
-Between vectors of other lengths they need not:
+For vectors of other lengths they may differ:
 
 >>> from nlp_rnn.embeddings.vectors import WordVectors
 >>> vectors = WordVectors(["hot", "scorching", "tepid"], np.array([[1, 0], [9, 0], [1, 0.5]]))
@@ -26,7 +26,7 @@ Between vectors of other lengths they need not:
 ['scorching', 'tepid', 'scorching']
 
 Random directions in d dimensions are nearly orthogonal: their expected cosine is 0, its standard
-deviation 1 / sqrt(d). A cosine of 0.3 says little in 10 dimensions and much in 300.
+deviation 1 / sqrt(d). A cosine of 0.3 means little in 10 dimensions and a lot in 300.
 
 >>> def cosines(dimension):
 ...     x, y = rng.normal(size=(2, 20_000, dimension))
@@ -38,7 +38,7 @@ deviation 1 / sqrt(d). A cosine of 0.3 says little in 10 dimensions and much in 
 0.00  0.10  0.10
 0.00  0.05  0.05
 
-Real vectors share a direction, and so their expected cosine is not 0: over all pairs of a
+Real word vectors share a common direction, so their expected cosine is not 0: over all pairs of a
 vocabulary it is the squared length of the mean unit vector.
 
 >>> shifted = rng.normal(size=(500, 100)) + 0.5

@@ -1,4 +1,4 @@
-"""Do vectors know word classes? Neighbours and clusters beside classes that are known."""
+"""Compare the neighbours and clusters of word vectors with known word classes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from nlp_rnn.errors import UserError
 
 @dataclass(frozen=True)
 class ClassReport:
-    """How vectors agree with classes of words.
+    """The agreement of word vectors with word classes.
 
     Attributes:
-        neighbour_accuracy: the share of words whose nearest other word is of their class.
-        purity: the share of words that are of the most frequent class of their cluster, with as
+        neighbour_accuracy: the share of words whose nearest neighbour is of the same class.
+        purity: the share of words that belong to the most frequent class of their cluster, with as
             many clusters as classes (Manning, Raghavan & Schütze 2008, section 16.3).
-        neighbour_chance: what the first would be if any word were as near as any other.
-        purity_chance: the mean of the second over random clusters of the same sizes.
-        words: those compared.
-        classes: their classes.
+        neighbour_chance: the expected ``neighbour_accuracy`` if neighbours were random.
+        purity_chance: the mean ``purity`` of random clusters of the same sizes.
+        words: the number of words compared.
+        classes: the number of their classes.
     """
 
     neighbour_accuracy: float
@@ -48,8 +48,8 @@ def evaluate_classes(
 
     Args:
         vectors: words without a class are left out.
-        classes: of words.
-        seed: of k-means.
+        classes: the class of each word.
+        seed: the seed of k-means.
 
     Raises:
         UserError: fewer than two words have both a vector and a class.
@@ -69,7 +69,7 @@ def evaluate_classes(
     unit = matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-30)
     cosines = unit @ unit.T
     np.fill_diagonal(cosines, -np.inf)
-    with threadpool_limits(1):  # several threads add in another order each time
+    with threadpool_limits(1):  # with several threads the order of additions varies
         clusters = KMeans(len(counts), n_init=10, random_state=seed).fit_predict(unit)
     rng = np.random.default_rng(seed)
     n = len(words)
@@ -84,7 +84,7 @@ def evaluate_classes(
 
 
 def purity(clusters: np.ndarray, classes: np.ndarray) -> float:
-    """The share of items that are of the most frequent class of their cluster.
+    """The share of items that belong to the most frequent class of their cluster.
 
     >>> purity(np.array([0, 0, 0, 1, 1]), np.array([5, 5, 6, 6, 6]))
     0.8

@@ -1,10 +1,10 @@
-"""Folders of encoders: the embeddings and recurrent layers of a language model, for other models.
+"""Encoder folders: the embeddings and recurrent layers of a language model, for other models.
 
 ================== ============================================================
 ``vectors.npy``    the embeddings, ``(types, dimension)``
 ``recurrent.npz``  the weights of the recurrent layers (see :mod:`nlp_rnn.models.transfer`)
-``vocabulary.json`` the language model's
-``card.json``      which model they are of
+``vocabulary.json`` the vocabulary of the language model
+``card.json``      the model that they come from
 ================== ============================================================
 """
 
@@ -37,7 +37,7 @@ VECTORS, RECURRENT, VOCABULARY, CARD = (
 
 
 def is_encoder(folder: Path) -> bool:
-    """Whether a folder of vectors is one of an encoder."""
+    """Whether a folder of vectors holds an encoder."""
     return (folder / RECURRENT).exists()
 
 
@@ -48,7 +48,7 @@ def write_encoder(
     vocabulary: Path,
     card: dict[str, Any],
 ) -> None:
-    """Write the folder, whole or not at all."""
+    """Write the folder completely or not at all."""
     with whole_folder(target) as folder:
         np.save(folder / VECTORS, vectors, allow_pickle=False)
         np.savez(folder / RECURRENT, allow_pickle=False, **recurrent)
@@ -57,7 +57,7 @@ def write_encoder(
 
 
 def read_recurrent(file: Path, remedy: Remedy) -> dict[str, Matrix]:
-    """The weights in ``recurrent.npz``; UserError with the ``remedy`` where it is broken."""
+    """The weights in ``recurrent.npz``; raises UserError with the ``remedy`` if it is broken."""
     try:
         with np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
@@ -70,15 +70,14 @@ def vectors_of_encoder(
 ) -> tuple[Matrix, dict[str, Any], list[str | None]]:
     """The encoder's vectors of the types of another vocabulary.
 
-    A type that the encoder lacks has the vector of its ``<unk>``, as it had when the encoder was
-    trained.
+    A type that the encoder lacks gets the vector of its ``<unk>``, as when the encoder was trained.
 
     Returns:
-        The vectors ``(types, dimension)``, what to write down of where they are from, and for each
-        type the step of the lookup that found it, else None.
+        The vectors ``(types, dimension)``, a record of where they come from, and for each type the
+        lookup step that found it, or None.
 
     Raises:
-        UserError: the folder is missing or damaged, or knows no word of the vocabulary.
+        UserError: the folder is missing or damaged, or has no word of the vocabulary.
     """
     remedy = Remedy("write it again", folder.name, ("encoder",))
     types = Vocabulary.load(folder / VOCABULARY).types
@@ -90,8 +89,8 @@ def vectors_of_encoder(
     found = [vectors.find(word) for word in vocabulary.types]
     if not any(found[-vocabulary.words :]):
         raise UserError(
-            f"{folder}: its language model knows no word of the data; are their words written "
-            "another way? The tokenizers of both data sets should be the same"
+            f"{folder}: its language model knows no word of the data; are the words written "
+            "differently? The tokenizers of both data sets should be the same"
         )
     matrix = np.stack([rows[hit[0] if hit else UNK_INDEX] for hit in found])
     matrix[PAD_INDEX] = 0

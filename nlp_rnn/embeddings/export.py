@@ -1,4 +1,4 @@
-"""Word vectors as files that other tools read."""
+"""Writes word vectors to files that other tools read."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from nlp_rnn.files import whole_file
 
 
 def write_word2vec(vectors: WordVectors, file: Path) -> None:
-    """Write word2vec's text format: GloVe's after a line ``words dimension``.
+    """Write word2vec's text format: a line ``words dimension``, then GloVe's format.
 
     Raises:
-        UserError: the file cannot be written; then none is.
+        UserError: the file cannot be written; then no file is.
     """
     with whole_file(file) as partial, partial.open("wb") as stream:
         words, dimension = vectors.matrix.shape
@@ -23,14 +23,13 @@ def write_word2vec(vectors: WordVectors, file: Path) -> None:
 
 
 def write_glove(vectors: WordVectors, file: Path) -> None:
-    """Write GloVe's text format: a word and its numbers a line.
+    """Write GloVe's text format: a word and its numbers per line.
 
-    Numbers have the nine digits that give the same 32-bit float again. Spaces and control
-    characters within a word, which the format has no way to write, become their Unicode
-    pictures (``␠``).
+    Numbers have nine digits, which restore the same 32-bit float. Spaces and control characters
+    within a word, which the format cannot represent, are written as their Unicode symbols (``␠``).
 
     Raises:
-        UserError: the file cannot be written; then none is.
+        UserError: the file cannot be written; then no file is.
     """
     with whole_file(file) as partial, partial.open("wb") as stream:
         _write_lines(vectors, stream)
@@ -39,10 +38,11 @@ def write_glove(vectors: WordVectors, file: Path) -> None:
 def write_projector(vectors: WordVectors, folder: Path) -> None:
     """Write ``vectors.tsv`` and ``metadata.tsv`` for the TensorBoard projector.
 
-    The words in ``metadata.tsv`` have no header, for the projector wants none above one column.
+    The words in ``metadata.tsv`` have no header, because the projector expects none for a single
+    column.
 
     Raises:
-        UserError: a file cannot be written; then none is.
+        UserError: a file cannot be written; then no file is.
     """
     with (
         whole_file(folder / "vectors.tsv") as numbers,
@@ -62,5 +62,5 @@ def _write_lines(vectors: WordVectors, stream: IO[bytes]) -> None:
 
 
 def _printable(word: str) -> str:
-    """A word without what would end a field or a line."""
+    """A word without the characters that would end a field or a line."""
     return re.sub(r"[\x00-\x20]", lambda match: chr(0x2400 + ord(match[0])), word)

@@ -1,4 +1,4 @@
-"""The embedding matrix a model starts from."""
+"""The initial embedding matrix of a model."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ Matrix = NDArray[np.float32]
 
 
 class Initial(NamedTuple):
-    """What a network's embedding layer starts from.
+    """The initial state of a network's embedding layer.
 
     Attributes:
         matrix: float32 ``(types, dimension)``.
-        vocabulary: whose types these are: that of the data, or with more words.
-        card: where they are from, and how much of the data's vocabulary they cover.
+        vocabulary: the types of the rows: the vocabulary of the data, possibly with more words.
+        card: the origin of the vectors, and their coverage of the data's vocabulary.
     """
 
     matrix: Matrix
@@ -49,7 +49,7 @@ class Initial(NamedTuple):
 
 
 def learned(parameters: LearnedEmbeddings, vocabulary: Vocabulary, seed: int) -> Initial:
-    """Vectors drawn uniformly from ``[-scale, scale]``."""
+    """Random vectors, uniform in ``[-scale, scale]``."""
     rng = np.random.default_rng(seed)
     size = (len(vocabulary), parameters.dimension)
     matrix = rng.uniform(-parameters.scale, parameters.scale, size).astype(np.float32)
@@ -63,12 +63,12 @@ def pretrained(
     seed: int,
     folder: Path,
 ) -> Initial:
-    """Vectors from a file of them, and their coverage of the vocabulary.
+    """Vectors from a file, and their coverage of the vocabulary.
 
     Args:
-        parameters: the file, how words are looked up in it, what becomes of those not found.
-        vocabulary: of the training split.
-        seed: of what is drawn.
+        parameters: the file, how words are looked up in it, and what happens to words not found.
+        vocabulary: the vocabulary of the training split.
+        seed: the seed of random vectors.
         folder: that the file is relative to.
 
     Raises:
@@ -99,7 +99,7 @@ def pretrained(
 
 
 def checksum_of_file(parameters: AnyEmbeddings) -> dict[str, str]:
-    """Name and SHA-256 of the file of pretrained vectors; nothing where there is none.
+    """The name and SHA-256 of the file of pretrained vectors; empty if there is no file.
 
     Raises:
         UserError: it is missing and cannot be downloaded.
@@ -123,10 +123,10 @@ def transferred(
     """Vectors learned from a corpus, and their coverage.
 
     Args:
-        parameters: how words are looked up in them, what becomes of those not found.
-        vocabulary: of the training split.
-        seed: of what is drawn.
-        folder: of the vectors.
+        parameters: how words are looked up, and what happens to words not found.
+        vocabulary: the vocabulary of the training split.
+        seed: the seed of random vectors.
+        folder: the folder of the vectors.
 
     Raises:
         UserError: the folder is missing or damaged; no word is found.
@@ -171,11 +171,11 @@ def _looked_up(
     """The vectors of a vocabulary's types and of ``more_words``, and their coverage.
 
     Args:
-        source: of the vectors, for messages.
-        mean: ``(dimension,)``, of all vectors of the source.
-        deviation: likewise.
-        origin: what the card says of the source.
-        subwords: from which words that are not found get theirs, if given.
+        source: where the vectors come from, for messages.
+        mean: ``(dimension,)``, the mean of all vectors of the source.
+        deviation: ``(dimension,)``, their standard deviation.
+        origin: what the card says about the source.
+        subwords: if given, they provide the vectors of words that are not found.
     """
     vectors = WordVectors(vectors.words, vectors.matrix, parameters.lookup)
     of_data, vocabulary = vocabulary, vocabulary.extended(vectors.words, parameters.more_words)
@@ -184,8 +184,8 @@ def _looked_up(
     types = [i for i, hit in enumerate(found) if hit]
     if not types:
         raise UserError(
-            f"{source}: has a vector for no word of the data; is it of another language, or are "
-            "its words written another way?"
+            f"{source}: has no vector for any word of the data; is it in another language, or are "
+            "its words written differently?"
         )
     known = vectors.matrix[[hit[0] for hit in found if hit]]
     if parameters.unknown == "mean":
@@ -212,11 +212,12 @@ def _looked_up(
 def coverage(
     steps: Sequence[str | None], vocabulary: Vocabulary, lookup: Sequence[LookupStep]
 ) -> dict[str, Any]:
-    """How much of the vocabulary has a vector, in the end and after each step of the lookup.
+    """The coverage of the vocabulary, in the end and after each step of the lookup.
 
     Args:
-        steps: the step that found each type; None where none did.
-        vocabulary: coverage counts its types that are words, and tokens of the training split.
+        steps: the step that found each type; None if no step did.
+        vocabulary: coverage counts its types that are words, and their tokens in the training
+            split.
         lookup: the steps after ``as_is``.
     """
     special = len(vocabulary) - vocabulary.words
@@ -247,11 +248,11 @@ def write_initial(
 ) -> dict[str, Any]:
     """Write ``vectors.npy`` ``(types, dimension)`` and ``coverage.json``; returns the latter.
 
-    Of an encoder also ``recurrent.npz``, the weights that its recurrent layers start from, and of
-    vectors with ``more_words`` the ``vocabulary.json`` of all types.
+    For an encoder also write ``recurrent.npz``, the initial weights of its recurrent layers, and
+    for vectors with ``more_words`` the ``vocabulary.json`` of all types.
 
     Args:
-        data_sha256: of the prepared data whose vocabulary it is.
+        data_sha256: the hash of the prepared data to which the vocabulary belongs.
     """
     source = paths.vectors(parameters.kind)
     if isinstance(parameters, LearnedEmbeddings):
@@ -277,7 +278,7 @@ def _of_encoder(parameters: TransferredEmbeddings, vocabulary: Vocabulary, folde
     """The vectors of a language model's embedding layer."""
     if parameters.more_words:
         raise UserError(
-            f"embeddings.more_words: {parameters.kind} is an encoder, which gives vectors of the "
+            f"embeddings.more_words: {parameters.kind} is an encoder, which has vectors for the "
             "data's own words only; leave it out"
         )
     matrix, origin, steps = vectors_of_encoder(parameters, vocabulary, folder)

@@ -1,4 +1,4 @@
-"""Intrinsic evaluation: analogies, and similarity beside what people say."""
+"""Intrinsic evaluation: analogies, and similarity compared with human judgements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nlp_rnn.embeddings.vectors import AnalogyMethod, Measure, WordVectors
 from nlp_rnn.errors import UserError
 
 SCORES = 1 << 24
-"""Scores of analogies held at once: 64 MiB."""
+"""The number of analogy scores held at once: 64 MiB."""
 
 Question = tuple[str, str, str, str]
 Pair = tuple[str, str, float]
@@ -23,13 +23,13 @@ Pair = tuple[str, str, float]
 
 @dataclass(frozen=True)
 class AnalogyResult:
-    """How many analogies of one kind are completed rightly.
+    """How many analogies of one kind are completed correctly.
 
     Attributes:
-        name: of the section.
-        questions: in the file.
-        answered: those whose four words all have vectors.
-        correct: those whose best answer is the fourth word.
+        name: the name of the section.
+        questions: the number of questions in the file.
+        answered: the number of questions whose four words all have vectors.
+        correct: the number of questions whose best answer is the fourth word.
     """
 
     name: str
@@ -39,7 +39,7 @@ class AnalogyResult:
 
     @property
     def accuracy(self) -> float:
-        """The share of right answers among those given; nan where none is."""
+        """The share of correct answers among those given; nan if there are none."""
         return self.correct / self.answered if self.answered else float("nan")
 
     def __str__(self) -> str:
@@ -77,9 +77,9 @@ class AnalogyReport:
     def __str__(self) -> str:
         if not self.total.answered:
             return (
-                f"no analogies to judge: none of {self.total.questions} has vectors for all its "
-                "words; give --analogies FILE with words that have vectors, or judge vectors of a "
-                "built-in corpus by --grammar"
+                f"no analogies to evaluate: none of {self.total.questions} has vectors for all its "
+                "words; give --analogies FILE with words that have vectors, or for vectors of a "
+                "built-in corpus use --grammar"
             )
         return "\n".join(map(str, (*self.sections, self.semantic, self.syntactic, self.total)))
 
@@ -124,14 +124,14 @@ def evaluate_analogies(
     sections: dict[str, list[Question]],
     method: AnalogyMethod = "3cosadd",
 ) -> AnalogyReport:
-    """Complete analogies with the word of the greatest score, the three given words excluded.
+    """Complete analogies with the highest-scoring word, excluding the three given words.
 
-    Questions with a word that has no vector are left out, and counted. Published figures often
-    seek answers among frequent words only: pass ``vectors.head(30_000)``.
+    Questions with a word that has no vector are skipped and counted. Published results often search
+    for answers among frequent words only: for that, pass ``vectors.head(30_000)``.
 
     Args:
-        vectors: whose ``lookup`` decides about case.
-        sections: what :func:`read_analogies` returns.
+        vectors: the vectors; their ``lookup`` decides about case.
+        sections: the result of :func:`read_analogies`.
         method: see :meth:`WordVectors.analogy_scores`.
     """
     results = []
@@ -146,7 +146,7 @@ def evaluate_analogies(
 
 
 def _correct(vectors: WordVectors, rows: NDArray[np.int64], method: AnalogyMethod) -> int:
-    """How many of the questions ``rows``, ``(questions, 4)``, are completed rightly."""
+    """How many of the questions ``rows``, ``(questions, 4)``, are completed correctly."""
     size = max(1, SCORES // max(len(vectors), 1))
     correct = 0
     for start in range(0, len(rows), size):
@@ -159,12 +159,12 @@ def _correct(vectors: WordVectors, rows: NDArray[np.int64], method: AnalogyMetho
 
 @dataclass(frozen=True)
 class SimilarityReport:
-    """How vectors order pairs of words, beside how people do.
+    """How vectors rank pairs of words, compared with how people do.
 
     Attributes:
-        correlation: Spearman's, over the pairs whose two words have vectors.
-        pairs: in the file.
-        answered: those whose two words have vectors.
+        correlation: Spearman's correlation over the pairs whose two words have vectors.
+        pairs: the number of pairs in the file.
+        answered: the number of pairs whose two words have vectors.
     """
 
     correlation: float
@@ -184,26 +184,26 @@ class SimilarityReport:
 
 
 def read_pairs(file: Path) -> list[Pair]:
-    """Read pairs of words and how similar people find them.
+    """Read pairs of words with human similarity judgements.
 
     The first two columns are the words, and the first column of numbers after them holds the
-    judgements, so WordSim-353, SimLex-999 (where the part of speech stands between), MEN and Rare
-    Words are all read as they are. Columns are separated by tabs, else by commas, else by spaces.
-    The first line may be a header; lines that begin with ``#`` are comments.
+    judgements, so WordSim-353, SimLex-999 (which has the part of speech in between), MEN and Rare
+    Words are all read unchanged. Columns are separated by tabs, or if there are none by commas, or
+    else by spaces. The first line may be a header; lines that begin with ``#`` are comments.
 
     Raises:
-        UserError: the file cannot be read or has no pair; a line has no two words and a number.
+        UserError: the file cannot be read or has no pair, or a line lacks two words and a number.
     """
     rows = [
         (number, _columns(line))
         for number, line in numbered_lines(file, "replace")
         if line.strip() and not line.startswith("#")
     ]
-    # By the last line: a header may have numbers too, WordSim-353's raters.
+    # Decided by the last line, because a header may have numbers too, as in WordSim-353.
     last = rows[-1][1] if rows else []
     column = next((i for i, field in enumerate(last) if i > 1 and _is_decimal(field)), None)
     if column is None:
-        raise UserError(f"{file}: no pairs, expected two words and a number a line")
+        raise UserError(f"{file}: no pairs, expected two words and a number per line")
     pairs: list[Pair] = []
     for i, (number, fields) in enumerate(rows):
         if len(fields) > column and fields[0] and fields[1] and _is_decimal(fields[column]):
@@ -227,13 +227,13 @@ def _is_decimal(field: str) -> bool:
 def evaluate_similarity(
     vectors: WordVectors, pairs: Sequence[Pair], by: Measure = "cosine"
 ) -> SimilarityReport:
-    """Spearman's correlation between the similarity of vectors and people's judgements.
+    """Spearman's correlation between the similarity of vectors and human judgements.
 
-    Pairs with a word that has no vector are left out, and counted.
+    Pairs with a word that has no vector are skipped and counted.
 
     Args:
-        vectors: whose ``lookup`` decides about case.
-        pairs: what :func:`read_pairs` returns.
+        vectors: the vectors; their ``lookup`` decides about case.
+        pairs: the result of :func:`read_pairs`.
         by: ``euclidean`` counts as a similarity when it is small.
 
     Raises:
@@ -243,7 +243,7 @@ def evaluate_similarity(
     if len(known) < 2:
         raise UserError(
             f"only {len(known)} of {len(pairs)} pairs of words have vectors; are the vectors of "
-            "another language, or their words written another way?"
+            "another language, or their words written differently?"
         )
     sign = -1 if by == "euclidean" else 1
     ours = [sign * vectors.similarity(first, second, by) for first, second, _ in known]
@@ -252,10 +252,10 @@ def evaluate_similarity(
 
 
 def spearman(x: Sequence[float], y: Sequence[float]) -> float:
-    """Spearman's rank correlation: Pearson's of the ranks, equal values sharing their mean rank.
+    """Spearman's rank correlation: Pearson's of the ranks; equal values get their mean rank.
 
     Returns:
-        From -1 to 1; nan where all values of ``x`` or of ``y`` are equal.
+        A value from -1 to 1; nan if all values of ``x`` or of ``y`` are equal.
 
     >>> spearman([1, 2, 3, 4], [10, 20, 40, 30])
     0.8
@@ -268,7 +268,7 @@ def spearman(x: Sequence[float], y: Sequence[float]) -> float:
 
 
 def _ranks(values: Sequence[float]) -> NDArray[np.float64]:
-    """The ranks of values from 1; equal ones share the mean of theirs."""
+    """The ranks of values, counted from 1; equal values get their mean rank."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return (last - (counts - 1) / 2)[inverse]

@@ -1,4 +1,4 @@
-"""Folders of learned vectors: ``vectors.txt``, ``card.json`` and, of fastText, ``subwords.npy``."""
+"""Folders of learned vectors: ``vectors.txt``, ``card.json``, for fastText ``subwords.npy``."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class LearnedVectors:
 
     Attributes:
         vectors: the most frequent words first.
-        subwords: of fastText; else None.
-        card: what they were learned from and how.
+        subwords: the vectors of n-grams for fastText, otherwise None.
+        card: how, and from what data, they were learned.
     """
 
     vectors: WordVectors
@@ -34,7 +34,7 @@ class LearnedVectors:
     card: dict[str, Any]
 
     def write(self, target: Path) -> None:
-        """Write the folder, whole or not at all; the vectors in word2vec's text format."""
+        """Write the folder completely or not at all; vectors are in word2vec's text format."""
         card = self.card
         with whole_folder(target) as folder:
             write_word2vec(self.vectors, folder / VECTORS)

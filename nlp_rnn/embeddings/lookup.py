@@ -1,4 +1,4 @@
-"""Under which forms a word is looked up among word vectors."""
+"""The forms under which a word is looked up among word vectors."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from nlp_rnn.config import LookupStep
 
 
 def forms(word: str, steps: Sequence[LookupStep]) -> Iterator[tuple[str, str]]:
-    """The forms of a word in the order in which they are looked up, each with its step.
+    """The forms of a word in lookup order, each with its step.
 
-    A step changes the forms of all steps before it. ``digits_zeroed`` writes 0 for each digit, as
-    vectors learned from normalised text want it (Collobert et al. 2011, "Natural Language
-    Processing (Almost) from Scratch", replace numbers likewise).
+    A step changes the forms of all steps before it. ``digits_zeroed`` replaces each digit by 0, as
+    required by vectors learned from normalised text (Collobert et al. 2011, "Natural Language
+    Processing (Almost) from Scratch", replace numbers similarly).
 
     >>> list(forms("WW2", ["lowercase", "digits_zeroed"]))
     [('as_is', 'WW2'), ('lowercase', 'ww2'), ('digits_zeroed', 'WW0'), ('digits_zeroed', 'ww0')]

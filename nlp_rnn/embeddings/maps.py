@@ -1,4 +1,4 @@
-"""Pictures of word vectors: maps as PNG and as a web page, and the parallelogram of an analogy."""
+"""Plots of word vectors: maps as PNG and as a web page, and the parallelogram of an analogy."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).parent / "map.html"
 
 NEIGHBOURS = 10
-"""Shown for a word of the web page."""
+"""The number of neighbours shown for a word on the web page."""
 
 BLOCK = 1024
-"""Words whose cosines with all others are held at once."""
+"""The number of words whose cosines with all others are held at once."""
 
 
 def map_picture(words: Sequence[str], points: Points, title: str, note: str) -> Figure:
-    """Words at their points; those whose names would cover others' stay dots without a name."""
+    """Plot words at their points; a word whose label would cover another stays an unlabelled
+    dot."""
     size = float(np.clip(0.5 * len(words) ** 0.5, 6, 14))
     figure, axes = _square(size, title)
     axes.scatter(points[:, 0], points[:, 1], s=5, color="tab:blue", alpha=0.5, linewidths=0)
@@ -40,7 +41,7 @@ def map_picture(words: Sequence[str], points: Points, title: str, note: str) -> 
     axes.set_xlabel(textwrap.fill(note, lines) + "\n", fontsize=8, parse_math=False)
     named = _name(figure, axes, words, points, fontsize=7)
     if named < len(words):
-        note += f" {named:,} words are named, the first ones where names would overlap."
+        note += f" {named:,} words are labelled, the earlier one where labels would overlap."
         axes.set_xlabel(textwrap.fill(note, lines), fontsize=8, parse_math=False)
     return figure
 
@@ -50,8 +51,8 @@ def analogy_picture(
 ) -> Figure:
     """The parallelogram of "a is to b as c is to d", ``d`` being the best answer.
 
-    Unit vectors in the plane of their two principal components; the cross is ``b - a + c``, where
-    ``d`` would be if the parallelogram were perfect.
+    It shows unit vectors in the plane of their two principal components; the cross is
+    ``b - a + c``, where ``d`` would be if the parallelogram were perfect.
 
     Raises:
         UserError: a word has no vector.
@@ -84,7 +85,7 @@ def analogy_picture(
 
 
 def _square(size: float, title: str) -> tuple[Figure, Axes]:
-    """A figure of one panel without scales, for the coordinates mean nothing by themselves."""
+    """A figure of one panel without axes, because the coordinates have no meaning by themselves."""
     figure = blank_figure(size, size)
     axes = figure.subplots()
     axes.set_title(title, parse_math=False)
@@ -102,22 +103,22 @@ def _name(
     fontsize: int,
     every: bool = False,
 ) -> int:
-    """Write words beside their points, the first ones first, where there is room.
+    """Label points with their words, in order, where there is room.
 
     Args:
-        figure: of the axes.
-        axes: with the points drawn.
-        words: to write.
-        points: of the words.
-        fontsize: in points of 1/72 inch.
-        every: write a word even where there is no room.
+        figure: the figure of the axes.
+        axes: the axes, with the points drawn.
+        words: the labels.
+        points: the points of the words.
+        fontsize: the font size in points of 1/72 inch.
+        every: label every point, even where there is no room.
 
     Returns:
-        How many were written.
+        The number of labels drawn.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    gap = 4.0  # between a point and its name
+    gap = 4.0  # between a point and its label
     sides = [
         ((gap, 0.0), "left", "center_baseline"),
         ((-gap, 0.0), "right", "center_baseline"),
@@ -126,7 +127,7 @@ def _name(
     ]
     renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
     with any_script():
-        figure.draw_without_rendering()  # settles where the axes are
+        figure.draw_without_rendering()  # determines the position of the axes
         low, high = axes.bbox.extents[:2], axes.bbox.extents[2:]
         space = np.array([-2, 0, 2, 0])  # left and right of a word
         taken = np.empty((0, 4))
@@ -157,17 +158,17 @@ def _name(
 
 
 def write_page(vectors: WordVectors, points: Points, title: str, note: str, file: Path) -> None:
-    """Write a web page that needs no other file and no network.
+    """Write a self-contained web page that needs no network.
 
-    It shows the words at their points: drag to move, turn the wheel to zoom, click a word or
-    search for one to see its nearest neighbours by cosine among the words shown.
+    It shows the words at their points: drag to move, scroll to zoom, click a word or search for one
+    to see its nearest neighbours by cosine among the words shown.
 
     Args:
-        vectors: of the words to show.
-        points: of the words, ``(words, 2)``.
-        title: of the page, plain text.
-        note: beneath the title, plain text.
-        file: to write.
+        vectors: the vectors of the words to show.
+        points: the points of the words, ``(words, 2)``.
+        title: the title of the page, plain text.
+        note: plain text below the title.
+        file: the file to write.
 
     Raises:
         UserError: the file cannot be written.
@@ -188,14 +189,14 @@ def write_page(vectors: WordVectors, points: Points, title: str, note: str, file
 
 
 def _nearest(vectors: WordVectors) -> list[list[tuple[int, float]]]:
-    """Of each word the rows of its nearest neighbours and their cosines, nearest first."""
+    """For each word, the rows of its nearest neighbours and their cosines, nearest first."""
     unit = vectors.matrix / vectors.norms[:, None]
     n = min(NEIGHBOURS, len(vectors) - 1)
     found = []
     for start in range(0, len(unit), BLOCK):
         cosines = unit[start : start + BLOCK] @ unit.T
         rows = np.arange(len(cosines))[:, None]
-        cosines[rows, start + rows] = -np.inf  # a word is no neighbour of its own
+        cosines[rows, start + rows] = -np.inf  # a word is not its own neighbour
         best = np.sort(np.argpartition(-cosines, n, axis=1)[:, :n], axis=1)
         best = best[rows, np.argsort(-cosines[rows, best], axis=1, kind="stable")]
         values = cosines[rows, best].astype(np.float64).round(3)

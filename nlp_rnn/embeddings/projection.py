@@ -1,4 +1,4 @@
-"""Vectors in two dimensions."""
+"""Projection of vectors to two dimensions."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ Points = NDArray[np.float64]
 def project(
     vectors: WordVectors, method: Method = "pca", perplexity: float = 30.0, seed: int = 1
 ) -> Points:
-    """Points ``(words, 2)`` for words, from their vectors scaled to unit length.
+    """Project word vectors, scaled to unit length, to points ``(words, 2)``.
 
-    Distances between unit vectors order neighbours as cosines do.
+    Distances between unit vectors rank neighbours as cosines do.
 
     Args:
-        vectors: of the words to show.
-        method: ``pca``, the two directions of greatest variance: what is far apart in the picture
-            is far apart, but not the other way round; or ``tsne`` (van der Maaten & Hinton 2008),
-            which keeps near neighbours together, while sizes of clusters and distances between
-            them mean nothing.
-        perplexity: of t-SNE, about how many neighbours each point heeds.
-        seed: of t-SNE.
+        vectors: the vectors of the words to show.
+        method: ``pca``, the two directions of greatest variance: points far apart in the plot are
+            far apart, but not the other way round; or ``tsne`` (van der Maaten & Hinton 2008),
+            which keeps near neighbours together, while the sizes of clusters and the distances
+            between them mean nothing.
+        perplexity: for t-SNE, roughly the number of neighbours that each point considers.
+        seed: the seed of t-SNE.
 
     Raises:
-        UserError: too few words, for a picture or for the perplexity.
+        UserError: there are too few words for a plot or for the perplexity.
     """
     if len(vectors) < 3:
-        raise UserError(f"{len(vectors)} words are too few for a picture; give at least three")
+        raise UserError(f"{len(vectors)} words are too few for a plot; give at least three")
     unit = _unit(vectors)
     if method == "pca":
         return principal_components(unit)
@@ -47,22 +47,22 @@ def project(
     if 3 * perplexity > len(vectors) - 1:
         log(
             f"caution: perplexity {perplexity:g} is large for {len(vectors)} words: every word "
-            "heeds most of the others, so clusters melt together; a third of the words is the "
-            "most that is usual"
+            "counts most others as neighbours, so clusters merge; use a third of the "
+            "number of words at most"
         )
 
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
     model = TSNE(perplexity=perplexity, init="random", random_state=seed)
-    with threadpool_limits(1):  # several threads add in another order each time
+    with threadpool_limits(1):  # with several threads the order of additions varies
         return model.fit_transform(unit.astype(np.float32)).astype(np.float64)
 
 
 def caption(
     vectors: WordVectors, points: Points, method: Method, perplexity: float, seed: int
 ) -> str:
-    """How the points of :func:`project` came about, and what their distances mean."""
+    """Explain how the points of :func:`project` were made, and what their distances mean."""
     words = f"{len(vectors):,} words, their vectors scaled to unit length."
     if method == "pca":
         share = points.var(axis=0).sum() / max(_unit(vectors).var(axis=0).sum(), TINY)
@@ -81,9 +81,9 @@ def _unit(vectors: WordVectors) -> Points:
 
 
 def principal_components(matrix: Points) -> Points:
-    """The first two principal components of rows, ``(rows, 2)``.
+    """The coordinates of rows on their first two principal components, ``(rows, 2)``.
 
-    Their signs, which are arbitrary, make each one's largest entry positive.
+    Their signs, which are arbitrary, are chosen to make the largest entry of each positive.
     """
     centred = matrix - matrix.mean(axis=0)
     left, singular, _ = np.linalg.svd(centred, full_matrices=False)

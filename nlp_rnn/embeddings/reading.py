@@ -1,6 +1,6 @@
-"""Files of word vectors: GloVe, word2vec (text and binary) and fastText ``.vec``, in one reader.
+"""One reader for word vector files: GloVe, word2vec (text and binary) and fastText ``.vec``.
 
-All are a word and its numbers a line, with or without a line ``words dimension`` before them;
+Text files hold a word and its numbers per line, with or without a first line ``words dimension``;
 word2vec's binary form has that line, then each word, a space and its numbers as 32-bit floats.
 """
 
@@ -27,16 +27,17 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.paths import located
 
 BLOCK = 64
-"""Lines or words parsed at once: few enough for a core's cache."""
+"""The number of lines or words parsed at once: few enough for a core's cache."""
 
 BUFFER = 1 << 20
-"""Bytes of a stream held at once: more than the beginning, by which the form is told."""
+"""The number of bytes of a stream held at once: more than the beginning that identifies the
+format."""
 
 LONGEST_WORD = 10_000
-"""Bytes after which a word of a binary file is none: the file is broken."""
+"""The maximum length in bytes of a word in a binary file: beyond it, the file is broken."""
 
 LONGEST_NUMBER = 19
-"""Characters of a point and 18 digits, which are always less than 2^63."""
+"""The number of characters of a decimal point and 18 digits, which are always less than 2^63."""
 
 POWERS = 10.0 ** np.arange(LONGEST_NUMBER)
 
@@ -46,14 +47,14 @@ Block = tuple[list[bytes], Matrix]
 
 @dataclass(frozen=True)
 class VectorFile:
-    """What a file of word vectors holds.
+    """The contents of a file of word vectors.
 
     Attributes:
-        vectors: of the wanted words, in the order of the file.
+        vectors: the vectors of the wanted words, in the order of the file.
         mean: ``(dimension,)`` over all vectors of the file.
         deviation: ``(dimension,)``, standard deviation over all vectors of the file.
-        words: vectors in the file.
-        duplicates: vectors left out because an earlier one has the same wanted word.
+        words: the number of vectors in the file.
+        duplicates: the number of vectors skipped because an earlier one has the same wanted word.
     """
 
     vectors: WordVectors
@@ -73,7 +74,7 @@ def load_vectors(
 
     Args:
         name: see :func:`open_vectors`.
-        folder: that ``name`` is relative to.
+        folder: the folder to which ``name`` is relative.
         wanted: see :func:`read_vectors`.
         dimension: see :func:`read_vectors`.
 
@@ -88,11 +89,11 @@ def load_vectors(
 def open_vectors(name: str, folder: Path = Path()) -> Iterator[BufferedReader]:
     """Open ``file``, plain or gzip, or ``archive.zip!member``, relative to ``folder``.
 
-    The member may be left out where the archive has only one.
+    The member may be omitted if the archive has only one.
 
     Raises:
-        UserError: the file or member is missing, broken or may not be read, now or within the
-            ``with`` block.
+        UserError: the file or member is missing, broken or not readable, now or within the ``with``
+            block.
     """
     archive, _, member = name.partition("!")
     path = located(archive, folder)
@@ -143,27 +144,28 @@ def read_vectors(
 ) -> VectorFile:
     r"""Read vectors as a stream and keep those of ``wanted`` words.
 
-    Of equal words the first counts. A word may hold spaces, as some of glove.840B do: it reaches
-    to the last ``dimension`` fields, unless a field before them is a number, for then the line
-    is too wide. Bytes that are no UTF-8 are read as their escapes, ``\xff``, so that different
-    words stay different.
+    Of duplicate words the first counts. A word may contain spaces, as some in glove.840B do: it
+    extends to the last ``dimension`` fields, unless a field before them is a number, because then
+    the line is too wide. Bytes that are not UTF-8 are read as their escapes, ``\xff``, so that
+    different words stay different.
 
     Args:
         stream: the file's bytes.
-        name: of the file, for messages.
+        name: the name of the file, for messages.
         wanted: the words to keep; None keeps all.
-        dimension: what each vector must have; None takes it from the file's beginning.
+        dimension: the dimension that each vector must have; None takes it from the start of the
+            file.
 
     Raises:
-        UserError: a line of another width, or with something that is no finite number, by line;
-            a header that contradicts ``dimension``; fewer words than the header says; an empty
-            file.
+        UserError: a line has another width or a field that is not a finite number (the message
+            names the line); the header contradicts ``dimension``; there are fewer words than the
+            header says; or the file is empty.
     """
     if stream.peek(3).startswith(codecs.BOM_UTF8):
         stream.read(3)
     beginning = stream.peek(BUFFER)
     if not beginning:
-        raise UserError(f"{name}: empty, expected a word and its numbers a line")
+        raise UserError(f"{name}: empty, expected a word and its numbers per line")
     line = beginning.partition(b"\n")[0].rstrip(b" \r")
     header = re.fullmatch(rb"(\d+) (\d+)", line)
     promised = 0
@@ -193,9 +195,9 @@ def read_vectors(
 def _collected(
     blocks: Iterator[Block], wanted: Container[str] | None, dimension: int
 ) -> VectorFile:
-    """All blocks of a file as one, the first of equal words only."""
+    """All blocks of a file as one, with only the first of duplicate words."""
     kept: dict[str, None] = {}
-    # It grows in place: lists of arrays would need twice the memory to become one.
+    # The array grows in place: joining a list of arrays would need twice the memory.
     rows = bytearray()
     total = np.zeros(dimension)
     squares = np.zeros(dimension)
@@ -245,7 +247,7 @@ def _width(line: bytes) -> int:
 
 
 def _text_blocks(stream: BufferedReader, first: int, dimension: int, name: str) -> Iterator[Block]:
-    """Blocks of lines; ``first`` is the number of the first one."""
+    """Blocks of lines; ``first`` is the number of the first line."""
     while lines := list(itertools.islice(stream, BLOCK)):
         yield _parse_block(lines, first, dimension, name)
         first += len(lines)
@@ -254,8 +256,8 @@ def _text_blocks(stream: BufferedReader, first: int, dimension: int, name: str) 
 def _parse_block(lines: list[bytes], first: int, dimension: int, name: str) -> Block:
     """The words and vectors ``(len(lines), dimension)`` of a block of lines.
 
-    Lines of plain decimals are parsed together, lines with exponents by themselves. When anything
-    else is found, the halves are parsed apart until the line that holds it is alone.
+    Lines of plain decimals are parsed together, lines with exponents individually. If anything else
+    is found, the block is halved and parsed again until the offending line is alone.
     """
     words, rests, plain = [], [], []
     for i, line in enumerate(lines):
@@ -283,8 +285,8 @@ def _parse_block(lines: list[bytes], first: int, dimension: int, name: str) -> B
 def _parse_decimals(rows: list[bytes], dimension: int) -> NDArray[np.float64] | None:
     """Rows of decimals like ``-0.25``, one space between two; None if anything else is there.
 
-    A decimal is an integer divided by a power of ten. Both are exact, and so the quotient is
-    rounded once, while the integer has no more than 15 digits (Clinger 1990, "How to read
+    A decimal is an integer divided by a power of ten. As long as the integer has no more than 15
+    digits, both are exact, so the quotient is rounded only once (Clinger 1990, "How to read
     floating point numbers accurately"). Reading integers takes a sixth of the time of reading
     floating-point numbers.
     """
@@ -305,7 +307,7 @@ def _parse_decimals(rows: list[bytes], dimension: int) -> NDArray[np.float64] | 
         or len(points) != len(lengths)
         or (points < spaces[:-1]).any()
         or (points > spaces[1:]).any()
-        # but for that only digits, at least one, and a sign before them.
+        # and otherwise only digits, at least one, with an optional sign before them.
         or (lengths - signs < 2).any()
         or lengths.max() > LONGEST_NUMBER
         or text.translate(None, b"0123456789. ") != b"-" * np.count_nonzero(signs)
@@ -316,7 +318,7 @@ def _parse_decimals(rows: list[bytes], dimension: int) -> NDArray[np.float64] | 
 
 
 def _parse_line(line: bytes, dimension: int, where: str) -> tuple[bytes, Matrix]:
-    """One line's word and vector; UserError says what is wrong ``where``."""
+    """One line's word and vector; raises a UserError that says what is wrong ``where``."""
     fields = line.rstrip(b" \r\n").split(b" ")
     width = len(fields) - 1
     if width < dimension or any(map(_is_number, fields[1:-dimension])):
@@ -339,7 +341,7 @@ def _parse_line(line: bytes, dimension: int, where: str) -> tuple[bytes, Matrix]
 
 
 def _is_binary(body: bytes, dimension: int) -> bool:
-    """Whether what follows a header is binary: no line of numbers, nor readable as one."""
+    """Whether the data after a header is binary: neither a line of numbers nor readable as one."""
     if _width(body.partition(b"\n")[0].rstrip(b" \r")) >= dimension:
         return False
     numbers = body.partition(b" ")[2][: 4 * dimension]
@@ -368,7 +370,7 @@ def _binary_blocks(
 
 
 def _binary_word(stream: BufferedReader, where: str) -> bytes:
-    """The bytes before the next space; word2vec ends vectors with a newline, others do not."""
+    """The bytes before the next space; word2vec ends vectors with a newline, other tools do not."""
     word = b""
     while (byte := stream.read(1)) != b" ":
         if not byte or len(word) == LONGEST_WORD:

@@ -1,4 +1,4 @@
-"""Analogies of our own, in the manner of questions-words (Mikolov et al. 2013): a first look."""
+"""Built-in analogies in the style of questions-words (Mikolov et al. 2013), for a first look."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ RELATIONS = {
         "norway norwegian poland polish india indian mexico mexican"
     ),
 }
-"""Pairs of words, one after the other, that stand in one relation."""
+"""Pairs of words, listed one after the other, that share a relation."""
 
 
 def analogies() -> dict[str, list[Question]]:
-    """Every two pairs of a relation as a question, either one first.
+    """Every two pairs of a relation as a question, in both orders.
 
     >>> questions = analogies()
     >>> questions["capital-country"][0]

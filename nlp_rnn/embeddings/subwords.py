@@ -1,4 +1,4 @@
-"""Vectors of words from the vectors of their character n-grams, as fastText has them."""
+"""Word vectors from the vectors of their character n-grams, as in fastText."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Subwords:
 
     Attributes:
         matrix: ``(buckets, dimension)``; n-grams that hash to the same bucket share a vector.
-        shortest: characters of the shortest n-gram.
-        longest: characters of the longest n-gram.
+        shortest: the length of the shortest n-gram in characters.
+        longest: the length of the longest n-gram in characters.
     """
 
     matrix: NDArray[np.float32]
@@ -24,7 +24,7 @@ class Subwords:
     longest: int
 
     def vector(self, word: str) -> NDArray[np.float32]:
-        """The mean vector ``(dimension,)`` of a word's n-grams; zeros where it has none."""
+        """The mean vector ``(dimension,)`` of a word's n-grams; zeros if it has none."""
         rows = [bucket(ngram, len(self.matrix)) for ngram in self.ngrams(word)]
         if not rows:
             return np.zeros(self.matrix.shape[1], np.float32)
@@ -39,14 +39,14 @@ class Subwords:
         marked = f"<{word}>"
         for begin in range(len(marked)):
             for end in range(begin + self.shortest, min(begin + self.longest, len(marked)) + 1):
-                if end - begin > 1 or 0 < begin < len(marked) - 1:  # '<' and '>' alone say nothing
+                if end - begin > 1 or 0 < begin < len(marked) - 1:  # not '<' or '>' alone
                     yield marked[begin:end]
 
 
 def bucket(ngram: str, buckets: int) -> int:
     """The bucket of an n-gram: FNV-1a of its UTF-8 bytes, as fastText computes it.
 
-    fastText takes bytes as signed, so that those of letters beyond ASCII set the upper bits.
+    fastText treats bytes as signed, so the bytes of non-ASCII letters set the upper bits.
     """
     value = 0x811C9DC5
     for byte in ngram.encode():

@@ -20,7 +20,7 @@ Matrix = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 BLOCK = 4096
-"""Rows whose differences from a vector are held at once."""
+"""The number of rows whose differences from a vector are held at once."""
 
 TINY = float(np.finfo(np.float32).tiny)
 
@@ -32,9 +32,9 @@ class WordVectors:
     """Words and their vectors.
 
     Args:
-        words: one for each row; of equal ones the first is looked up.
+        words: one for each row; of duplicates the first is looked up.
         matrix: ``(words, dimension)``.
-        lookup: what is tried for a word that has no vector as it is; see
+        lookup: the steps to try for a word that has no vector in its own form; see
             :func:`~nlp_rnn.embeddings.lookup.forms`.
 
     >>> vectors = WordVectors(["north", "east", "south"], np.array([[0, 2], [3, 0], [0, -1.0]]))
@@ -63,7 +63,7 @@ class WordVectors:
 
     @cached_property
     def norms(self) -> Matrix:
-        """``(words,)``, the vectors' lengths; tiny for a zero vector, so that its cosines are 0."""
+        """The vectors' lengths ``(words,)``; tiny for a zero vector, so that its cosines are 0."""
         squares = np.einsum("wd,wd->w", self.matrix, self.matrix)
         return np.maximum(np.sqrt(squares), np.float32(TINY))
 
@@ -74,32 +74,32 @@ class WordVectors:
         return self.find(word) is not None
 
     def __getitem__(self, word: str) -> Matrix:
-        """The vector ``(dimension,)`` of a word; UserError where it has none."""
+        """The vector ``(dimension,)`` of a word; raises UserError if it has none."""
         return self.matrix[self.row(word)]
 
     def find(self, word: str) -> tuple[int, str] | None:
-        """The row of a word and the step of the lookup that found it; None where it has none."""
+        """The row of a word and the lookup step that found it; None if it has no vector."""
         for step, form in forms(word, self.lookup):
             if form in self.rows:
                 return self.rows[form], step
         return None
 
     def row(self, word: str) -> int:
-        """The row of a word; UserError where it has no vector."""
+        """The row of a word; raises UserError if it has no vector."""
         found = self.find(word)
         if found is None:
             raise UserError(f"'{word}' has no vector; check its spelling and case")
         return found[0]
 
     def head(self, n: int) -> WordVectors:
-        """The first ``n`` words: the most frequent ones in the files that are usual."""
+        """The first ``n`` words: in most files the most frequent ones."""
         return WordVectors(self.words[:n], self.matrix[:n], self.lookup)
 
     def similarity(self, word: str, other: str, by: Measure = "cosine") -> float:
         """The cosine, Euclidean distance or dot product of two words.
 
         Raises:
-            UserError: one has no vector.
+            UserError: one of them has no vector.
         """
         rows = np.array([self.row(other)])
         return float(self._compared(self[word], by, rows)[0])
@@ -107,15 +107,15 @@ class WordVectors:
     def neighbours(
         self, query: str | NDArray[np.floating], n: int = 10, by: Measure = "cosine"
     ) -> list[tuple[str, float]]:
-        """The words nearest to a word, which is not among them, or to a vector.
+        """The words nearest to a vector or to a word, which is itself excluded.
 
         Args:
             query: a word, or a vector ``(dimension,)``.
-            n: how many.
-            by: ``cosine`` and ``dot`` have the greatest first, ``euclidean`` the least.
+            n: the number of words to return.
+            by: ``cosine`` and ``dot`` put the greatest first, ``euclidean`` the smallest.
 
         Returns:
-            Words with their cosine, distance or dot product; of equal ones the earlier row first.
+            Words with their cosine, distance or dot product; ties are in row order.
 
         Raises:
             UserError: the word has no vector.
@@ -133,10 +133,10 @@ class WordVectors:
         ``a``, ``b`` and ``c`` are not among the answers.
 
         Args:
-            a: as "man" in: man is to king as woman is to queen.
-            b: as "king".
-            c: as "woman".
-            n: how many.
+            a: for example "man" in "man is to king as woman is to queen".
+            b: "king" in this example.
+            c: "woman" in this example.
+            n: the number of words to return.
             method: see :meth:`analogy_scores`.
 
         Returns:
@@ -174,7 +174,7 @@ class WordVectors:
         return targets @ self.matrix.T / self.norms
 
     def _compared(self, vector: Matrix, by: Measure, rows: Rows | None = None) -> Matrix:
-        """One value a row, of all rows or the given ones."""
+        """One value per row, for all rows or the given ones."""
         matrix = self.matrix if rows is None else self.matrix[rows]
         if by == "euclidean":
             # Differences, not |x|² - 2xy + |y|², which loses the digits of small distances.

@@ -1,1 +1,1 @@
-"""Judging: exact metrics from sums, tables of errors, plots."""
+"""Evaluation: exact metrics from sums, error tables, plots."""

@@ -1,4 +1,4 @@
-"""An evaluation as a person reads it: how sure its figures are, and where the model errs."""
+"""A readable report of an evaluation: the uncertainty of its metrics, and the model's errors."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ Table = list[dict[str, Any]]
 ERRORS_IN_REPORT = 20
 
 LONGEST_TEXT = 300
-"""Characters of a text that the report shows."""
+"""The maximum number of characters of a text that the report shows."""
 
 
 def certainty(result: Evaluation, temperature: float) -> dict[str, Any]:
-    """How sure figures and model are: ``intervals``, and ``calibration`` before and after."""
+    """The confidence ``intervals`` of metrics, and the model's ``calibration`` before and after."""
     rows = result.predictions
     limits = {name: interval(figure) for name, figure in figures(rows, labels_of(rows)).items()}
     intervals = {name: {"low": low, "high": high} for name, (low, high) in limits.items()}
@@ -49,35 +49,34 @@ def certainty(result: Evaluation, temperature: float) -> dict[str, Any]:
 
 
 def _side(result: Evaluation, side: str, confidence: Floats) -> dict[str, float]:
-    """Figures of the confidences before or after calibration."""
+    """Metrics of the confidences before or after calibration."""
     loss = {} if result.log_loss is None else {"loss": result.log_loss[side]}
     return loss | calibration_figures(confidence, result.gold == result.predicted)
 
 
 def harm(calibration: Mapping[str, Any]) -> str | None:
-    """A sentence that says so where the calibrated probabilities are worse on the test split than
-    the network's own; None where they are not.
+    """A warning if calibration makes probabilities worse on the test split; None otherwise.
 
     Args:
-        calibration: what :func:`certainty` found.
+        calibration: the result of :func:`certainty`.
     """
     before, after = (calibration[side].get("loss", 0.0) for side in ("before", "after"))
     if after <= before + 1e-9:
         return None
     return (
         f"On the test split this calibration is worse than none: the loss is {after:.4g} nats, but "
-        f"{before:.4g} without it. Do not rely on the probabilities that nlp-rnn predict gives; a "
-        "larger validation split that resembles the test split helps, then train again."
+        f"{before:.4g} without it. Do not rely on the probabilities that nlp-rnn predict gives. A "
+        "larger validation split that resembles the test split would help; then train again."
     )
 
 
 def over_seeds(each: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Mean and standard deviation of test figures over trainings that differ in their seed.
+    """The mean and standard deviation of test metrics over training runs with different seeds.
 
-    The deviation is that of one training, by ``n - 1``, not that of the mean.
+    The deviation is that of a single run, with ``n - 1``, not that of the mean.
 
     Args:
-        each: figures by seed, two seeds or more.
+        each: the metrics by seed, for two seeds or more.
     """
     numbers = {
         seed: {k: v for k, v in test.items() if isinstance(v, int | float)}
@@ -101,7 +100,7 @@ def write_analysis(
     """Write tables, the reliability diagram and ``report.md`` of a classifier or tagger.
 
     Args:
-        found: what ``figures/<experiment>.json`` holds.
+        found: the contents of ``figures/<experiment>.json``.
 
     Returns:
         The tables by name.
@@ -121,7 +120,7 @@ def write_analysis(
 
 
 def _review(result: Evaluation) -> Table:
-    """:func:`review_table` of the examples, as a person reviews them."""
+    """:func:`review_table` per example, because people review whole examples."""
     rows = [row for row in result.predictions if row["gold"]]  # a sentence may be empty
     sure = np.array([np.min(row["confidence"]) for row in rows])
     return review_table(sure, np.array([row["gold"] == row["predicted"] for row in rows]))
@@ -130,8 +129,8 @@ def _review(result: Evaluation) -> Table:
 def _report(
     name: str, found: dict[str, Any], result: Evaluation, tables: dict[str, Table]
 ) -> Iterator[str]:
-    yield f"# {name}\n\n## Figures on the test split\n"
-    yield f"With {LEVEL:.0%} bootstrap intervals over its examples, for this one training.\n"
+    yield f"# {name}\n\n## Metrics on the test split\n"
+    yield f"With {LEVEL:.0%} bootstrap intervals over its examples, for this single training run.\n"
     intervals = found["intervals"].items()
     yield _markdown([{"figure": f, "value": found["test"][f], **limits} for f, limits in intervals])
     yield "\n## Calibration\n"
@@ -146,16 +145,16 @@ def _report(
     sides = ("before", "after")
     yield _markdown([{"temperature scaling": side, **calibration[side]} for side in sides])
     yield "\n![Reliability diagram](reliability.png)\n\n## Review\n"
-    yield "What `nlp-rnn predict --review-below` would mark here, and what is right without it.\n"
+    yield "What `nlp-rnn predict --review-below` would mark here, and the accuracy of the rest.\n"
     yield _markdown(tables["review"])
     for table in ("accuracy_by_length", "accuracy_by_frequency", "slices"):
         if table in tables:
             yield f"\n## {table.replace('_', ' ').capitalize()}\n"
             yield _markdown(tables[table])
-    yield "\n## Confusion pairs\n\nThe commonest errors, each with the surest of them.\n"
+    yield "\n## Confusion pairs\n\nThe most common errors, each with its most confident examples.\n"
     for pair in tables["confusion_pairs"]:
         yield (
-            f"- **{_plain(pair['gold'])}** taken for **{_plain(pair['predicted'])}**: "
+            f"- **{_plain(pair['gold'])}** mistaken for **{_plain(pair['predicted'])}**: "
             f"{pair['errors']:,}, {pair['share_of_gold']:.1%} of this gold label"
         )
         yield from (f"  - {_plain(text)}" for text in pair["examples"])
@@ -169,7 +168,7 @@ def _report(
 
 
 def _markdown(rows: Sequence[dict[str, Any]]) -> str:
-    """A table of Markdown."""
+    """A Markdown table."""
     header = list(rows[0])
     return markdown_table(header, [[_cell(row[column]) for column in header] for row in rows])
 
@@ -181,7 +180,7 @@ def _cell(value: Any) -> str:
 
 
 def _plain(text: str) -> str:
-    """A text in one line that Markdown shows as it is."""
+    """A text on one line that Markdown shows unchanged."""
     line = " ".join(text.split())
     line = line if len(line) <= LONGEST_TEXT else line[:LONGEST_TEXT] + " …"
     return "".join("\\" + c if c in r"\`*_[]<>|#$" else c for c in line)

@@ -1,7 +1,7 @@
-"""Confidence intervals by the bootstrap: how a figure would vary with other test examples.
+"""Bootstrap confidence intervals: how a metric would vary with other test examples.
 
-Examples are drawn with replacement, whole sentences of taggers and whole lines of language
-models, since what stands in one is not independent. The variation between trainings is another
+Examples are drawn with replacement: whole sentences for taggers and whole lines for language
+models, because their tokens are not independent. The variation between training runs is a different
 matter: train with several seeds to see it.
 """
 
@@ -15,12 +15,12 @@ from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.evaluation.predictions import Figure
 
 RESAMPLES = 2_000
-"""Enough for limits of intervals that are stable to about a twentieth of their width."""
+"""Enough resamples for interval limits that are stable to about a twentieth of the width."""
 
 LEVEL = 0.95
 
 COUNTS_AT_ONCE = 1 << 22
-"""Counts of a block of resamples: bounds memory."""
+"""The number of counts in a block of resamples, which bounds memory."""
 
 
 def interval(
@@ -28,13 +28,13 @@ def interval(
 ) -> tuple[float, float]:
     """The bias-corrected and accelerated bootstrap interval, BCa (Efron 1987).
 
-    Where every resample has the same value, as with no errors at all, it is that value: the
-    bootstrap knows nothing of errors that it never saw.
+    If every resample has the same value, as when there are no errors, the interval is that value:
+    the bootstrap knows nothing about errors that it never saw.
 
     Args:
-        level: the probability that the interval holds the true value.
-        resamples: of the examples.
-        seed: of the drawing.
+        level: the probability that the interval contains the true value.
+        resamples: the number of resamples of the examples.
+        seed: the seed of the resampling.
     """
     from scipy.special import ndtr, ndtri
 
@@ -43,7 +43,7 @@ def interval(
     if values.min() == values.max():
         return value, value
     below = ((values < value).mean() + (values <= value).mean()) / 2
-    # A value outside all resamples would be infinitely biased.
+    # A value outside all resamples would have an infinite bias.
     bias = ndtri(np.clip(below, 0.5 / resamples, 1 - 0.5 / resamples))
     z = bias + ndtri([(1 - level) / 2, (1 + level) / 2])
     low, high = np.quantile(values, ndtr(bias + z / (1 - _acceleration(figure) * z)))
@@ -51,7 +51,7 @@ def interval(
 
 
 def resampled(figure: Figure, resamples: int, seed: int) -> Floats:
-    """The figure of each of so many resamples ``(resamples,)``."""
+    """The metric of each resample ``(resamples,)``."""
     terms, counts = distinct(figure.terms)
     rng = np.random.default_rng(seed)
     return np.concatenate(
@@ -63,24 +63,25 @@ def resampled(figure: Figure, resamples: int, seed: int) -> Floats:
 
 
 def distinct(terms: Floats) -> tuple[Floats, Ints]:
-    """Different rows of ``terms`` and how many there are of each.
+    """The distinct rows of ``terms`` and the count of each.
 
-    Like examples are drawn together: their number in a resample is multinomial, so that a
-    resample costs as many draws as there are different examples.
+    Identical examples are drawn together: their number in a resample is multinomial, so a resample
+    needs only as many draws as there are distinct examples.
     """
     return np.unique(terms, axis=0, return_counts=True)
 
 
 def blocks(resamples: int, width: int) -> Iterator[int]:
-    """Sizes that sum to ``resamples``, each so small that ``size * width`` counts fit memory."""
+    """Block sizes that sum to ``resamples``, each so small that ``size * width`` counts fit into
+    memory."""
     most = max(1, COUNTS_AT_ONCE // width)
     for start in range(0, resamples, most):
         yield min(most, resamples - start)
 
 
 def _acceleration(figure: Figure) -> float:
-    """How the figure's standard error changes with its value: from the jackknife, which leaves
-    out one example at a time."""
+    """How the metric's standard error changes with its value, by the jackknife, which leaves out
+    one example at a time."""
     terms, counts = distinct(figure.terms)
     left_out = figure.of_sums(figure.terms.sum(axis=0) - terms)
     deviations = np.average(left_out, weights=counts) - left_out

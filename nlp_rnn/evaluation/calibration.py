@@ -1,7 +1,7 @@
-"""Whether a model is right as often as it is sure: expected calibration error, and its remedy.
+"""Calibration: how far a model's confidence matches its accuracy, and temperature scaling.
 
-A confidence is the probability of what was predicted; a CRF's are marginals. A model is calibrated
-when of its predictions with confidence 0.8 four in five are right (Guo et al. 2017).
+A confidence is the probability of the predicted label; for a CRF it is a marginal. A model is
+calibrated if 80% of its predictions with confidence 0.8 are right (Guo et al. 2017).
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ Bools = NDArray[np.bool_]
 Table = list[dict[str, Any]]
 
 BINS = 15
-"""As Guo et al. 2017."""
+"""The number of bins, as in Guo et al. 2017."""
 
 HIGHEST_TEMPERATURE = 10.0
-"""The temperature lies between this and its reciprocal, also where there are no errors, for which
-no probability would be too high."""
+"""The temperature lies between this and its reciprocal, even without errors, when no probability
+would be too high."""
 
 TEMPERATURES = np.geomspace(1 / HIGHEST_TEMPERATURE, HIGHEST_TEMPERATURE, 21)
-"""What is tried to judge whether a temperature helps; 1 is in the middle."""
+"""The temperatures tried to decide whether one helps; 1 is in the middle."""
 
 STANDARD_ERRORS = 2.0
-"""By how many of them a temperature must lower the loss of texts that it was not fitted on."""
+"""The number of standard errors by which a temperature must lower the loss of held-out texts."""
 
 SENTENCES_AT_ONCE = 64
 
@@ -52,7 +52,7 @@ class Calibration(NamedTuple):
 
     Attributes:
         temperature: 1 changes nothing.
-        reason: a whole sentence.
+        reason: a full sentence.
     """
 
     temperature: float
@@ -60,7 +60,7 @@ class Calibration(NamedTuple):
 
     @property
     def figures(self) -> dict[str, Any]:
-        """What a bundle records of it."""
+        """The entries that a bundle records."""
         return {"temperature": self.temperature, "calibration": self.reason}
 
 
@@ -70,18 +70,19 @@ def calibrate(
     transitions: Transitions | None = None,
     learned: LearnedTags | None = None,
 ) -> Calibration:
-    """The likeliest temperature if there is evidence that it helps, else 1.
+    """The most likely temperature if there is evidence that it helps, otherwise 1.
 
-    The evidence are errors: without any, the likeliest temperature is the lowest, and texts that
-    were not seen are punished for it. With errors, the temperature is cross-validated by leaving
-    one sequence out: it must lower the mean loss of the sequences, each under the temperature
-    that is best for all others, by more than :data:`STANDARD_ERRORS` standard errors.
+    Evidence requires errors: without any, the lowest temperature is the most likely, which makes
+    unseen texts worse. With errors, the temperature is cross-validated by leaving one sequence out:
+    it must lower the mean loss of the sequences, each under the temperature that is best for all
+    others, by more than :data:`STANDARD_ERRORS` standard errors.
 
     Args:
-        logits: of each sequence ``(words, tags)``; of a classifier each text is one.
+        logits: the logits of each sequence ``(words, tags)``; for a classifier each text is a
+            sequence.
         gold: class indices of each sequence ``(words,)``.
-        transitions: of a CRF.
-        learned: as of :func:`fit_temperature`.
+        transitions: the transitions of a CRF.
+        learned: see :func:`fit_temperature`.
     """
     plain = probabilities_at(1.0, logits, transitions, learned)
     errors = sum(int((p.argmax(axis=1) != tags).sum()) for p, tags in zip(plain, gold, strict=True))
@@ -133,17 +134,17 @@ def fit_temperature(
     learned: LearnedTags | None = None,
     between: tuple[float, float] = (1 / HIGHEST_TEMPERATURE, HIGHEST_TEMPERATURE),
 ) -> float:
-    """The temperature whose probabilities of gold labels are the likeliest (Guo et al. 2017).
+    """The temperature that maximises the likelihood of the gold labels (Guo et al. 2017).
 
-    It minimises ``-sum ln P_T(gold)`` over words, whose probabilities are a CRF's marginals. Fit
-    it on texts that the network was not trained on. Whether it helps is another question: see
-    :func:`calibrate`.
+    It minimises ``-sum ln P_T(gold)`` over words; for a CRF, the probabilities are marginals. Fit
+    it on texts on which the network was not trained. For whether it helps, see :func:`calibrate`.
 
     Args:
-        logits: of each sequence ``(words, tags)``; texts of a classifier may make one sequence.
+        logits: the logits of each sequence ``(words, tags)``; a classifier's texts may form one
+            sequence.
         gold: class indices of each sequence ``(words,)``.
-        transitions: of a CRF.
-        learned: what the CRF's network knows instead of the tags of the data, if it does.
+        transitions: the transitions of a CRF.
+        learned: the tags that the CRF's network learned, if they are not those of the data.
         between: the lowest and the highest temperature.
     """
     from scipy.optimize import minimize_scalar
@@ -163,12 +164,12 @@ def probabilities_at(
     transitions: Transitions | None = None,
     learned: LearnedTags | None = None,
 ) -> list[Floats]:
-    """Probabilities of all classes at a temperature, of each sequence ``(words, tags)``.
+    """The probabilities of all classes at a temperature, for each sequence ``(words, tags)``.
 
     Args:
-        logits: of each sequence ``(words, tags)``.
-        transitions: of a CRF, whose probabilities are marginals.
-        learned: as of :func:`fit_temperature`.
+        logits: the logits of each sequence ``(words, tags)``.
+        transitions: the transitions of a CRF, whose probabilities are marginals.
+        learned: see :func:`fit_temperature`.
     """
     lengths = np.array([len(sequence) for sequence in logits])
     if transitions is None:
@@ -195,12 +196,12 @@ def probabilities_at(
 def reliability(
     confidence: Floats, right: Bools, equal_mass: bool = False, bins: int = BINS
 ) -> Table:
-    """Confidence and accuracy of predictions of like confidence; empty bins are left out.
+    """The confidence and accuracy of predictions binned by confidence; empty bins are left out.
 
     Args:
-        confidence: of each prediction, 0 to 1.
-        right: whether it is right.
-        equal_mass: bins hold as many predictions each, rather than being equally wide.
+        confidence: the confidence of each prediction, 0 to 1.
+        right: whether each prediction is right.
+        equal_mass: whether bins hold equally many predictions, instead of being equally wide.
     """
     shares = np.linspace(0, 1, bins + 1)
     edges = np.quantile(confidence, shares) if equal_mass else shares
@@ -221,13 +222,14 @@ def reliability(
 
 
 def expected_calibration_error(table: Table) -> float:
-    """ECE: the mean gap between confidence and accuracy of the bins, weighted by predictions."""
+    """ECE: the mean gap between confidence and accuracy over bins, weighted by their
+    predictions."""
     gaps = [abs(row["confidence"] - row["accuracy"]) * row["predictions"] for row in table]
     return sum(gaps) / sum(row["predictions"] for row in table)
 
 
 def calibration_figures(confidence: Floats, right: Bools) -> dict[str, float]:
-    """Both calibration errors, and the mean confidence, which should be the accuracy."""
+    """Both calibration errors, and the mean confidence, which should equal the accuracy."""
     return {
         "ece": expected_calibration_error(reliability(confidence, right)),
         "ece_equal_mass": expected_calibration_error(reliability(confidence, right, True)),
@@ -236,11 +238,11 @@ def calibration_figures(confidence: Floats, right: Bools) -> dict[str, float]:
 
 
 def review_table(confidence: Floats, right: Bools) -> Table:
-    """What a person finds who looks at all predictions below a confidence.
+    """The effect of a manual review of all predictions below a confidence.
 
     Args:
-        confidence: of each text: of a sentence, that of its least certain tag.
-        right: whether the text has no error.
+        confidence: the confidence of each text; for a sentence, that of its least confident tag.
+        right: whether each text has no error.
     """
     rows = []
     for threshold in THRESHOLDS:
@@ -257,7 +259,7 @@ def review_table(confidence: Floats, right: Bools) -> Table:
 
 
 def reliability_picture(before: Table, after: Table, temperature: float, title: str) -> Figure:
-    """Accuracy against confidence before and after temperature scaling, and predictions a bin."""
+    """Plot accuracy against confidence before and after temperature scaling, with bin counts."""
     from nlp_rnn.drawing import blank_figure
 
     figure = blank_figure(9, 5)
@@ -277,7 +279,7 @@ def reliability_picture(before: Table, after: Table, temperature: float, title: 
             "o",
             color="tab:blue",
             label="accuracy",
-            clip_on=False,  # points at 1 are whole
+            clip_on=False,  # so that points at 1 are not clipped
         )
         diagram.set(
             title=f"{when}: ECE {expected_calibration_error(table):.3f}",

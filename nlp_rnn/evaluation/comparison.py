@@ -1,4 +1,4 @@
-"""Two models beside each other on the same test split: how far apart, and how surely."""
+"""Compare two models on the same test split: their difference and its significance."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from nlp_rnn.markdown import markdown_table
 from nlp_rnn.task_kinds import TASK_KINDS
 
 SIGNIFICANT = 1 - LEVEL
-"""p-values up to this are called evidence of a difference."""
+"""p-values up to this count as evidence of a difference."""
 
 LOWER_IS_BETTER = ("perplexity", "bits_per_character")
 
 
 def compare(file_a: Path, file_b: Path, resamples: int, seed: int) -> str:
-    """What two files of predictions say about their models, as Markdown.
+    """Compare the models of two files of predictions; returns Markdown.
 
     Raises:
-        UserError: a file is at fault, or the two are not of the same test split.
+        UserError: a file is faulty, or the two are not from the same test split.
     """
     a, b = read_predictions(file_a), read_predictions(file_b)
     _check_same(file_a, a, file_b, b)
@@ -42,7 +42,7 @@ def compare(file_a: Path, file_b: Path, resamples: int, seed: int) -> str:
     )
     rows, verdicts = [], []
     for name in of_a:
-        # McNemar's test is the randomisation test of accuracies, with all swappings.
+        # McNemar's test is the randomisation test of accuracies over all swaps.
         null_p = mcnemar[-1] if mcnemar and name == "accuracy" else None
         gap = compared(of_a[name], of_b[name], resamples, seed, null_p=null_p)
         cells = [
@@ -58,7 +58,7 @@ def compare(file_a: Path, file_b: Path, resamples: int, seed: int) -> str:
     if mcnemar:
         only_a, only_b, p = mcnemar
         verdicts.append(
-            f"Only A is right on {only_a:,} examples, only B on {only_b:,}: McNemar's exact test "
+            f"Only A is right on {only_a:,} examples, only B on {only_b:,}; McNemar's exact test "
             f"gives p {_is(p)}."
         )
     table = markdown_table(("metric", "A", "B", "A - B", "p"), rows)
@@ -71,7 +71,7 @@ def _mcnemar(a: Sequence[Row], b: Sequence[Row]) -> tuple[int, int, float]:
 
 
 def verdict(name: str, gap: Comparison) -> str:
-    """A sentence that says what a difference and its p-value mean."""
+    """A sentence that explains a difference and its p-value."""
     if gap.p > SIGNIFICANT:
         return (
             f"{name}: no evidence of a difference. Two equally good models would differ at least "
@@ -94,7 +94,7 @@ def _is(p: float) -> str:
 
 
 def _check_same(file_a: Path, a: Sequence[Row], file_b: Path, b: Sequence[Row]) -> None:
-    """Fail unless both files judge the same examples."""
+    """Raise UserError unless both files are about the same examples."""
     both = f"{file_a} and {file_b}"
     remedy = "compare models that were evaluated on the same data set"
     if kind_of(a[0]) != kind_of(b[0]):
@@ -105,7 +105,7 @@ def _check_same(file_a: Path, a: Sequence[Row], file_b: Path, b: Sequence[Row]) 
         for key in TASK_KINDS[kind_of(one)].same:
             if one[key] != other[key]:
                 why = (
-                    "; figures of different vocabularies cannot be compared"
+                    "; metrics of different vocabularies cannot be compared"
                     if key in ("tokens", "unknown")
                     else ""
                 )

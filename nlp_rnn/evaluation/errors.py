@@ -1,6 +1,6 @@
-"""Where a classifier or tagger errs: tables that a person reads.
+"""Error analysis of classifiers and taggers: tables for people to read.
 
-A *target* is what one prediction is of: a text of a classifier, a word of a tagger.
+A *target* is the object of one prediction: a text for a classifier, a word for a tagger.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ NEGATION = re.compile(
     r"|n['’]t\b",
     re.IGNORECASE,
 )
-"""English words that turn a meaning round."""
+"""English words that reverse a meaning."""
 
 LENGTHS = (1, 5, 9, 17, 33, 65, 129, 257, 513, 1025)
-"""Where buckets of lengths begin."""
+"""The lower limits of the length buckets."""
 
 FREQUENCIES = (0, 1, 2, 5, 10, 100, 1000)
-"""Where buckets of counts in the training split begin."""
+"""The lower limits of the buckets of counts in the training split."""
 
 UNKNOWN = ("no unknown word", "up to 5 % unknown words", "more unknown words")
 NEGATED = ("without a negation", "with a negation")
@@ -44,11 +44,11 @@ class Targets:
     """Predictions of a test split, each array ``(targets,)``.
 
     Attributes:
-        labels: names of the classes.
-        gold: class indices.
-        predicted: likewise.
-        confidence: probability of what is predicted.
-        shown: the texts of some targets, those of words with the word marked.
+        labels: the names of the classes.
+        gold: the gold class indices.
+        predicted: the predicted class indices.
+        confidence: the probabilities of the predictions.
+        shown: the texts of some targets; for a word, its sentence with the word marked.
     """
 
     labels: Sequence[str]
@@ -62,13 +62,13 @@ class Targets:
         return self.gold == self.predicted
 
     def surest_errors(self) -> Ints:
-        """The targets with a wrong prediction, the most confident first."""
+        """The targets with a wrong prediction, most confident first."""
         wrong = np.flatnonzero(~self.right)
         return wrong[np.argsort(-self.confidence[wrong], kind="stable")]
 
 
 def confident_errors(targets: Targets, most: int) -> Table:
-    """The errors of which the model is surest: look here for wrong gold labels first."""
+    """The most confident errors, the first place to look for wrong gold labels."""
     worst = targets.surest_errors()[:most].tolist()
     texts = targets.shown(worst)
     return [
@@ -83,7 +83,7 @@ def confident_errors(targets: Targets, most: int) -> Table:
 
 
 def confusion_pairs(targets: Targets) -> Table:
-    """What is taken for what most often, with the surest of these errors as examples."""
+    """The most frequent confusions, with the most confident errors as examples."""
     errors = targets.surest_errors()
     pairs = np.stack([targets.gold[errors], targets.predicted[errors]], axis=1)
     found, counts = np.unique(pairs, axis=0, return_counts=True)
@@ -105,11 +105,11 @@ def confusion_pairs(targets: Targets) -> Table:
 
 
 def accuracy_by(groups: Ints, names: Sequence[str], right: Bools, column: str) -> Table:
-    """The accuracy of each group with its 95% interval (Wilson 1927); empty groups are left out.
+    """The accuracy of each group with a 95% interval (Wilson 1927); empty groups are left out.
 
     Args:
         groups: the group of each target, an index of ``names``.
-        column: what the groups are.
+        column: the name of the grouping.
     """
     from scipy.stats import binomtest
 
@@ -132,11 +132,11 @@ def accuracy_by(groups: Ints, names: Sequence[str], right: Bools, column: str) -
 
 
 def accuracy_by_bucket(values: Ints, starts: Sequence[int], right: Bools, column: str) -> Table:
-    """:func:`accuracy_by` ranges of whole numbers, the last without end.
+    """:func:`accuracy_by` ranges of whole numbers, the last one open-ended.
 
     Args:
-        values: of each target, none below the first of ``starts``.
-        starts: where the ranges begin.
+        values: the value of each target, at least the first of ``starts``.
+        starts: the lower limits of the ranges.
     """
     names = [
         str(start) if end == start + 1 else f"{start} to {end - 1}"
@@ -150,9 +150,9 @@ def slices(texts: Iterable[str], unknown: Floats, sizes: Ints, right: Bools) -> 
     """Accuracy in texts with and without negations, and with few and many unknown words.
 
     Args:
-        texts: each of them.
-        unknown: the share of words of each text that training did not have ``(texts,)``.
-        sizes: targets of each text ``(texts,)``.
+        texts: the texts.
+        unknown: the share of each text's words that are not in training ``(texts,)``.
+        sizes: the number of targets in each text ``(texts,)``.
     """
     negated = np.array([bool(NEGATION.search(text)) for text in texts], np.int64)
     amount = np.digitize(unknown, [1e-9, 0.05 + 1e-9])

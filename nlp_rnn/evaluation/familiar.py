@@ -1,4 +1,4 @@
-"""What of a test split a tagger can know from training."""
+"""The words and entities that a tagger can know from training."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from nlp_rnn.text.tokenizers import make_tokenizer
 
 
 def words_and_entities(dataset: PreparedDataset) -> tuple[Counter[str], set[str]]:
-    """How often the training split has each word, be it too rare for the vocabulary, and every
-    entity, its words joined by spaces.
+    """The count of each word in the training split, however rare, and all entities.
 
-    Words are as the data set's tokenizer writes them, entities as the text does.
+    Words are normalised by the data set's tokenizer; entities are as in the text, with their words
+    joined by spaces.
     """
     normalised = make_tokenizer(dataset.tokenizer_parameters).words
     counts: Counter[str] = Counter()

@@ -24,8 +24,8 @@ def classification_metrics(
         predicted: class indices ``(examples,)``.
         labels: names of the classes.
 
-    Macro-F1 is the mean over the classes that occur in ``gold`` or ``predicted``; a quotient
-    by zero counts as 0, as in scikit-learn.
+    Macro-F1 is the mean over the classes that occur in ``gold`` or ``predicted``; a division by
+    zero gives 0, as in scikit-learn.
     """
     from sklearn.metrics import precision_recall_fscore_support
 
@@ -52,15 +52,15 @@ def classification_metrics(
 def entity_metrics(gold: list[list[str]], predicted: list[list[str]]) -> Metrics:
     """Entity micro-F1 over BIO tags, by seqeval.
 
-    ``f1`` follows the CoNLL convention (conlleval): an ``I-`` that continues nothing begins
-    an entity. ``strict`` follows IOB2 to the letter: such an entity does not count. An
-    entity is right when its type and both ends are. A quotient by zero counts as 0, so without
-    any entity every figure is 0.
+    ``f1`` follows the CoNLL convention (conlleval): an ``I-`` that does not continue an entity
+    begins one. ``strict`` follows IOB2 to the letter: such an entity does not count. An entity is
+    right if its type and both its ends are. A division by zero gives 0, so without any entity every
+    metric is 0.
     """
     from seqeval.metrics import classification_report, f1_score, precision_score, recall_score
     from seqeval.scheme import IOB2
 
-    # The averages of seqeval's report would be means of nothing, which NumPy warns of.
+    # The averages of seqeval's report would be means of nothing, about which NumPy warns.
     if not any(next(entity_spans(tags), None) for tags in (*gold, *predicted)):
         return {"f1": 0.0, "precision": 0.0, "recall": 0.0, "strict": {"f1": 0.0}, "per_class": {}}
     report = classification_report(gold, predicted, output_dict=True, zero_division=0)
@@ -92,19 +92,19 @@ def entity_surface_metrics(
     words: Sequence[Sequence[str]],
     known: Collection[str],
 ) -> Metrics:
-    """How a tagger of entities does on them by what they are called.
+    """Metrics of an entity tagger by the surface form of entities.
 
     Args:
-        gold: tag indices of each sentence.
-        predicted: likewise.
+        gold: the gold tag indices of each sentence.
+        predicted: the predicted tag indices of each sentence.
         tags: names of the tags.
-        words: of each sentence, as they are written.
+        words: the words of each sentence, as written.
         known: the entities of the training split, their words joined by spaces.
 
-    ``surface_f1`` is the F1 of the different pairs of entity and type in the whole split, so that
-    a frequent entity counts once (Derczynski et al. 2017, for WNUT-17); a pair is right when gold
-    has it anywhere. ``unseen_entity_recall`` is the recall of the gold entities, each with its
-    place, that training never had as an entity; None where there are none.
+    ``surface_f1`` is the F1 of the distinct pairs of entity and type in the whole split, so that a
+    frequent entity counts once (Derczynski et al. 2017, for WNUT-17); a pair is right if it occurs
+    anywhere in the gold tags. ``unseen_entity_recall`` is the recall of the occurrences of gold
+    entities that were never an entity in training; None if there are none.
     """
 
     def entities(of: Sequence[NDArray[Any]]) -> list[tuple[str, int, int, int, str]]:
@@ -134,14 +134,14 @@ def tagging_metrics(
     """Token accuracy overall, on words seen in training and on unseen ones, and F1.
 
     Args:
-        gold: tag indices of each sentence.
-        predicted: likewise.
+        gold: the gold tag indices of each sentence.
+        predicted: the predicted tag indices of each sentence.
         tags: names of the tags.
-        seen: whether each word occurs in training; None leaves those accuracies out.
-        entities: whether the tags mark entities, which the data set knows. Their names do not
-            tell: a class may be called ``B-movie``.
+        seen: whether each word occurs in training; None omits those accuracies.
+        entities: whether the tags mark entities, which the data set knows. Names alone do not tell:
+            a class may be called ``B-movie``.
 
-    ``f1`` is entity micro-F1 where tags mark entities, else macro-F1 over the tags.
+    ``f1`` is the entity micro-F1 if tags mark entities, otherwise the macro-F1 over the tags.
     """
     flat_gold, flat_predicted = np.concatenate(gold), np.concatenate(predicted)
     metrics = classification_metrics(flat_gold, flat_predicted, tags)
@@ -160,9 +160,9 @@ def language_model_metrics(loss_sum: float, tokens: int, characters: int) -> Met
     """Perplexity ``exp(L / tokens)`` and bits per character ``L / (characters ln 2)``.
 
     Args:
-        loss_sum: ``L``, the sum of ``-ln P`` over every token, nats.
-        tokens: how many, end symbols included.
-        characters: of the raw text, newlines included.
+        loss_sum: ``L``, the sum of ``-ln P`` over all tokens, in nats.
+        tokens: the number of tokens, including end symbols.
+        characters: the number of characters in the raw text, including newlines.
     """
     return {
         "loss": loss_sum / tokens,

@@ -1,4 +1,4 @@
-"""Pictures that people look at: loss curves, confusion matrices, results beside optima."""
+"""Plots: loss curves, confusion matrices, results next to their optima."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_CLASSES = 40
-"""Classes a confusion picture shows; beyond it no label would be legible."""
+"""The maximum number of classes in a confusion plot; with more, no label would be legible."""
 
 LONGEST_LABEL = 30
-"""Characters of a label that a picture shows."""
+"""The maximum number of characters of a label in a plot."""
 
 
 def loss_curves(history: Sequence[dict[str, float]], best_epoch: int, title: str) -> Figure:
-    """Training and validation loss by epoch, the kept epoch marked."""
+    """Plot training and validation loss by epoch, with the kept epoch marked."""
     figure = blank_figure(6, 4)
     axes = figure.subplots()
     epochs = range(1, len(history) + 1)
     for key in ("train/loss", "validation/loss"):
         axes.plot(epochs, [row[key] for row in history], marker="o", label=key)
     axes.axvline(best_epoch, color="gray", linestyle=":", label=f"kept: epoch {best_epoch}")
-    axes.set(title=title, xlabel="epoch", ylabel="cross-entropy (nats a target)")
+    axes.set(title=title, xlabel="epoch", ylabel="cross-entropy (nats per target)")
     axes.legend()
     return figure
 
 
 def confusion_picture(matrix: NDArray[np.int64], labels: Sequence[str], title: str) -> Figure:
-    """The confusion matrix by rows of gold labels, coloured by each row's shares."""
+    """Plot the confusion matrix with gold labels as rows, coloured by each row's shares."""
     order = np.argsort(-matrix.sum(axis=1), kind="stable")[:MOST_CLASSES]
     matrix, labels = matrix[np.ix_(order, order)], [_short(labels[i]) for i in order]
     size = max(4.0, 0.45 * len(labels) + 2)
@@ -57,15 +57,16 @@ def confusion_picture(matrix: NDArray[np.int64], labels: Sequence[str], title: s
 
 
 def _short(label: str) -> str:
-    """A label that leaves room for the picture."""
+    """A label short enough to leave room for the plot."""
     return label if len(label) <= LONGEST_LABEL else label[: LONGEST_LABEL - 1] + "…"
 
 
 def results_picture(rows: Sequence[dict[str, Any]]) -> Figure:
-    """Each experiment's figure between its baseline and its optimum.
+    """Plot each experiment's metric between its baseline and its optimum.
 
     Args:
-        rows: with ``experiment``, ``metric``, ``baseline``, ``test`` and ``optimum`` (or None).
+        rows: the rows, with ``experiment``, ``metric``, ``baseline``, ``test`` and ``optimum`` (or
+            None).
     """
     figure = blank_figure(8, 1.1 * len(rows) + 0.8)
     panels = figure.subplots(len(rows), 1, squeeze=False)[:, 0]

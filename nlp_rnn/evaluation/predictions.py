@@ -1,17 +1,17 @@
-"""Files of predictions on a test split, and the figures that follow from them.
+"""Files of predictions on a test split, and the metrics computed from them.
 
-One JSON object a line, an example each, in the order of the split:
+Each line is a JSON object for one example, in the order of the split:
 
 ===================  ==============================================================
 classification       ``gold``, ``predicted``, ``confidence``
-tagging              the same, each a list with an item for every word, and ``entities``,
+tagging              the same, each a list with an item per word, and ``entities``,
                      whether the tags mark entities
 language modelling   ``loss`` (nats), ``tokens``, ``unknown`` (of them), ``characters``
 ===================  ==============================================================
 
-``confidence``, the probability of what is predicted, may be absent; so may ``entities`` in files of
-earlier versions. Every figure is a function of
-sums over examples, so it can be computed again for any resampling of them.
+``confidence``, the probability of the prediction, may be absent; so may ``entities`` in files of
+earlier versions. Every metric is a function of sums over examples, so it can be recomputed for any
+resampling of them.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from nlp_rnn.text.vocabulary import UNK_INDEX
 Row = dict[str, Any]
 
 DIGITS = 6
-"""Of a confidence in a file."""
+"""The number of decimals of a confidence in a file."""
 
 
 def labelled_rows(
     labels: Sequence[str], gold: Ints, predicted: Ints, confidence: Floats | None = None
 ) -> list[Row]:
-    """Predictions of a classifier: class indices ``(texts,)`` and their probability."""
+    """Rows of a classifier's predictions: class indices ``(texts,)`` and their probabilities."""
     rows: list[Row] = [
         {"gold": labels[g], "predicted": labels[p]} for g, p in zip(gold, predicted, strict=True)
     ]
@@ -61,7 +61,7 @@ def tagged_rows(
     *,
     entities: bool,
 ) -> list[Row]:
-    """Predictions of a tagger: tag indices ``(words,)`` of every sentence and their probability.
+    """Rows of a tagger's predictions: per sentence, tag indices ``(words,)`` and probabilities.
 
     Args:
         entities: whether the tags mark entities, which the data set knows.
@@ -77,7 +77,8 @@ def tagged_rows(
 
 
 def scored_rows(split: Split, losses: Floats) -> list[Row]:
-    """Scores of a language model: ``-ln P`` of every line of a split, nats ``(lines,)``."""
+    """Rows of a language model's scores: ``-ln P`` of every line of a split, in nats
+    ``(lines,)``."""
     is_unknown = (split.ids == UNK_INDEX).astype(np.int64)
     unknown = np.add.reduceat(is_unknown, split.offsets[:-1])
     lines = zip(split.records(), losses, split.lengths, unknown, strict=True)
@@ -93,7 +94,7 @@ def scored_rows(split: Split, losses: Floats) -> list[Row]:
 
 
 def write_predictions(file: Path, rows: Iterable[Row]) -> None:
-    """Write ``rows``, whole or not at all."""
+    """Write ``rows`` completely or not at all."""
     with whole_file(file) as partial, partial.open("w", encoding="utf-8") as stream:
         for row in rows:
             stream.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
@@ -103,7 +104,7 @@ def read_predictions(file: Path) -> list[Row]:
     """Read what :func:`write_predictions` wrote.
 
     Raises:
-        UserError: the file is missing, empty, or a line is no prediction.
+        UserError: the file is missing or empty, or a line is not a prediction.
     """
     try:
         with file.open(encoding="utf-8") as lines:
@@ -121,7 +122,7 @@ def read_predictions(file: Path) -> list[Row]:
 
 
 def _missing(file: Path) -> str:
-    """What to do about a file of predictions that is not there."""
+    """How to get a missing file of predictions."""
     if file == paths.predictions(file.stem):
         return str(Remedy("evaluate the experiment", file.stem, ("evaluate",)))
     if file.parent != paths.baseline_predictions(file.parent.name):
@@ -139,7 +140,7 @@ def _row(file: Path, number: int, line: str) -> Row:
     if not isinstance(row, dict) or not (_is_judged(row) or _is_scored(row)):
         raise UserError(
             f"{file}, line {number}: no prediction; expected gold and predicted (strings, or lists "
-            "of as many), or loss, tokens, unknown and characters (numbers)"
+            "of equal length), or loss, tokens, unknown and characters (numbers)"
         )
     return row
 
@@ -159,7 +160,7 @@ def _is_scored(row: Row) -> bool:
 
 
 def kind_of(row: Row) -> str:
-    """The task that a row of predictions is for."""
+    """The task to which a row of predictions belongs."""
     if "loss" in row:
         return "language_modelling"
     return "tagging" if isinstance(row["gold"], list) else "classification"
@@ -170,11 +171,11 @@ def kind_of(row: Row) -> str:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of a test split that is a function of sums over its examples.
+    """A metric of a test split that is a function of sums over its examples.
 
     Attributes:
-        terms: what each example adds ``(examples, terms)``.
-        of_sums: the figure of the sums, ``(..., terms)`` to ``(...)``.
+        terms: the terms that each example adds ``(examples, terms)``.
+        of_sums: maps the sums ``(..., terms)`` to the metric ``(...)``.
     """
 
     terms: Floats
@@ -188,16 +189,16 @@ class Figure:
 def figures(
     rows: Sequence[Row], labels: Sequence[str], entities: bool | None = None
 ) -> dict[str, Figure]:
-    """The figures of predictions, named as in ``figures/<experiment>.json``.
+    """The metrics of predictions, named as in ``figures/<experiment>.json``.
 
     Accuracy and F1 of labels and tags (see :func:`nlp_rnn.evaluation.metrics.tagging_metrics`),
     perplexity and bits per character of language models.
 
     Args:
         labels: the classes of macro-F1; :func:`labels_of` finds those that occur in ``rows``. They
-            stay the same in every resample: one that lacks a class has an F1 of 0 there, as in
+            stay the same in every resample: a class missing from one has an F1 of 0, as in
             ``sklearn.metrics.f1_score(labels=labels, zero_division=0)``.
-        entities: whether tags mark entities; None asks :func:`marks_entities`.
+        entities: whether tags mark entities; None uses :func:`marks_entities`.
     """
     kind = kind_of(rows[0])
     if kind == "language_modelling":
@@ -216,7 +217,7 @@ def figures(
 
 
 def labels_of(*files: Sequence[Row]) -> list[str]:
-    """Every label or tag in files of predictions, sorted; none of language models."""
+    """Every label or tag in files of predictions, sorted; empty for language models."""
     return sorted(
         {
             label
@@ -230,10 +231,10 @@ def labels_of(*files: Sequence[Row]) -> list[str]:
 
 
 def marks_entities(*files: Sequence[Row]) -> bool:
-    """Whether files of predictions of one test split are of entity tags.
+    """Whether files of predictions for one test split contain entity tags.
 
-    Taggers' rows say so themselves. In files of earlier versions, which do not, the names of the
-    tags decide.
+    The rows of taggers say so. In files of earlier versions, which do not, the names of the tags
+    decide.
     """
     if kind_of(files[0][0]) != "tagging":
         return False
@@ -242,14 +243,14 @@ def marks_entities(*files: Sequence[Row]) -> bool:
 
 
 def _sentence(row: Row) -> tuple[list[str], list[str]]:
-    """Gold and predicted labels, those of a text as of a single word."""
+    """Gold and predicted labels, with a text treated as a single word."""
     if isinstance(row["gold"], list):
         return row["gold"], row["predicted"]
     return [row["gold"]], [row["predicted"]]
 
 
 def _quotient(sums: Floats) -> Floats:
-    """The first sum by the second; 0 by 0 is 0."""
+    """The first sum divided by the second; 0 divided by 0 gives 0."""
     return sums[..., 0] / np.where(sums[..., 1] > 0, sums[..., 1], 1)
 
 
@@ -262,7 +263,7 @@ def _bpc(sums: Floats) -> Floats:
 
 
 def _entity_counts(sentences: Sequence[tuple[list[str], list[str]]]) -> Floats:
-    """Entities found, in gold and in predictions together, of each sentence ``(sentences, 2)``."""
+    """Per sentence, the entities found, and those in gold and predictions ``(sentences, 2)``."""
     spans = [(set(entity_spans(gold)), set(entity_spans(best))) for gold, best in sentences]
     return np.array([[len(g & p), len(g) + len(p)] for g, p in spans], np.float64)
 
@@ -274,8 +275,8 @@ def _micro_f1(sums: Floats) -> Floats:
 def _label_counts(
     sentences: Sequence[tuple[list[str], list[str]]], labels: Sequence[str]
 ) -> Floats:
-    """For each label how often it was found, and how often it is in gold and in predictions
-    together, ``(sentences, 2 * labels)``."""
+    """For each label, how often it was found, and how often it is in gold and predictions together,
+    ``(sentences, 2 * labels)``."""
     index = {label: i for i, label in enumerate(labels)}
     counts = np.zeros((len(sentences), len(labels), 2))
     for of_sentence, (gold, best) in zip(counts, sentences, strict=True):
@@ -287,5 +288,5 @@ def _label_counts(
 
 
 def _macro_f1(sums: Floats) -> Floats:
-    """The mean over all labels; F1 is 0 where a label has neither gold nor predictions."""
+    """The mean F1 over all labels; 0 for a label that is neither in gold nor in predictions."""
     return _micro_f1(sums.reshape(*sums.shape[:-1], -1, 2)).mean(axis=-1)

@@ -1,4 +1,4 @@
-"""The table of results: each experiment beside its baseline and its optimum."""
+"""The table of results: each experiment next to its baseline and its optimum."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ HIGHER_IS_BETTER = {"accuracy": True, "f1": True, "perplexity": False}
 
 
 def result_row(experiment: str, figures: dict[str, Any], metric: str) -> Row:
-    """One line of the table: the figure, the best baseline, the optimum, how far it got.
+    """One row of the table: metric, best baseline, optimum and the share of the gap closed.
 
-    The figure of an experiment with several seeds is their mean.
+    The metric of an experiment with several seeds is their mean.
     """
     better = max if HIGHER_IS_BETTER[metric] else min
     baselines = {name: b[metric] for name, b in figures["baselines"].items() if metric in b}
@@ -30,7 +30,7 @@ def result_row(experiment: str, figures: dict[str, Any], metric: str) -> Row:
     baseline, test = baselines[best], seeds["mean"][metric]
     optimum = figures.get("optimum", {}).get(metric)
     way = None
-    # A baseline that reads spelling may be better than what a model of indices can reach.
+    # A baseline that reads spelling may be better than any model that reads only indices.
     if optimum is not None and better(optimum, baseline) != baseline:
         way = (
             (test - baseline) / (optimum - baseline) if HIGHER_IS_BETTER[metric] else test / optimum
@@ -56,7 +56,7 @@ def result_row(experiment: str, figures: dict[str, Any], metric: str) -> Row:
 
 
 def rows_of(experiment: str, figures: dict[str, Any]) -> list[Row]:
-    """The lines of one experiment: perplexity, or accuracy, and F1 where tags are entities."""
+    """The rows of one experiment: perplexity, or accuracy, and F1 if tags mark entities."""
     metrics = ["perplexity"] if "perplexity" in figures["test"] else ["accuracy"]
     if figures["model"]["entities"]:
         metrics.append("f1")
@@ -65,12 +65,12 @@ def rows_of(experiment: str, figures: dict[str, Any]) -> list[Row]:
 
 @dataclass(frozen=True)
 class Results:
-    """The figures of a project that belong to its data as they are now.
+    """The metrics of a project that belong to its current data.
 
     Attributes:
-        experiments: what each ``figures/<experiment>.json`` holds, by experiment.
-        baselines: what each ``figures/baselines/<data set>.json`` holds, by data set.
-        stale: how to renew each file that was left out, because it is of other data.
+        experiments: the contents of each ``figures/<experiment>.json``, by experiment.
+        baselines: the contents of each ``figures/baselines/<data set>.json``, by data set.
+        stale: how to renew each file that was left out because it belongs to other data.
     """
 
     experiments: dict[str, dict[str, Any]]
@@ -81,8 +81,8 @@ class Results:
     def read(cls, folder: Path) -> Results:
         """Read the files in ``folder``.
 
-        A file is stale if the data that it was measured on have another checksum than the prepared
-        data set; where that is not there, than the data of its baselines.
+        A file is stale if the checksum of its data differs from that of the prepared data set or,
+        if that is missing, from that of the data of its baselines.
         """
         stale: list[Remedy] = []
         baselines = {}
@@ -103,7 +103,7 @@ class Results:
                 )
                 now = _prepared(dataset) or baselines.get(dataset, {}).get("data_sha256")
             except (KeyError, TypeError, AttributeError):
-                raise UserError(f"{file}: holds no figures of an experiment; {remedy}") from None
+                raise UserError(f"{file}: holds no metrics of an experiment; {remedy}") from None
             if _same(measured, now):
                 experiments[file.stem] = figures
             else:
@@ -112,20 +112,20 @@ class Results:
 
 
 def _prepared(dataset: str | None) -> str | None:
-    """The checksum of a data set as it is prepared now; None where it is not there."""
+    """The checksum of the prepared data set; None if it is missing."""
     card = paths.prepared(dataset or "") / "card.json"
     return read_json(card, "prepare it again").get("data_sha256") if card.is_file() else None
 
 
 def _same(measured: str | None, now: str | None) -> bool:
-    """Whether two checksums may be of the same data; files of earlier versions have none."""
+    """Whether two checksums may belong to the same data; files of earlier versions have none."""
     return measured is None or now is None or measured == now
 
 
 def result_rows(results: Results) -> list[Row]:
     """The rows of every experiment, by name.
 
-    Baselines of the data set count beside those of the experiment.
+    The baselines of the data set count as well as those of the experiment.
     """
     rows = []
     for name, figures in results.experiments.items():
@@ -135,12 +135,12 @@ def result_rows(results: Results) -> list[Row]:
             rows += rows_of(name, figures | {"baselines": figures["baselines"] | tests})
         except (KeyError, TypeError, ValueError) as error:
             again = Remedy("evaluate again", name, ("evaluate",), force=True)
-            raise UserError(f"{name}: its metrics lack the figure {error}; {again}") from None
+            raise UserError(f"{name}: its metrics lack {error}; {again}") from None
     return rows
 
 
 def stale_markdown(results: Results) -> str:
-    """A list of what was left out, and how to renew it; "" without any."""
+    """A list of what was left out, and how to renew it; "" if nothing was."""
     lines = [f"- {remedy.name}: {remedy}" for remedy in results.stale]
     return "\n".join(lines)
 
@@ -150,14 +150,15 @@ def _number(value: float | None) -> str:
 
 
 def _test(row: Row) -> str:
-    """The figure, with its standard deviation where it is the mean of several seeds."""
+    """The metric, with its standard deviation if it is the mean of several seeds."""
     if row["deviation"] is None:
         return _number(row["test"])
     return f"{_number(row['test'])} ± {_number(row['deviation'])} ({row['seeds']} seeds)"
 
 
 def _way(row: Row) -> str:
-    """How far a figure is from its baseline to its optimum, or above the bound."""
+    """The share of the gap between baseline and optimum that is closed, or the excess over a
+    bound."""
     if row["way"] is None:
         return ""
     if HIGHER_IS_BETTER[row["metric"]]:
@@ -166,7 +167,7 @@ def _way(row: Row) -> str:
 
 
 def headline(row: Row) -> str:
-    """One figure in a sentence of Markdown."""
+    """One metric in a sentence of Markdown."""
     known = "" if row["optimum"] is None else f", optimum {_number(row['optimum'])}, {_way(row)}"
     figure = f"**test {row['metric']} {_test(row)}**"
     return f"{figure} (baseline {_number(row['baseline'])}{known})"
@@ -207,7 +208,7 @@ def headline_metrics(figures: dict[str, Any], validation: dict[str, float]) -> d
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """The table in Markdown, which reads well on a terminal too."""
+    """The table in Markdown, which is readable on a terminal too."""
     header = [
         "experiment", "metric", "baseline", "test", "optimum", "from baseline to optimum",
         "epochs", "minutes", "parameters", "tokens/s",
@@ -231,7 +232,7 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def adapted_markdown(results: Results) -> str:
-    """A table of its own for language models with what was added at test time; "" without any."""
+    """A separate table for language models adapted at test time; "" if there are none."""
     header = ["experiment", "added at test time", "plain test perplexity", "adapted perplexity",
               "chosen on validation"]  # fmt: skip
     cells = []
@@ -250,11 +251,11 @@ def adapted_markdown(results: Results) -> str:
 
 
 def standings(rows: Sequence[Row], results: Results) -> str:
-    """A table of all models of each data set, from the worst to the best; "" without baselines.
+    """A table of all models of each data set, from worst to best; "" without baselines.
 
     Args:
-        rows: of the networks, as :func:`result_rows` finds them.
-        results: has the baselines.
+        rows: the rows of the networks, from :func:`result_rows`.
+        results: the results, which include the baselines.
     """
     header = ["data set", "metric", "model", "test", "chosen on validation"]
     cells = []
@@ -279,24 +280,24 @@ def standings(rows: Sequence[Row], results: Results) -> str:
 
 
 def _metrics_of_baselines(figures: dict[str, Any]) -> list[str]:
-    """What the models of a data set are ranked by."""
+    """The metrics by which the models of a data set are ranked."""
     tests = [each["test"] for each in figures["baselines"].values()]
     metrics = ["perplexity"] if any("perplexity" in test for test in tests) else ["accuracy"]
     return [*metrics, "f1"] if figures["entities"] else metrics
 
 
 RANDOM = "drawn at random"
-"""What vectors are called that an experiment learns from nothing."""
+"""The name of the vectors of an experiment that learns them from scratch."""
 
 
 def gains(rows: Sequence[Row]) -> str:
-    """A table of what word vectors are worth to each task; "" where nothing can be compared.
+    """A table of the gain from word vectors in each task; "" if nothing can be compared.
 
-    Compared are experiments that differ in their ``embeddings`` alone, with one whose vectors are
-    drawn at random.
+    It compares experiments that differ only in their ``embeddings`` with one that starts from
+    random vectors.
 
     Args:
-        rows: of the networks, as :func:`result_rows` finds them.
+        rows: the rows of the networks, from :func:`result_rows`.
     """
     header = ["data set", "metric", "vectors", "test", "gain over random ones"]
     cells = []

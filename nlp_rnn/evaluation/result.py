@@ -1,4 +1,4 @@
-"""What an evaluation finds: metrics, predictions, and what calibration and error analysis need."""
+"""The result of an evaluation: metrics, predictions, and the data for calibration and errors."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from nlp_rnn.arrays import Ints
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """The figures of a model on the test split.
+    """The results of a model on the test split.
 
     Attributes:
-        test: metrics of the model.
-        baselines: metrics of each baseline.
-        samples: predictions, the worst errors first.
+        test: the metrics of the model.
+        baselines: the metrics of each baseline.
+        samples: sample predictions, the worst errors first.
         predictions: a row for every example (see :mod:`nlp_rnn.evaluation.predictions`).
-        labels: names of the classes; none for language models.
-        gold: class indices of all targets ``(targets,)``.
-        predicted: likewise, what the model predicts.
-        confidence: probability of what is predicted ``(targets,)``, calibrated.
-        uncalibrated: likewise, as the network gives it.
-        tables: where it errs, by name (see :mod:`nlp_rnn.evaluation.errors`).
+        labels: the names of the classes; empty for language models.
+        gold: the gold class indices of all targets ``(targets,)``.
+        predicted: the predicted class indices ``(targets,)``.
+        confidence: the calibrated probabilities of the predictions ``(targets,)``.
+        uncalibrated: the same probabilities without calibration.
+        tables: error tables by name (see :mod:`nlp_rnn.evaluation.errors`).
         log_loss: ``-ln P`` of the gold labels, the mean over targets in nats, ``before`` and
-            ``after`` calibration; of a CRF by its marginals. None for language models.
+            ``after`` calibration; for a CRF, of its marginals. None for language models.
     """
 
     test: dict[str, Any]

@@ -1,7 +1,7 @@
-"""Whether two models differ on the same test examples by more than chance.
+"""Significance tests for the difference of two models on the same test examples.
 
-The tests say how surprising the difference would be if both models were equally good on texts
-like these. They know one training of each: another seed may give another difference.
+The tests say how surprising the difference would be if both models were equally good on such texts.
+They see only one training run of each: another seed may give another difference.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from nlp_rnn.evaluation.bootstrap import LEVEL, blocks, distinct, resampled
 from nlp_rnn.evaluation.predictions import Figure
 
 RESAMPLES = 10_000
-"""So that a p-value of 0.05 is known to about 0.002 (one standard deviation)."""
+"""Enough resamples that a p-value of 0.05 is known to about 0.002 (one standard deviation)."""
 
 ROUNDING = 1e-9
-"""Relative: equal differences may be computed from other sums."""
+"""A relative tolerance, because equal differences may be computed from different sums."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How far apart two models are on the same examples.
+    """The difference of two models on the same examples.
 
     Attributes:
-        difference: of the figures, ``a - b``.
-        low: lower limit of its interval.
-        high: upper limit. The interval holds 0 exactly where ``p`` is above ``1 - level``.
-        p: two-sided p-value of no difference.
+        difference: the difference of the metrics, ``a - b``.
+        low: the lower limit of its interval.
+        high: the upper limit. The interval contains 0 exactly if ``p`` is above ``1 - level``.
+        p: the two-sided p-value of no difference.
     """
 
     difference: float
@@ -48,16 +48,18 @@ def compared(
 ) -> Comparison:
     """The difference of two models, with an interval and a p-value that agree.
 
-    The interval holds the differences that a test does not reject (Efron & Tibshirani 1993,
-    section 12.3). Every difference is tested by the bootstrap: its limits are percentiles, not
-    corrected for bias and acceleration, which makes them too narrow where few examples tell the
-    models apart. No difference at all is tested by :func:`randomisation_test` too, which is exact,
-    and rejected only by both: ``p`` is the larger of their p-values.
+    The interval contains the differences that a test does not reject (Efron & Tibshirani 1993,
+    section 12.3). Every difference is tested by the bootstrap: its limits are percentiles without a
+    correction for bias and acceleration, which would make them too narrow when few examples
+    distinguish the models. The hypothesis of no difference is also tested by
+    :func:`randomisation_test`, which is exact, and is rejected only if both tests reject it: ``p``
+    is the larger of their p-values.
 
     Args:
-        resamples: of each test.
-        level: the probability that the interval holds the true difference.
-        null_p: of an exact test of no difference, instead of :func:`randomisation_test`.
+        resamples: the number of resamples of each test.
+        level: the probability that the interval contains the true difference.
+        null_p: the p-value of an exact test of no difference, instead of
+            :func:`randomisation_test`.
     """
     differences = np.sort(resampled(difference(a, b), resamples, seed))
     zero = ROUNDING * max(abs(a.value), abs(b.value))
@@ -74,7 +76,7 @@ def compared(
 
 
 def difference(a: Figure, b: Figure) -> Figure:
-    """``a - b`` as a figure of pairs of predictions, one pair an example."""
+    """``a - b`` as a metric of pairs of predictions, one pair per example."""
     width = a.terms.shape[1]
     return Figure(
         np.hstack([a.terms, b.terms]),
@@ -85,13 +87,13 @@ def difference(a: Figure, b: Figure) -> Figure:
 def randomisation_test(a: Figure, b: Figure, resamples: int = RESAMPLES, seed: int = 0) -> float:
     """The two-sided p-value of paired approximate randomisation (Noreen 1989; Yeh 2000).
 
-    If the models were equal, which of them made which of the two predictions of an example would
-    be chance. So the predictions of each example are swapped with probability 1/2; p is the share
-    of the swappings with a difference at least as large as the true one, which counts as one.
+    If the models were equally good, it would be chance which of them made which prediction of an
+    example. The predictions of each example are therefore swapped with probability 1/2; p is the
+    share of swaps whose difference is at least the observed one, which itself counts as a swap.
     """
     observed = abs(a.value - b.value)
-    # Swapping moves b - a of an example from one sum to the other. Like examples are swapped
-    # together: the number of those swapped is binomial.
+    # Swapping moves b - a of an example from one sum to the other. Identical examples are swapped
+    # together: the number of swaps is binomial.
     moves, counts = distinct(b.terms - a.terms)
     sum_a, sum_b = a.terms.sum(axis=0), b.terms.sum(axis=0)
     rng = np.random.default_rng(seed)
@@ -107,8 +109,9 @@ def mcnemar_test(right_a: Sequence[bool], right_b: Sequence[bool]) -> tuple[int,
     """McNemar's exact test of two accuracies on independent examples.
 
     Returns:
-        How many examples only A has right, how many only B, and the two-sided p-value: that of so
-        uneven a split if each of these examples had fallen to either with probability 1/2.
+        The numbers of examples that only A and only B get right, and the two-sided p-value: the
+        probability of at least so uneven a split if each of these examples went to either with
+        probability 1/2.
     """
     from scipy.stats import binomtest
 

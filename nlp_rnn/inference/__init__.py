@@ -1,1 +1,1 @@
-"""Putting a model to use: bundles, batch prediction, generation."""
+"""Using a trained model: bundles, batch prediction, generation."""

@@ -1,4 +1,4 @@
-"""Predicting for every text of a file, in order, in memory that does not grow with it."""
+"""Predict for every text of a file, in order and with memory that does not grow with the file."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ def predict_file(
     reading: Reading = AS_TRAINED,
     options: Options = DEFAULT,
 ) -> None:
-    """Predict with a bundle for every text of ``input`` and write ``output``, whole or not at all.
+    """Predict for every text of ``input`` and write ``output`` completely or not at all.
 
-    Everything that can be wrong with the arguments or a file is found before a network is loaded:
-    a file is read once for its faults, then a second time to predict.
+    All faults of the arguments or a file are found before a network is loaded: a file is read once
+    to check it, then a second time to predict.
 
     Args:
         bundle_folder: a model bundle.
         input: a file (see :data:`~nlp_rnn.inference.inputs.SOURCES`), or ``-`` for lines on
             standard input.
         output: a file of one of the same formats, or ``-`` for JSON lines on standard output.
-        reading: how ``input`` is read.
-        options: what is asked of the predictions.
+        reading: how to read ``input``.
+        options: the prediction options.
 
     Raises:
-        UserError: the bundle, a file or a suffix is at fault, or there is no text.
+        UserError: the bundle, a file or a suffix is invalid, or there is no text.
     """
     bundle, source, format = open_all(bundle_folder, input, output, reading)
     options.check(bundle, lambda name: Setting(name).as_option())
@@ -77,7 +77,7 @@ def predict_file(
 def open_all(
     bundle_folder: Path, input: str, output: str, reading: Reading
 ) -> tuple[Bundle, Source, str]:
-    """The bundle, the texts, and the format of ``output``; arguments as :func:`predict_file`."""
+    """The bundle, the texts and the format of ``output``; see :func:`predict_file`."""
     format_of(input, "INPUT")
     format = format_of(output, "OUTPUT")
     check_readable(input)
@@ -88,9 +88,9 @@ def open_all(
 
 
 def output_dialect(source: Source, format: str) -> Dialect | None:
-    """How a table is written: as a source of the same format is, else in the format's own way.
+    """The dialect of an output table: that of a source in the same format, or the format's default.
 
-    It always has a header, since predicted columns need names.
+    It always has a header, because predicted columns need names.
     """
     if format not in TABLES:
         return None
@@ -100,7 +100,7 @@ def output_dialect(source: Source, format: str) -> Dialect | None:
 
 
 def read_once(source: Source, whole_rows: bool, output: str, format: str) -> Survey:
-    """Read all of ``source`` for its faults, and for what ``output`` cannot hold.
+    """Read all of ``source`` to find its faults and values that ``output`` cannot hold.
 
     Args:
         whole_rows: whether all columns will be written as Python values.
@@ -114,7 +114,7 @@ def read_once(source: Source, whole_rows: bool, output: str, format: str) -> Sur
 def _check_fits(bundle: Bundle, output: str, format: str) -> None:
     if format in SENTENCES and not bundle.task.tagged:
         raise UserError(
-            f"{output}: {format} holds tagged words, but {bundle.folder} is a model for "
+            f"{output}: {format} is for tagged words, but {bundle.folder} is a model for "
             f"{bundle.experiment.task}; write .jsonl, .csv, .tsv, .parquet or .txt"
         )
 
@@ -133,7 +133,7 @@ def predict_all(
     """Predict for all of ``source``; returns the number of texts.
 
     Args:
-        expected: how many they are, where it is known.
+        expected: the number of texts, if it is known.
     """
     texts = 0
     begun = ((chunk, predictor.predict_chunk(list(chunk.items))) for chunk in source.read())
@@ -148,7 +148,7 @@ def predict_all(
 
 
 def _ahead(values: Iterable[T]) -> Iterator[T]:
-    """Each value once the next has begun: the network works while the last chunk is written."""
+    """Yield each value after starting the next: the network works while a chunk is written."""
     values = iter(values)
     for before in itertools.islice(values, 1):
         for value in values:

@@ -1,6 +1,6 @@
-"""Decoding: which tokens to choose, given the probability of each next one.
+"""Decoding: the choice of tokens, given the probability of each next one.
 
-Distributions are float64 ``(rows, vocabulary)``, a text in each row. Where filters are combined,
+Distributions are float64 ``(rows, vocabulary)``, with one text per row. If filters are combined,
 temperature comes first, then top-k, then the nucleus.
 """
 
@@ -18,33 +18,33 @@ from nlp_rnn.runtime.forward import softmax
 from nlp_rnn.runtime.network import Rows, States, Tokens
 
 Step = Callable[[Tokens, States], tuple[Floats, States]]
-"""Tokens ``(rows,)`` and the states before them, each ``(rows, width)``, to ``ln P`` of each next
-token ``(rows, vocabulary)`` and the states after them. What may not follow has ``-inf``."""
+"""Maps tokens ``(rows,)`` and the states before them, each ``(rows, width)``, to ``ln P`` of each
+next token ``(rows, vocabulary)`` and the states after them. Forbidden tokens have ``-inf``."""
 
 Select = Callable[[States, Rows], States]
-"""The states of some rows, which may repeat, as :meth:`~nlp_rnn.runtime.network.Network.select`:
-the decoders never look into states, so these may lie on a device."""
+"""Selects the states of some rows, which may repeat, like
+:meth:`~nlp_rnn.runtime.network.Network.select`. The decoders never look into states, so these may
+stay on a device."""
 
 
 def tempered(logits: Floats, temperature: float) -> Floats:
-    """``softmax(logits / temperature)``; at 0, its limit, all probability on the likeliest token.
+    """``softmax(logits / temperature)``; at 0, all probability is on the most likely token.
 
-    Of equally likely ones, the limit here is the first.
+    Of equally likely tokens, the first counts.
     """
     below_best = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
     if temperature == 0:
         greedy = np.zeros_like(below_best)
         np.put_along_axis(greedy, logits.argmax(axis=-1)[..., None], 1.0, axis=-1)
         return greedy
-    with np.errstate(over="ignore"):  # a tiny temperature takes what is below the best to -inf
+    with np.errstate(over="ignore"):  # a tiny temperature takes all but the best to -inf
         return softmax(below_best / temperature)
 
 
 def top_k(probabilities: Floats, k: int) -> Floats:
-    """The ``k`` likeliest tokens, their probabilities scaled to sum to 1 (Fan et al. 2018).
+    """The ``k`` most likely tokens, their probabilities scaled to sum to 1 (Fan et al.
 
-    Where several are equally likely, as many of them as make ``k``; all tokens where there are
-    fewer.
+    2018). Ties are cut at ``k`` tokens; all tokens are kept if there are fewer.
 
     Raises:
         ValueError: ``k`` is below 1.
@@ -60,9 +60,9 @@ def top_k(probabilities: Floats, k: int) -> Floats:
 
 
 def nucleus(probabilities: Floats, p: float) -> Floats:
-    """The smallest set of likeliest tokens that has probability ``p`` or more, scaled to sum to 1.
+    """The fewest most likely tokens with a total probability of at least ``p``, scaled to sum to 1.
 
-    Top-p (Holtzman et al. 2020, equations 2 and 3).
+    This is top-p sampling (Holtzman et al. 2020, equations 2 and 3).
 
     Raises:
         ValueError: ``p`` is not above 0 and at most 1.
@@ -80,20 +80,20 @@ def nucleus(probabilities: Floats, p: float) -> Floats:
 
 
 def _only(probabilities: Floats, tokens: NDArray[np.intp], kept: Floats) -> Floats:
-    """The distribution in proportion to ``kept`` at ``tokens``, 0 elsewhere."""
+    """The distribution proportional to ``kept`` at ``tokens``, 0 elsewhere."""
     distribution = np.zeros_like(probabilities)
     np.put_along_axis(distribution, tokens, kept / kept.sum(axis=-1, keepdims=True), axis=-1)
     return distribution
 
 
 def draw(probabilities: Floats, uniform: Floats) -> Tokens:
-    """One token of each row, by the inverse of its cumulative distribution.
+    """Draw one token for each row, by inverting its cumulative distribution.
 
     Args:
         uniform: ``(rows,)``, each at least 0 and below 1.
     """
     cumulative = probabilities.cumsum(axis=-1)
-    below = cumulative <= uniform[:, None] * cumulative[:, -1:]  # so what has none is never drawn
+    below = cumulative <= uniform[:, None] * cumulative[:, -1:]  # never draws a token with 0
     return below.sum(axis=-1, dtype=np.int32)
 
 
@@ -110,16 +110,16 @@ def sample(
     """Sample token by token, all samples at once.
 
     Args:
-        select: the rows of states.
-        token: what every sample continues.
-        states: before ``token``, each ``(1, width)``.
-        distribution: what to sample from, given ``ln P``.
-        generators: one for each sample, so that none depends on how many there are.
-        length: most tokens to sample.
-        end: the token that ends a sample; None where nothing does.
+        select: selects rows of states.
+        token: the token that every sample continues.
+        states: the states before ``token``, each ``(1, width)``.
+        distribution: maps ``ln P`` to the distribution to sample from.
+        generators: one generator for each sample, so that samples do not depend on their number.
+        length: the maximum number of tokens to sample.
+        end: the token that ends a sample; None if none does.
 
     Yields:
-        The next token of every sample, ``end`` where it has ended, until all have.
+        The next token of every sample, ``end`` if it has ended, until all have ended.
     """
     rows = len(generators)
     tokens, states = np.full(rows, token, np.int32), select(states, np.zeros(rows, np.intp))
@@ -139,9 +139,9 @@ class Hypothesis:
     """A text that beam search found.
 
     Attributes:
-        tokens: with the end, where it was reached.
+        tokens: the tokens, including the end if it was reached.
         log_probability: ``ln P`` of the tokens.
-        score: ``log_probability`` over the length penalty.
+        score: ``log_probability`` divided by the length penalty.
     """
 
     tokens: tuple[int, ...]
@@ -152,8 +152,9 @@ class Hypothesis:
 def length_penalty(length: int, alpha: float) -> float:
     """``((5 + length) / 6) ** alpha`` (Wu et al. 2016, equation 14).
 
-    Log-probabilities add up, so the longer of two texts mostly has the lower; divided by this they
-    compare. 0 leaves them alone, 1 is nearly the mean of the tokens.
+    Log-probabilities add up, so longer texts usually have lower ones; dividing by this penalty
+    makes them comparable. With 0 they do not change, with 1 they are nearly the mean over the
+    tokens.
     """
     return ((5 + length) / 6) ** alpha
 
@@ -169,25 +170,26 @@ def beam_search(
     alpha: float = 0.0,
     n: int = 1,
 ) -> list[Hypothesis]:
-    """The ``n`` texts of the highest score that a beam finds.
+    """The ``n`` highest-scoring texts that a beam search finds.
 
     Of all one-token continuations of the hypotheses in the beam, those that end and are among the
-    ``width`` likeliest are complete, and the ``width`` likeliest that do not end are the next beam.
-    The search is over when no continuation of these can be among the ``n`` best. With a beam of
-    all prefixes the list is exact; a beam of 1 with ``alpha`` 0 is greedy.
+    ``width`` most likely are complete, and the ``width`` most likely that do not end form the next
+    beam. The search is over when no continuation of these can be among the ``n`` best. With a beam
+    of all prefixes the list is exact; a beam of 1 with ``alpha`` 0 is greedy.
 
     Args:
-        select: the rows of states.
-        token: what every text continues.
-        states: before ``token``, each ``(1, width of the state)``.
-        width: of the beam, 1 or more.
-        length: most tokens of a text; one that has so many is complete without ``end``.
-        end: the token that ends a text, counted as a token of it; None where nothing does.
-        alpha: of :func:`length_penalty`, 0 or more.
-        n: texts to return, 1 or more.
+        select: selects rows of states.
+        token: the token that every text continues.
+        states: the states before ``token``, each ``(1, width of the state)``.
+        width: the width of the beam, 1 or more.
+        length: the maximum number of tokens in a text; a text of this length is complete without
+            ``end``.
+        end: the token that ends a text, counted as part of it; None if none does.
+        alpha: the exponent of :func:`length_penalty`, 0 or more.
+        n: the number of texts to return, 1 or more.
 
     Returns:
-        The best first; fewer than ``n`` where the beam completes fewer.
+        The texts, best first; fewer than ``n`` if the beam completes fewer.
     """
     tokens, states = np.full(width, token, np.int32), select(states, np.zeros(width, np.intp))
     paths = np.empty((width, 0), np.int32)
@@ -197,7 +199,7 @@ def beam_search(
     for steps in range(1, length + 1):
         found, states = step(tokens, states)
         continued = log_p[:, None] + found
-        # Each row ends once, so among twice the width at least the width does not end.
+        # Each row ends once, so at least ``width`` of the best ``2 * width`` do not end.
         places = _largest(continued.ravel(), 2 * width)
         rows, chosen = np.divmod(places.astype(np.int32), np.int32(continued.shape[1]))
         log_p = continued.ravel()[places]
@@ -223,7 +225,7 @@ def beam_search(
 
 
 def _largest(values: Floats, n: int) -> NDArray[np.intp]:
-    """Where the ``n`` largest values stand, the largest first."""
+    """The positions of the ``n`` largest values, largest first."""
     n = min(n, len(values))
     places = np.argpartition(values, -n)[-n:]
     return places[np.argsort(-values[places], kind="stable")]

@@ -32,11 +32,11 @@ class Sampling:
     """Draw each token from the distribution of the next one.
 
     Attributes:
-        temperature: divides the logits; 0 is greedy.
-        top_k: draw from so many likeliest tokens.
-        top_p: draw from the likeliest tokens that have this probability together.
-        samples: texts.
-        seed: of all samples.
+        temperature: the divisor of the logits; 0 is greedy.
+        top_k: draw from this many most likely tokens.
+        top_p: draw from the most likely tokens with this total probability.
+        samples: the number of texts.
+        seed: the seed of all samples.
     """
 
     temperature: float = 1.0
@@ -46,17 +46,17 @@ class Sampling:
     seed: int | None = None
 
     def generators(self) -> list[np.random.Generator]:
-        """One for each sample, so that none depends on how many there are."""
+        """One generator for each sample, so that samples do not depend on their number."""
         return np.random.default_rng(self.seed).spawn(self.samples)
 
 
 @dataclass(frozen=True)
 class BeamSearch:
-    """Search for the likeliest text.
+    """Search for the most likely text.
 
     Attributes:
-        width: hypotheses that are kept at each step.
-        n_best: texts to list with their scores; None for the best alone.
+        width: the number of hypotheses kept at each step.
+        n_best: the number of texts to list with their scores; None for only the best.
         length_penalty: the exponent ``alpha`` of Wu et al. (2016).
     """
 
@@ -66,7 +66,7 @@ class BeamSearch:
 
 
 def text_only(logits: Floats) -> Floats:
-    """Without ``<pad>`` and ``<unk>``, which are no text: their logits are ``-inf``."""
+    """Set the logits of ``<pad>`` and ``<unk>``, which are not text, to ``-inf``."""
     logits = logits.astype(np.float64)
     logits[:, [PAD_INDEX, UNK_INDEX]] = -np.inf
     return logits
@@ -75,7 +75,7 @@ def text_only(logits: Floats) -> Floats:
 def next_distribution(
     logits: Floats, temperature: float, k: int | None = None, p: float | None = None
 ) -> Floats:
-    """The distribution to sample text from, ``(samples, vocabulary)``."""
+    """The distribution from which to sample text, ``(samples, vocabulary)``."""
     probabilities = tempered(text_only(logits), temperature)
     if k is not None:
         probabilities = top_k(probabilities, k)
@@ -85,10 +85,10 @@ def next_distribution(
 
 
 def piece(token: str, before: str, unit: str) -> str:
-    """What ``token`` adds to the text ``before``, of which only the end matters.
+    """The text that ``token`` adds to the text ``before``, of which only the end matters.
 
     Args:
-        unit: of the tokenizer.
+        unit: the unit of the tokenizer.
 
     >>> piece("dog", "the", "word"), piece("dog", "", "word"), piece("g", "do", "character")
     (' dog', 'dog', 'g')
@@ -105,14 +105,14 @@ def piece(token: str, before: str, unit: str) -> str:
 
 
 class PromptedModel:
-    """A language model that has read a prompt, from where it starts single texts.
+    """A language model that has read a prompt, starting from the initial states of single texts.
 
     Args:
         predictor: the model.
-        prompt: what every text continues; its lines end as those of the training text do.
+        prompt: the text that every text continues; its lines end like those of the training text.
 
     Attributes:
-        unknown: tokens of the prompt that the model reads as ``<unk>``.
+        unknown: the tokens of the prompt that the model reads as ``<unk>``.
     """
 
     def __init__(self, predictor: LanguageModelPredictor, prompt: str) -> None:
@@ -131,7 +131,7 @@ class PromptedModel:
         self.unknown = [word for word in words if self._vocabulary.encode([word]) == [UNK_INDEX]]
 
     def _read(self, ids: Tokens) -> States:
-        """The states after ``ids (1, timesteps)``, read in pieces so that memory is bounded."""
+        """The states after ``ids (1, timesteps)``, read in pieces to bound memory."""
         states: States = self._network.first_states(1, self._start)
         for start in range(0, ids.shape[1], self._at_once):
             window = ids[:, start : start + self._at_once]
@@ -150,7 +150,8 @@ class PromptedModel:
         return self._vocabulary.end_index if stop_at_end else None
 
     def samples(self, length: int, sampling: Sampling, stop_at_end: bool = False) -> Iterator[str]:
-        """What follows the prompt in every sample; as many at once as memory is bounded for."""
+        """The continuation of the prompt in every sample; memory bounds how many are drawn at
+        once."""
         generators = sampling.generators()
         for start in range(0, len(generators), self._at_once):
             some = generators[start : start + self._at_once]
@@ -164,7 +165,7 @@ class PromptedModel:
         generators: Sequence[np.random.Generator],
         stop_at_end: bool = False,
     ) -> Iterator[list[str]]:
-        """What each token adds to the sample of every generator; nothing where it has ended."""
+        """The text that each token adds to the sample of every generator; empty after its end."""
         end = self._end(stop_at_end)
         steps = sample(
             self._step,
@@ -183,7 +184,8 @@ class PromptedModel:
         )
         pieces = [self._prompt] * len(generators)
         for tokens in steps:
-            # An empty piece follows a space or nothing at all, so the next one starts alike.
+            # An empty piece follows a space or nothing at all, so the next piece starts the same
+            # way.
             pieces = [
                 self._piece(token, before, end)
                 for token, before in zip(tokens.tolist(), pieces, strict=True)
@@ -193,7 +195,7 @@ class PromptedModel:
     def search(
         self, length: int, beam: BeamSearch, stop_at_end: bool = False
     ) -> list[tuple[str, Hypothesis]]:
-        """The best texts, prompt included, the best first."""
+        """The best texts, including the prompt, best first."""
         end = self._end(stop_at_end)
         hypotheses = beam_search(
             self._text_step,
@@ -225,16 +227,16 @@ def generate(
     decoding: Sampling | BeamSearch,
     stop_at_end: bool = False,
 ) -> None:
-    """Print texts of the language model in ``folder``; a single sample streams token by token.
+    """Print texts by the language model in ``folder``; a single sample streams token by token.
 
     Args:
-        prompt: what every text continues.
-        length: most tokens to generate.
+        prompt: the text that every text continues.
+        length: the maximum number of tokens to generate.
         decoding: how to choose them. An n-best list is printed as JSON lines.
-        stop_at_end: end a text where a line ends.
+        stop_at_end: whether to end a text at the end of a line.
 
     Raises:
-        UserError: the bundle is missing or broken, or no language model.
+        UserError: the bundle is missing, broken or not a language model.
     """
     model = PromptedModel(language_model(folder), prompt)
     if model.unknown:
@@ -257,4 +259,4 @@ def generate(
         for (added,) in model.sample(length, decoding, decoding.generators(), stop_at_end):
             print(added, end="", flush=True)
     finally:
-        print()  # Ctrl-C too leaves whole lines
+        print()  # so that even Ctrl-C leaves complete lines

@@ -1,7 +1,7 @@
-"""Files of texts to predict for, read in chunks: what the predictor sees, and what is kept.
+"""Input files of prediction, read in chunks: the texts for the predictor, and all that is kept.
 
-Only the standard library and the corpus readers are needed here, so that a mistake in a file
-answers before anything heavy is imported.
+This module needs only the standard library and the corpus readers, so that a mistake in a file is
+reported before anything heavy is imported.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 STREAM = "-"
-"""What stands for standard input or output."""
+"""The name of standard input or output."""
 
 CHUNK_CHARACTERS = 1 << 21
-"""Characters after which a chunk ends before it has :data:`~nlp_rnn.inference.items.CHUNK`
-texts, so that memory stays bounded where texts are long."""
+"""The number of characters after which a chunk ends even if it has fewer than
+:data:`~nlp_rnn.inference.items.CHUNK` texts. It bounds memory if texts are long."""
 
 TEXT = "text"
-"""The column of the text, unless something else is said; what has no columns is given it."""
+"""The default column of the text; input without columns gets this one."""
 
 TABLES: dict[str, TableFormat] = {".csv": "csv", ".tsv": "tsv"}
 """Formats that have a dialect."""
@@ -50,8 +50,8 @@ TABLES: dict[str, TableFormat] = {".csv": "csv", ".tsv": "tsv"}
 SETTING = "text_column"
 
 Columns = dict[str, set[type]]
-"""Columns of a table, in order, each with the types of its values; ``object`` is a whole number
-that no column of whole numbers holds."""
+"""The columns of a table, in order, each with the types of its values; ``object`` marks a whole
+number too large for a column of whole numbers."""
 
 T = TypeVar("T")
 
@@ -60,17 +60,17 @@ T = TypeVar("T")
 
 
 class Chunk(ABC):
-    """Some consecutive texts of a file.
+    """Consecutive texts of a file.
 
     Attributes:
-        items: what the predictor sees.
+        items: the inputs of the predictor.
     """
 
     items: Sequence[Item]
 
     @abstractmethod
     def rows(self) -> Iterable[Mapping[str, Any]]:
-        """For each item the columns it came with, the text among them."""
+        """For each item, its input columns, including the text."""
 
     @abstractmethod
     def columns(self) -> Columns:
@@ -112,7 +112,7 @@ class CsvChunk(Chunk):
 
 @dataclass(frozen=True)
 class JsonChunk(Chunk):
-    """Objects of JSON Lines; they need not have the same keys."""
+    """JSON Lines objects, which need not have the same keys."""
 
     items: Sequence[str]
     records: Sequence[Mapping[str, Any]]
@@ -160,7 +160,8 @@ class ArrowChunk(Chunk):
 
 
 def _python_values(column: pa.Array) -> list[Any]:
-    """A column's values, with a mapping from strings, which Arrow gives as pairs, as it is."""
+    """A column's values; mappings from strings, which Arrow returns as pairs, become
+    dictionaries."""
     import pyarrow as pa
 
     values: list[Any] = column.to_pylist()
@@ -171,7 +172,7 @@ def _python_values(column: pa.Array) -> list[Any]:
 
 @dataclass(frozen=True)
 class SentenceChunk(Chunk):
-    """Sentences segmented into words, with every line of their file."""
+    """Sentences split into words, with every line of their file."""
 
     items: Sequence[tuple[str, ...]]
     sentences: Sequence[Sentence]
@@ -186,7 +187,8 @@ class SentenceChunk(Chunk):
 
 
 def chunked(values: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
-    """Lists of consecutive values, each of bounded length and, save for its last, size."""
+    """Lists of consecutive values, each of bounded length and, without its last value, bounded
+    size."""
     chunk: list[T] = []
     room = CHUNK_CHARACTERS
     for value in values:
@@ -209,10 +211,10 @@ class Source(ABC):
 
     Attributes:
         name: the file, or ``-``.
-        format: its suffix, with the dot.
-        text_column: the column of the text; what has no columns is given one of this name.
-        bad_bytes: what undecodable UTF-8 is.
-        dialect: of CSV and TSV, else None.
+        format: its suffix, including the dot.
+        text_column: the column of the text; input without columns gets one with this name.
+        bad_bytes: how to treat undecodable UTF-8.
+        dialect: the dialect of CSV and TSV, otherwise None.
         word_column: the column of the word in CoNLL, counted from 0 (from the end when negative).
     """
 
@@ -234,23 +236,24 @@ class Source(ABC):
 
     @abstractmethod
     def chunks(self) -> Iterator[Chunk]:
-        """Everything, in order.
+        """All chunks, in order.
 
         Raises:
-            UserError: the file cannot be read or is ill-formed; names file and line or row.
+            UserError: the file cannot be read or is ill-formed; the message names file and line or
+                row.
         """
 
     def read(self) -> Iterator[Chunk]:
-        """:meth:`chunks`, whose errors name options of the command line."""
+        """:meth:`chunks`, with errors that name command-line options."""
         return naming_options(self.chunks())
 
     def first_columns(self) -> Sequence[str]:
-        """The columns of the first row; none where the format has no columns."""
+        """The columns of the first row; empty if the format has no columns."""
         return ()
 
 
 class LinesSource(Source):
-    """A text a line; blank lines are texts too."""
+    """One text per line; blank lines are texts too."""
 
     def chunks(self) -> Iterator[Chunk]:
         lines = numbered_lines(self.path, self.bad_bytes)
@@ -258,7 +261,7 @@ class LinesSource(Source):
 
 
 class StreamSource(Source):
-    """A text a line of standard input."""
+    """One text per line of standard input."""
 
     @property
     def rereadable(self) -> bool:
@@ -285,7 +288,7 @@ def _line_chunks(lines: Iterable[tuple[int, str]], text_column: str) -> Iterator
 
 
 class CsvSource(Source):
-    """A table of CSV or TSV; columns without a header are named by their numbers."""
+    """A CSV or TSV table; columns without a header are named by their numbers."""
 
     def _rows(self) -> Iterator[tuple[str, list[str]]]:
         assert self.dialect is not None
@@ -308,7 +311,7 @@ class CsvSource(Source):
 
 
 def _numbered(columns: int, text: int) -> list[str]:
-    """Names for columns that have none.
+    """Names for columns without a header.
 
     >>> _numbered(3, 1)
     ['0', 'text', '2']
@@ -317,13 +320,13 @@ def _numbered(columns: int, text: int) -> list[str]:
 
 
 class JsonlSource(Source):
-    """One JSON object a line."""
+    """One JSON object per line."""
 
     def _records(self) -> Iterator[dict[str, Any]]:
         name = self.text_column
         for where, record in jsonl_records(self.path, self.bad_bytes):
             text = text_of(member(record, name, where, SETTING), where, name)
-            # Offsets of entities are those of the text as the model sees it: it is kept so.
+            # Entity offsets refer to the text as the model sees it, so this text is kept.
             record[name] = clean(text, self.bad_bytes, where, name)
             yield record
 
@@ -361,7 +364,7 @@ class ParquetSource(Source):
 class ConllSource(Source):
     """Sentences in columns; the word is in ``word_column`` of CoNLL, FORM of CoNLL-U.
 
-    A line without a word is no part of its sentence: nothing is predicted for it.
+    A line without a word is not part of its sentence: nothing is predicted for it.
     """
 
     def _sentences(self) -> Iterator[Sentence]:
@@ -370,7 +373,7 @@ class ConllSource(Source):
         return conll_sentences(self.path, self.bad_bytes, self.word_column)
 
     def _with_words(self) -> Iterator[Sentence]:
-        """All sentences; UserError at the end of a file whose words are all empty."""
+        """All sentences; raises UserError at the end of a file whose words are all empty."""
         no_word, has_words = "", False
         for sentence in self._sentences():
             has_words = has_words or bool(sentence.words)
@@ -379,10 +382,10 @@ class ConllSource(Source):
             yield sentence
         if no_word and not has_words:
             if self.format == ".conllu":
-                raise UserError(f"{no_word}: expected a word in FORM, and no line has one there")
+                raise UserError(f"{no_word}: expected a word in FORM, but no line has one")
             raise SettingError(
-                f"{no_word}: expected a word in column {self.word_column} (counted from 0), and no "
-                "line has one there; choose another column with ",
+                f"{no_word}: expected a word in column {self.word_column} (counted from 0), but no "
+                "line has one; choose another column with ",
                 Setting("word_column"),
             )
 
@@ -416,7 +419,7 @@ SOURCES: dict[str, type[Source]] = {
 
 
 def format_of(name: str, role: str) -> str:
-    """The format a file's suffix tells: a key of :data:`SOURCES`, or ``-``.
+    """The format given by a file's suffix: a key of :data:`SOURCES`, or ``-``.
 
     Args:
         name: the file, or ``-``.
@@ -440,16 +443,16 @@ def format_of(name: str, role: str) -> str:
 
 
 def check_readable(name: str) -> None:
-    """Fail early where an input file cannot be read.
+    """Fail early if an input file cannot be read.
 
     Raises:
-        UserError: it is missing, empty, no regular file, or may not be read.
+        UserError: it is missing, empty, not a regular file or not readable.
     """
     if name == STREAM:
         return
     path = Path(name)
     if path.exists() and not path.is_dir() and not path.is_file():
-        raise UserError(f"{path}: is no regular file; pipe its lines into - instead")
+        raise UserError(f"{path}: is not a regular file; pipe its lines into - instead")
     with open_binary(path) as stream:
         if not stream.read(1):
             raise UserError(f"{path}: is empty; expected one text or more")
@@ -462,11 +465,11 @@ def open_source(
     dialect: Dialect | None = None,
     word_column: int = 0,
 ) -> Source:
-    """The source that a file's suffix, or ``-``, tells.
+    """The source for a file, by its suffix, or for ``-``.
 
     Args:
-        dialect: of CSV and TSV; None for the format's own.
-        word_column: of CoNLL.
+        dialect: the dialect of CSV and TSV; None for the format's default.
+        word_column: the column of the word in CoNLL.
     """
     format = format_of(name, "INPUT")
     if format in TABLES and dialect is None:
@@ -477,11 +480,11 @@ def open_source(
 
 @dataclass(frozen=True)
 class Survey:
-    """What reading a source once tells.
+    """The result of reading a source once.
 
     Attributes:
-        texts: how many there are; None where the source can be read only once.
-        columns: all of them, of whatever rows.
+        texts: the number of texts; None if the source can be read only once.
+        columns: the columns of all rows.
     """
 
     texts: int | None
@@ -494,16 +497,16 @@ def survey(
     advance: Callable[[int], object],
     check: Callable[[Sequence[str]], None] | None = None,
 ) -> Survey:
-    """Read all of ``source`` for its faults, before hours are spent on predicting for it.
+    """Check all of ``source`` before hours are spent on predictions for it.
 
     Args:
-        source: where it can be read only once, nothing is read.
-        whole_rows: whether all columns are wanted as Python values.
-        advance: told the number of texts in each chunk.
-        check: refuses texts of cells that the output cannot hold; looked at with whole rows.
+        source: the source; nothing is read if it can be read only once.
+        whole_rows: whether all columns are needed as Python values.
+        advance: called with the number of texts in each chunk.
+        check: rejects cell texts that the output cannot hold; used only with whole rows.
 
     Raises:
-        UserError: it is ill-formed, or has no texts, or a cell is refused.
+        UserError: it is ill-formed, has no texts, or a cell is rejected.
     """
     if not source.rereadable:
         return Survey(None, {source.text_column: {str}})
@@ -526,6 +529,6 @@ def survey(
 
 
 def no_texts(source: Source) -> UserError:
-    """What a source without texts raises."""
+    """The error for a source without texts."""
     name = "standard input" if source.name == STREAM else source.name
     return UserError(f"{name}: holds no texts; expected one or more")

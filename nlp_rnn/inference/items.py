@@ -1,16 +1,16 @@
-"""What a model predicts for: texts, or sentences that are segmented into words already."""
+"""The inputs of predictions: texts, or sentences that are already split into words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 Item = str | Sequence[str]
-"""A raw text, or words that are segmented already."""
+"""A raw text, or a list of words."""
 
 CHUNK = 2048
-"""Items taken at a time."""
+"""The number of items taken at a time."""
 
 
 def as_text(item: Item) -> str:
-    """An item as one text: the words of a segmented sentence joined by spaces."""
+    """An item as one text, with the words of a sentence joined by spaces."""
     return item if isinstance(item, str) else " ".join(item)

@@ -1,4 +1,4 @@
-"""Trained models as Python code uses them: what :func:`nlp_rnn.load` returns."""
+"""Trained models for use in Python code, as returned by :func:`nlp_rnn.load`."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Model:
     """A trained model.
 
     Args:
-        bundle: opened.
+        bundle: the opened bundle.
 
     Attributes:
-        name: of the experiment that trained it.
+        name: the name of the experiment that trained it.
         task: ``classification``, ``tagging`` or ``language_modelling``.
-        labels: labels or tags, most frequent first; none for language models.
+        labels: labels or tags, most frequent first; empty for language models.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -46,14 +46,14 @@ class Model:
 
     @property
     def columns(self) -> schema.Columns:
-        """What a prediction holds where nothing more is asked: its keys, each with its type."""
+        """The keys of a prediction with default options, each with its type."""
         return self._predictor.columns
 
     @property
     def text_columns(self) -> list[str | int]:
-        """The columns that the texts of a table may be in; the first of them counts.
+        """The columns that may hold the texts of a table; the first that exists counts.
 
-        It is that of the training data, or ``text``.
+        They are that of the training data and ``text``.
         """
         return list(dict.fromkeys((Remembered.of(self.bundle).text_column, TEXT)))
 
@@ -69,19 +69,19 @@ class Model:
         """Predict for one text or many.
 
         Args:
-            texts: a string is one text, a list or any other iterable of strings as many texts.
-                Within it a list of strings is a sentence that is segmented into words, and
-                ``None``, as in a table with missing values, an empty text.
+            texts: a string is one text; a list or any other iterable of strings is several texts.
+                Within it, a list of strings is a sentence split into words, and ``None``, as in a
+                table with missing values, is an empty text.
             **options: fields of :class:`~nlp_rnn.inference.predictor.Options`: ``n_best``,
                 ``review_below``, ``batch_size``.
 
         Returns:
-            For a string a prediction, otherwise a list of them, in order. A prediction is a
+            One prediction for a string, otherwise a list of predictions in order. A prediction is a
             dictionary that ``json.dumps`` can write, the same as a line that ``nlp-rnn predict``
             writes, but without the text.
 
         Raises:
-            UserError: ``texts`` holds something else, or an option does not fit the model.
+            UserError: ``texts`` contains another type, or an option does not fit the model.
         """
         predictor = self._predictor.asked(_options(options))
         if isinstance(texts, str):
@@ -95,16 +95,17 @@ class Model:
         """Predict for the rows of a table.
 
         Args:
-            frame: has a column of texts; ``None`` and other missing values are empty texts.
-            text_column: its name; None takes the one that the model was trained with where the
+            frame: a table with a column of texts; ``None`` and other missing values are empty
+                texts.
+            text_column: its name; None takes the column that the model was trained with if the
                 table has it, otherwise ``text``.
-            **options: as for :meth:`predict`.
+            **options: see :meth:`predict`.
 
         Returns:
-            ``frame`` with the columns of the predictions behind its own, and its index.
+            ``frame`` with the columns of the predictions appended, and with the same index.
 
         Raises:
-            UserError: there is no such column, or one has the name of a prediction.
+            UserError: there is no such column, or a column has the name of a prediction.
         """
         predictor = self._predictor.asked(_options(options))
         column = frame[self.text_column(frame, text_column)]
@@ -122,7 +123,7 @@ class Model:
         """The column of a table's texts.
 
         Args:
-            given: its name; None takes the first of :attr:`text_columns` that the table has.
+            given: its name; None takes the first of :attr:`text_columns` in the table.
 
         Raises:
             UserError: there is no such column.
@@ -132,13 +133,13 @@ class Model:
             if name in frame.columns:
                 return name
         raise UserError(
-            f"the table has no column '{names[-1]}'; name that of the texts by text_column, one "
+            f"the table has no column '{names[-1]}'; name the column of texts by text_column, one "
             f"of: {', '.join(map(str, frame.columns))}"
         )
 
 
 def _side_by_side(frame: pd.DataFrame, added: pd.DataFrame) -> pd.DataFrame:
-    """Two tables of equally many rows, whose index may repeat itself."""
+    """Join two tables with equally many rows, whose index may have duplicates."""
     joined = frame.copy()
     for name in added.columns:
         joined[name] = added[name].to_numpy()
@@ -175,15 +176,15 @@ def _items(texts: Iterable[Item | None]) -> Iterator[Item]:
 
 
 class Classifier(Model):
-    """A model that gives each text a label; see :class:`Model`."""
+    """A model that assigns a label to each text; see :class:`Model`."""
 
 
 class Tagger(Model):
-    """A model that gives each word of a text a tag; see :class:`Model`."""
+    """A model that assigns a tag to each word of a text; see :class:`Model`."""
 
 
 class LanguageModel(Model):
-    """A model that gives each text a probability, and writes text; see :class:`Model`."""
+    """A model that gives texts probabilities and generates text; see :class:`Model`."""
 
     _predictor: LanguageModelPredictor
 
@@ -191,8 +192,8 @@ class LanguageModel(Model):
         """The probability of every token of one text or many.
 
         Returns:
-            For each text ``tokens`` with the end symbol, their ``log_probabilities`` (nats),
-            ``ranks`` (1 for the likeliest) and whether they are ``unknown``.
+            For each text, its ``tokens`` including the end symbol, their ``log_probabilities``
+            (nats), ``ranks`` (1 for the most likely) and whether they are ``unknown``.
         """
         from nlp_rnn.inference.scoring import TokenScorer
 
@@ -203,13 +204,13 @@ class LanguageModel(Model):
         return list(scorer.predict(_items(texts)))
 
     def rank(self, texts: Iterable[Item | None], by: By = "total") -> list[Prediction]:
-        """Texts from the likeliest to the least likely, texts without a token last.
+        """Rank texts from the most to the least likely, with texts without tokens last.
 
         Args:
-            by: the log-probability of the whole text, or its ``mean`` over the tokens.
+            by: the ``total`` log-probability of the text, or its ``mean`` over the tokens.
 
         Returns:
-            For each text its ``rank``, the ``text``, and what ``nlp-rnn rank`` says of it.
+            For each text its ``rank``, the ``text``, and the other columns of ``nlp-rnn rank``.
         """
         from nlp_rnn.inference.scoring import Candidates, score_of
 
@@ -231,18 +232,18 @@ class LanguageModel(Model):
         top_p: float | None = None,
         seed: int | None = None,
     ) -> str:
-        """Continue a prompt by random draws.
+        """Continue a prompt by random sampling.
 
         Args:
-            length: most tokens to add.
-            stop_at_end: stop where the model ends a line.
-            temperature: divides the logits; 0 always takes the likeliest token.
-            top_k: draw from so many likeliest tokens.
-            top_p: draw from the likeliest tokens that have this probability together.
-            seed: for the same text every time.
+            length: the maximum number of tokens to add.
+            stop_at_end: whether to stop when the model ends a line.
+            temperature: the divisor of the logits; 0 always takes the most likely token.
+            top_k: draw from this many most likely tokens.
+            top_p: draw from the most likely tokens with this total probability.
+            seed: a seed, to get the same text every time.
 
         Returns:
-            The prompt and what follows it.
+            The prompt and its continuation.
         """
         from nlp_rnn.inference.generation import PromptedModel, Sampling
 
@@ -260,17 +261,17 @@ class LanguageModel(Model):
         stop_at_end: bool = True,
         length_penalty: float = 0.6,
     ) -> list[Prediction]:
-        """Search for the likeliest texts that continue a prompt (beam search).
+        """Search for the most likely texts that continue a prompt (beam search).
 
         Args:
-            beam: hypotheses that are kept at each step.
-            n_best: texts to give, at most ``beam``.
-            length: most tokens to add.
-            stop_at_end: end a text where the model ends a line.
+            beam: the number of hypotheses kept at each step.
+            n_best: the number of texts to return, at most ``beam``.
+            length: the maximum number of tokens to add.
+            stop_at_end: whether to end a text when the model ends a line.
             length_penalty: the exponent of Wu et al. (2016): 0 favours short texts.
 
         Returns:
-            The best first, each with ``text``, ``log_probability`` (nats) and ``score``.
+            The texts, best first, each with ``text``, ``log_probability`` (nats) and ``score``.
         """
         from nlp_rnn.inference.generation import BeamSearch, PromptedModel
 

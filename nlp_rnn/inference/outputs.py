@@ -1,8 +1,8 @@
 """Files of predictions, written chunk by chunk.
 
-JSON Lines and Parquet hold predictions as they are, with lists, records and mappings; Parquet has
-the types of :mod:`~nlp_rnn.inference.schema`. Tables of CSV and TSV are flat: the probability of
-each label has a column ``probability_<label>``, tags are parted by spaces, and lists are JSON.
+JSON Lines and Parquet hold predictions unchanged, with lists, records and mappings; Parquet has the
+types of :mod:`~nlp_rnn.inference.schema`. CSV and TSV tables are flat: the probability of each
+label has a column ``probability_<label>``, tags are separated by spaces, and lists are JSON.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROW_GROUP_BYTES = 1 << 25
-"""What is gathered for one row group of Parquet; many small ones would bloat the file."""
+"""The number of rows in a Parquet row group; many small groups would bloat the file."""
 
 NO_TAG = "_"
 """The tag of a line without a word."""
 
 SENTENCES = (".conll", ".conllu")
-"""Formats that hold tagged sentences only."""
+"""Formats for tagged sentences only."""
 
 
 # --- values -------------------------------------------------------------------------
 
 
 def renamed(columns: Iterable[str], predicted: Collection[str]) -> dict[str, str]:
-    """What each column of the input is called in the output.
+    """The name of each input column in the output.
 
     >>> renamed(["text", "label"], ["label", "probability"])
     {'text': 'text', 'label': 'input_label'}
@@ -80,7 +80,7 @@ def flat(prediction: Prediction) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A value of Parquet that JSON does not know, as a string."""
+    """A Parquet value that JSON lacks, as a string."""
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="backslashreplace")
     if hasattr(value, "isoformat"):
@@ -89,7 +89,7 @@ def _plain(value: Any) -> Any:
 
 
 def to_json(value: Any) -> str:
-    """``value`` as strict JSON: NaN and infinity, which it does not know, become null."""
+    """``value`` as strict JSON: NaN and infinity, which it lacks, become null."""
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
     except ValueError:
@@ -97,7 +97,7 @@ def to_json(value: Any) -> str:
 
 
 def cell(value: Any) -> str:
-    """``value`` as the text of a cell: nothing for null, JSON for lists, mappings and booleans."""
+    """``value`` as the text of a cell: empty for null, JSON for lists, mappings and booleans."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -119,7 +119,7 @@ class Writer(ABC):
 
 
 class LineWriter(Writer):
-    """One line a text: the label, the tags parted by spaces, or the log-probability."""
+    """One line per text: the label, the tags separated by spaces, or the log-probability."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -136,7 +136,7 @@ def _summary(prediction: Prediction) -> str:
 
 
 class JsonlWriter(Writer):
-    """One JSON object a text: the columns of the input, then the prediction."""
+    """One JSON object per text: the columns of the input, then the prediction."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -219,7 +219,7 @@ class ParquetWriter(Writer):
         self._pending.clear()
 
     def close(self) -> None:
-        """Write what is pending, and the end of the file, which has columns without rows too."""
+        """Write pending rows and the end of the file, which has its columns even without rows."""
         if self._writer is None and not self._pending:
             self._add({column: _array([], types) for column, types in self._columns.items()}, [])
         if self._pending:
@@ -227,7 +227,7 @@ class ParquetWriter(Writer):
         self.abandon()
 
     def abandon(self) -> None:
-        """Let go of the file."""
+        """Release the file without finishing it."""
         if self._writer is not None:
             self._writer.close()
 
@@ -243,7 +243,7 @@ def _array(values: Sequence[Any], types: set[type]) -> pa.Array:
         return pa.array(values, pa.int64())
     if types and types <= {int, float}:
         return pa.array([None if value is None else float(value) for value in values], pa.float64())
-    # Half a surrogate pair, which JSON can write as an escape, stays one.
+    # Half a surrogate pair, which JSON can write as an escape, is kept.
     texts = [
         None if value is None else cell(value).encode("utf-8", "backslashreplace").decode()
         for value in values
@@ -252,10 +252,10 @@ def _array(values: Sequence[Any], types: set[type]) -> pa.Array:
 
 
 class SentenceWriter(Writer):
-    """Tagged sentences, a word a line.
+    """Tagged sentences, one word per line.
 
-    For a file of the same format every line is kept: CoNLL gets the tag as one more column at the
-    end (``_`` on lines without a word), CoNLL-U gets it as UPOS. Otherwise the words are the
+    If the input has the same format, every line is kept: CoNLL gets the tag as an additional last
+    column (``_`` on lines without a word), CoNLL-U gets it as UPOS. Otherwise the words are the
     tokens of the prediction.
     """
 
@@ -314,12 +314,13 @@ def _text(chunk: Chunk, item: Any) -> str:
 
 
 def _one_column(word: str) -> str:
-    """A word as it can be read back: without what parts columns and lines, and never nothing."""
+    """A word in a form that can be read back: without column and line separators, and never
+    empty."""
     return re.sub(r"[ \t\r\n]+", " ", word).strip(" ") or "_"
 
 
 def _with_column(line: str, tag: str) -> str:
-    """A line of CoNLL with one more column, parted as the others are."""
+    """A CoNLL line with an additional column, separated like the others."""
     by_spaces = " " in line and "\t" not in line
     return line + (" " if by_spaces else "\t") + tag
 
@@ -328,10 +329,10 @@ def _with_column(line: str, tag: str) -> str:
 
 
 def check_writable(output: str, input: str) -> None:
-    """Fail early where an output file could not be written.
+    """Fail early if an output file cannot be written.
 
     Raises:
-        UserError: it is a folder or the input, or its folder may not be written.
+        UserError: it is a folder or the input, or its folder is not writable.
     """
     if output == STREAM:
         return
@@ -339,12 +340,12 @@ def check_writable(output: str, input: str) -> None:
     if path.is_dir():
         raise UserError(f"{path}: is a folder, expected a file to write")
     if input != STREAM and path.exists() and path.samefile(input):
-        raise UserError(f"{path}: is INPUT too; write to another file")
+        raise UserError(f"{path}: is also INPUT; write to another file")
     folder = path.absolute().parent
     while not folder.exists():
         folder = folder.parent
     if not folder.is_dir():
-        raise UserError(f"{path}: cannot be written, {folder} is no folder; choose another")
+        raise UserError(f"{path}: cannot be written, {folder} is not a folder; choose another")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UserError(
             f"{path}: cannot be written (no permission in {folder}); choose a folder you may "
@@ -363,7 +364,7 @@ def _standard_output() -> Iterator[TextIO]:
         yield stream
         stream.flush()
     except OSError as error:
-        # What is still held back would fail again when Python ends.
+        # Buffered output would fail again when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         if isinstance(error, BrokenPipeError):
             raise
@@ -389,7 +390,7 @@ def _writing(
             table.abandon()
             raise
         return
-    # newline="": line ends within cells stay as they are.
+    # newline="": line ends within cells are kept.
     with file.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
         if format == ".txt":
             yield LineWriter(stream)
@@ -410,14 +411,14 @@ def open_writer(
     predicted: schema.Columns,
     dialect: Dialect | None = None,
 ) -> Iterator[Writer]:
-    """A writer of ``output``; a file appears, whole, if the block succeeds.
+    """A writer of ``output``; a file appears, complete, only if the block succeeds.
 
     Args:
         output: a file, or ``-``.
-        format: as :func:`~nlp_rnn.inference.inputs.format_of` tells.
-        columns: of the input.
+        format: the format, from :func:`~nlp_rnn.inference.inputs.format_of`.
+        columns: the columns of the input.
         predicted: the columns of a prediction.
-        dialect: of CSV and TSV; None for the format's own.
+        dialect: the dialect of CSV and TSV; None for the format's default.
 
     Raises:
         UserError: the output cannot be written or hold a value, or the disk is full.

@@ -1,8 +1,8 @@
-"""Predictions from a bundle: texts in, one JSON-able record each out, in order.
+"""Predictions from a bundle: one JSON-able record for each text, in order.
 
-The model sees exactly what training showed it: the bundle's own tokenizer and vocabulary.
-Texts are taken in chunks, sorted by length within a chunk and predicted in batches, so memory
-does not grow with the number of texts.
+The model reads texts exactly as in training, with the bundle's own tokenizer and vocabulary. Texts
+are taken in chunks, sorted by length within a chunk and predicted in batches, so memory does not
+grow with the number of texts.
 """
 
 from __future__ import annotations
@@ -35,22 +35,23 @@ from nlp_rnn.text.vocabulary import UNK
 Prediction = dict[str, Any]
 
 BATCH = 32
-"""Texts in one forward pass."""
+"""The number of texts in one forward pass."""
 
 
 NOTHING = Tagged(np.empty(0, np.int32), np.empty((0, 0)), np.empty((0, 0)), lambda tags: 0.0)
-"""What there is to say of a sentence without words."""
+"""The output for a sentence without words."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a user asks of predictions.
+    """The user's options for predictions.
 
     Attributes:
-        n_best: tag sequences to give of each sentence, of a tagger with a CRF.
-        review_below: confidence below which a prediction is marked for a person to review: the
-            probability of the label, or the lowest of the tags. None marks none.
-        batch_size: texts in one forward pass; it changes speed and memory, no prediction.
+        n_best: the number of tag sequences per sentence, for a tagger with a CRF.
+        review_below: the confidence below which a prediction is marked for human review: the
+            probability of the label, or the lowest probability of the tags. None marks nothing.
+        batch_size: the number of texts in one forward pass; it affects speed and memory, not
+            predictions.
     """
 
     n_best: int = 1
@@ -58,10 +59,10 @@ class Options:
     batch_size: int = BATCH
 
     def check(self, bundle: Bundle, written: Callable[[str], str] = str) -> None:
-        """Raise UserError unless the model can do what is asked.
+        """Raise UserError unless the model supports the options.
 
         Args:
-            written: how messages name an option.
+            written: returns the name of an option for messages.
         """
         for name in ("n_best", "batch_size"):
             if not (isinstance(value := getattr(self, name), int) and value >= 1):
@@ -70,8 +71,8 @@ class Options:
                 )
         if self.n_best > 1 and getattr(bundle.experiment.model, "output", None) != "crf":
             raise UserError(
-                f"{written('n_best')} {self.n_best}: {bundle.folder} has no CRF, which alone knows "
-                "the likeliest tag sequences; train a tagger with model.output: crf"
+                f"{written('n_best')} {self.n_best}: {bundle.folder} has no CRF, which gives "
+                "the most likely tag sequences; train a tagger with model.output: crf"
             )
         if self.review_below is None:
             return
@@ -82,8 +83,8 @@ class Options:
             )
         if not bundle.task.labels:
             raise UserError(
-                f"{written('review_below')}: {bundle.folder} is a language model, which is not "
-                "right or wrong; leave it out"
+                f"{written('review_below')}: {bundle.folder} is a language model, whose "
+                "predictions are not right or wrong; omit it"
             )
 
 
@@ -91,12 +92,12 @@ DEFAULT = Options()
 
 
 class Predictor(ABC):
-    """A loaded model and what is asked of it.
+    """A loaded model with its prediction options.
 
     Args:
-        bundle: opened.
-        options: what is asked.
-        network: that of the bundle, where it is loaded already.
+        bundle: the opened bundle.
+        options: the prediction options.
+        network: the network of the bundle, if it is loaded already.
     """
 
     def __init__(
@@ -111,7 +112,8 @@ class Predictor(ABC):
         """Load the bundle in ``folder``.
 
         Raises:
-            UserError: the bundle is missing or broken, or what runs it is not installed.
+            UserError: the bundle is missing or broken, or the library that runs it is not
+                installed.
         """
         return Predictor.of(Bundle.open(folder))
 
@@ -120,18 +122,18 @@ class Predictor(ABC):
         """Load an opened bundle; see :meth:`load`.
 
         Raises:
-            UserError: also where the model cannot do what is asked.
+            UserError: also if the model does not support the options.
         """
         options.check(bundle)
         return PREDICTORS[bundle.experiment.task](bundle, options)
 
     def asked(self, options: Options) -> Self:
-        """The same model, of which something else is asked."""
+        """The same model with other options."""
         options.check(self.bundle)
         return type(self)(self.bundle, options, self.network)
 
     def predict(self, items: Iterable[Item]) -> Iterator[Prediction]:
-        """One record for each text or segmented sentence, in order."""
+        """One record for each text or sentence, in order."""
         stream = iter(items)
         while chunk := list(itertools.islice(stream, CHUNK)):
             yield from self.predict_chunk(chunk)
@@ -139,11 +141,11 @@ class Predictor(ABC):
     @property
     @abstractmethod
     def columns(self) -> schema.Columns:
-        """What a record holds: its keys, in order, each with its type."""
+        """The keys of a record, in order, each with its type."""
 
     @abstractmethod
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
-        """Predict a list of items; the network may begin before the first record is asked for."""
+        """Predict a list of items; the network may start before the first record is requested."""
 
 
 class ClassificationPredictor(Predictor):
@@ -176,10 +178,10 @@ class ClassificationPredictor(Predictor):
 class TaggingPredictor(Predictor):
     """``tokens``, their ``tags`` and the ``probabilities`` of these.
 
-    With ``n_best`` above 1 (of a CRF), the likeliest tag sequences of the sentence too, each with
-    its ``tags`` and ``probability``. Where tags mark entities ``entities`` too, each with ``type``,
-    ``text``, and the offsets ``start`` and ``end`` of its characters in the raw text (of segmented
-    sentences: in the words joined by spaces).
+    With ``n_best`` above 1 (CRF only), also the most likely tag sequences of the sentence, each
+    with its ``tags`` and ``probability``. If tags mark entities, also ``entities``, each with
+    ``type``, ``text`` and the character offsets ``start`` and ``end`` in the raw text (for
+    sentences given as words, in the words joined by spaces).
     """
 
     def __init__(
@@ -232,7 +234,7 @@ class TaggingPredictor(Predictor):
         ]
 
     def _encoded(self, words: Sequence[str], forms: Sequence[str]) -> Encoded:
-        """A sentence as the network reads it: words normalised, forms as they are written."""
+        """A sentence as the network reads it: words normalised, forms as written."""
         longest = self.bundle.experiment.model.longest  # type: ignore[union-attr]
         ids = np.array(self.bundle.vocabulary.encode(words))
         if longest is None:
@@ -271,9 +273,9 @@ class TaggingPredictor(Predictor):
 
 
 class LanguageModelPredictor(Predictor):
-    """``log_probability`` of each line with its end (nats), ``tokens``, ``perplexity``.
+    """``log_probability`` of each line including its end (nats), ``tokens``, ``perplexity``.
 
-    Each line is scored by itself, from the states that :meth:`Bundle.start_states` gives.
+    Each line is scored separately, from the states of :meth:`Bundle.start_states`.
 
     Attributes:
         start: these states, each ``(width,)``; None for zeros.
@@ -318,15 +320,15 @@ class LanguageModelPredictor(Predictor):
 
 
 def start_states(bundle: Bundle, network: Network) -> list[Floats] | None:
-    """:meth:`Bundle.start_states`, checked against the network that they are for.
+    """The states of :meth:`Bundle.start_states`, checked against the network.
 
     Raises:
-        UserError: they do not fit.
+        UserError: they do not fit the network.
     """
     start = bundle.start_states()
     if start is None and bundle.experiment.training.streams == "text":  # type: ignore[union-attr]
         log(
-            f"{bundle.folder}: holds no {START_STATES}, because an earlier version wrote it, so "
+            f"{bundle.folder}: has no {START_STATES}, because an earlier version wrote it, so "
             "each text starts from a zero state and looks less likely than it is; train it again"
         )
     if start is not None and [len(state) for state in start] != list(network.widths):
@@ -345,7 +347,7 @@ PREDICTORS: dict[str, type[Predictor]] = {
 
 
 def language_model(folder: Path) -> LanguageModelPredictor:
-    """Load a bundle that must be a language model; UserError where it is not."""
+    """Load a language model's bundle; raises UserError if it is another model."""
     bundle = Bundle.open(folder)
     bundle.require_language_model("generate text")
     predictor = Predictor.of(bundle)

@@ -1,11 +1,11 @@
-"""How INPUT is read: what the user says, what the model was trained on, what the suffix tells.
+"""How INPUT is read: by the user's options, the model's training data and the file's suffix.
 
 The column of the text and the dialect of a table each come from the first of these that has it:
 
 1. the options of the command;
-2. what the bundle's data card remembers of the training data. Its column serves tables that have
-   it, and others are asked for a column ``text``; its delimiter, quoting and header serve files
-   of the format that it was trained on;
+2. what the bundle's data card records of the training data. Its column is used for tables that
+   have it, and other tables must have a column ``text``; its delimiter, quoting and header are used
+   for files in the training format;
 3. the defaults: ``text``, and the dialect of the suffix with a header.
 """
 
@@ -27,14 +27,14 @@ from nlp_rnn.runtime.bundle import DATA_CARD, REMEDY, Bundle
 
 @dataclass(frozen=True)
 class Reading:
-    """What a user says of INPUT; None where nothing.
+    """The user's options for reading INPUT; None where nothing is given.
 
     Attributes:
-        text_column: a column's name; of CSV and TSV also its number, counted from 0.
+        text_column: a column's name; for CSV and TSV also its number, counted from 0.
         header: whether the first row of CSV or TSV names the columns.
-        delimiter: what divides the fields of CSV or TSV.
-        quoting: whether these fields may stand in double quotes.
-        bad_bytes: what undecodable UTF-8 is.
+        delimiter: the field delimiter of CSV or TSV.
+        quoting: whether fields may be in double quotes.
+        bad_bytes: how to treat undecodable UTF-8.
         word_column: the column of the word in CoNLL, counted from 0 (from the end when negative).
     """
 
@@ -48,7 +48,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Remembered:
-    """How the files were read that a model was trained on; see ``FilesCorpus.provenance``."""
+    """How a model's training files were read; see ``FilesCorpus.provenance``."""
 
     format: str = ""
     text_column: str | int = TEXT
@@ -59,23 +59,23 @@ class Remembered:
 
     @classmethod
     def of(cls, bundle: Bundle) -> Remembered:
-        """What the data card of ``bundle`` says; the defaults where it says nothing.
+        """The settings in the data card of ``bundle``, with defaults for missing ones.
 
         Raises:
-            UserError: it says what cannot be.
+            UserError: the data card is invalid.
         """
         reading: Any = bundle.data_card.get("reading", {})
         try:
             return TypeAdapter(cls).validate_python(reading)
         except ValidationError:
             raise UserError(
-                f"{bundle.folder / DATA_CARD}: reading says {reading!r}, which is no way to read "
+                f"{bundle.folder / DATA_CARD}: reading is {reading!r}, which is not a way to read "
                 f"a table; {REMEDY}"
             ) from None
 
 
 AS_TRAINED = Reading()
-"""What a user says who says nothing."""
+"""The options of a user who gives none."""
 
 
 def open_input(name: str, reading: Reading, bundle: Bundle) -> Source:
@@ -104,7 +104,7 @@ def _check_options(name: str, format: str, reading: Reading) -> None:
     found = "standard input" if format == STREAM else name
     if reading.word_column is not None and format != ".conll":
         raise UserError(
-            f"{found}: --word-column is for .conll, whose columns have no names; leave it out"
+            f"{found}: --word-column is for .conll, whose columns have no names; omit it"
         )
     if format in TABLES:
         return
@@ -124,7 +124,7 @@ def _check_options(name: str, format: str, reading: Reading) -> None:
 def _dialect(format: str, reading: Reading, remembered: Remembered) -> Dialect | None:
     """The dialect of a table; None for other formats.
 
-    What is remembered is a guess about this file, so that a wrong delimiter is still recognised.
+    Remembered settings are only a guess about this file, so a wrong delimiter is still detected.
     """
     if format not in TABLES:
         return None
@@ -139,10 +139,10 @@ def _dialect(format: str, reading: Reading, remembered: Remembered) -> Dialect |
 
 
 def _as_remembered(source: Source, reading: Reading, remembered: Remembered) -> Source:
-    """``source`` with the column that the model was trained with, where the user names none.
+    """``source`` with the column that the model was trained with, unless the user names one.
 
-    Our own predictions for a table without a header have one: a first row with a field ``text``
-    is a header, unless the user says that there is none.
+    Predictions written by this package for a table without a header have a header: a first row with
+    a field ``text`` is taken as one unless the user says that there is none.
     """
     first = source.first_columns()
     dialect, column = source.dialect, remembered.text_column

@@ -1,15 +1,14 @@
-"""What a prediction holds, said once: its columns, and the type that each has in every format.
+"""The schema of predictions: their columns, and the type of each in every format.
 
 A type is a Python annotation: ``str``, ``int``, ``float``, ``bool``, ``list[...]``,
-``dict[str, ...]`` or a :class:`~typing.TypedDict`. From it come the types of Arrow, for Parquet,
-those of MLflow, for the signature of a logged model, and the columns of pandas. So they depend on
-the task and on what is asked, never on the texts: a sentence without entities has an empty list of
-entities.
+``dict[str, ...]`` or a :class:`~typing.TypedDict`. From it follow the Arrow types for Parquet, the
+MLflow types for the signature of a logged model, and the columns of pandas. They depend on the task
+and the options, never on the texts: a sentence without entities has an empty list of entities.
 
-The probabilities of labels are a mapping in every format, not a record with a field a label. A
-label may be any string, but fields with a dot, an empty name or names that differ only in case are
-refused or mixed up by readers of Parquet such as Spark and DuckDB. Tables of different classifiers
-have the same schema too.
+The probabilities of labels are a mapping in every format, not a record with a field per label. A
+label may be any string, but Parquet readers such as Spark and DuckDB reject or confuse fields with
+a dot, an empty name or names that differ only in case. Tables of different classifiers also get the
+same schema.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ class Entity(TypedDict):
 
 
 class TagSequence(TypedDict):
-    """One of the likeliest sequences of tags of a sentence."""
+    """One of the most likely tag sequences of a sentence."""
 
     tags: list[str]
     probability: float
@@ -50,7 +49,7 @@ REVIEW: Columns = {"review": bool}
 
 
 def of_classifier(review: bool) -> Columns:
-    """The columns of a classifier, where marks for review are asked for or not."""
+    """The columns of a classifier, with or without marks for review."""
     return {
         "label": str,
         "probability": float,
@@ -63,9 +62,9 @@ def of_tagger(review: bool, n_best: bool, entities: bool) -> Columns:
     """The columns of a tagger.
 
     Args:
-        review: marks for review are asked for.
-        n_best: several sequences of tags are asked for.
-        entities: the tags mark entities.
+        review: whether marks for review are requested.
+        n_best: whether several tag sequences are requested.
+        entities: whether the tags mark entities.
     """
     return {
         "tokens": list[str],
@@ -85,7 +84,7 @@ TOKEN_SCORES: Columns = {
     "ranks": list[int],
     "unknown": list[bool],
 }
-"""What a language model says of all tokens of a text."""
+"""The columns of a language model for all tokens of a text."""
 
 SCORED_TOKEN: Columns = {
     "text": int,
@@ -96,14 +95,14 @@ SCORED_TOKEN: Columns = {
     "rank": int,
     "unknown": bool,
 }
-"""A row of ``nlp-rnn score``."""
+"""The columns of ``nlp-rnn score``."""
 
 CANDIDATE: Columns = {**LANGUAGE_MODEL, "unknown": list[str]}
-"""What ``nlp-rnn rank`` says of a text."""
+"""The columns of ``nlp-rnn rank``."""
 
 
 def holds_floats(type_: Any) -> bool:
-    """Whether a value of this type may be, or hold, what is no number.
+    """Whether a value of this type may be, or contain, NaN.
 
     >>> holds_floats(list[TagSequence]), holds_floats(list[Entity])
     (True, False)
@@ -133,7 +132,7 @@ def arrow_type(type_: Any) -> pa.DataType:
 
 
 def mlflow_type(type_: Any) -> Array | Object | Map | DataType:
-    """A column's type in the signature of a model of MLflow."""
+    """A column's type in the signature of an MLflow model."""
     from mlflow.types.schema import Array, DataType, Map, Object, Property
 
     if is_typeddict(type_):
@@ -154,10 +153,10 @@ def _fields(record: Any) -> Mapping[str, Any]:
 def pandas_frame(
     predictions: Iterable[Mapping[str, Any]], columns: Columns, index: pd.Index | None = None
 ) -> pd.DataFrame:
-    """Predictions as a table of pandas, whose cells hold lists and mappings as they are.
+    """Predictions as a pandas table, whose cells hold lists and mappings unchanged.
 
     Args:
-        index: of the table; None numbers the rows.
+        index: the index of the table; None numbers the rows.
     """
     import pandas as pd
 
@@ -172,7 +171,7 @@ def pandas_frame(
 
 
 def _pandas_type(type_: Any, values: list[Any]) -> Any:
-    """The type of a column; one with nulls, which would become NaN, holds Python's objects."""
+    """The type of a column; one with nulls, which would become NaN, holds Python objects."""
     return type_ if type_ in (str, int, float, bool) and None not in values else object
 
 
@@ -180,7 +179,7 @@ def _pandas_type(type_: Any, values: list[Any]) -> Any:
 
 
 def finite(value: Any) -> Any:
-    """``value`` with null for what is no number, as every format of files and HTTP has it."""
+    """``value`` with null for NaN and infinity, as in all file formats and HTTP."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

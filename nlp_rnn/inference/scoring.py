@@ -1,4 +1,4 @@
-"""How likely texts are to a language model: token by token, and from the likeliest on."""
+"""Score texts with a language model, token by token, or rank them by likelihood."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from nlp_rnn.text.batches import Batch
 from nlp_rnn.text.vocabulary import UNK, UNK_INDEX
 
 ROWS = 8192
-"""Rows of tokens written at a time."""
+"""The number of token rows written at a time."""
 
 By = Literal["total", "mean"]
-"""What texts are ranked by: ``ln P`` of the whole text, or its mean over the tokens."""
+"""The ranking criterion: ``ln P`` of the whole text, or its mean over the tokens."""
 
 
 # --- token by token -----------------------------------------------------------------
@@ -47,11 +47,11 @@ def losses_and_ranks(
     """``-ln P`` (nats) and rank of each target of some windows.
 
     Args:
-        windows: the first starts the texts; the state is carried from one to the next.
+        windows: the windows; the first starts the texts, and the state is carried to the next.
         start: the states before the first, each ``(width,)``; zeros by default.
 
     Yields:
-        ``(rows, width, 2)``. The rank is 1 plus the number of types that are likelier.
+        ``(rows, width, 2)``. The rank is 1 plus the number of more likely types.
     """
 
     def run(batch: Batch, states: States) -> tuple[Floats, States]:
@@ -64,8 +64,8 @@ def losses_and_ranks(
 
 
 class TokenScorer(LanguageModelPredictor):
-    """``tokens`` of each text with its end symbol, their ``log_probabilities`` (nats), ``ranks``
-    and whether they are ``unknown``, that is scored as ``<unk>``."""
+    """``tokens`` of each text including its end symbol, their ``log_probabilities`` (nats),
+    ``ranks`` and whether they are ``unknown``, that is, scored as ``<unk>``."""
 
     @property
     def columns(self) -> schema.Columns:
@@ -96,7 +96,7 @@ class TokenScorer(LanguageModelPredictor):
 
 @dataclass(frozen=True)
 class _TokenChunk(Chunk):
-    """Rows of tokens, which bring no columns."""
+    """Rows of tokens, which have no input columns."""
 
     items: Sequence[str]
 
@@ -108,11 +108,11 @@ class _TokenChunk(Chunk):
 
 
 class _TokenTable(Writer):
-    """Writes what :class:`TokenScorer` predicts as a table with a row a token.
+    """Writes the predictions of :class:`TokenScorer` as a table with a row per token.
 
     Attributes:
-        tokens, unknown: rows so far, and those of ``<unk>``.
-        log_probability: the sum over them.
+        tokens, unknown: the rows so far, and those of ``<unk>``. log_probability: the sum over
+        them.
     """
 
     def __init__(self, writer: Writer) -> None:
@@ -146,12 +146,12 @@ class _TokenTable(Writer):
 
 
 def score_file(bundle_folder: Path, input: str, output: str, reading: Reading = AS_TRAINED) -> None:
-    """Write the probability of every token of every text of ``input``, a row each.
+    """Write the probability of every token of every text of ``input``, one row per token.
 
     Arguments and errors are those of :func:`~nlp_rnn.inference.batch.predict_file`.
 
     Raises:
-        UserError: also where the bundle is no language model.
+        UserError: also if the bundle is not a language model.
     """
     bundle, source, format = open_all(bundle_folder, input, output, reading)
     bundle.require_language_model("know how likely a text is")
@@ -171,11 +171,11 @@ def score_file(bundle_folder: Path, input: str, output: str, reading: Reading = 
     )
 
 
-# --- from the likeliest on ----------------------------------------------------------
+# --- ranking ------------------------------------------------------------------------
 
 
 class Candidates(LanguageModelPredictor):
-    """What a language model says of each text, and its ``unknown`` words, scored as ``<unk>``."""
+    """A language model's scores of each text, and its ``unknown`` words, scored as ``<unk>``."""
 
     @property
     def columns(self) -> schema.Columns:
@@ -187,9 +187,9 @@ class Candidates(LanguageModelPredictor):
 
 
 def score_of(prediction: Prediction, by: By) -> float:
-    """What a text is ranked by; minus infinity where it has no token.
+    """The score by which a text is ranked; minus infinity if it has no tokens.
 
-    Its end symbol alone compares with no text.
+    An end symbol alone cannot be compared with a text.
     """
     if prediction["tokens"] == 1:
         return -math.inf
@@ -198,11 +198,11 @@ def score_of(prediction: Prediction, by: By) -> float:
 
 
 class _Ranking(Writer):
-    """Collects texts in a temporary database, which sorts them on disk where they are many.
+    """Collects texts in a temporary database, which sorts them on disk if there are many.
 
     Attributes:
-        unknown: texts so far with a word that is scored as ``<unk>``.
-        blank: those without a token.
+        unknown: the number of texts so far with a word that is scored as ``<unk>``.
+        blank: the number of texts without a token.
     """
 
     def __init__(self, database: sqlite3.Connection, by: By) -> None:
@@ -228,7 +228,7 @@ class _Ranking(Writer):
         return score
 
     def write_to(self, writer: Writer) -> None:
-        """Write all texts, the likeliest first; equal ones in the order they came."""
+        """Write all texts, most likely first; ties keep their input order."""
         sorted_ = self._database.execute("SELECT record FROM texts ORDER BY score DESC, rowid")
         numbers = count(1)
         while some := [_unpacked(record) for (record,) in sorted_.fetchmany(CHUNK)]:
@@ -246,7 +246,7 @@ def _unpacked(record: bytes) -> Any:
 
 
 class _TextWriter(Writer):
-    """One text a line."""
+    """One text per line."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -264,7 +264,7 @@ def _open_ranked(
     predicted: schema.Columns,
     dialect: Dialect | None,
 ) -> Iterator[Writer]:
-    """As :func:`~nlp_rnn.inference.outputs.open_writer`, but plain text holds the texts."""
+    """Like :func:`~nlp_rnn.inference.outputs.open_writer`, but plain text holds the texts."""
     if format != ".txt":
         with open_writer(output, format, columns, predicted, dialect) as writer:
             yield writer
@@ -279,12 +279,12 @@ def _open_ranked(
 def rank_file(
     bundle_folder: Path, input: str, output: str, reading: Reading = AS_TRAINED, by: By = "total"
 ) -> None:
-    """Write the texts of ``input`` from the likeliest to the least likely, blank ones last.
+    """Write the texts of ``input`` from the most to the least likely, blank ones last.
 
     The other arguments and errors are those of :func:`~nlp_rnn.inference.batch.predict_file`.
 
     Raises:
-        UserError: also where the bundle is no language model, or all texts are blank.
+        UserError: also if the bundle is not a language model, or all texts are blank.
     """
     bundle, source, format = open_all(bundle_folder, input, output, reading)
     bundle.require_language_model("know how likely a text is")
@@ -292,7 +292,7 @@ def rank_file(
     predictor = Candidates(bundle)
     ranked: schema.Columns = {"rank": int, **predictor.columns}
     dialect = output_dialect(source, format)
-    # A database without a name lies in a temporary file that nobody else can open.
+    # A database without a name is stored in a temporary file that nobody else can open.
     with (
         terminable(),
         closing(sqlite3.connect("")) as database,
@@ -308,9 +308,9 @@ def rank_file(
         ranking.write_to(writer)
     log(f"{texts:,} text{'' if texts == 1 else 's'} ranked by {by} log-probability")
     if ranking.blank:
-        log(f"{ranking.blank:,} of them without a token, ranked last")
+        log(f"{ranking.blank:,} of them have no tokens and are ranked last")
     if ranking.unknown:
         log(
-            f"{ranking.unknown:,} of them with words outside the vocabulary, scored as {UNK}: such "
-            "a text seems likelier than it is beside one without"
+            f"{ranking.unknown:,} of them have words outside the vocabulary, scored as {UNK}: such "
+            "texts seem more likely than they are compared with others"
         )

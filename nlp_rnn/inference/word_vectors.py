@@ -13,21 +13,21 @@ from nlp_rnn.runtime.bundle import REMEDY, WEIGHTS, Bundle
 from nlp_rnn.text.vocabulary import PAD_INDEX
 
 EMBEDDING = "layers/embedding/vars/0"
-"""Where Keras's weight files keep the embedding matrix."""
+"""The path of the embedding matrix in Keras's weight files."""
 
 
 def embedding_vectors(folder: Path) -> WordVectors:
-    """The vectors that a bundle's network looks its words up in, all but that of padding.
+    """The embedding vectors of a bundle's network, except that of padding.
 
     Raises:
-        UserError: it is no bundle, or was exported without Keras's weights.
+        UserError: it is not a bundle, or was exported without Keras's weights.
     """
     bundle = Bundle.open(folder)
     file = folder / WEIGHTS
     if not file.is_file():
         raise UserError(
-            f"{folder}: has no Keras weights, only an ONNX graph; use the bundle that it was "
-            "exported from"
+            f"{folder}: has no Keras weights, only an ONNX graph; use the bundle from which "
+            "it was exported"
         )
     require("h5py", "train", f"{folder}: its file of weights")
 

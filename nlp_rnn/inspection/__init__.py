@@ -1,1 +1,1 @@
-"""Looking inside a language model: what its cells follow in a text, and what it looks back at."""
+"""Inspect a language model: what its cells track in a text, and what its predictions rest on."""

@@ -16,16 +16,17 @@ from nlp_rnn.inspection.state import State
 from nlp_rnn.text.batches import padded_length
 
 WINDOW = 1024
-"""Most steps computed at once; the state is carried, so it changes memory, not figures."""
+"""The maximum number of steps computed at once. States are carried over, so it affects memory, not
+results."""
 
 
 class AllStates(keras.layers.Layer):
-    """A cell that puts out all states of another one, where recurrent layers put out ``h`` only.
+    """A cell that outputs all states of another cell, whereas recurrent layers output only ``h``.
 
-    It is for computing only, and never saved.
+    It is used only for computing and never saved.
 
     Args:
-        cell: built, as it is in a trained network.
+        cell: a built cell, as in a trained network.
     """
 
     def __init__(self, cell: Any) -> None:
@@ -44,7 +45,7 @@ def all_states(network: keras.Model) -> keras.Model:
     """A language model that returns its states after every step.
 
     Returns:
-        A model with the network's inputs ``[ids, *states]``, to all states side by side in the
+        A model that maps the network's inputs ``[ids, *states]`` to all states, concatenated in the
         order of the inputs, ``(batch, timesteps, sum of widths)``.
     """
     outputs = []
@@ -56,7 +57,8 @@ def all_states(network: keras.Model) -> keras.Model:
 
 
 def widths(network: keras.Model) -> dict[State, int]:
-    """The states of a language model, in the order of its inputs, and how many cells each has."""
+    """The states of a language model, in the order of its inputs, and the number of cells of
+    each."""
     found = {}
     for state in network.inputs[1:]:
         name, _, layer = state.name.rpartition("_")
@@ -70,16 +72,16 @@ def states_along(
     starts: NDArray[np.bool_],
     progress: Callable[[int], object] = lambda steps: None,
 ) -> dict[State, Floats]:
-    """The states of a language model after each step of a text, as one pass would give them.
+    """The states of a language model after each step of a text, as in a single pass.
 
     Args:
-        network: from ``[ids, *states]``, with one recurrent layer or more.
+        network: a network with inputs ``[ids, *states]`` and at least one recurrent layer.
         inputs: token indices ``(steps,)``.
-        starts: bool ``(steps,)``: the state is zero before these steps; the first is one.
-        progress: told the number of steps that are done.
+        starts: bool ``(steps,)``: the state is zero before these steps, including the first.
+        progress: called with the number of steps done.
 
     Returns:
-        By layer and state, in the order of the network's inputs, each ``(steps, cells)``.
+        The states by layer and name, in the order of the network's inputs, each ``(steps, cells)``.
     """
     sizes = widths(network)
     zeros = np.zeros(sum(sizes.values()), np.float32)

@@ -1,4 +1,4 @@
-"""What is shown of a model: panels of its cells and of the saliency of tokens."""
+"""The content of an inspection: panels of cells and of the saliency of tokens."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     import keras
 
 MOST_SHOWN = 5_000
-"""Tokens that a panel shows."""
+"""The number of tokens that a panel shows."""
 
 REACH = 200
-"""Tokens before a target that saliency looks back at."""
+"""The number of tokens before a target for which saliency is computed."""
 
 
 def panel_name(track: Track) -> str:
-    """What links to the panel of a cell."""
+    """The link target of a cell's panel."""
     return f"{track.feature or 'cell'}-{track.layer}-{track.state}-{track.cell}"
 
 
 def cell_name(track: Track) -> str:
-    """A cell, in words."""
+    """A readable name of a cell."""
     return f"layer {track.layer}, state {track.state}, cell {track.cell}"
 
 
 def signed(correlation: float, digits: int) -> str:
-    """A correlation; a dash where there is none, because one of the two does not vary."""
+    """A correlation; a dash if it is undefined because one of the two is constant."""
     return "—" if np.isnan(correlation) else f"{correlation:+.{digits}f}"
 
 
@@ -45,12 +45,12 @@ def cell_panel(
     features: Mapping[str, NDArray[np.float64]],
     track: Track,
 ) -> Panel:
-    """The text in the colours of one cell.
+    """The text coloured by one cell.
 
     Args:
-        states: of all cells of its kind, ``(tokens, cells)``.
+        states: the states of all cells of its kind, ``(tokens, cells)``.
         features: by name, each ``(tokens,)``.
-        track: the cell, and the feature that it tracks; an empty one if it tracks none.
+        track: the cell, and the feature that it tracks; an empty name if it tracks none.
     """
     values = states[:MOST_SHOWN, track.cell]
     title = cell_name(track)
@@ -73,12 +73,12 @@ def cell_panel(
 def saliency_panels(
     network: keras.Model, reading: Reading, states: Sequence[Floats], position: int
 ) -> list[Panel]:
-    """The tokens before a token in the colours of each kind of saliency.
+    """The tokens before a token, coloured by each kind of saliency.
 
     Args:
-        states: after each of the reading's inputs, in the network's order, each
+        states: the states after each of the reading's inputs, in the network's order, each
             ``(tokens + 1, cells)``.
-        position: of the token, from 1.
+        position: the position of the token, from 1.
     """
     from nlp_rnn.inspection.saliency import saliency
 
@@ -112,19 +112,19 @@ def saliency_panels(
         panel(
             "gradient times input",
             found.gradient_times_input,
-            "About what ln P of the outlined token would lose (in nats) without each token: "
-            "orange speaks for it, blue against it.",
+            "How much ln P of the outlined token would roughly drop (in nats) without each token: "
+            "orange tokens support it, blue tokens oppose it.",
         ),
         panel(
             "gradient norm",
             found.gradient_norm,
-            "How much ln P of the outlined token changes when a token's embedding moves a little, "
-            "in whatever direction.",
+            "How much ln P of the outlined token changes when a token's embedding moves slightly, "
+            "in any direction.",
         ),
         panel(
             "occlusion",
             found.occlusion,
-            "What ln P of the outlined token does lose (in nats) when a token's embedding is "
-            "zero: orange speaks for it, blue against it.",
+            "How much ln P of the outlined token drops (in nats) when a token's embedding is set "
+            "to zero: orange tokens support it, blue tokens oppose it.",
         ),
     ]

@@ -1,10 +1,10 @@
-"""What a cell may keep track of in a text: functions of its characters.
+"""Features of a text that a cell may track, as functions of its characters.
 
-Each feature gives one number a character: what holds *after* that character, because the state
-of a cell is what it knows after reading. So an opening quotation mark is inside the quote, and
-a closing one is outside. A token of several characters has the largest of their values.
+Each feature gives one number per character: its value *after* that character, because a cell's
+state reflects what it has read. An opening quotation mark is therefore inside the quote, and a
+closing one is outside. A token of several characters has the largest of their values.
 
-No import of NumPy here, so that the command's help can name the features at once.
+This module does not import NumPy, so that the command's help can list the features quickly.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ Values = list[float]
 
 
 class Feature(NamedTuple):
-    """Something to follow in a text.
+    """A property to track in a text.
 
     Attributes:
-        description: for people, a phrase.
-        values: from a text to one number for each of its characters.
-        binary: whether they are 0 and 1 only.
+        description: a phrase for people.
+        values: maps a text to one number for each of its characters.
+        binary: whether the values are only 0 and 1.
     """
 
     description: str
@@ -43,10 +43,10 @@ class Feature(NamedTuple):
 
 
 def quotes(text: str) -> Values:
-    r"""1 inside double quotation marks of any style, Penn Treebank's ones too.
+    r"""1 inside double quotation marks of any style, including those of the Penn Treebank.
 
-    Any mark opens a quote outside and closes it inside; a blank line ends it, so that a missing
-    mark spoils one paragraph only. Single marks are left out: they are apostrophes as a rule.
+    Any mark opens a quote if none is open and closes it otherwise; a blank line ends it, so that a
+    missing mark affects only one paragraph. Single marks are ignored, because most are apostrophes.
 
     >>> quotes('a "b" c')
     [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0]
@@ -62,7 +62,7 @@ def quotes(text: str) -> Values:
 
 
 def bracket_depth(text: str) -> Values:
-    """How many brackets are open, of those that are closed later; others count as no brackets.
+    """How many brackets are open, counting only brackets that are closed later.
 
     >>> bracket_depth("a(b[c])d :( )")
     [0.0, 1.0, 1.0, 2.0, 2.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0]
@@ -88,7 +88,7 @@ def brackets(text: str) -> Values:
 
 
 def since(boundary: str, text: str) -> Values:
-    r"""Characters since the last ``boundary``, whose own last character has 0.
+    r"""The number of characters since the last ``boundary``; 0 at the boundary's last character.
 
     >>> since(LINE_END, "ab\nc")
     [1.0, 2.0, 0.0, 1.0]
@@ -128,7 +128,7 @@ def capitalised(text: str) -> Values:
 
 
 def indentation(text: str) -> Values:
-    r"""White space at the beginning of the line, as far as it was read.
+    r"""The amount of white space read so far at the beginning of the line.
 
     >>> indentation("  a\nb")
     [1.0, 2.0, 2.0, 0.0, 0.0]
@@ -161,4 +161,4 @@ FEATURES = {
     "punctuation": Feature("a punctuation mark", lambda text: inside(PUNCTUATION, text), True),
     "space": Feature("white space", lambda text: inside(SPACE, text), True),
 }
-"""By the name that ``--track`` knows."""
+"""The features by their names for ``--track``."""

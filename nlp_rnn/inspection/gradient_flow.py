@@ -1,8 +1,8 @@
 """How far back a recurrent layer learns: norms of ``∂h_T/∂h_k`` (Pascanu et al. 2013, section 2.1).
 
 The gradient of a loss at step ``T`` reaches step ``k`` multiplied by ``∂h_T/∂h_k``, the product
-of the Jacobians of the steps between (eq. 5). Where its norm falls towards 0 as ``T - k`` grows,
-the gradient vanishes and what lies further back is not learnt; where it rises, it explodes
+of the Jacobians of the steps between (eq. 5). If its norm falls towards 0 as ``T - k`` grows, the
+gradient vanishes and anything further back is not learned; if it rises, the gradient explodes
 (Bengio, Simard & Frasconi 1994).
 """
 
@@ -31,25 +31,26 @@ def gradient_flow(
 ) -> NDArray[np.float64]:
     """The spectral norm of ``∂h_T/∂h_k`` by lag ``T - k``, along one sequence of ``T`` steps.
 
-    Where a cell has more states than ``h``, they are held at step ``k`` and move with ``h`` from
-    then on: the figure is the norm of one block of ``∂s_T/∂s_k``, with ``s`` all states. So an
-    LSTM's ``∂h_T/∂h_k`` goes through the cell state of the steps after ``k``, but leaves out what
-    ``c_k`` itself carries on; that is ``∂c_T/∂c_k``, of ``state="c"``.
+    If a cell has more states than ``h``, they are held fixed at step ``k`` and vary with ``h`` from
+    then on: the result is the norm of one block of ``∂s_T/∂s_k``, with ``s`` all states. An LSTM's
+    ``∂h_T/∂h_k`` therefore passes through the cell states of the steps after ``k``, but excludes
+    what ``c_k`` itself carries on; that is ``∂c_T/∂c_k``, given by ``state="c"``.
 
-    Backpropagation through time from all of ``h_T``'s components at once: exact up to rounding.
-    Products are kept in float64, so norms below float32's 1e-38 are still right.
+    It is computed by backpropagation through time from all components of ``h_T`` at once, which is
+    exact up to rounding. Products are kept in float64, so norms below float32's 1e-38 are still
+    correct.
 
     Args:
         layer: a built ``keras.layers.SimpleRNN``, ``LSTM``, ``GRU`` or ``RNN``, run as at
             inference, without dropout.
         inputs: ``(timesteps, features)``, real tokens only; at least one step.
-        initial_state: the states before the first step, ``(size,)`` each; the layer's own, zeros
-            as a rule, when None.
+        initial_state: the states before the first step, each ``(size,)``; None uses the layer's
+            own, usually zeros.
         state: the name of the state, as in the cell's ``state_names``; Keras's own cells have
-            ``"h"``, and ``"c"`` if an LSTM.
+            ``"h"``, and for an LSTM also ``"c"``.
 
     Returns:
-        ``(timesteps,)`` by lag: 1 at lag 0, last ``∂h_T/∂h_1``.
+        The norms by lag, ``(timesteps,)``: 1 at lag 0, and last that of ``∂h_T/∂h_1``.
 
     Raises:
         ValueError: the layer has no such state, or is a stack of cells.
@@ -72,9 +73,9 @@ def gradient_flow(
 
 
 def _block(layer: keras.layers.RNN, state: str) -> slice:
-    """Where ``state`` lies among the concatenated states of ``layer``."""
+    """The position of ``state`` in the concatenated states of ``layer``."""
     if isinstance(layer.cell, keras.layers.StackedRNNCells):
-        raise ValueError(f"{layer.name} is a stack of cells; use one layer a cell instead")
+        raise ValueError(f"{layer.name} is a stack of cells; use one layer per cell instead")
     names = getattr(layer.cell, "state_names", ("h", "c"))[: len(layer.state_size)]
     if state not in names:
         raise ValueError(f"{layer.name} has no state '{state}', only {', '.join(names)}")
@@ -97,7 +98,7 @@ def _step(layer: keras.layers.RNN, x: NDArray[Any], states: Any) -> Any:
 def _backward_step(
     layer: keras.layers.RNN, x: NDArray[Any], state: NDArray[Any], jacobian: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """``∂h_T/∂s_{t-1} = ∂h_T/∂s_t · ∂s_t/∂s_{t-1}``, a row for each component of ``h_T``."""
+    """``∂h_T/∂s_{t-1} = ∂h_T/∂s_t · ∂s_t/∂s_{t-1}``, with a row for each component of ``h_T``."""
     scale = np.abs(jacobian).max() or 1.0  # the layer's own precision would underflow
 
     def weighted(states: Any) -> Any:
@@ -109,7 +110,7 @@ def _backward_step(
 
 
 def _spectral_norm(matrix: NDArray[np.float64]) -> float:
-    """The largest singular value; NaN for what has overflowed."""
+    """The largest singular value; NaN if the matrix has overflowed."""
     return float(np.linalg.norm(matrix, 2)) if np.isfinite(matrix).all() else np.nan
 
 
@@ -122,7 +123,8 @@ def mean_gradient_flow(
         sequences: each ``(timesteps, features)``; one or more.
 
     Returns:
-        ``(timesteps,)`` of the shortest, by lag: every figure is over all sequences.
+        The means by lag, ``(timesteps,)`` of the shortest sequence, so that each covers all
+        sequences.
     """
     flows = [gradient_flow(layer, sequence, state=state) for sequence in sequences]
     shortest = min(map(len, flows))
@@ -134,8 +136,8 @@ def recurrent_layers(network: keras.Model) -> dict[str, keras.layers.RNN]:
     """The recurrent layers of a functional network that read forwards.
 
     Returns:
-        In the order of ``network.layers``, by the name that the network knows: that of the
-        wrapper (``Bidirectional``, ``WeightDrop``) where there is one.
+        The layers in the order of ``network.layers``, by their names in the network: that of the
+        wrapper (``Bidirectional``, ``WeightDrop``) if there is one.
     """
     found = {layer.name: _unwrapped(layer) for layer in network.layers}
     return {name: layer for name, layer in found.items() if layer is not None}
@@ -149,13 +151,13 @@ def _unwrapped(layer: Any) -> keras.layers.RNN | None:
 
 
 def layer_inputs(network: keras.Model, name: str, *inputs: ArrayLike) -> NDArray[Any]:
-    """What the layer ``name`` of ``network`` receives for one sequence.
+    """The inputs that the layer ``name`` of ``network`` receives for one sequence.
 
     Args:
         network: a functional model.
-        name: as :func:`recurrent_layers` gives it.
-        *inputs: the network's, without the batch axis: token indices ``(timesteps,)`` first.
-            Those left out (a language model's initial states) are zeros.
+        name: a name from :func:`recurrent_layers`.
+        *inputs: the network's inputs without the batch axis, token indices ``(timesteps,)`` first.
+            Omitted inputs (a language model's initial states) are zeros.
 
     Returns:
         ``(timesteps, features)``.
@@ -172,8 +174,8 @@ def network_gradient_flow(
     """:func:`mean_gradient_flow` of every recurrent layer of a network.
 
     Args:
-        examples: the network's inputs for each, without the batch axis or padding.
-        moment: ends each name: ``"lstm_0, fresh"``.
+        examples: the network's inputs for each example, without the batch axis or padding.
+        moment: the suffix of each name, as in ``"lstm_0, fresh"``.
     """
     return {
         f"{name}, {moment}": mean_gradient_flow(
@@ -193,10 +195,10 @@ def gradient_flow_rows(curves: Mapping[str, NDArray[np.float64]]) -> list[dict[s
 
 
 def gradient_flow_picture(curves: Mapping[str, NDArray[np.float64]], title: str) -> Figure:
-    """Norms against lags on a logarithmic axis: vanishing falls, exploding rises.
+    """Plot norms against lags on a logarithmic axis: vanishing gradients fall, exploding ones rise.
 
     Args:
-        curves: as :func:`gradient_flow` gives them, by what the legend calls them, such as
+        curves: results of :func:`gradient_flow` by their names in the legend, such as
             ``"lstm_0, fresh"``. A curve ends where it is exactly 0.
     """
     figure = blank_figure(7, 4)

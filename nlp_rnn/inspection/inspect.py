@@ -1,4 +1,4 @@
-"""From a language model and a text to a page, a picture and a table."""
+"""Inspect a language model on a text: writes a page, a plot and a table."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     import keras
 
 MOST_TOKENS = 20_000
-"""Tokens of the text that are read, and over which cells are ranked."""
+"""The number of tokens of the text that are read and used to rank cells."""
 
 TRACKED = 5
-"""Cells that ``--track`` shows."""
+"""The number of cells that ``--track`` shows."""
 
 PAGE, PICTURE, TABLE = "cells.html", "cells.png", "cells.csv"
 
@@ -58,18 +58,18 @@ def inspect(
     """Write ``cells.html``, ``cells.png`` and ``cells.csv`` into the folder ``target``.
 
     Args:
-        bundle_folder: of a language model with recurrent layers and Keras weights.
-        text_file: UTF-8 text.
-        target: made where it is missing; the three files in it are replaced.
-        layer: the only one to look at, from 0; all when None.
-        cells: numbers of the cells to show, from 0; the best when None.
-        track: the feature whose best cells to show; when neither this nor ``cells`` is given,
-            the best cell of every feature is shown.
-        positions: tokens, from 1, whose predictions to explain by the tokens before.
-        bad_bytes: what undecodable UTF-8 is; as in training when None.
+        bundle_folder: the bundle of a language model with recurrent layers and Keras weights.
+        text_file: a UTF-8 text file.
+        target: the folder, created if it is missing; the three files in it are replaced.
+        layer: the only layer to inspect, from 0; None inspects all.
+        cells: the numbers of the cells to show, from 0; None shows the best.
+        track: the feature whose best cells to show; if neither this nor ``cells`` is given, the
+            best cell for every feature is shown.
+        positions: the tokens, from 1, whose predictions to explain by the preceding tokens.
+        bad_bytes: how to treat undecodable UTF-8; None means as in training.
 
     Raises:
-        UserError: the bundle, the text or an argument is at fault.
+        UserError: the bundle, the text or an argument is invalid.
     """
     if track is not None and track not in FEATURES:
         raise UserError(f"--track {track}: no such feature; expected {', '.join(FEATURES)}")
@@ -103,7 +103,7 @@ def inspect(
 
 
 def _read(bundle: Bundle, text_file: Path, bad_bytes: BadBytes) -> Reading:
-    bundle.require_language_model("can be looked into")
+    bundle.require_language_model("can be inspected")
     reading = read(
         read_lines(text_file, bad_bytes),
         bundle.tokenizer,
@@ -112,7 +112,7 @@ def _read(bundle: Bundle, text_file: Path, bad_bytes: BadBytes) -> Reading:
         MOST_TOKENS,
     )
     if not len(reading):
-        raise UserError(f"{text_file}: holds no text; give a file with a line or more")
+        raise UserError(f"{text_file}: holds no text; give a file with at least one line")
     if not reading.complete:
         log(f"{text_file}: only the first {len(reading):,} tokens are read")
     return reading
@@ -136,11 +136,11 @@ def _features(
     varying = {name: values for name, values in found.items() if np.ptp(values) > 0}
     if track is not None and track not in varying:
         raise UserError(
-            f"--track {track}: the same at every token of {text_file}, so that no cell can be "
-            f"seen to track it; choose another text, or one of {', '.join(varying) or 'none'}"
+            f"--track {track}: constant over {text_file}, so no cell can be "
+            f"shown to track it; choose another text, or one of {', '.join(varying) or 'none'}"
         )
     if left_out := [name for name in found if name not in varying]:
-        log(f"{text_file}: the same at every token, so not ranked: {', '.join(left_out)}")
+        log(f"{text_file}: constant features are not ranked: {', '.join(left_out)}")
     return varying
 
 
@@ -162,12 +162,12 @@ def _network(bundle: Bundle) -> keras.Model:
     from nlp_rnn.inspection.gradient_flow import recurrent_layers
 
     if not recurrent_layers(network):
-        raise UserError(f"{bundle.folder}: has no recurrent layer, so no cells to look into")
+        raise UserError(f"{bundle.folder}: has no recurrent layer, so no cells to inspect")
     return network
 
 
 def _best(ranked: Mapping[str, list[Track]], track: str | None) -> list[Track]:
-    """What to show when the cells were not named."""
+    """The cells to show if none were named."""
     if track is not None:
         return ranked[track][:TRACKED]
     return [track for tracks in ranked.values() for track in tracks[:1]]
@@ -205,10 +205,10 @@ def _write(
         f"{len(reading):,} tokens of {text_file.name}"
         + ("" if reading.complete else " (its beginning)")
         + (f"; the first {MOST_SHOWN:,} are shown" if len(reading) > MOST_SHOWN else "")
-        + ". Each token has the colour of the state after it was read: orange above 0, blue "
-        "below. Point at a token for its number and its value.",
-        "The correlation is over all tokens that were read. Of many cells one correlates with "
-        "anything by chance: trust what both halves of the text agree on, then look.",
+        + ". Each token is coloured by the state after it was read: orange above 0, blue "
+        "below. Hover over a token to see its number and value.",
+        "The correlation is over all tokens read. Among many cells, one correlates with "
+        "anything by chance: trust a cell only if both halves of the text agree, then look.",
     ]
     best = [tracks[0] for tracks in ranked.values() if tracks]
     linked = {panel.name for panel in panels}

@@ -1,4 +1,4 @@
-"""Panels as one HTML file: no scripts, nothing from elsewhere, light and dark."""
+"""Panels as a single HTML file: no scripts, no external resources, light and dark mode."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from nlp_rnn.files import whole_file
 from nlp_rnn.inspection.panel import NEGATIVE, POSITIVE, STRONGEST, Panel, Piece
 
 LEVELS = 10
-"""Shades of each colour."""
+"""The number of shades of each colour."""
 
 
 class Link(NamedTuple):
-    """A cell of a table that leads to a panel."""
+    """A table cell that links to a panel."""
 
     text: str
     panel: str
@@ -55,7 +55,7 @@ def _colours() -> Iterator[str]:
 
 
 def _span(piece: Piece, scale: float) -> str:
-    # A line end would not be seen.
+    # A bare line end would be invisible.
     text = escape(piece.text).replace("\n", '<span class="end">↵</span>\n')
     classes = [
         "" if piece.value is None else _class(piece.value, scale),
@@ -91,7 +91,7 @@ def _section(panel: Panel) -> Iterator[str]:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str | Link]]) -> str:
-    """A table in HTML."""
+    """An HTML table."""
 
     def numeric(value: str | Link) -> bool:
         return isinstance(value, str) and value[:1] in tuple("+-.0123456789")
@@ -103,7 +103,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str | Link]]) -> str:
         text = _link(value) if isinstance(value, Link) else escape(value)
         return f"<td{classed(value)}>{text}</td>"
 
-    # A column is of numbers if its first cell that is not empty is one.
+    # A column is numeric if its first non-empty cell is a number.
     head = "".join(
         f"<th{classed(next((row[i] for row in rows if row[i]), ''))}>{escape(column)}</th>"
         for i, column in enumerate(columns)
@@ -117,7 +117,7 @@ def _link(link: Link) -> str:
 
 
 def _contents(panels: Sequence[Panel], summary: str) -> Iterator[str]:
-    """Links to the panels that the summary does not lead to."""
+    """Links to the panels to which the summary does not link."""
     links = [_link(Link(panel.title, panel.name)) for panel in panels]
     others = [link for link in links if link.partition(">")[0] not in summary]
     if others:
@@ -127,13 +127,13 @@ def _contents(panels: Sequence[Panel], summary: str) -> Iterator[str]:
 
 
 def page(title: str, introduction: Sequence[str], summary: str, panels: Sequence[Panel]) -> str:
-    """A whole HTML document.
+    """A complete HTML document.
 
     Args:
-        title: of the page, plain text, as all that follows.
-        introduction: paragraphs.
-        summary: HTML, as :func:`table` gives it, or nothing.
-        panels: one section each.
+        title: the title of the page, plain text.
+        introduction: paragraphs of plain text.
+        summary: HTML, as returned by :func:`table`, or an empty string.
+        panels: the panels, one section each.
     """
     return "\n".join(
         [
@@ -159,6 +159,6 @@ def page(title: str, introduction: Sequence[str], summary: str, panels: Sequence
 
 
 def write_page(file: Path, document: str) -> None:
-    """Write an HTML document, whole or not at all."""
+    """Write an HTML document completely or not at all."""
     with whole_file(file) as partial:
         partial.write_text(document, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What the page and the picture show alike: a text in colours, of numbers above and below 0."""
+"""Panels, which the page and the plot share: a text coloured by positive and negative numbers."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from numpy.typing import ArrayLike
 from nlp_rnn.text.rules import Span
 
 POSITIVE = (230, 97, 1)
-"""Orange, in RGB to 255."""
+"""Orange, in RGB from 0 to 255."""
 
 NEGATIVE = (33, 102, 172)
-"""Blue: with orange the pair that every kind of colour-blindness keeps apart."""
+"""Blue, which every kind of colour blindness can distinguish from orange."""
 
 STRONGEST = 0.75
-"""The opacity of the strongest colour, behind which black and white text stay legible."""
+"""The opacity of the strongest colour, on which both black and white text are legible."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of the text: a token with its value, or what lies between tokens.
+    """A piece of the text: a token with its value, or the text between tokens.
 
     Attributes:
-        text: as in the text.
-        value: colours it; None leaves it plain.
-        title: what a pointer on it tells.
-        on: whether the feature that is tracked is on, where it is 0 or 1.
+        text: the characters of the piece.
+        value: the value that determines its colour; None leaves it uncoloured.
+        title: the tooltip.
+        on: whether the tracked feature is on, if it is binary.
         target: whether it is the token whose prediction is explained.
     """
 
@@ -41,13 +41,13 @@ class Piece:
 
 @dataclass(frozen=True)
 class Panel:
-    """One colouring of a text.
+    """A coloured text.
 
     Attributes:
-        title: what is shown, a line.
-        note: more about it, a sentence.
-        pieces: the text.
-        name: of the panel, for a link to it.
+        title: a line that says what is shown.
+        note: a sentence with more information.
+        pieces: the pieces of the text.
+        name: the name of the panel for links.
     """
 
     title: str
@@ -57,13 +57,13 @@ class Panel:
 
     @property
     def scale(self) -> float:
-        """The largest absolute value; has the strongest colour."""
+        """The largest absolute value, which has the strongest colour."""
         values = [abs(piece.value) for piece in self.pieces if piece.value is not None]
         return max(values, default=0.0) or 1.0
 
     @property
     def lowest(self) -> float:
-        """The other end of the scale: 0 where no value is below."""
+        """The other end of the scale: 0 if no value is negative."""
         below = any(piece.value is not None and piece.value < 0 for piece in self.pieces)
         return -self.scale if below else 0.0
 
@@ -75,14 +75,14 @@ def pieces(
     on: ArrayLike | None = None,
     number: int = 1,
 ) -> list[Piece]:
-    """A text in pieces.
+    """Divide a text into pieces.
 
     Args:
-        text: raw.
-        spans: the tokens to show, one after another, with offsets in ``text``.
-        values: of each token.
-        on: of each token, whether the feature is on; None where there is none.
-        number: of the first token, for the titles.
+        text: the raw text.
+        spans: the tokens to show, in order, with offsets in ``text``.
+        values: the value of each token.
+        on: for each token, whether the feature is on; None if there is no binary feature.
+        number: the number of the first token, for the titles.
     """
     found = []
     done = spans[0][1] if spans else 0
@@ -91,7 +91,7 @@ def pieces(
     for i, ((token, start, end), value) in enumerate(tokens):
         if start > done:
             found.append(Piece(text[done:start]))
-        # Some characters are two tokens, such as a ligature: the first one shows it.
+        # Some characters, such as ligatures, are two tokens: the first token shows the character.
         shown = text[max(start, done) : end]
         title = f"{number + i} ‘{token}’ {value:+.3g}"
         found.append(Piece(shown, value, title, marks[i]))

@@ -1,4 +1,4 @@
-"""Panels as a picture: lines of text on a coloured ground."""
+"""Panels as a plot: lines of text on a coloured background."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 COLUMNS = 90
-"""Characters of the longest line."""
+"""The maximum line length in characters."""
 
 NARROWEST = 60
-"""Columns that a title needs."""
+"""The number of columns that a title needs."""
 
 LINES = 10
-"""Lines of text that a panel shows: a picture is for the eye, all of the text is on the page."""
+"""The number of lines that a panel shows: the plot is an overview, the page has the whole text."""
 
 FONT_SIZE = 9
-"""In points, as Matplotlib has it."""
+"""The font size in points, as Matplotlib defines it."""
 
 CHARACTER_WIDTH = 0.602 * FONT_SIZE / 72
-"""In inches, of DejaVu Sans Mono, Matplotlib's own font for what is monospaced."""
+"""The size in inches of a character of DejaVu Sans Mono, Matplotlib's monospaced font."""
 
 LINE_HEIGHT = 0.19
-"""In inches, as what follows."""
+"""A size in inches, like the following."""
 
 TITLE_HEIGHT = 0.25
 MARGIN = 0.15
@@ -43,11 +43,11 @@ BAR_LABELS = 0.6
 
 
 Line = list[tuple[str, Piece]]
-"""Characters, each with the piece of the text that it is of."""
+"""Characters, each with the piece of the text to which it belongs."""
 
 
 def lines_of(panel: Panel, columns: int = COLUMNS) -> list[Line]:
-    """The text in lines of at most ``columns`` characters.
+    """Break the text into lines of at most ``columns`` characters.
 
     A line end is shown as ``↵``.
     """
@@ -64,19 +64,19 @@ def lines_of(panel: Panel, columns: int = COLUMNS) -> list[Line]:
 
 
 def _shown(panel: Panel) -> list[Line]:
-    """The lines before the token that is explained, else the first ones."""
+    """The lines before the explained token, or the first lines if there is none."""
     lines = lines_of(panel)
     return lines[-LINES:] if any(piece.target for piece in panel.pieces) else lines[:LINES]
 
 
 def picture(panels: Sequence[Panel]) -> Figure:
-    """The beginning of the text of each panel, one below the other."""
+    """Plot the beginning of each panel's text, one panel below the other."""
     contents = [_shown(panel) for panel in panels]
     columns = max((len(line) for lines in contents for line in lines), default=0)
     columns = max(columns, NARROWEST)
     titles = [textwrap.wrap(panel.title, columns) for panel in panels]
     heights = [max(len(lines), 1) * LINE_HEIGHT for lines in contents]
-    # Every cell of the grid is as wide as a character, so no layout may change the sizes.
+    # Every grid cell is as wide as a character, so no automatic layout may change the sizes.
     text_width = columns * CHARACTER_WIDTH
     width = text_width + BAR_WIDTH + BAR_LABELS + 2 * MARGIN
     above = [len(title) * TITLE_HEIGHT + MARGIN for title in titles]
@@ -103,7 +103,7 @@ def picture(panels: Sequence[Panel]) -> Figure:
 
 
 def _draw(axes: Axes, panel: Panel, lines: Sequence[Line], columns: int) -> AxesImage:
-    """Letters on coloured cells; a feature that is on is underlined, a target outlined."""
+    """Draw letters on coloured cells; underline where a feature is on, outline the target."""
     from matplotlib.patches import Rectangle
 
     grid = np.full((max(len(lines), 1), columns), np.nan)
@@ -114,7 +114,7 @@ def _draw(axes: Axes, panel: Panel, lines: Sequence[Line], columns: int) -> Axes
     axes.autoscale(False)
     for row, line in enumerate(lines):
         text = "".join(character for character, _ in line)
-        for word in re.finditer(r"\S{1,8}", text):  # short, so that every letter is in its place
+        for word in re.finditer(r"\S{1,8}", text):  # short, to keep every letter in its place
             axes.text(
                 word.start() - 0.5,
                 row,
@@ -134,7 +134,7 @@ def _draw(axes: Axes, panel: Panel, lines: Sequence[Line], columns: int) -> Axes
 
 
 def _colours() -> LinearSegmentedColormap:
-    """From blue through white to orange, as on the page."""
+    """A colour map from blue through white to orange, as on the page."""
     from matplotlib.colors import LinearSegmentedColormap
 
     blue, orange = (1 - STRONGEST * (1 - np.array(c) / 255) for c in (NEGATIVE, POSITIVE))

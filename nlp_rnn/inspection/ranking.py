@@ -1,4 +1,4 @@
-"""Cells in the order of how well they keep track of something in a text."""
+"""Rank cells by how well they track a feature of a text."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ class Track:
     """How well one cell tracks one feature.
 
     Attributes:
-        feature: its name.
-        rank: among all cells, 1 is the best.
-        layer: of the cell, from 0.
-        state: ``h``, ``c``, or what else the layer has.
-        cell: its number, from 0.
-        correlation: Pearson's, between the state and the feature over the tokens.
-        auc: of a feature that is 0 or 1, the probability that the state is higher at a random
-            token where it is 1 than at one where it is 0; else None.
-        first_half: the correlation over the first half of the tokens alone; NaN where the
-            feature or the cell does not vary there.
-        second_half: over the other half. What two halves agree on is no accident.
+        feature: the name of the feature.
+        rank: the rank among all cells; 1 is the best.
+        layer: the layer of the cell, from 0.
+        state: the name of the state, such as ``h`` or ``c``.
+        cell: the number of the cell, from 0.
+        correlation: Pearson's correlation between the state and the feature over the tokens.
+        auc: for a binary feature, the probability that the state is higher at a random token where
+            the feature is 1 than at one where it is 0; otherwise None.
+        first_half: the correlation over the first half of the tokens only; NaN if the feature or
+            the cell is constant there.
+        second_half: the correlation over the second half. If both halves agree, it is hardly
+            chance.
     """
 
     feature: str
@@ -48,7 +49,7 @@ def correlations(states: Floats, feature: ArrayLike) -> NDArray[np.float64]:
     """Pearson's correlation of each column of ``states (tokens, cells)`` with a feature.
 
     Returns:
-        ``(cells,)``; NaN where the cell or the feature ``(tokens,)`` is constant.
+        ``(cells,)``; NaN if the cell or the feature ``(tokens,)`` is constant.
     """
     x, y = states.astype(np.float64), np.asarray(feature, np.float64)
     constant = (x == x[0]).all(axis=0) | (y == y[0]).all()
@@ -59,14 +60,14 @@ def correlations(states: Floats, feature: ArrayLike) -> NDArray[np.float64]:
 
 
 def aucs(states: Floats, features: Sequence[ArrayLike]) -> list[NDArray[np.float64]]:
-    """The area under the ROC curve of each cell for each feature of 0 and 1.
+    """The area under the ROC curve of each cell for each binary feature.
 
-    From the sum of ranks of the ones, that is, the statistic of Mann and Whitney; equal states
+    It is computed from the rank sum of the ones, which is the Mann-Whitney statistic; equal states
     share their ranks.
 
     Args:
         states: ``(tokens, cells)``.
-        features: each ``(tokens,)``, with both values in it.
+        features: the features, each ``(tokens,)`` and with both values.
 
     Returns:
         For each feature ``(cells,)``.
@@ -87,15 +88,15 @@ def ranking(
     features: Mapping[str, NDArray[np.float64]],
     binary: Sequence[str],
 ) -> dict[str, list[Track]]:
-    """All cells by the absolute correlation with each feature, the best first.
+    """All cells by absolute correlation with each feature, best first.
 
     Args:
         states: each ``(tokens, cells)``.
         features: by name, each ``(tokens,)``, none of them constant.
-        binary: names of the features that are 0 and 1.
+        binary: the names of the binary features.
 
     Returns:
-        By feature. Cells that are constant over the text are left out.
+        The ranking by feature. Cells that are constant over the text are left out.
     """
     half = len(next(iter(features.values()), ())) // 2
     binary = [name for name in features if name in binary]
@@ -130,7 +131,7 @@ def _ranked(tracks: list[Track]) -> list[Track]:
 
 
 def write_ranking(file: Path, tracks: Sequence[Track]) -> None:
-    """Write a table as CSV, a row a feature and cell, whole or not at all."""
+    """Write a CSV table with a row per feature and cell, completely or not at all."""
     with whole_file(file) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         columns = [field.name for field in fields(Track)]

@@ -1,4 +1,4 @@
-"""A text as a language model reads it, with the place of every token in it."""
+"""A text as a language model reads it, with the position of every token."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from nlp_rnn.text.rules import Span, Tokenizer
 from nlp_rnn.text.vocabulary import Vocabulary
 
 LONGEST_TOKEN = 100
-"""Characters that a token has at most on average, so that a file that is one long line is not
-split into tokens as a whole."""
+"""The assumed maximum of the average token length in characters, which avoids tokenizing all of a
+file that is one long line."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The beginning of a text, or all of it.
+    """A text, or its beginning.
 
     Attributes:
         text: the lines, each with its line end.
-        spans: the tokens as the vocabulary has them, with their characters' offsets in
-            ``text``; a line end is the end symbol.
-        inputs: int32 ``(tokens + 1,)``, what the model reads: the end symbol, as if a line had
-            ended before, then every token.
-        starts: bool ``(tokens + 1,)``: the state is zero before this input.
-        complete: whether it is all of the text.
+        spans: the tokens as in the vocabulary, with their character offsets in ``text``; a line end
+            is the end symbol.
+        inputs: the model's inputs, int32 ``(tokens + 1,)``: the end symbol, as if a line had just
+            ended, then every token.
+        starts: bool ``(tokens + 1,)``: whether the state is zero before this input.
+        complete: whether it is the whole text.
     """
 
     text: str
@@ -41,10 +41,10 @@ class Reading:
         return len(self.spans)
 
     def of_tokens(self, values: Sequence[float]) -> NDArray[np.float64]:
-        """For each token the largest value of its characters, from one a character of ``text``.
+        """For each token, the largest value of its characters, given one per character of ``text``.
 
-        A token without characters, such as the space that subwords put before a text, has the
-        value of the character where it stands.
+        A token without characters, such as the space that subword units put before a text, gets the
+        value of the character at its position.
         """
         return np.array([max(values[start : max(end, start + 1)]) for _, start, end in self.spans])
 
@@ -56,13 +56,13 @@ def read(
     of_lines: bool,
     most: int,
 ) -> Reading:
-    """Tokenize lines, as many as have ``most`` tokens together.
+    """Tokenize lines until they have ``most`` tokens in total.
 
     Args:
-        lines: without their line ends.
-        of_lines: each line is a text of its own, read from a zero state, as the model may have
-            been trained; else the state is carried from line to line.
-        most: tokens, line ends included; the line that goes beyond is cut.
+        lines: the lines, without their line ends.
+        of_lines: whether each line is a text of its own, read from a zero state, if the model was
+            trained so; otherwise the state is carried from line to line.
+        most: the maximum number of tokens, including line ends; the line that exceeds it is cut.
     """
     end = vocabulary.end
     assert end is not None

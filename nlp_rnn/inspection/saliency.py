@@ -1,4 +1,4 @@
-"""Which earlier tokens a prediction rests on."""
+"""Saliency: the earlier tokens on which a prediction rests."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from nlp_rnn.backend import compiled, gradient
 from nlp_rnn.text.batches import padded_length
 
 OCCLUDED_AT_ONCE = 32
-"""Rows of one forward pass, so that memory stays bounded."""
+"""The number of rows in one forward pass, which bounds memory."""
 
 
 @dataclass(frozen=True)
 class Saliency:
-    """What the tokens before a target have to do with ``ln P(target)``.
+    """The influence of the tokens before a target on ``ln P(target)``.
 
     Attributes:
-        log_probability: of the target, in nats.
+        log_probability: ``ln P(target)``, in nats.
         gradient_times_input: ``g_i . e_i`` of each token's embedding ``e_i`` and the gradient
-            ``g_i`` of ``ln P`` with respect to it, ``(tokens,)``: about how much ``ln P`` would
-            fall if the embedding were zero. Positive where the token speaks for the target.
+            ``g_i`` of ``ln P`` with respect to it, ``(tokens,)``: roughly how much ``ln P`` would
+            fall if the embedding were zero. It is positive for tokens that support the target.
         gradient_norm: ``|g_i|``, how sensitive ``ln P`` is to each token (Li et al. 2016).
-        occlusion: how much ``ln P`` does fall when the embedding is set to zero, the others as
-            they are (Li, Monroe & Jurafsky 2016).
+        occlusion: how much ``ln P`` actually falls when only this embedding is set to zero (Li,
+            Monroe & Jurafsky 2016).
     """
 
     log_probability: float
@@ -40,7 +40,7 @@ class Saliency:
     occlusion: Floats
 
 
-@lru_cache(maxsize=1)  # so that a network's is compiled once
+@lru_cache(maxsize=1)  # so that it is compiled only once for a network
 def _log_probability(network: keras.Model) -> Callable[..., Any]:
     """``ln P`` of one token after each row of a batch, as a function of the embeddings.
 
@@ -68,16 +68,17 @@ def saliency(
     target: int,
     states: Sequence[Floats] | None = None,
 ) -> Saliency:
-    """How the prediction of ``target`` after ``ids`` rests on each of them.
+    """How much the prediction of ``target`` after ``ids`` rests on each of them.
 
     Args:
-        network: a language model, from ``[ids, *states]``.
+        network: a language model with inputs ``[ids, *states]``.
         ids: token indices ``(tokens,)``, one or more.
-        states: before ``ids``, each ``(width,)``; zeros, as at the start of a text, when None.
+        states: the states before ``ids``, each ``(width,)``; None means zeros, as at the start of a
+            text.
     """
     if states is None:
         states = [np.zeros(state.shape[-1], np.float32) for state in network.inputs[1:]]
-    steps = padded_length(len(ids))  # few lengths: what follows is compiled for each
+    steps = padded_length(len(ids))  # few lengths, because each is compiled
     padded = np.pad(ids, (0, steps - len(ids)))
     embeddings = ops.convert_to_numpy(network.get_layer("embedding")(padded))
 
@@ -104,10 +105,10 @@ def saliency(
 
 
 def _occluded(embeddings: Floats) -> Iterator[Floats]:
-    """``embeddings (steps, dimension)`` as they are, then with each of the steps set to zero.
+    """``embeddings (steps, dimension)`` unchanged, then with each of the steps set to zero.
 
     Yields:
-        Batches of :data:`OCCLUDED_AT_ONCE` rows, some more than there are steps.
+        Batches of :data:`OCCLUDED_AT_ONCE` rows, in total slightly more rows than steps.
     """
     steps = len(embeddings)
     for start in range(-1, steps, OCCLUDED_AT_ONCE):

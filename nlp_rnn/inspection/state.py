@@ -1,4 +1,4 @@
-"""Names of states."""
+"""Names of a network's states."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 
 class State(NamedTuple):
-    """A state of a network: the number of its recurrent layer, from 0, and its name, as ``h``."""
+    """A state of a network: the number of its recurrent layer, from 0, and its name, such as
+    ``h``."""
 
     layer: int
     name: str

@@ -1,7 +1,7 @@
-"""Keras layers that the textbooks name and Keras lacks, for use in anybody's models.
+"""Keras layers that textbooks describe and Keras lacks, usable in any Keras model.
 
 Importing this package registers them, so that ``keras.models.load_model`` finds them without
-``custom_objects``. Equations, papers and tests of each: ``docs/layers.md``.
+``custom_objects``. ``docs/layers.md`` lists the equations, papers and tests of each layer.
 """
 
 from nlp_rnn.layers.activity import (

@@ -1,4 +1,4 @@
-"""Both directions over masked sequences, with fused kernels that know no masks."""
+"""Bidirectional layers over masked sequences, on fused kernels that do not support masks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nlp_rnn import backend
 
 
 def places(mask: Any, reverse: bool) -> Any:
-    """Where each step goes when a row's real steps are moved to its front.
+    """The order of steps that moves each row's real steps to its front.
 
     Args:
         mask: bool ``(batch, timesteps)``, false at masked steps.
@@ -33,13 +33,14 @@ def _taken(sequences: Any, steps: Any) -> Any:
 
 @keras.saving.register_keras_serializable("nlp_rnn")
 class Bidirectional(keras.layers.Bidirectional):
-    """``keras.layers.Bidirectional``, on fused kernels with masks too.
+    """``keras.layers.Bidirectional`` that uses fused kernels even with a mask.
 
-    The fused kernels of JAX and PyTorch know no masks, so with one Keras leaves them for a loop.
-    But masked steps that come last in a row reach no real step: each direction runs without the
-    mask over rows whose real steps have been moved to the front, in its own order. Outputs at
-    masked steps become zero afterwards, as they are with the mask. Where more than the outputs of
-    all steps is asked for (``return_state``, another ``merge_mode``, ...), it is Keras's layer.
+    The fused kernels of JAX and PyTorch do not support masks, so with a mask Keras falls back to a
+    loop. But masked steps at the end of a row do not affect any real step. Each direction therefore
+    runs without the mask over rows whose real steps have been moved to the front, in its own order.
+    Outputs at masked steps are set to zero afterwards, as they would be with the mask. If more than
+    the outputs of all steps is requested (``return_state``, another ``merge_mode``, ...), the layer
+    behaves as Keras's.
 
     Args and call arguments: as ``keras.layers.Bidirectional``.
     """
@@ -63,7 +64,7 @@ class Bidirectional(keras.layers.Bidirectional):
             _taken(sequences, ops.argsort(forward)), initial_state=states[0], training=training
         )
         backward_outputs = self.backward_layer(
-            # The backward layer flips what it is given before it reads it.
+            # The backward layer reverses its inputs before reading them.
             ops.flip(_taken(sequences, ops.argsort(backward)), axis=1),
             initial_state=states[1],
             training=training,
@@ -74,7 +75,7 @@ class Bidirectional(keras.layers.Bidirectional):
         return ops.where(ops.expand_dims(mask, -1), outputs, 0.0)
 
     def _gives_outputs_only(self) -> bool:
-        """Whether the call returns the outputs of all steps side by side, and keeps nothing."""
+        """Whether a call returns just the concatenated outputs of all steps and keeps no state."""
         return (
             self.return_sequences
             and not self.return_state

@@ -1,8 +1,8 @@
-"""What the layers with a hand-written backward pass share.
+"""Code shared by the layers with a hand-written backward pass.
 
-Automatic differentiation of a loop adds the recurrent kernel's gradient up step by step, one small
-product a step. Written by hand, backpropagation through time leaves only ``dz_t R^T`` in the loop;
-the gradients of the weights are one large product each, over all steps at once.
+Automatic differentiation of a loop accumulates the recurrent kernel's gradient step by step, with
+one small product per step. Hand-written backpropagation through time leaves only ``dz_t R^T`` in
+the loop; the gradient of each weight is one large product over all steps at once.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from nlp_rnn import backend
 
 
 def applies(layer: Any, mask: Any, training: bool) -> bool:
-    """Whether a layer's options are those that the hand-written pass and PyTorch's kernels know.
+    """Whether the hand-written pass and PyTorch's kernels support a layer's options.
 
-    On a GPU Keras's layers have fused kernels of their own.
+    On a GPU, Keras's layers have their own fused kernels.
     """
     cell = layer.cell
     return (
@@ -30,12 +30,12 @@ def applies(layer: Any, mask: Any, training: bool) -> bool:
 
 
 def steps_first(sequences: Any) -> Any:
-    """From ``(batch, timesteps, ...)`` to ``(timesteps, batch, ...)``, and back."""
+    """Swap the first two axes: ``(batch, timesteps, ...)`` and ``(timesteps, batch, ...)``."""
     return ops.swapaxes(sequences, 0, 1)
 
 
 def inputs_of(layer: Any, sequences: Any, mask: Any, training: bool) -> tuple[Any, Any]:
-    """What a layer's loop reads: its inputs, dropped out, and the mask, timesteps first.
+    """What a layer's loop reads: its inputs after dropout, and the mask, timesteps first.
 
     Returns:
         ``(timesteps, batch, features)``, and bool ``(timesteps, batch, 1)`` or None.
@@ -52,12 +52,14 @@ def inputs_of(layer: Any, sequences: Any, mask: Any, training: bool) -> tuple[An
 def outputs_of(layer: Any, h: Any, mask: Any) -> tuple[Any, Any]:
     """The last output ``(batch, units)`` and all outputs, in the order in which the loop ran.
 
-    At a masked step Keras repeats the output before it, or puts out zeros where the layer says
-    ``zero_output_for_mask``. The final states are not outputs: they are always held.
+    At a masked step Keras repeats the previous output, or returns zeros if the layer sets
+    ``zero_output_for_mask``. The final states are not outputs: masked steps always leave them
+    unchanged.
 
     Args:
-        h: after each step, ``(timesteps, batch, units)``, held where ``mask`` is false.
-        mask: as :func:`inputs_of` gives it.
+        h: the state after each step, ``(timesteps, batch, units)``, unchanged where ``mask`` is
+            false.
+        mask: as returned by :func:`inputs_of`.
     """
     if mask is not None:
         if layer.zero_output_for_mask:
@@ -72,30 +74,30 @@ def outputs_of(layer: Any, h: Any, mask: Any) -> tuple[Any, Any]:
 
 
 def final(h: Any, reverse: bool) -> Any:
-    """What ``h`` ``(timesteps, batch, units)`` is after the loop's last step."""
+    """The value of ``h`` ``(timesteps, batch, units)`` after the loop's last step."""
     return h[0] if reverse else h[-1]
 
 
 def _begun(mask: Any, reverse: bool) -> Any:
-    """Where the loop has read a real step, in the shape of ``mask``."""
+    """Whether the loop has read a real step yet, in the shape of ``mask``."""
     real = ops.cast(ops.flip(mask, 0) if reverse else mask, "int32")
     begun = ops.cumsum(real, axis=0) > 0
     return ops.flip(begun, 0) if reverse else begun
 
 
 def weights_of(cell: Any) -> tuple[Any, Any, Any]:
-    """Kernel, recurrent kernel and bias of a cell, zeros where it has no bias."""
-    # Copies, because TensorFlow's custom gradients treat variables apart.
+    """The kernel, recurrent kernel and bias of a cell; zeros if it has no bias."""
+    # Copies, because TensorFlow's custom gradients treat variables separately.
     W, R = ops.copy(cell.kernel), ops.copy(cell.recurrent_kernel)
     return W, R, ops.zeros_like(W[0]) if cell.bias is None else ops.copy(cell.bias)
 
 
 def before(first: Any, states: Any, reverse: bool) -> Any:
-    """The state that each step started from, ``(timesteps, batch, units)``.
+    """The state from which each step started, ``(timesteps, batch, units)``.
 
     Args:
         first: the initial state ``(batch, units)``.
-        states: after each step ``(timesteps, batch, units)``.
+        states: the states after each step ``(timesteps, batch, units)``.
         reverse: whether the steps ran from the last to the first.
     """
     first = ops.expand_dims(first, 0)
@@ -108,8 +110,8 @@ def sum_of_products(left: Any, right: Any) -> Any:
     """``sum_t left_t^T right_t``, the gradient of a kernel, ``(features, gates)``.
 
     Args:
-        left: what the kernel multiplied, ``(timesteps, batch, features)``.
-        right: the gradient by the products, ``(timesteps, batch, gates)``.
+        left: the inputs of the kernel, ``(timesteps, batch, features)``.
+        right: the gradient with respect to the products, ``(timesteps, batch, gates)``.
     """
     flat_left = ops.reshape(left, (-1, left.shape[-1]))
     flat_right = ops.reshape(right, (-1, right.shape[-1]))

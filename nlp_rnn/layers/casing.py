@@ -1,4 +1,4 @@
-"""Vectors of how words are written: in lower case, with an initial capital, with digits."""
+"""Embeddings of word casing: lower case, an initial capital, digits and so on."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ CASINGS = (
     "initial capital",
     "mixed",
 )
-"""Classes of words; a word is of the first that fits. ``no case`` has no letter that could be
-large or small, ``initial capital`` no other capital."""
+"""Casing classes; a word belongs to the first that fits. ``no case`` means that no letter has a
+case; ``initial capital`` means that there is no other capital."""
 
 
 @keras.saving.register_keras_serializable("nlp_rnn")
 class Casing(layers.Layer):
-    """The embedding of each word's class in :data:`CASINGS`, found by its characters.
+    """The embedding of each word's class in :data:`CASINGS`, derived from its characters.
 
-    Word vectors of a vocabulary in lower case lose what this keeps (Collobert et al. 2011; Huang
-    et al. 2015; the classes are near those of Reimers & Gurevych 2017). Embeddings start uniform in
-    ``±sqrt(3 / dimension)``, as those of characters.
+    It keeps the information that word vectors of a lower-case vocabulary lose (Collobert et al.
+    2011; Huang et al. 2015; the classes are close to those of Reimers & Gurevych 2017). Embeddings
+    are initialised uniformly in ``±sqrt(3 / dimension)``, like those of characters.
 
     Args:
-        types: every character, the special ones first. ``<unk>`` is one without case.
-        dimension: of the embeddings.
+        types: every character, the special ones first. ``<unk>`` counts as one without case.
+        dimension: the dimension of the embeddings.
 
     Call arguments:
-        ids: spellings, int32 ``(batch, timesteps, characters_per_word)``, as
-            :func:`nlp_rnn.text.spelling.spell` gives them.
+        ids: spellings, int32 ``(batch, timesteps, characters_per_word)``, as returned by
+            :func:`nlp_rnn.text.spelling.spell`.
 
     Returns:
         ``(batch, timesteps, dimension)``.
@@ -61,7 +61,7 @@ class Casing(layers.Layer):
 
     @property
     def characters(self) -> int:
-        """How many indices, padding included."""
+        """The number of character indices, padding included."""
         return len(self.types)
 
     def build(self, ids_shape: tuple[int | None, ...]) -> None:
@@ -70,7 +70,7 @@ class Casing(layers.Layer):
     def classes(self, ids: Any) -> Any:
         """The index of each word's class in :data:`CASINGS`, int32 ``(batch, timesteps)``."""
         of_each = ops.take(self.counted, ops.cast(ids, "int32"), axis=0)
-        # Of the first two one is the boundary, which has no case.
+        # The first or second character is the boundary, which has no case.
         initial = ops.sum(of_each[:, :, :2, 2], axis=2)
         counts = ops.sum(of_each, axis=2)
         characters, lower, upper, digits = (counts[..., i] for i in range(4))
@@ -99,8 +99,8 @@ class Casing(layers.Layer):
 
 
 def _counted(types: Sequence[str]) -> np.ndarray:
-    """What each type adds to the characters of a word, to its small letters, capitals and digits,
-    int32 ``(types, 4)``."""
+    """What each type adds to a word's counts of characters, lower-case letters, capitals and
+    digits, int32 ``(types, 4)``."""
     counted = np.zeros((len(types), 4), np.int32)
     for row, character in zip(counted, types, strict=True):
         if len(character) == 1:

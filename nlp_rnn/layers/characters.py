@@ -1,4 +1,4 @@
-"""Vectors of words from their characters."""
+"""Encoders that build word vectors from characters."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from nlp_rnn.text.vocabulary import PAD_INDEX
 class CharacterEncoder(layers.Layer):
     """Character embeddings with dropout, and ``encoder`` from a word's embeddings to its vector.
 
-    Embeddings start uniform in ``±sqrt(3 / dimension)`` (Ma & Hovy 2016, section 3.1).
+    Embeddings are initialised uniformly in ``±sqrt(3 / dimension)`` (Ma & Hovy 2016, section 3.1).
 
     Args:
-        characters: how many indices, padding included.
-        dimension: of the embeddings.
+        characters: the number of character indices, including padding.
+        dimension: the dimension of the embeddings.
         dropout: rate at the embeddings.
 
     Call arguments:
         ids: character indices, int32 ``(batch, timesteps, characters_per_word)``, padded on the
-            right with 0; each word, padding words too, has at least one that is not 0.
+            right with 0; every word, including padding words, has at least one that is not 0.
 
     Returns:
         ``(batch, timesteps, size)``.
     """
 
     size: int
-    """Of a word's vector."""
+    """The size of a word's vector."""
 
     def __init__(self, characters: int, dimension: int, dropout: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -46,7 +46,7 @@ class CharacterEncoder(layers.Layer):
         self.dropout = layers.Dropout(dropout, dtype=self.dtype_policy)
 
     def encode(self, embedded: Any, real: Any) -> Any:
-        """From ``(words, characters_per_word, dimension)`` and its mask to ``(words, size)``."""
+        """Map ``(words, characters_per_word, dimension)`` and its mask to ``(words, size)``."""
         raise NotImplementedError
 
     def call(self, ids: Any, training: bool | None = None) -> Any:
@@ -69,16 +69,16 @@ class CharacterEncoder(layers.Layer):
 
 @keras.saving.register_keras_serializable("nlp_rnn")
 class CharacterCNN(CharacterEncoder):
-    """A convolution over a word's characters and the largest value of each filter.
+    """A convolution over a word's characters, followed by the maximum of each filter.
 
     Ma & Hovy (2016, section 2.1): dropout, convolution, max pooling. Windows are centred on the
     word's characters and see zeros beyond its ends, so no word is too short.
 
     Args:
-        characters: how many indices, padding included.
-        dimension: of the embeddings.
-        filters: how many, and size of a word's vector.
-        window: characters that a filter sees.
+        characters: the number of character indices, including padding.
+        dimension: the dimension of the embeddings.
+        filters: the number of filters, which is the size of a word's vector.
+        window: the number of characters that a filter sees.
         dropout: rate at the embeddings.
 
     Call arguments and returns: as :class:`CharacterEncoder`, ``size = filters``.
@@ -118,9 +118,9 @@ class CharacterBiLSTM(CharacterEncoder):
     Lample et al. (2016, section 4.1).
 
     Args:
-        characters: how many indices, padding included.
-        dimension: of the embeddings.
-        units: of each direction.
+        characters: the number of character indices, including padding.
+        dimension: the dimension of the embeddings.
+        units: the number of units in each direction.
         dropout: rate at the embeddings.
 
     Call arguments and returns: as :class:`CharacterEncoder`, ``size = 2 * units``.

@@ -1,4 +1,4 @@
-"""Windows of fixed width over a sequence, for networks without recurrence."""
+"""Fixed-width windows over a sequence, for networks without recurrence."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("nlp_rnn")
 class ContextTokens(keras.layers.Layer):
-    """Puts the tokens of earlier windows in front, so that each step has its whole context.
+    """Prepends the tokens of earlier windows, so that every step sees its whole context.
 
-    The state is tokens, not their vectors: a context that reaches back into an earlier window
-    trains the vectors it is of, whatever the length of the windows.
+    The state holds tokens, not their vectors. A context that reaches back into an earlier window
+    therefore trains the vectors of its tokens, whatever the length of the windows.
 
     Args:
-        context: tokens that a step sees, its own the last of them.
+        context: the number of tokens that a step sees; its own is the last of them.
 
     Call arguments:
-        before: the last ``context`` tokens before ``ids``, as floats like every state
-            ``(batch, context)``; 0, padding, where there are none.
+        before: the last ``context`` tokens before ``ids``, stored as floats like every state,
+            ``(batch, context)``; 0, which is padding, where there are none.
         ids: integers ``(batch, timesteps)``.
 
     Returns:
-        The tokens that all steps see, int32 ``(batch, context - 1 + timesteps)``, and the state
+        The tokens that the steps see, int32 ``(batch, context - 1 + timesteps)``, and the state
         after ``ids``.
     """
 
     def __init__(self, context: int, **kwargs: Any) -> None:
-        super().__init__(autocast=False, **kwargs)  # bfloat16 lacks most indices above 256
+        super().__init__(autocast=False, **kwargs)  # bfloat16 lacks most integers above 256
         self.context = context
 
     def call(self, before: Any, ids: Any) -> tuple[Any, Any]:
@@ -37,7 +37,7 @@ class ContextTokens(keras.layers.Layer):
         return tokens[:, 1:], ops.cast(tokens[:, -self.context :], before.dtype)
 
     def compute_output_spec(self, before: Any, ids: Any) -> tuple[Any, Any]:
-        """Known without tracing a call."""
+        """The output's shape and dtype, without tracing a call."""
         batch, steps = ids.shape
         shape = batch, None if steps is None else self.context - 1 + steps
         return keras.KerasTensor(shape, "int32"), keras.KerasTensor(before.shape, before.dtype)
@@ -48,13 +48,13 @@ class ContextTokens(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("nlp_rnn")
 class JoinedNeighbours(keras.layers.Layer):
-    """The vectors of ``size`` steps that follow one another, joined into one.
+    """Concatenates the vectors of ``size`` consecutive steps.
 
     Call arguments:
         vectors: ``(batch, size - 1 + timesteps, width)``.
 
     Returns:
-        ``(batch, timesteps, size * width)``, the first of the neighbours first.
+        ``(batch, timesteps, size * width)``, the neighbours in their order.
     """
 
     def __init__(self, size: int, **kwargs: Any) -> None:
@@ -66,7 +66,7 @@ class JoinedNeighbours(keras.layers.Layer):
         return ops.concatenate([vectors[:, i:end] for i, end in enumerate(ends)], axis=-1)
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Without tracing a call, of which JAX cannot tell that all parts are equally long."""
+        """The shape, without tracing a call: JAX cannot tell that all parts are equally long."""
         batch, steps, width = shape
         assert width is not None
         return batch, None if steps is None else steps - self.size + 1, self.size * width

@@ -5,13 +5,13 @@ section 2.2),
 
     s(y) = start[y_1] + sum_t e_t[y_t] + sum_{t>1} between[y_{t-1}, y_t] + end[y_T]
 
-and has the probability ``exp s(y) / Z``, ``Z = sum_y' exp s(y')``. What is here can be
-differentiated, for training; :mod:`nlp_rnn.linear_chain` finds the likeliest sequences.
+and has the probability ``exp s(y) / Z``, ``Z = sum_y' exp s(y')``. The functions of this module are
+differentiable, for training; :mod:`nlp_rnn.linear_chain` finds the most likely sequences.
 
 All functions take ``emissions (batch, timesteps, tags)`` and a ``mask``, bool
-``(batch, timesteps)``, true at real tokens: at least one a row, padding on the right. They
-compute in float32, or float64 if the emissions are, because sums over a sentence lose too much
-in the narrower types of mixed precision.
+``(batch, timesteps)``, true at real tokens: each row has at least one, and padding is on the right.
+They compute in float32, or float64 if the emissions are, because sums over a sentence lose too much
+precision in the narrower types of mixed precision.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from numpy.typing import ArrayLike
 from nlp_rnn.linear_chain import Transitions
 
 FORBIDDEN = -1e4
-"""Score of a forbidden transition: ``exp`` of it is 0 in every float type, so it takes no
-probability, and being finite it leaves the gradients finite where gold tags are forbidden."""
+"""The score of a forbidden transition. Its ``exp`` is 0 in every float type, so it takes no
+probability; because it is finite, gradients stay finite even where gold tags are forbidden."""
 
 
 def _widened(emissions: Any, transitions: Transitions) -> tuple[Any, Transitions]:
@@ -37,11 +37,11 @@ def _widened(emissions: Any, transitions: Transitions) -> tuple[Any, Transitions
 
 
 def _following(emissions: Any, mask: Any) -> Any:
-    """What follows each token, timesteps first: emissions, and in a last column 1 if it is real.
+    """The emissions of each token's successor, timesteps first, and a last column, 1 if it is real.
 
-    After the last is padding: one step for each token, so that one-token sentences need no case
-    of their own. One array, because on TensorFlow ``ops.scan`` over several fails where the
-    number of timesteps is unknown.
+    Padding follows the last token, so that there is one step per token and one-token sentences need
+    no special case. It is a single array, because on TensorFlow ``ops.scan`` over several arrays
+    fails if the number of timesteps is unknown.
     """
     real = ops.cast(ops.expand_dims(mask, -1), emissions.dtype)
     tokens = ops.swapaxes(ops.concatenate([emissions, real], axis=-1), 0, 1)
@@ -49,7 +49,7 @@ def _following(emissions: Any, mask: Any) -> Any:
 
 
 def log_partition(emissions: Any, mask: Any, transitions: Transitions) -> Any:
-    """``log Z`` ``(batch,)`` in nats, by the forward algorithm.
+    """``log Z`` ``(batch,)`` in nats, computed by the forward algorithm.
 
     ``alpha_t[j] = e_t[j] + logsumexp_i(alpha_{t-1}[i] + between[i, j])``, held at padding.
     """
@@ -82,7 +82,7 @@ def path_score(emissions: Any, tags: Any, mask: Any, transitions: Transitions) -
 
 
 def log_likelihood(emissions: Any, tags: Any, mask: Any, transitions: Transitions) -> Any:
-    """``log P(tags)`` ``(batch,)`` in nats; tags at padding do not matter.
+    """``log P(tags)`` ``(batch,)`` in nats; tags at padding are ignored.
 
     Args:
         tags: gold tag indices ``(batch, timesteps)``.
@@ -94,27 +94,27 @@ def log_likelihood(emissions: Any, tags: Any, mask: Any, transitions: Transition
 
 @keras.saving.register_keras_serializable("nlp_rnn")
 class CRF(keras.layers.Layer):
-    """The weights of a linear-chain CRF and what is computed with them.
+    """The weights of a linear-chain CRF and the quantities computed from them.
 
     ``call`` returns the emissions unchanged: in a functional model the layer marks them, and its
-    weights are saved with the model. The likelihood is a method, on emissions and mask as this
-    module's functions take them.
+    weights are saved with the model. The likelihood is a method that takes emissions and mask like
+    this module's functions.
 
     Args:
-        tags: how many.
-        allowed: which tags may begin a sentence, follow another, end a sentence, bool ``(tags,)``,
-            ``(tags, tags)``, ``(tags,)``, see
-            :func:`nlp_rnn.text.entities.allowed_transitions`; everything when None.
+        tags: the number of tags.
+        allowed: which tags may begin a sentence, follow another tag and end a sentence, bool
+            ``(tags,)``, ``(tags, tags)``, ``(tags,)``, see
+            :func:`nlp_rnn.text.entities.allowed_transitions`; None allows everything.
 
     Call arguments:
         emissions: ``(batch, timesteps, tags)``.
-        mask: passed on; the emissions at padding are left as they are.
+        mask: passed on; the emissions at padding are not changed.
 
     Returns:
         The emissions.
 
     Raises:
-        ValueError: ``allowed`` or the emissions have another number of tags.
+        ValueError: ``allowed`` or the emissions have a different number of tags.
     """
 
     def __init__(

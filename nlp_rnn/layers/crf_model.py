@@ -1,4 +1,4 @@
-"""A tagger with a CRF as a Keras model: ``compile``, ``fit``, ``predict``, ``save``."""
+"""A CRF tagger as a Keras model: ``compile``, ``fit``, ``predict``, ``save``."""
 
 from __future__ import annotations
 
@@ -49,27 +49,27 @@ class RealSteps(keras.layers.Layer):
 class CRFModel(keras.Model):
     """Trains a network that ends in a :class:`~nlp_rnn.layers.crf.CRF`, and predicts with it.
 
-    ``fit`` and ``evaluate`` minimise and report ``-ln P`` of whole tag sequences, in nats a word;
-    ``predict`` finds the likeliest sequence of each sentence by the Viterbi algorithm. Which
-    steps are words is told by the mask of the network's input, such as that of
-    ``Embedding(mask_zero=True)``; padding stands on the right.
+    ``fit`` and ``evaluate`` minimise and report ``-ln P`` of whole tag sequences, in nats per word;
+    ``predict`` finds the most likely sequence of each sentence by the Viterbi algorithm. The mask
+    of the network's input, such as that of ``Embedding(mask_zero=True)``, tells which steps are
+    words; padding is on the right.
 
     Args:
         network: a functional or sequential model from token indices to the output of a CRF,
             ``(batch, timesteps, tags)``.
 
     Call arguments:
-        inputs: what ``network`` takes. Targets of ``fit`` are tag indices
-            ``(batch, timesteps)``; those at padding do not matter. ``sample_weight`` is a weight
-            a sentence ``(batch,)``.
+        inputs: the inputs of ``network``. The targets of ``fit`` are tag indices
+            ``(batch, timesteps)``; those at padding are ignored. ``sample_weight`` is one weight
+            per sentence ``(batch,)``.
 
     Returns:
-        In calls the emissions ``(batch, timesteps, tags)`` and which steps are words
-        ``(batch, timesteps)``; from ``predict`` tag indices, int32 ``(batch, timesteps)``, 0 at
+        A call returns the emissions ``(batch, timesteps, tags)`` and which steps are words
+        ``(batch, timesteps)``; ``predict`` returns tag indices, int32 ``(batch, timesteps)``, 0 at
         padding.
 
     Raises:
-        ValueError: the last layer of ``network`` is no CRF.
+        ValueError: the last layer of ``network`` is not a CRF.
 
     >>> import keras, numpy as np
     >>> from nlp_rnn import layers
@@ -118,7 +118,7 @@ class CRFModel(keras.Model):
         return ops.sum(losses) / ops.sum(words) + sum(self.losses)
 
     def predict(self, x: Any, **kwargs: Any) -> NDArray[np.int32]:
-        """The likeliest tags of each sentence; arguments as ``keras.Model.predict``."""
+        """The most likely tags of each sentence; takes the arguments of ``keras.Model.predict``."""
         emissions, steps = super().predict(x, **kwargs)
         scores = Transitions(*map(ops.convert_to_numpy, self.crf.scores))
         paths, _ = linear_chain.viterbi(emissions, steps.sum(axis=1), scores)

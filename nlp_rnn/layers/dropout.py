@@ -1,7 +1,7 @@
 """Dropout of whole word types.
 
-Variational dropout of features, one mask a sequence (Gal & Ghahramani 2016), needs no layer of its
-own: it is ``keras.layers.Dropout(rate, noise_shape=(None, 1, None))``.
+Variational dropout of features, one mask per sequence (Gal & Ghahramani 2016), needs no layer of
+its own; use ``keras.layers.Dropout(rate, noise_shape=(None, 1, None))``.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from keras import layers, ops
 class EmbeddingDropout(layers.Layer):
     """Drops word types during training: a dropped type is missing wherever it occurs.
 
-    One draw a type and call, shared by all its occurrences in the batch, as if rows of the
-    embedding matrix were zero (Gal & Ghahramani 2016, section 4.2; Merity, Keskar & Socher 2017,
-    section 4.3). What is kept is scaled by ``1 / (1 - rate)``.
+    There is one draw per type and call, shared by all occurrences of the type in the batch, as if
+    rows of the embedding matrix were zero (Gal & Ghahramani 2016, section 4.2; Merity, Keskar &
+    Socher 2017, section 4.3). The vectors that are kept are scaled by ``1 / (1 - rate)``.
 
     Args:
         vocabulary_size: number of types.
@@ -33,7 +33,7 @@ class EmbeddingDropout(layers.Layer):
         ``(batch, timesteps, dimension)``.
 
     Raises:
-        ValueError: if ``rate`` is no probability.
+        ValueError: ``rate`` is not a probability.
     """
 
     def __init__(

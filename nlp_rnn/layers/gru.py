@@ -1,4 +1,4 @@
-"""The GRU, forward and backward, by its equations."""
+"""The GRU's forward and backward pass, written out from its equations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nlp_rnn.layers import bptt
 
 
 def gru(x: Any, h0: Any, W: Any, R: Any, b: Any, real: Any = None, reverse: bool = False) -> Any:
-    """The states of a GRU; its gradient is backpropagation through time, written out.
+    """The states of a GRU, with hand-written backpropagation through time as their gradient.
 
     Cho et al. (2014) in the form that applies the reset gate after the product (cuDNN's)::
 
@@ -20,7 +20,7 @@ def gru(x: Any, h0: Any, W: Any, R: Any, b: Any, real: Any = None, reverse: bool
         z = sigmoid(a_z + p_z)    r = sigmoid(a_r + p_r)    g = tanh(a_g + r p_g)
         h_t = z h_{t-1} + (1 - z) g
 
-    and backwards, where ``dv`` is the gradient of the loss by ``v``::
+    and backwards, where ``dv`` is the gradient of the loss with respect to ``v``::
 
         dp_z = dh_t (h_{t-1} - g) z (1 - z)      da_g = dh_t (1 - z) (1 - g^2)
         dp_r = da_g p_g r (1 - r)                dp_g = da_g r
@@ -35,8 +35,8 @@ def gru(x: Any, h0: Any, W: Any, R: Any, b: Any, real: Any = None, reverse: bool
         h0: initial state ``(batch, units)``.
         W: kernel ``(features, 3 units)``.
         R: recurrent kernel ``(units, 3 units)``.
-        b: biases ``(2, 3 units)``, of the input and of the state.
-        real: bool ``(timesteps, batch, 1)``; the state is held where it is false.
+        b: biases ``(2, 3 units)``, of the input's and of the state's product.
+        real: bool ``(timesteps, batch, 1)``; the state does not change where it is false.
         reverse: run from the last step to the first.
 
     Returns:
@@ -98,9 +98,9 @@ def gru(x: Any, h0: Any, W: Any, R: Any, b: Any, real: Any = None, reverse: bool
 class GRU(keras.layers.GRU):
     """``keras.layers.GRU`` with :func:`gru`'s hand-written backpropagation through time.
 
-    A drop-in: same arguments, weights, masks, states and results, faster training on a CPU.
-    Where :func:`gru` does not apply (other activations, ``reset_after=False``, recurrent dropout
-    in training, a GPU with its fused kernels) it is Keras's layer.
+    A drop-in replacement: same arguments, weights, masks, states and results, but faster training
+    on a CPU. Where :func:`gru` does not apply (other activations, ``reset_after=False``, recurrent
+    dropout in training, a GPU with its fused kernels) it behaves as Keras's layer.
     """
 
     def inner_loop(

@@ -1,4 +1,4 @@
-"""A gated connection past a layer."""
+"""A gated connection that bypasses a layer."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class HighwayConnection(layers.Layer):
     """``y = T * h + (1 - T) * x`` with the transform gate ``T = sigmoid(x W_T + b_T)``.
 
     Srivastava, Greff & Schmidhuber (2015, eq. 3), where ``h`` is a layer's output for the input
-    ``x``. ``b_T`` starts at -1, so that most of ``x`` passes at first. (The residual connection
-    ``h + x`` is ``keras.layers.Add``.)
+    ``x``. ``b_T`` starts at -1, so that at first most of ``x`` passes through. (The residual
+    connection ``h + x`` is ``keras.layers.Add``.)
 
     Call arguments:
         inputs: the pair ``[x, h]``, each ``(..., units)``.
@@ -23,7 +23,7 @@ class HighwayConnection(layers.Layer):
         ``(..., units)``.
 
     Raises:
-        ValueError: when built, if ``x`` and ``h`` differ in width.
+        ValueError: when the layer is built, if ``x`` and ``h`` differ in width.
     """
 
     def __init__(self, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""The LSTM, forward and backward, by its equations."""
+"""The LSTM's forward and backward pass, written out from its equations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nlp_rnn.layers import bptt
 def lstm(
     x: Any, h0: Any, c0: Any, W: Any, R: Any, b: Any, real: Any = None, reverse: bool = False
 ) -> tuple[Any, Any]:
-    """The states of an LSTM; its gradient is backpropagation through time, written out.
+    """The states of an LSTM, with hand-written backpropagation through time as their gradient.
 
     Hochreiter & Schmidhuber (1997) with the forget gate of Gers et al. (2000)::
 
@@ -23,7 +23,7 @@ def lstm(
         c_t = f c_{t-1} + i g
         h_t = o tanh(c_t)
 
-    and backwards, where ``dv`` is the gradient of the loss by ``v``::
+    and backwards, where ``dv`` is the gradient of the loss with respect to ``v``::
 
         dc_t += dh_t o (1 - tanh(c_t)^2)
         dz_i = dc_t g i (1 - i)          dz_f = dc_t c_{t-1} f (1 - f)
@@ -39,7 +39,7 @@ def lstm(
         W: kernel ``(features, 4 units)``.
         R: recurrent kernel ``(units, 4 units)``.
         b: bias ``(4 units,)``.
-        real: bool ``(timesteps, batch, 1)``; states are held where it is false.
+        real: bool ``(timesteps, batch, 1)``; states do not change where it is false.
         reverse: run from the last step to the first.
 
     Returns:
@@ -109,9 +109,9 @@ def lstm(
 class LSTM(keras.layers.LSTM):
     """``keras.layers.LSTM`` with :func:`lstm`'s hand-written backpropagation through time.
 
-    A drop-in: same arguments, weights, masks, states and results, faster training on a CPU.
-    Where :func:`lstm` does not apply (other activations, recurrent dropout in training, a GPU
-    with its fused kernels) it is Keras's layer.
+    A drop-in replacement: same arguments, weights, masks, states and results, but faster training
+    on a CPU. Where :func:`lstm` does not apply (other activations, recurrent dropout in training, a
+    GPU with its fused kernels) it behaves as Keras's layer.
     """
 
     def inner_loop(

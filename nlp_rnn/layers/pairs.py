@@ -8,18 +8,18 @@ import keras
 from keras import ops
 
 STRIDE = 1009
-"""What the left token of a pair is multiplied by: prime, and small enough that two million types
-do not overflow int32."""
+"""The factor of the left token of a pair: a prime, small enough that two million types do not
+overflow int32."""
 
 
 @keras.saving.register_keras_serializable("nlp_rnn")
 class PairBuckets(keras.layers.Layer):
-    """The bucket of each token with the next one, by a hash (Joulin et al. 2017, section 2.2).
+    """The hash bucket of each token paired with the next (Joulin et al. 2017, section 2.2).
 
-    ``bucket_t = (STRIDE id_t + id_{t+1}) mod buckets``; after the last token comes 0, padding.
+    ``bucket_t = (STRIDE id_t + id_{t+1}) mod buckets``; the last token is paired with 0, padding.
 
     Args:
-        buckets: how many there are; pairs that share one cannot be told apart.
+        buckets: the number of buckets; pairs that share one cannot be told apart.
 
     Call arguments:
         ids: integers ``(batch, timesteps)``.

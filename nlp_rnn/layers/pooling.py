@@ -9,12 +9,12 @@ from keras import ops
 
 
 class Pooling(keras.layers.Layer):
-    """A layer that consumes the mask: what leaves it has no timesteps.
+    """A layer that consumes the mask, because its output has no timesteps.
 
     Call arguments:
         states: ``(batch, timesteps, units)``.
-        mask: bool ``(batch, timesteps)``, true at real tokens; each row has at least one. All
-            are real without it.
+        mask: bool ``(batch, timesteps)``, true at real tokens; each row has at least one. None
+            means that all tokens are real.
 
     Returns:
         ``(batch, units)``.
@@ -28,7 +28,7 @@ class Pooling(keras.layers.Layer):
         return self.pooled(states, ops.ones(ops.shape(states)[:2], bool) if mask is None else mask)
 
     def pooled(self, states: Any, mask: Any) -> Any:
-        """The vector of each sequence; arguments as those of a call."""
+        """The vector of each sequence; takes the arguments of a call."""
         raise NotImplementedError
 
     def compute_mask(self, states: Any, previous_mask: Any) -> None:
@@ -37,12 +37,12 @@ class Pooling(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("nlp_rnn")
 class LastPooling(Pooling):
-    """The state after each sequence's last real token; of a backward layer, after its first.
+    """The state after each sequence's last real token, or for a backward layer after its first.
 
     Call arguments and returns: as :class:`Pooling`.
 
     Args:
-        bidirectional: the second half of the units are a backward layer's.
+        bidirectional: whether the second half of the units belongs to a backward layer.
 
     >>> import numpy as np
     >>> states = np.array([[[1.0], [2.0], [3.0]]])

@@ -1,4 +1,4 @@
-"""The loop over a sequence, with everything random drawn before it starts."""
+"""The loop over a sequence, with all random masks drawn before it starts."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from nlp_rnn.layers.cells.cell import Cell
 class RecurrentLayer(keras.layers.RNN):
     """A ``keras.layers.RNN`` for the cells of :mod:`nlp_rnn.layers.cells`, and for Keras's.
 
-    In training it draws the cell's noise (one mask a sequence for recurrent dropout, one a step
-    for zoneout) before the loop and lets it travel with the inputs: a loop compiled by JAX
-    cannot advance a generator.
+    In training it draws the cell's noise (one mask per sequence for recurrent dropout, one per step
+    for zoneout) before the loop and passes it in with the inputs, because a loop compiled by JAX
+    cannot advance a random generator.
 
     Args:
         cell: one cell.
-        **kwargs: as ``keras.layers.RNN``: ``return_sequences``, ``return_state``,
+        **kwargs: arguments of ``keras.layers.RNN``: ``return_sequences``, ``return_state``,
             ``go_backwards``, ...
 
     Call arguments:
         sequences: ``(batch, timesteps, features)``.
         initial_state: the cell's states, each ``(batch, size)``; zeros when None.
-        mask: bool ``(batch, timesteps)``; states are held where it is false, and outputs there
+        mask: bool ``(batch, timesteps)``; states do not change where it is false, and outputs there
             are those of ``keras.layers.RNN``.
         training: whether to draw noise.
 

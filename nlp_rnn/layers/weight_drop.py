@@ -12,17 +12,17 @@ from keras import layers, ops
 class WeightDrop(layers.Wrapper):
     """Drops entries of a recurrent layer's recurrent kernels during training.
 
-    Each entry of ``U`` is zero with probability ``rate`` and else ``U / (1 - rate)``: DropConnect
-    (Wan et al. 2013) on the hidden-to-hidden weights (Merity, Keskar & Socher 2017, section 2).
-    One mask serves every step and every sequence of a call, so the layer itself runs unchanged,
-    with whatever fused kernels it has. Both directions are dropped, each by a mask of its own,
-    by ``WeightDrop(Bidirectional(LSTM(units)), rate)``; ``Bidirectional(WeightDrop(…))`` is not
-    supported.
+    Each entry of ``U`` is zero with probability ``rate`` and otherwise ``U / (1 - rate)``:
+    DropConnect (Wan et al. 2013) on the hidden-to-hidden weights (Merity, Keskar & Socher 2017,
+    section 2). One mask serves every step and every sequence of a call, so the layer itself runs
+    unchanged, with whatever fused kernels it has. ``WeightDrop(Bidirectional(LSTM(units)), rate)``
+    drops entries in both directions, each with its own mask; ``Bidirectional(WeightDrop(…))`` is
+    not supported.
 
     Args:
         layer: a recurrent layer, alone or in ``Bidirectional``. Its recurrent kernels are the
-            variables named ``recurrent_kernel``, as in Keras's cells. States, sequences and
-            masks go in and come out as the layer is told to take and return them.
+            variables named ``recurrent_kernel``, as in Keras's cells. It takes and returns states,
+            sequences and masks as it is configured to.
         rate: the probability of dropping an entry.
         seed: an integer, or None for one drawn from the global seed.
 
@@ -35,19 +35,20 @@ class WeightDrop(layers.Wrapper):
         What ``layer`` returns.
 
     Raises:
-        ValueError: if ``rate`` is no probability, or ``layer`` is stateful (pass ``initial_state``
-            instead); when built, if it has no recurrent kernel; when trained, if its call adds
-            to the loss (``activity_regularizer``): penalise its outputs with a layer of
-            :mod:`nlp_rnn.layers.activity` instead.
+        ValueError: if ``rate`` is not a probability, or ``layer`` is stateful (pass
+            ``initial_state`` instead); when built, if it has no recurrent kernel; in training, if
+            its call adds to the loss (``activity_regularizer``): penalise its outputs with a layer
+            of :mod:`nlp_rnn.layers.activity` instead.
     """
 
     def __init__(
         self, layer: layers.Layer, rate: float, seed: int | None = None, **kwargs: Any
     ) -> None:
         if getattr(layer, "stateful", False):
-            # Keras does not count such a state among the layer's variables.
+            # Keras does not count that state among the layer's variables.
             raise ValueError(f"{layer.name} is stateful: pass its state as initial_state instead")
-        # In the type of the weights, so that mixed precision rounds them once, when they are used.
+        # In the dtype of the weights, so that mixed precision rounds them only once, when they are
+        # used.
         super().__init__(layer, **{**kwargs, "dtype": layer.variable_dtype})
         self.rate = rate
         self.seed = seed
@@ -71,14 +72,14 @@ class WeightDrop(layers.Wrapper):
             return self.layer(sequences, **arguments)
         variables = self.layer.variables
         values = [(v, self.drop(v) if is_recurrent_kernel(v) else v) for v in variables]
-        # In the scope a variable is the value given here, so gradients pass through the mask to
-        # the variable itself. What the layer assigns to it there has to be assigned again here.
+        # In this scope a variable has the value given here, so gradients pass through the mask to
+        # the variable itself. Whatever the layer assigns to it inside must be assigned again here.
         with keras.StatelessScope(values, collect_losses=True) as scope:
             before = [scope.get_current_value(v) for v in variables]
             outputs = self.layer(sequences, **arguments)
         if scope.losses:
             raise ValueError(
-                f"{self.layer.name} adds a penalty on its activities to the loss, which gets lost "
+                f"{self.layer.name} adds a penalty on its activities to the loss, which is lost "
                 "in WeightDrop: penalise the outputs with a layer of nlp_rnn.layers.activity"
             )
         for variable, old in zip(variables, before, strict=True):

@@ -1,1 +1,1 @@
-"""The long-memory experiment: over how many steps networks learn to remember."""
+"""The long-memory experiment: the number of steps over which networks learn to remember."""

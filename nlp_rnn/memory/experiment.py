@@ -1,15 +1,16 @@
-"""How long networks remember: each one trained on a problem over ever more steps.
+"""How long networks remember: each is trained on a problem over increasing distances.
 
 After Bengio, Simard & Frasconi (1994), "Learning long-term dependencies with gradient descent is
-difficult": the share of trainings that solve a problem, against the distance in steps between what
-must be remembered and where it is asked for.
+difficult": the share of training runs that solve a problem, by the distance in steps between the
+information to remember and the point where it is needed.
 
-Inputs are as strong as states: embeddings start uniform in [-1, 1]. With the usual ones near 0 a
-simple recurrent network with an orthogonal recurrent kernel is all but linear and keeps what it saw
-first whatever comes after; the distractors must disturb it to be distractors.
+Inputs are as strong as states: embeddings are initialised uniformly in [-1, 1]. With the usual
+embeddings near 0, a simple recurrent network with an orthogonal recurrent kernel is nearly linear
+and keeps what it saw first, whatever comes after; distractors must disturb it to be distractors.
 
-What is measured is what a network learns within so many batches, not what it could ever represent:
-with several times the batches a simple recurrent network may find a distance that it failed at.
+The experiment measures what a network learns within a number of batches, not what it could
+represent: with several times as many batches, a simple recurrent network may solve a distance at
+which it failed.
 """
 
 from __future__ import annotations
@@ -39,25 +40,25 @@ if TYPE_CHECKING:
     import keras
 
 DIMENSION = 16
-"""Of the embeddings."""
+"""The dimension of the embeddings."""
 
 EVERY = 25
-"""Batches between two tests."""
+"""The number of batches between two tests."""
 
 TEST_SEQUENCES = 256
 
 FAILURES = 2
-"""Distances in a row that nothing solved, after which longer ones are not tried."""
+"""The number of consecutive distances without success after which longer ones are skipped."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one network's trainings over one distance.
+    """The result of a network's training runs over one distance.
 
     Attributes:
-        success: share of seeds that solved the problem; None where the distance was not tried.
-        accuracy: mean accuracy on unseen sequences at the end; None likewise.
-        batches: mean number of batches that those which solved it took; None where none did.
+        success: the share of seeds that solved the problem; None if the distance was not tried.
+        accuracy: the mean final accuracy on unseen sequences; None if the distance was not tried.
+        batches: the mean number of batches of the runs that solved it; None if none did.
     """
 
     network: str
@@ -73,7 +74,7 @@ def _network(task: Problem, cell: Any, units: int) -> keras.Model:
     from nlp_rnn.models.encoder import embedding_layer
     from nlp_rnn.models.tagger import tagger
 
-    size = len(task.types) + 1  # the first is the padding
+    size = len(task.types) + 1  # index 0 is padding
     vectors = np.random.uniform(-1, 1, (size, DIMENSION))
     embedding = embedding_layer(size, DIMENSION, vectors, trainable=True)
     if task.kind == "tagged":
@@ -87,15 +88,15 @@ def _network(task: Problem, cell: Any, units: int) -> keras.Model:
 
 
 class Learner:
-    """A network that can be trained many times over.
+    """A network that can be trained repeatedly.
 
-    It is compiled once: tracing one anew for each distance and seed would take longer than most
-    of the trainings.
+    It is compiled only once: tracing it anew for each distance and seed would take longer than most
+    training runs.
 
     Args:
         task: the problem.
-        network: one curve of the experiment.
-        parameters: of the experiment.
+        network: the network of one curve of the experiment.
+        parameters: the parameters of the experiment.
     """
 
     def __init__(self, task: Problem, network: MemoryNetwork, parameters: MemoryParameters) -> None:
@@ -118,7 +119,7 @@ class Learner:
         ]
 
     def _restart(self, seed: int) -> None:
-        """The state of a network that was just built with ``seed``."""
+        """Reset the network to the state of one just built with ``seed``."""
         import keras
 
         keras.utils.set_random_seed(seed)
@@ -138,11 +139,11 @@ class Learner:
         )
 
     def train(self, steps: int, seed: int) -> tuple[float, int | None]:
-        """Train on fresh batches until the problem is solved or the batches are spent.
+        """Train on new batches until the problem is solved or the batches run out.
 
         Returns:
-            The last accuracy on unseen sequences, and the batches that it took to solve the
-            problem; None where it was not solved.
+            The last accuracy on unseen sequences, and the number of batches needed to solve the
+            problem, or None if it was not solved.
         """
         self._restart(seed)
         training, test = (np.random.default_rng([seed, steps, stream]) for stream in range(2))
@@ -163,7 +164,7 @@ class Learner:
 
 
 def _result(learner: Learner, name: str, steps: int, seed: int) -> Result:
-    """The trainings of all seeds over one distance."""
+    """The result of training with all seeds over one distance."""
     repetitions = learner.parameters.repetitions
     accuracies, batches = zip(
         *(learner.train(steps, seed + repetition) for repetition in range(repetitions)),
@@ -180,16 +181,16 @@ def _result(learner: Learner, name: str, steps: int, seed: int) -> Result:
 
 
 class Record:
-    """The results so far, in a file that each new one is added to.
+    """The results so far, in a file to which each new one is added.
 
-    A result belongs to the problem, the network's parameters, the distance, all that decides a
-    training, the seed and the backend; under other circumstances it is not found again.
+    A result is identified by the problem, the network's parameters, the distance, all other
+    training parameters, the seed and the backend; if any of them changes, it is not found again.
 
     Args:
-        file: JSON, kept out of DVC's outputs, which DVC would delete before the stage runs.
-        name: the problem.
-        parameters: of the experiment.
-        seed: of the first repetition.
+        file: a JSON file that is not a DVC output, which DVC would delete before the stage runs.
+        name: the name of the problem.
+        parameters: the parameters of the experiment.
+        seed: the seed of the first repetition.
     """
 
     def __init__(self, file: Path, name: str, parameters: MemoryParameters, seed: int) -> None:
@@ -208,17 +209,17 @@ class Record:
         return fingerprint(network.model_dump(), steps, *self._circumstances)
 
     def find(self, name: str, network: MemoryNetwork, steps: int) -> Result | None:
-        """The result of a network, whatever it was called, over a distance."""
+        """The result of a network, regardless of its name, over a distance."""
         found = self._results.get(self._key(network, steps))
         return Result(**{**found, "network": name}) if found else None
 
     def add(self, network: MemoryNetwork, result: Result) -> None:
-        """Keep a result."""
+        """Store a result."""
         self._results[self._key(network, result.steps)] = asdict(result)
         write_json(self._file, self._results)
 
     def clear(self) -> None:
-        """Forget the results, because the experiment is complete."""
+        """Delete the results, because the experiment is complete."""
         self._file.unlink(missing_ok=True)
 
 
@@ -229,12 +230,12 @@ def run(
     record: Record,
     on_result: Callable[[Result], None] = lambda result: None,
 ) -> list[Result]:
-    """Train every network on a problem over every distance, the recorded ones excepted.
+    """Train every network on a problem over every distance, except for recorded results.
 
     Args:
-        name: the problem.
-        record: where an interrupted run goes on.
-        on_result: told each result as it is there, recorded ones too.
+        name: the name of the problem.
+        record: the record from which an interrupted run resumes.
+        on_result: called with each result when it is available, including recorded ones.
 
     Returns:
         A result for every network and distance, in their order.
@@ -285,7 +286,7 @@ def longest(results: Iterable[Result]) -> dict[str, int]:
 
 
 def figures(name: str, results: Sequence[Result]) -> dict[str, Any]:
-    """What ``figures/memory/<problem>.json`` holds: chance, longest distances, every success."""
+    """The contents of ``figures/memory/<problem>.json``: chance, longest distances, all results."""
     success: dict[str, dict[str, float]] = {}
     for result in results:
         if result.success is not None:
@@ -294,7 +295,7 @@ def figures(name: str, results: Sequence[Result]) -> dict[str, Any]:
 
 
 def write_plots(name: str, batches: int, results: Sequence[Result], folder: Path) -> None:
-    """Write ``success.csv``, a line a result for ``dvc plots``, and ``success.png``."""
+    """Write ``success.csv``, with a line per result for ``dvc plots``, and ``success.png``."""
     from nlp_rnn.drawing import save
     from nlp_rnn.memory.plots import memory_curves
 

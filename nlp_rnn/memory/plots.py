@@ -1,4 +1,4 @@
-"""How far back each network remembers, as a plot."""
+"""Plot how far back each network remembers."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def memory_curves(results: Sequence[Result], chance: float, title: str) -> Figure:
-    """Share of trainings that solve a problem, against the distance in steps; a line a network.
+    """Plot the share of runs that solve a problem by the distance in steps, one line per network.
 
-    Lines are set apart by heights that mean nothing, so that equal ones do not hide each other.
-    A line ends where longer distances were not tried.
+    Lines are shifted slightly in height, so that equal ones do not hide each other. A line ends
+    where longer distances were not tried.
     """
     figure = blank_figure(9, 5)
     axes = figure.subplots()
@@ -44,7 +44,7 @@ def memory_curves(results: Sequence[Result], chance: float, title: str) -> Figur
     axes.set(
         title=f"{title} (accuracy by chance: {chance:.3g})",
         xlabel="steps to remember",
-        ylabel="share of seeds that solve it (lines set slightly apart)",
+        ylabel="share of seeds that solve it (lines shifted slightly)",
     )
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure

@@ -1,7 +1,7 @@
-"""From the parameters of a cell to its recurrent layer.
+"""Builds the recurrent layer that a cell's parameters describe.
 
-Keras's own layers where they have the options, the LSTM and the GRU with our hand-written backward
-pass; :class:`RecurrentLayer` with a cell of ours for every other option.
+Keras's own layers are used where they have the options, the LSTM and the GRU with our hand-written
+backward pass; every other option uses :class:`RecurrentLayer` with a cell of this package.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OF_KERAS_SIMPLE_RNN = ("kind", "activation", "recurrent_initializer")
 
 
 def _is_default(section: Any, but: tuple[str, ...]) -> bool:
-    """Whether every option but those named has its default."""
+    """Whether every option except those named has its default."""
     return all(
         getattr(section, name) == field.default
         for name, field in type(section).model_fields.items()
@@ -43,7 +43,7 @@ def _is_default(section: Any, but: tuple[str, ...]) -> bool:
 
 
 def _keras_layer(parameters: EncoderParameters) -> tuple[type[layers.RNN], dict[str, Any]] | None:
-    """Keras's own layer for a cell and its options; None where Keras lacks one."""
+    """Keras's own layer for a cell and its options; None if Keras lacks one."""
     cell = parameters.cell
     if parameters.zoneout.hidden or parameters.zoneout.cell:
         return None
@@ -58,7 +58,7 @@ def _keras_layer(parameters: EncoderParameters) -> tuple[type[layers.RNN], dict[
 
 
 def _bare_cell(parameters: EncoderParameters) -> Any:
-    """The cell with all its options, but without zoneout."""
+    """The cell with all its options except zoneout."""
     cell, dropout = parameters.cell, parameters.recurrent_dropout
     options = cell.model_dump(exclude={"kind"}) | {"recurrent_dropout": dropout}
     if isinstance(cell, GRUParameters):
@@ -99,7 +99,7 @@ def states(parameters: EncoderParameters) -> dict[str, int]:
     """The states of one layer in one direction, in Keras's order: name and width.
 
     ``h`` is the hidden state, ``c`` the LSTM's cell state; with full gate recurrence the gates
-    are states too, and the phased LSTM keeps the time.
+    are states too, and the phased LSTM keeps the time as a state.
     """
     cell = _bare_cell(parameters)
     if isinstance(cell, Cell):

@@ -1,4 +1,4 @@
-"""A label for a text: encoder, pooling over real tokens, softmax; or no encoder at all."""
+"""Text classifiers: encoder, pooling over real tokens, softmax; or no encoder at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def classifier(embedding: layers.Embedding, parameters: AnyClassifier, labels: i
     """Build a classifier.
 
     Returns:
-        A model from token indices, int32 ``(batch, timesteps)`` padded on the right with 0, to
+        A model that maps token indices, int32 ``(batch, timesteps)`` padded on the right with 0, to
         logits ``(batch, labels)``.
     """
     ids = keras.Input((None,), dtype="int32", name="ids")
@@ -33,7 +33,7 @@ def classifier(embedding: layers.Embedding, parameters: AnyClassifier, labels: i
 
 
 def _averaged(ids: Any, vectors: Any, mask: Any, parameters: AveragedParameters) -> Any:
-    """The mean over real tokens of each one's vector plus that of its pair with the next."""
+    """The mean over real tokens of the token's vector plus the vector of its pair with the next."""
     if parameters.pairs:
         buckets = PairBuckets(parameters.pairs, name="pairs")(ids)
         dimension = vectors.shape[-1]

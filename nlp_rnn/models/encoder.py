@@ -1,4 +1,4 @@
-"""Embeddings and the recurrent encoder that every model shares."""
+"""The embeddings and the recurrent encoder that all models share."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ONE_MASK_A_SEQUENCE = (None, 1, None)
 def embedding_layer(
     vocabulary_size: int, dimension: int, vectors: NDArray[Any] | None, trainable: bool
 ) -> layers.Embedding:
-    """The lookup table ``(vocabulary_size, dimension)``, started from ``vectors`` if given."""
+    """The lookup table ``(vocabulary_size, dimension)``, initialised with ``vectors`` if given."""
     initializer = "uniform" if vectors is None else keras.initializers.Constant(vectors)
     return layers.Embedding(
         vocabulary_size,
@@ -46,7 +46,7 @@ def real_tokens(ids: Any) -> Any:
 
 
 def embedded(embedding: layers.Embedding, ids: Any, parameters: NetworkParameters) -> Any:
-    """The vectors of ``ids``, in training without those of the word types that are dropped."""
+    """The vectors of ``ids``; in training, those of dropped word types are zero."""
     vectors = embedding(ids)
     if parameters.embedding_dropout:
         drop = EmbeddingDropout(
@@ -57,10 +57,10 @@ def embedded(embedding: layers.Embedding, ids: Any, parameters: NetworkParameter
 
 
 def _dropout(parameters: EncoderParameters, rate: float | None, name: str) -> layers.Dropout:
-    """Dropout of non-recurrent connections: naive (a mask a step) or variational.
+    """Dropout of non-recurrent connections: naive (one mask per step) or variational.
 
     Args:
-        rate: None for ``dropout`` of the parameters.
+        rate: None uses ``dropout`` of the parameters.
     """
     shape = ONE_MASK_A_SEQUENCE if parameters.variational else None
     rate = parameters.dropout if rate is None else rate
@@ -77,17 +77,17 @@ def recurrent_stack(
     """Stacked recurrent layers with dropout on non-recurrent connections.
 
     Zaremba et al. (2014): dropout on the input of every layer and on the last output,
-    never on the step from ``h_{t-1}`` to ``h_t``, which has dropout of its own.
+    never on the step from ``h_{t-1}`` to ``h_t``, which has its own dropout.
 
     Args:
         vectors: ``(batch, timesteps, dimension)``.
         mask: bool ``(batch, timesteps)``, true at real tokens, false at padding on the right.
-        initial_states: of a stack in one direction, layer by layer in the order of
+        initial_states: the states of a one-directional stack, layer by layer in the order of
             :func:`~nlp_rnn.models.cells.states`; zeros when None.
 
     Returns:
-        The last layer's outputs ``(batch, timesteps, width * directions)``, of no meaning at
-        padding, and the final states, as the initial ones where those are given, else none.
+        The last layer's outputs ``(batch, timesteps, width * directions)``, undefined at padding,
+        and the final states in the order of the initial ones if those are given, else none.
     """
     hidden = vectors
     count = len(states(parameters))
@@ -116,7 +116,7 @@ def recurrent_stack(
 
 
 def _regularized(hidden: Any, parameters: EncoderParameters, mask: Any) -> Any:
-    """The last layer's outputs after dropout, their penalties added to the loss in training."""
+    """The last layer's outputs after dropout; in training, adds their penalties to the loss."""
     if parameters.temporal_activation_regularization:
         hidden = TemporalActivationRegularization(
             parameters.temporal_activation_regularization, name="tar"

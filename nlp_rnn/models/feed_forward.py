@@ -12,7 +12,7 @@ from nlp_rnn.layers.context import ContextTokens, JoinedNeighbours
 from nlp_rnn.models.encoder import embedded
 
 CONTEXT = "context"
-"""The name of the state: the last tokens that were read."""
+"""The name of the state, which holds the last tokens that were read."""
 
 
 def feed_forward_stack(
@@ -21,20 +21,20 @@ def feed_forward_stack(
     initial_states: Sequence[Any],
     parameters: FeedForwardParameters,
 ) -> tuple[Any, list[Any]]:
-    """Hidden layer over the vectors of the last ``context`` tokens.
+    """A hidden layer over the vectors of the last ``context`` tokens.
 
-    Bengio et al. (2003), eq. 1: ``y = b + W x + U tanh(d + H x)``. Here is what the output layer
-    ``b + [tanh(d + H x), x] [U; W]`` sees: without direct connections ``W`` the hidden layer
-    alone.
+    Bengio et al. (2003), eq. 1: ``y = b + W x + U tanh(d + H x)``. The function returns the input
+    of the output layer ``b + [tanh(d + H x), x] [U; W]``; without direct connections ``W`` it is
+    the hidden layer alone.
 
     Args:
         ids: ``(batch, timesteps)``.
-        initial_states: one, the tokens before ``ids``, floats ``(batch, context)``; zeros start
-            a text.
+        initial_states: a single state, the tokens before ``ids``, floats ``(batch, context)``;
+            zeros start a text.
 
     Returns:
-        The hidden layer, with direct connections joined with ``x``, ``(batch, timesteps, width)``,
-        and the final states, as the initial ones.
+        The hidden layer, concatenated with ``x`` if there are direct connections,
+        ``(batch, timesteps, width)``, and the final states, shaped like the initial ones.
     """
     (before,) = initial_states
     tokens, after = ContextTokens(parameters.context, name="context_tokens")(before, ids)
@@ -48,12 +48,12 @@ def feed_forward_stack(
 
 
 def _inputs(vectors: Any, parameters: FeedForwardParameters) -> Any:
-    """``x`` of each step, from the vectors of all tokens that the steps see."""
+    """The input ``x`` of each step, from the vectors of all tokens that the steps see."""
     inputs, size = parameters.inputs, parameters.context
     if inputs.kind == "average":
         return layers.AveragePooling1D(size, strides=1, name="average")(vectors)
     if isinstance(inputs, ConvolutionParameters):
-        # Contexts overlap, so a filter's output serves all those that its window lies in.
+        # Contexts overlap, so a filter's output is shared by all contexts that contain its window.
         vectors = layers.Conv1D(
             inputs.filters, inputs.window, activation="relu", name="convolution"
         )(vectors)

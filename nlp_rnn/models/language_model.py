@@ -1,4 +1,4 @@
-"""The distribution of the next token: one-directional encoder, then an output layer."""
+"""Language models: a one-directional encoder, then an output layer over the next token."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def output_layer(embedding: layers.Embedding, parameters: AnyLanguageModel) -> O
         if output.cutoffs[-1] >= vocabulary:
             raise UserError(
                 f"params.yaml: model.output.cutoffs: {output.cutoffs[-1]} is not below the size "
-                f"of the vocabulary, {vocabulary}; choose lower ones, or output: softmax"
+                f"of the vocabulary, {vocabulary}; choose lower cutoffs, or output: softmax"
             )
         return AdaptiveSoftmax(
             vocabulary, output.cutoffs, output.divisor, embedding=tied, name="logits"
@@ -42,7 +42,7 @@ def output_layer(embedding: layers.Embedding, parameters: AnyLanguageModel) -> O
 
 
 def _state_widths(parameters: AnyLanguageModel) -> dict[str, int]:
-    """The states of a language model: name and width."""
+    """The name and width of each state of a language model."""
     if isinstance(parameters, FeedForwardParameters):
         return {CONTEXT: parameters.context}
     return {
@@ -56,10 +56,10 @@ def language_model(embedding: layers.Embedding, parameters: AnyLanguageModel) ->
     """Build a language model with explicit state.
 
     Returns:
-        A model from ``[ids, *states]`` to ``[logits, *states]``: token indices int32
-        ``(batch, timesteps)``, logits of each next token ``(batch, timesteps, vocabulary)``,
-        states ``(batch, width)`` each. Those of recurrent layers are, layer by layer, as
-        :func:`~nlp_rnn.models.cells.states` names them; a feed-forward network's is the last
+        A model that maps ``[ids, *states]`` to ``[logits, *states]``: token indices int32
+        ``(batch, timesteps)``, logits of each next token ``(batch, timesteps, vocabulary)``, states
+        ``(batch, width)`` each. The states of recurrent layers come layer by layer, named as in
+        :func:`~nlp_rnn.models.cells.states`; the state of a feed-forward network holds the last
         tokens that it has read. Zeros start a text.
     """
     ids = keras.Input((None,), dtype="int32", name="ids")
@@ -76,18 +76,18 @@ def language_model(embedding: layers.Embedding, parameters: AnyLanguageModel) ->
             mask=real_tokens(ids),
             initial_states=initial,
         )
-    # A name for what hidden_states finds.
+    # Named so that hidden_states can find it.
     hidden = layers.Identity(name="hidden")(hidden)
     logits = output_layer(embedding, parameters)(hidden)
     return keras.Model([ids, *initial], [logits, *final], name="language_model")
 
 
-@lru_cache(maxsize=1)  # so that a network's are compiled once
+@lru_cache(maxsize=1)  # so that a network's model is compiled only once
 def hidden_states(network: keras.Model) -> keras.Model:
     """A language model up to its output layer, ``network.get_layer("logits")``.
 
     Returns:
-        A model from ``[ids, *states]`` to ``[hidden, *states]``, ``hidden``
+        A model that maps ``[ids, *states]`` to ``[hidden, *states]``, with ``hidden``
         ``(batch, timesteps, width)``.
     """
     hidden = network.get_layer("hidden").output
@@ -97,9 +97,9 @@ def hidden_states(network: keras.Model) -> keras.Model:
 class Scorer(keras.Model):
     """A language model that returns the probability of given tokens instead of all logits.
 
-    From ``[ids, targets, *states]`` to ``[losses, *states]``: ``losses`` is ``-ln P(target)`` in
-    nats, ``(batch, timesteps)``. It is exact in training too, so that passes with dropout have no
-    estimate of a sampled softmax.
+    It maps ``[ids, targets, *states]`` to ``[losses, *states]``, where ``losses`` is
+    ``-ln P(target)`` in nats, ``(batch, timesteps)``. It is exact even in training mode, so that
+    passes with dropout do not use the estimate of a sampled softmax.
     """
 
     def __init__(self, network: keras.Model) -> None:
@@ -114,7 +114,7 @@ class Scorer(keras.Model):
         return [self.output_layer(hidden, targets, training=False), *final]
 
 
-@lru_cache(maxsize=1)  # so that a network's scorer is compiled once
+@lru_cache(maxsize=1)  # so that a network's scorer is compiled only once
 def scorer(network: keras.Model) -> Scorer:
     """The :class:`Scorer` of a language model."""
     return Scorer(network)

@@ -1,4 +1,4 @@
-"""Monte-Carlo dropout: a network that keeps dropping in prediction."""
+"""Monte Carlo dropout: a network that applies dropout when predicting."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import keras
 
 
 class MonteCarlo(keras.Model):
-    """A network as in training: each pass draws other dropout masks (Gal & Ghahramani 2016).
+    """A network in training mode: each pass draws new dropout masks (Gal & Ghahramani 2016).
 
-    The mean of several passes approximates the average over networks that dropout trained.
+    The mean of several passes approximates the average over the networks that dropout trained.
     """
 
     def __init__(self, network: keras.Model) -> None:

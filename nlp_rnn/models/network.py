@@ -1,4 +1,4 @@
-"""From an experiment's parameters to its network."""
+"""Builds the network that an experiment's parameters describe."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def build_network(
     """Build the network of ``experiment``.
 
     Args:
-        labels: names of labels or tags; of no meaning for language models.
-        characters: every type of them, the special ones first; of no meaning where none is read.
-        vectors: initial embeddings ``(vocabulary_size, dimension)``; None where weights are
-            loaded afterwards.
+        labels: names of labels or tags; ignored for language models.
+        characters: every character type, the special ones first; ignored if the network reads none.
+        vectors: initial embeddings ``(vocabulary_size, dimension)``; None if weights are loaded
+            afterwards.
         entities: whether tags that look like BIO mark entities.
     """
     embeddings = experiment.embeddings

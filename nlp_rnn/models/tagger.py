@@ -1,4 +1,4 @@
-"""A tag for every word: encoder, then a softmax at every token or a CRF over the sentence."""
+"""Taggers: an encoder, then a softmax at every token or a CRF over the sentence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nlp_rnn.text.entities import LearnedTags, allowed_transitions
 
 
 def character_encoder(parameters: AnyCharacterEncoder, characters: int) -> layers.Layer:
-    """The layer that reads a word's spelling; ``characters`` is the number of their types."""
+    """The layer that reads a word's spelling; ``characters`` is the number of character types."""
     options: dict[str, Any] = {"dropout": parameters.dropout, "name": "spelling"}
     if isinstance(parameters, CharacterCNNParameters):
         return CharacterCNN(
@@ -36,16 +36,16 @@ def tagger(
     """Build a tagger.
 
     Args:
-        labels: names of the data's tags, of which a constrained CRF learns what the tagging scheme
-            allows.
-        characters: every type of them, the special ones first; of no meaning where none is read.
-        entities: whether tags that look like BIO mark entities; no transition between classes is
-            forbidden.
+        labels: names of the data's tags; a constrained CRF derives from them what the tagging
+            scheme allows.
+        characters: every character type, the special ones first; ignored if the network reads none.
+        entities: whether tags that look like BIO mark entities; if not, they are plain classes and
+            no transition between them is forbidden.
 
     Returns:
-        A model from token indices, int32 ``(batch, timesteps)`` padded on the right with 0, to
-        logits ``(batch, timesteps, tags)`` of :class:`~nlp_rnn.text.entities.LearnedTags`: with a
-        CRF its emissions. With a character encoder or casing there is a second input, the
+        A model that maps token indices, int32 ``(batch, timesteps)`` padded on the right with 0, to
+        logits ``(batch, timesteps, tags)`` of :class:`~nlp_rnn.text.entities.LearnedTags`; with a
+        CRF these are its emissions. With a character encoder or casing there is a second input, the
         characters of each word, int32 ``(batch, timesteps, characters)``.
     """
     tags = LearnedTags(labels, parameters.tag_scheme).tags
@@ -68,5 +68,5 @@ def tagger(
 
 
 def crf_of(network: keras.Model) -> CRF | None:
-    """The CRF of a tagger; None where it has a softmax."""
+    """The CRF of a tagger; None if it has a softmax."""
     return next((layer for layer in network.layers if isinstance(layer, CRF)), None)

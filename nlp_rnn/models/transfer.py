@@ -1,7 +1,7 @@
-"""What one network learned, given to another: embeddings and recurrent layers, by number.
+"""Transfer of embeddings and recurrent layers, by number, from one network to another.
 
-Dai & Le (2015) start a classifier from a language model's; Howard & Ruder (2018) then train it
-group by group.
+Dai & Le (2015) initialise a classifier with the weights of a language model; Howard & Ruder (2018)
+then train it group by group.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def _number(layer: keras.layers.Layer) -> int | None:
 def layer_groups(network: keras.Model) -> list[list[keras.Variable]]:
     """The trainable weights from the bottom up: embeddings, each recurrent layer, the head.
 
-    Embeddings are all that stands below the first recurrent layer, the head all above the last.
-    A weight that two layers share belongs to the lower one. Empty groups are left out.
+    The embeddings are everything below the first recurrent layer, the head everything above the
+    last. A weight that two layers share belongs to the lower one. Empty groups are left out.
     """
     numbers = [_number(layer) for layer in network.layers]
     first = next((i for i, number in enumerate(numbers) if number is not None), len(numbers))
@@ -49,7 +49,7 @@ def layer_groups(network: keras.Model) -> list[list[keras.Variable]]:
 
 
 def _recurrent_weights(network: keras.Model) -> dict[str, keras.Variable]:
-    """The weights of the recurrent stack by layer and place, under weight drop where it is."""
+    """The weights of the recurrent stack by layer and position, also inside weight drop."""
     found = {}
     for layer in network.layers:
         if _number(layer) is not None:
@@ -60,7 +60,7 @@ def _recurrent_weights(network: keras.Model) -> dict[str, keras.Variable]:
 
 
 def recurrent_weights(network: keras.Model) -> Weights:
-    """What :func:`start_from` gives to another network."""
+    """The weights that :func:`start_from` copies into another network."""
     return {
         name: np.asarray(keras.ops.convert_to_numpy(weight), np.float32)
         for name, weight in _recurrent_weights(network).items()
@@ -68,7 +68,7 @@ def recurrent_weights(network: keras.Model) -> Weights:
 
 
 def start_from(network: keras.Model, weights: Mapping[str, NDArray[np.float32]]) -> None:
-    """Give the recurrent layers of ``network`` the weights of another network's.
+    """Give the recurrent layers of ``network`` the weights of another network.
 
     Raises:
         UserError: the layers differ.
@@ -80,7 +80,7 @@ def start_from(network: keras.Model, weights: Mapping[str, NDArray[np.float32]])
         if shapes.get(name) != given.get(name):
             layer = name.partition(".")[0]
             raise UserError(
-                f"the encoder that the network starts from has another layer {layer}: "
+                f"the encoder that the network starts from has a different layer {layer}: "
                 f"{given.get(name)} against {shapes.get(name)}; make model.cell, units, layers "
                 "and connection and embeddings.dimension those of its language model, and leave "
                 "out whatever else the first layer reads"

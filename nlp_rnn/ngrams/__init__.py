@@ -7,18 +7,18 @@
 >>> round(float(model.distribution(np.array([3, 4])).sum()), 12)
 1.0
 
-**Sentences.** A text is one array in which the end symbol ends each sentence. Contexts begin at
-the start of the sentence, and a text starts one. As the last word of an n-gram the end symbol is
-``</s>``, a word that is predicted like any other; as the first of its context it is ``<s>``,
-which is never predicted; it is nowhere else.
+**Sentences.** A text is one array in which the end symbol ends each sentence. Contexts begin at the
+start of the sentence, and a text starts with one. As the last word of an n-gram the end symbol is
+``</s>``, a word that is predicted like any other; as the first word of a context it is ``<s>``,
+which is never predicted. It occurs nowhere else.
 
-**Vocabulary.** It is closed: all types but ``<pad>`` share the probability, whether they occurred
+**Vocabulary.** It is closed: all types except ``<pad>`` have a probability, whether they occurred
 in training or not. ``<unk>`` is an ordinary word.
 
 ===========================  ============================================================
 :func:`add_k`                Lidstone's law; Chen & Goodman (1999), section 2.1
 :func:`katz`                 Katz (1987), backoff with Good-Turing discounts
-:func:`stupid_backoff`       Brants et al. (2007), equation 5; scores, no probabilities
+:func:`stupid_backoff`       Brants et al. (2007), equation 5; scores, not probabilities
 :func:`kneser_ney`           Kneser & Ney (1995), interpolated, one discount
 :func:`modified_kneser_ney`  Chen & Goodman (1999), section 3, three discounts
 ===========================  ============================================================

@@ -32,16 +32,16 @@ from nlp_rnn.text.vocabulary import PAD_INDEX, Vocabulary
 BEGIN, END = "<s>", "</s>"
 
 LOG_ZERO = -99.0
-"""What ARPA files have for the logarithm of 0."""
+"""The value that ARPA files use for the logarithm of 0."""
 
 
 def write_arpa(model: NGramModel, vocabulary: Vocabulary, file: Path) -> None:
-    """Write a model; any reader of ARPA files finds its probabilities, to 7 decimals of log10.
+    """Write a model so that any ARPA reader gets its probabilities, to 7 decimals of log10.
 
     Raises:
-        UserError: a type that the format cannot hold, because it contains white space or is
-            ``<s>`` or ``</s>``; the file cannot be written.
-        ValueError: the vocabulary is not the model's.
+        UserError: the format cannot hold a type, because it contains white space or is ``<s>`` or
+            ``</s>``; or the file cannot be written.
+        ValueError: the vocabulary is not that of the model.
     """
     ngrams, end = model.ngrams, vocabulary.end_index
     if (len(vocabulary), end) != (ngrams.vocabulary_size, ngrams.end_index):
@@ -53,7 +53,7 @@ def write_arpa(model: NGramModel, vocabulary: Vocabulary, file: Path) -> None:
     contexts = [*words[:end], BEGIN, *words[end + 1 :]]
     with whole_file(file) as partial, partial.open("w", encoding="utf-8", newline="\n") as stream:
         stream.write("\\data\\\n")
-        # As many unigrams as types: <pad> is not there, and the end symbol is there twice.
+        # There are as many unigrams as types: <pad> is missing, and the end symbol occurs twice.
         stream.writelines(f"ngram {n}={ngrams.size(n)}\n" for n in range(1, model.order + 1))
         logs, weights = _fields(model, 1)
         stream.write("\n\\1-grams:\n")
@@ -88,7 +88,7 @@ def _words(vocabulary: Vocabulary, file: Path) -> list[str]:
 
 
 def _fields(model: NGramModel, order: int) -> tuple[list[float], list[str]]:
-    """The logarithm of each n-gram's probability, and its last field, empty for weight 1."""
+    """The logarithm of each n-gram's probability, and its backoff field, empty for weight 1."""
     logs: list[float] = _log10(model.values[order - 1]).tolist()
     if order == model.order:
         return logs, [""] * len(logs)
@@ -101,15 +101,16 @@ def _log10(values: Floats) -> Floats:
 
 
 def read_arpa(file: Path, vocabulary: Vocabulary) -> NGramModel:
-    """Read a model of the words of ``vocabulary``.
+    """Read a model over the words of ``vocabulary``.
 
-    Types without a 1-gram have probability 0. What stands before ``\\data\\`` is skipped.
+    Types without a 1-gram have probability 0. Anything before ``\\data\\`` is skipped.
 
     Raises:
-        UserError: the file is missing or breaks the format, by line: a section or header that is
-            not there, other numbers of n-grams than announced, fields that are too many, too few
-            or no logarithms, words outside the vocabulary, ``<s>`` after the first or ``</s>``
-            before the last place, an n-gram that is there twice or whose context is not there.
+        UserError: the file is missing or breaks the format; the message names the line. Causes are
+            a missing section or header, a number of n-grams that differs from the header, too many
+            or too few fields, fields that are not logarithms, words outside the vocabulary, ``<s>``
+            after the first or ``</s>`` before the last position, and an n-gram that occurs twice or
+            whose context is missing.
     """
     try:
         with file.open("rb") as stream:
@@ -121,7 +122,7 @@ def read_arpa(file: Path, vocabulary: Vocabulary) -> NGramModel:
 
 
 class _Reader:
-    """Reads one file from front to back; ``_fields`` is the line it stands on."""
+    """Reads one file from start to end; ``_fields`` holds the current line."""
 
     def __init__(self, file: Path, stream: IO[bytes], vocabulary: Vocabulary) -> None:
         self._file, self._stream, self._line = file, stream, 0
@@ -134,7 +135,7 @@ class _Reader:
         }
         self._first = self._words | {BEGIN.encode(): self._end}
         self._last = self._words | {END.encode(): self._end}
-        # The unigram <s> has a backoff weight but no place among the types: it is kept behind them.
+        # The unigram <s> has a backoff weight but is not one of the types: it is stored after them.
         self._unigrams = self._last | {BEGIN.encode(): self._size}
 
     def _fail(self, what: str, line: int | None = None) -> NoReturn:
@@ -147,14 +148,14 @@ class _Reader:
             if fields := line.split():
                 self._fields = fields
                 return fields
-        self._fail("the file ends before \\data\\ or \\end\\; expected a whole ARPA file")
+        self._fail("the file ends before \\data\\ or \\end\\; expected a complete ARPA file")
 
     def _expect(self, heading: str) -> None:
         if self._fields != [heading.encode()]:
             self._fail(f"expected {heading}, found {_text(self._fields)}")
 
     def model(self) -> NGramModel:
-        """The whole file."""
+        """Read the whole file."""
         announced = self._header()
         keys: list[Rows] = [np.arange(self._size)]
         values, backoffs = [], []
@@ -162,7 +163,7 @@ class _Reader:
             self._expect(f"\\{n}-grams:")
             words, logs, lines = self._section(n, len(announced))
             if len(lines) != count:
-                self._fail(f"{len(lines)} {n}-grams end here, the file's header has {count}")
+                self._fail(f"{len(lines)} {n}-grams end here, but the header announces {count}")
             value, backoff = np.where(logs > LOG_ZERO, 10**logs, 0).T
             if n == 1:
                 rows = words[:, 0]
@@ -182,7 +183,7 @@ class _Reader:
         return NGramModel(NGrams(keys, self._size, self._end), values, backoffs[:-1])
 
     def _header(self) -> list[int]:
-        """How many n-grams of each order the file announces."""
+        """The number of n-grams of each order that the header announces."""
         while self._advance() != [b"\\data\\"]:
             pass
         announced: list[int] = []
@@ -219,7 +220,7 @@ class _Reader:
         possible = (pairs[:, 0] <= 0) & (pairs[:, 1] < np.inf)
         if not possible.all():
             place = possible.argmin()
-            self._fail(f"no logarithm of a probability and a weight: {pairs[place]}", lines[place])
+            self._fail(f"not a log-probability and a log-weight: {pairs[place]}", lines[place])
         return np.array(words, np.int64).reshape(-1, n), pairs, np.array(lines, np.int64)
 
     def _indices(self, words: list[bytes]) -> list[int]:
@@ -231,11 +232,11 @@ class _Reader:
         except KeyError as error:
             name = _text(error.args)
             if name in (BEGIN, END):
-                self._fail(f"{name} is not at the {'first' if name == BEGIN else 'last'} place")
-            self._fail(f"'{name}' is no word of the vocabulary")
+                self._fail(f"{name} may only be the {'first' if name == BEGIN else 'last'} word")
+            self._fail(f"'{name}' is not in the vocabulary")
 
     def _contexts(self, keys: list[Rows], words: Rows, lines: Rows) -> Rows:
-        """The rows of the n-grams' contexts among those of the orders below."""
+        """The rows of the n-grams' contexts, one order below."""
         ngrams = NGrams(keys, self._size, self._end)
         rows = words[:, 0]
         for n in range(2, words.shape[1]):
@@ -249,11 +250,11 @@ class _Reader:
         return rows
 
     def _distinct(self, keys: Rows, lines: Rows) -> Rows:
-        """The order that sorts ``keys``, of which no two are the same."""
+        """The order that sorts ``keys``; fails if two are equal."""
         order = np.argsort(keys, kind="stable")
         again = np.diff(keys[order]) == 0
         if again.any():
-            self._fail("this n-gram is there twice", int(lines[order[1:][again].min()]))
+            self._fail("this n-gram occurs twice", int(lines[order[1:][again].min()]))
         return order
 
 

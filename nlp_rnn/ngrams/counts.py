@@ -1,8 +1,8 @@
 """N-grams as sorted arrays of integers, and how often each occurs in a text.
 
 An n-gram is its context (the n-gram without its last word, one order below) and its last word,
-packed into one integer. So every order fits into 64 bits, the n-grams of one context lie side by
-side, and a binary search finds any of them.
+packed into one integer. So every order fits into 64 bits, the n-grams of one context are adjacent,
+and a binary search finds any of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nlp_rnn.text.vocabulary import PAD_INDEX
 Rows = NDArray[np.int64]
 
 ABSENT = -1
-"""The row of an n-gram that is not there."""
+"""The row of an n-gram that is not in the set."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class NGrams:
     Attributes:
         keys: for each order, int64 ``(n-grams,)``, ascending: ``context * vocabulary_size + word``,
             where ``context`` is a row one order below. The row of a unigram is its word.
-        vocabulary_size: types, ``<pad>`` among them.
+        vocabulary_size: the number of types, including ``<pad>``.
         end_index: the symbol that ends a sentence.
     """
 
@@ -44,7 +44,7 @@ class NGrams:
         return len(self.keys)
 
     def size(self, order: int) -> int:
-        """N-grams of one order; of order 0 there is one, the empty context."""
+        """The number of n-grams of one order; order 0 has one, the empty context."""
         return len(self.keys[order - 1]) if order else 1
 
     def contexts(self, order: int) -> Rows:
@@ -61,7 +61,7 @@ class NGrams:
         if not len(keys):
             return np.full(wanted.shape, ABSENT)
         rows = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        # What has an absent context gets a negative key, which is no n-gram's.
+        # An n-gram with an absent context gets a negative key, which no n-gram has.
         return np.where(keys[rows] == wanted, rows, ABSENT)
 
     def followers(self, order: int, context: int) -> slice:
@@ -74,10 +74,10 @@ class NGrams:
 
 @dataclass(frozen=True)
 class NGramCounts:
-    """What a text tells about its n-grams.
+    """The n-gram statistics of a text.
 
     Attributes:
-        ngrams: all that occur, and every type as a unigram.
+        ngrams: all n-grams that occur, and every type as a unigram.
         counts: for each order, int64 ``(n-grams,)``: occurrences. Order 1 counts ``</s>``, not
             ``<s>``.
         suffixes: for each order, int64 ``(n-grams,)``: the row of the n-gram without its first
@@ -103,10 +103,10 @@ class NGramCounts:
         return self.begins_sentence(order - 1)[self.ngrams.contexts(order)]
 
     def without_left_context(self, order: int) -> NDArray[np.bool_]:
-        """Which n-grams the model needs nothing to the left of.
+        """Which n-grams need no left context in the model.
 
-        Those of the highest order and those that begin with ``<s>``: a prediction starts from
-        them. All others are only backed off to.
+        Predictions start from those of the highest order and those that begin with ``<s>``. All
+        others are used only for backoff.
         """
         if order == self.ngrams.order:
             return np.ones(self.ngrams.size(order), np.bool_)
@@ -114,10 +114,10 @@ class NGramCounts:
 
 
 def checked(ids: Ints, vocabulary_size: int) -> Rows:
-    """A text as int64.
+    """Return a text as int64 after checking it.
 
     Raises:
-        ValueError: not one array of words of the vocabulary; ``<pad>`` is none.
+        ValueError: it is not one array of words of the vocabulary; ``<pad>`` is not a word.
     """
     ids = np.asarray(ids)
     if ids.ndim != 1 or not (ids.size == 0 or np.issubdtype(ids.dtype, np.integer)):
@@ -136,11 +136,11 @@ def preceding(order: int, rows: Rows, ids: Rows, end_index: int) -> Rows:
     """The row of the n-gram right before each token of a text: its context.
 
     Args:
-        rows: ``(tokens,)``, of the n-gram of ``order`` that ends at each token.
+        rows: ``(tokens,)``, the row of the n-gram of ``order`` that ends at each token.
         ids: ``(tokens,)``, the text.
 
     Returns:
-        ``(tokens,)``; ``ABSENT`` where it would begin before ``<s>``.
+        ``(tokens,)``; ``ABSENT`` if the context would begin before ``<s>``.
     """
     if not len(ids):
         return rows
@@ -155,12 +155,12 @@ def count_ngrams(ids: Ints, order: int, vocabulary_size: int, end_index: int) ->
     Args:
         ids: ``(tokens,)``, a text in which ``end_index`` ends each sentence; may be empty.
         order: N, the length of the longest n-grams.
-        vocabulary_size: types, ``<pad>`` among them.
+        vocabulary_size: the number of types, including ``<pad>``.
         end_index: the index of the end symbol.
 
     Raises:
-        ValueError: an order below 1; an end symbol or tokens that are ``<pad>`` or no index of
-            the vocabulary.
+        ValueError: the order is below 1, or the end symbol or a token is ``<pad>`` or not an index
+            of the vocabulary.
     """
     if order < 1:
         raise ValueError(f"the order of n-grams is 1 or more, received {order}")
@@ -187,5 +187,5 @@ def count_ngrams(ids: Ints, order: int, vocabulary_size: int, end_index: int) ->
 
 
 def counts_of_counts(counts: Rows, most: int) -> Rows:
-    """``n_1 .. n_most``: how many n-grams have each count."""
+    """``n_1 .. n_most``: the number of n-grams that have each count."""
     return np.bincount(np.minimum(counts, most + 1), minlength=most + 2)[1:-1]

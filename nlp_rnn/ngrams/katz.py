@@ -1,4 +1,4 @@
-"""Katz's backoff: counts discounted after Good and Turing, the rest for what was not seen."""
+"""Katz backoff: Good-Turing discounts leave probability mass for unseen n-grams."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ FALLBACK_DISCOUNT = 0.5
 
 
 def good_turing_discounts(n: Rows) -> Floats:
-    """Katz's ratios ``d_r`` of discounted to observed count, ``d_0 .. d_k``, ``d_0`` is 1.
+    """Katz's ratios ``d_r`` of discounted to observed count, ``d_0 .. d_k``; ``d_0`` is 1.
 
     Katz (1987); Chen & Goodman (1999), section 2.4. ``r*`` is the Good-Turing count::
 
         r* = (r + 1) n_{r+1} / n_r
         d_r = (r*/r - (k + 1) n_{k+1} / n_1) / (1 - (k + 1) n_{k+1} / n_1)
 
-    Where a ratio is not between 0 and 1 or not defined, ``k`` is lowered until all are; where
-    even ``k = 2`` does not do, all counts up to ``k`` lose 1/2: ``d_r = (r - 1/2) / r``.
+    If a ratio is undefined or not between 0 and 1, ``k`` is lowered until all ratios are; if even
+    ``k = 2`` fails, all counts up to ``k`` lose 1/2: ``d_r = (r - 1/2) / r``.
 
     Args:
         n: counts of counts, ``n_1 .. n_{k+1}``.
@@ -48,13 +48,13 @@ def katz(counts: NGramCounts, k: int = 5, min_count: int = 1) -> NGramModel:
                    backoff(h) P(w | h')        otherwise
 
     The backoff weight makes the probabilities sum to 1; unigrams back off to the uniform
-    distribution. Where all that was seen in a context is too frequent to be discounted,
-    ``c(h) + 1`` takes the place of ``c(h)``, so that nothing is impossible; where every type was
-    seen, the discounted counts' sum does.
+    distribution. If everything seen in a context is too frequent to be discounted, ``c(h) + 1``
+    replaces ``c(h)``, so that nothing is impossible; if every type was seen, the sum of the
+    discounted counts replaces it.
 
     Args:
         min_count: n-grams of order 3 and more that occurred less often are treated as unseen.
-            Katz drops those that occurred once, which is 2.
+            Katz drops those that occurred once, which corresponds to 2.
 
     Raises:
         ValueError: ``k`` is below 2, where the discounts are not defined, or below ``min_count``.

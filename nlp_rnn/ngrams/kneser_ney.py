@@ -1,4 +1,5 @@
-"""Interpolated Kneser-Ney smoothing: lower orders count in how many contexts a word was new."""
+"""Interpolated Kneser-Ney smoothing: lower orders count in how many different contexts a word
+occurred."""
 
 from __future__ import annotations
 
@@ -12,13 +13,13 @@ from nlp_rnn.ngrams.model import NGramModel
 from nlp_rnn.ngrams.smoothing import interpolated
 
 LARGEST_DISCOUNTED = 3
-"""Counts from here on have the discount ``D3+``."""
+"""Counts from this value on have the discount ``D3+``."""
 
 
 def one_discount(n: Rows) -> float:
     """``D = n_1 / (n_1 + 2 n_2)``; Ney, Essen & Kneser (1994), Chen & Goodman (1999), section 2.6.
 
-    1/2 where no n-gram occurred once or none twice, for ``D`` would be 0, 1 or undefined.
+    It is 1/2 if no n-gram occurred once or none twice, because ``D`` would be 0, 1 or undefined.
 
     Args:
         n: counts of counts from ``n_1`` on.
@@ -31,7 +32,7 @@ def three_discounts(n: Rows) -> Floats:
 
         D1 = 1 - 2 D n_2 / n_1      D2 = 2 - 3 D n_3 / n_2      D3+ = 3 - 4 D n_4 / n_3
 
-    ``D`` is :func:`one_discount`. Where one of ``n_1 .. n_4`` is 0, or they fall so irregularly
+    ``D`` is :func:`one_discount`. If one of ``n_1 .. n_4`` is 0, or they decrease so irregularly
     that a discount is not positive, all three are ``D``.
 
     Args:
@@ -47,7 +48,7 @@ def three_discounts(n: Rows) -> Floats:
 
 
 def adjusted_counts(counts: NGramCounts, order: int) -> Rows:
-    """What Kneser & Ney (1995) count, int64 ``(n-grams,)``.
+    """The counts of Kneser & Ney (1995), int64 ``(n-grams,)``.
 
     ``c(h w)`` for n-grams of the highest order and those that begin with ``<s>``, which have no
     word to their left; for all others the continuation count ``N_1+(. h w)``, the number of

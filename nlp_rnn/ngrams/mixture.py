@@ -10,7 +10,7 @@ from nlp_rnn.arrays import Floats
 def mixture_weights(
     probabilities: Floats, tolerance: float = 1e-10, most_iterations: int = 10_000
 ) -> Floats:
-    """The weights with which a mixture of models gives held-out text its highest likelihood.
+    """The mixture weights of models that maximise the likelihood of held-out text.
 
     Expectation-maximisation (Jelinek & Mercer 1980; Dempster, Laird & Rubin 1977): each model's
     new weight is its mean posterior probability of having produced a token::
@@ -21,15 +21,15 @@ def mixture_weights(
     probabilities of any other text are ``weights @ probabilities``.
 
     Args:
-        probabilities: ``(models, tokens)``, of each token of a text that no model was trained on.
-        tolerance: iterations end when the mean log-likelihood grows by less, nats a token.
-        most_iterations: they end at the latest here.
+        probabilities: ``(models, tokens)``, for each token of a text that no model was trained on.
+        tolerance: stop when the mean log-likelihood grows by less than this, in nats per token.
+        most_iterations: the maximum number of iterations.
 
     Returns:
         ``(models,)``, not negative, sum 1.
 
     Raises:
-        ValueError: no models or tokens; a number that is no probability; a token that is
+        ValueError: there are no models or no tokens, a number is not a probability, or a token is
             impossible in every model.
     """
     probabilities = np.asarray(probabilities, np.float64)

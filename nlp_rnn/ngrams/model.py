@@ -1,4 +1,4 @@
-"""Backoff: the value of the longest n-gram that is known, weighted for each context left out."""
+"""Backoff models: the value of the longest known n-gram, weighted for each word left out."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from nlp_rnn.text.vocabulary import PAD_INDEX
 
 
 class BackoffScores:
-    """Scores of words after their contexts.
+    """Scores of words given their contexts.
 
     With ``h'`` the context ``h`` without its first word (Katz 1987)::
 
         S(w | h) = value(h w)                 if the n-gram h w is known
                    backoff(h) * S(w | h')     otherwise
 
-    Interpolated models take this form too: the value holds the share of the lower orders, and
-    the backoff weight is that share's weight.
+    Interpolated models take this form too: the value includes the share of the lower orders, and
+    the backoff weight is the weight of that share.
 
     Args:
         ngrams: the n-grams with a value.
-        values: for each order, float64 ``(n-grams,)``. That of ``<pad>`` is 0.
-        backoffs: for each order but the highest, float64 ``(n-grams,)``: the weight of each as a
+        values: for each order, float64 ``(n-grams,)``. The value of ``<pad>`` is 0.
+        backoffs: for each order except the highest, float64 ``(n-grams,)``: the weight of each as a
             context.
-        unknown_backoff: the weight of a context that is no known n-gram.
+        unknown_backoff: the weight of a context that is not a known n-gram.
     """
 
     def __init__(
@@ -44,20 +44,20 @@ class BackoffScores:
 
     @property
     def order(self) -> int:
-        """N: a prediction looks at the N - 1 words before."""
+        """N: a prediction depends on the N - 1 words before it."""
         return self.ngrams.order
 
     def scores(self, ids: Ints) -> Floats:
-        """The score of every token of a text after the words before it in its sentence.
+        """The score of every token of a text given the words before it in its sentence.
 
         Args:
-            ids: ``(tokens,)``, a text that begins with a sentence.
+            ids: ``(tokens,)``, a text that starts at the beginning of a sentence.
 
         Returns:
             float64 ``(tokens,)``.
 
         Raises:
-            ValueError: tokens that are ``<pad>`` or no index of the vocabulary.
+            ValueError: a token is ``<pad>`` or not an index of the vocabulary.
         """
         ids = checked(ids, self.ngrams.vocabulary_size)
         rows, scores = ids, self.values[0][ids]
@@ -74,7 +74,7 @@ class BackoffScores:
         return scores
 
     def _context_lengths(self, ids: Rows) -> Rows:
-        """Words before each token in its sentence, ``<s>`` counted."""
+        """The number of words before each token in its sentence, including ``<s>``."""
         places = np.arange(1, len(ids) + 1)
         ends = np.where(ids == self.ngrams.end_index, places, 0)
         return places - np.append(0, np.maximum.accumulate(ends)[:-1])[: len(ids)]
@@ -83,15 +83,15 @@ class BackoffScores:
         """The score of every type after ``context``.
 
         Args:
-            context: ``(words,)``, of any length; the last sentence of it counts, up to N - 1
-                words. It begins with the end symbol (``<s>``) where the sentence does; an empty
-                one is the model's unigrams.
+            context: ``(words,)``, of any length; only its last sentence counts, up to N - 1 words.
+                It contains the end symbol (``<s>``) where a sentence begins; an empty context gives
+                the model's unigrams.
 
         Returns:
             float64 ``(vocabulary_size,)``; 0 for ``<pad>``.
 
         Raises:
-            ValueError: as :meth:`scores`.
+            ValueError: see :meth:`scores`.
         """
         context = self._visible(checked(context, self.ngrams.vocabulary_size))
         scores = self.values[0].copy()
@@ -126,25 +126,25 @@ class NGramModel(BackoffScores):
     def probabilities(self, ids: Ints) -> Floats:
         """``P(w_i | the words before it in its sentence)`` of every token of a text.
 
-        As :meth:`scores`. A neural model's probabilities of the same tokens can be mixed with
+        See :meth:`scores`. A neural model's probabilities of the same tokens can be mixed with
         these by :func:`nlp_rnn.ngrams.mixture_weights`.
         """
         return self.scores(ids)
 
     def distribution(self, context: Ints) -> Floats:
-        """``P(w | context)`` of every type, as :meth:`next_scores`."""
+        """``P(w | context)`` of every type; see :meth:`next_scores`."""
         return self.next_scores(context)
 
     def perplexity(self, ids: Ints) -> float:
-        """Of a text, end symbols counted, as :func:`perplexity`."""
+        """The perplexity of a text, end symbols included; see :func:`perplexity`."""
         return perplexity(self.probabilities(ids))
 
 
 def perplexity(probabilities: Floats) -> float:
-    """``exp(-mean ln P)`` over tokens; infinite where one of them is impossible.
+    """``exp(-mean ln P)`` over tokens; infinite if one of them is impossible.
 
     Args:
-        probabilities: ``(tokens,)``, of each token.
+        probabilities: the probability of each token, ``(tokens,)``.
 
     Raises:
         ValueError: there are no tokens.
@@ -156,12 +156,12 @@ def perplexity(probabilities: Floats) -> float:
 
 
 def uniform(ngrams: NGrams) -> float:
-    """The probability of each type but ``<pad>``, where all have the same."""
+    """The probability of each type except ``<pad>`` if all have the same."""
     return 1 / (ngrams.vocabulary_size - 1)
 
 
 def without_padding(unigrams: Floats) -> Floats:
-    """A copy of unigram values in which that of ``<pad>`` is 0, because it is never predicted."""
+    """A copy of unigram values in which ``<pad>``, which is never predicted, has 0."""
     unigrams = unigrams.copy()
     unigrams[PAD_INDEX] = 0
     return unigrams

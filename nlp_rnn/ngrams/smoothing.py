@@ -19,7 +19,7 @@ def interpolated(counts: NGramCounts, estimate: Estimate) -> NGramModel:
     Chen & Goodman (1999), section 2.8, after Jelinek & Mercer (1980).
 
     Args:
-        estimate: from an order to ``alpha`` ``(n-grams,)`` and ``gamma`` ``(contexts,)``. Where
+        estimate: maps an order to ``alpha`` ``(n-grams,)`` and ``gamma`` ``(contexts,)``. If
             ``alpha`` sums to ``1 - gamma`` in each context, the model's probabilities sum to 1.
     """
     values, backoffs = [np.array([uniform(counts.ngrams)])], []
@@ -33,14 +33,14 @@ def interpolated(counts: NGramCounts, estimate: Estimate) -> NGramModel:
 
 
 def add_k(counts: NGramCounts, k: float = 1.0) -> NGramModel:
-    """Every type counted ``k`` times more than it occurred (Lidstone's law; Laplace's at 1).
+    """Add ``k`` to the count of every type (Lidstone's law; Laplace's law with ``k = 1``).
 
-    Chen & Goodman (1999), section 2.1, with ``V`` the types but ``<pad>``::
+    Chen & Goodman (1999), section 2.1, with ``V`` the number of types except ``<pad>``::
 
         P(w | h) = (c(h w) + k) / (c(h) + k V)
 
-    ``h`` is the whole context: the ``N - 1`` words before, or fewer from ``<s>`` on. One never
-    seen leaves ``1 / V``.
+    ``h`` is the whole context: the ``N - 1`` words before, or fewer if ``<s>`` comes first. A
+    context that was never seen gives ``1 / V``.
 
     Raises:
         ValueError: ``k`` is not positive.
@@ -49,7 +49,7 @@ def add_k(counts: NGramCounts, k: float = 1.0) -> NGramModel:
         raise ValueError(f"k is positive, received {k}")
 
     def estimate(n: int) -> tuple[Floats, Floats]:
-        # Shorter contexts count nothing: they pass on the uniform distribution.
+        # Shorter contexts do not count: they pass on the uniform distribution.
         c = np.where(counts.without_left_context(n), counts.counts[n - 1], 0)
         added = k / uniform(counts.ngrams)
         total = counts.sums(n, c) + added
@@ -59,9 +59,9 @@ def add_k(counts: NGramCounts, k: float = 1.0) -> NGramModel:
 
 
 def stupid_backoff(counts: NGramCounts, alpha: float = 0.4) -> BackoffScores:
-    """Relative frequencies and one factor for every word of context that is left out.
+    """Relative frequencies, with one factor for every context word that is left out.
 
-    Brants et al. (2007), equation 5. The scores are no probabilities: they do not sum to 1. ::
+    Brants et al. (2007), equation 5. The scores are not probabilities: they do not sum to 1. ::
 
         S(w | h) = c(h w) / c(h)       if c(h w) > 0
                    alpha S(w | h')     otherwise

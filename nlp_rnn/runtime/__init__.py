@@ -1,1 +1,1 @@
-"""A trained network at work: its bundle, its ONNX graph, and batches of texts through it."""
+"""Running a trained network: its bundle, its ONNX graph, and forward passes over batches."""

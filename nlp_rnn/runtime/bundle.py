@@ -1,16 +1,16 @@
 """A model bundle: one folder that predicts on any machine, without the training data.
 
 =====================  ==========================================================
-``bundle.json``        format, name, experiment, provenance, validation figures, graph, checksums
+``bundle.json``        format, name, experiment, provenance, validation metrics, graph, checksums
 ``tokenizer.json``     the tokenizer's parameters and the version of its rules (``subwords.json``
                        too for subword units)
 ``vocabulary.json``    types and counts
 ``labels.json``        labels or tags (not for language models)
-``characters.json``    characters (of taggers only)
+``characters.json``    characters (only for taggers)
 ``data_card.json``     what the model was trained on
-``start_states.json``  where texts by themselves start (only of models of running text)
-``model.onnx``         the network as ONNX Runtime computes it, where ONNX has all its layers
-``model.weights.h5``   the weights, in Keras's own format, no pickle (not in an exported bundle)
+``start_states.json``  the initial states of single texts (only for models of running text)
+``model.onnx``         the network for ONNX Runtime, if ONNX supports all its layers
+``model.weights.h5``   the weights in Keras's own format, without pickle (not in an exported bundle)
 =====================  ==========================================================
 """
 
@@ -53,7 +53,8 @@ if TYPE_CHECKING:
 
 FORMAT = 5
 READABLE = (4, FORMAT)
-"""Formats that can be opened. Format 4 names no version of the tokenizer's rules: it is 1."""
+"""The formats that can be opened. Format 4 does not record the version of the tokenizer's rules,
+which is 1."""
 WEIGHTS = "model.weights.h5"
 GRAPH = "model.onnx"
 DESCRIPTION = "bundle.json"
@@ -67,16 +68,17 @@ COPIED = (
     "labels.json",
     CHARACTERS,
 )
-"""What a bundle has of its prepared data set, where that has it."""
+"""The files that a bundle copies from its prepared data set, if they exist there."""
 REMEDY = "copy the whole bundle again, or train the model again"
 
 
 @dataclass(frozen=True)
 class Graph:
-    """What ``bundle.json`` says of the ONNX graph.
+    """What ``bundle.json`` says about the ONNX graph.
 
     Attributes:
-        unsupported: why there is none, so that Keras makes the predictions; else None.
+        unsupported: why there is no graph, so that Keras makes the predictions; None if there is
+            one.
         int8: whether its weights were rounded to 8 bits.
     """
 
@@ -104,12 +106,13 @@ class Bundle:
         """Read a bundle.
 
         Raises:
-            UserError: it is no bundle, of a newer format, or damaged; the file is named.
+            UserError: it is not a bundle, has an unknown format or is damaged; the message names
+                the file.
         """
         if not folder.is_dir():
             raise UserError(f"{folder}: no such model folder; give a folder written by training")
         file = folder / DESCRIPTION
-        data = read_json(file, f"{folder} is no complete model bundle; {REMEDY}")
+        data = read_json(file, f"{folder} is not a complete model bundle; {REMEDY}")
         try:
             found = data["format"]
             if found not in READABLE:
@@ -126,7 +129,7 @@ class Bundle:
                 raise TypeError("provenance and figures are mappings")
             temperature = figures.get("temperature", 1.0)
             if not 0 < float(temperature) < math.inf:
-                raise ValueError(f"the temperature {temperature} is no positive number")
+                raise ValueError(f"the temperature {temperature} is not a positive number")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"{file}: not a model bundle ({reason}); {REMEDY}") from None
@@ -151,7 +154,7 @@ class Bundle:
 
     @cached_property
     def data_card(self) -> dict[str, Any]:
-        """What the model was trained on; empty in a bundle that has no card."""
+        """The data card of the training data; empty if the bundle has no card."""
         if not (self.folder / DATA_CARD).is_file():
             return {}
         card = read_json(self.folder / DATA_CARD, REMEDY)
@@ -159,14 +162,14 @@ class Bundle:
 
     @property
     def task(self) -> TaskKind:
-        """What its task is."""
+        """The task of the model."""
         return TASK_KINDS[self.experiment.task]
 
     def require_language_model(self, ability: str) -> None:
         """Raise UserError unless this is a language model.
 
         Args:
-            ability: what only those can do, as the message says it.
+            ability: what only language models can do, as a verb phrase for the message.
         """
         if self.experiment.task != "language_modelling":
             raise UserError(
@@ -175,25 +178,26 @@ class Bundle:
 
     @property
     def entities(self) -> bool:
-        """Whether the tags that a tagger predicts mark entity spans, as BIO."""
+        """Whether the tags that a tagger predicts mark entity spans, like BIO."""
         return are_entities(self.data_card, self.labels)
 
     @property
     def learned_tags(self) -> LearnedTags:
-        """What a tagger's network learned, and what it says of :attr:`labels`."""
+        """The tags that a tagger's network learned, and their meaning in terms of
+        :attr:`labels`."""
         assert isinstance(self.experiment.model, TaggerParameters)
         return LearnedTags(self.labels, self.experiment.model.tag_scheme)
 
     @property
     def temperature(self) -> float:
-        """What calibrates the probabilities: logits are divided by it."""
+        """The divisor of the logits that calibrates the probabilities."""
         return float(self.figures.get("temperature", 1.0))
 
     def network(self) -> Network:
         """Load the network that makes this bundle's predictions.
 
         Raises:
-            UserError: its file does not fit, or a library that runs it is not installed.
+            UserError: its file does not fit the bundle, or a library that runs it is not installed.
         """
         if self.graph.unsupported is None:
             network: Network = OnnxNetwork(self.folder / GRAPH)
@@ -204,7 +208,8 @@ class Bundle:
         return network
 
     def _check_fits(self, network: Network) -> None:
-        """Raise UserError unless the network takes the last word and knows as many answers."""
+        """Raise UserError unless the network accepts the last word and has the right number of
+        outputs."""
         last = np.array([[len(self.vocabulary) - 1]], np.int32)
         try:
             if not self.task.labels:
@@ -213,17 +218,17 @@ class Bundle:
             else:
                 found = network.logits(last, np.ones(1, np.int32), self._last_character())
                 answers = len(self._learned_labels)
-        except Exception as error:  # each library that runs networks has errors of its own
+        except Exception as error:  # each library that runs networks has its own errors
             reason = str(error).splitlines()[0]
-            raise UserError(f"{self.folder}: its parts do not fit ({reason}); {REMEDY}") from None
+            raise UserError(f"{self.folder}: its parts do not match ({reason}); {REMEDY}") from None
         if found.shape[-1] != answers:
             raise UserError(
-                f"{self.folder}: its parts do not fit (the network gives {found.shape[-1]} "
-                f"answers, but there are {answers}); {REMEDY}"
+                f"{self.folder}: its parts do not match (the network has {found.shape[-1]} "
+                f"outputs, expected {answers}); {REMEDY}"
             )
 
     def _last_character(self) -> NDArray[np.int32] | None:
-        """One word of one character, the last that is known; None where spelling is not read."""
+        """A word of one character, the last in the vocabulary; None if spelling is not read."""
         model = self.experiment.model
         if not isinstance(model, TaggerParameters) or model.longest is None:
             return None
@@ -237,9 +242,9 @@ class Bundle:
         return self.labels
 
     def start_states(self) -> list[Floats] | None:
-        """The states from which this language model reads a text that stands alone, each
-        ``(width,)``: those at the end of a line, where it was trained on running text; None
-        where it starts from zeros.
+        """The states from which this language model reads a single text, each ``(width,)``.
+
+        If it was trained on running text, they are those at the end of a line; None means zeros.
 
         Raises:
             UserError: the file does not hold lists of numbers.
@@ -252,19 +257,19 @@ class Bundle:
             if not all(state.ndim == 1 and np.isfinite(state).all() for state in states):
                 raise ValueError("expected a list of finite numbers for each state")
         except (TypeError, ValueError) as error:
-            raise UserError(f"{file}: holds no states ({error}); {REMEDY}") from None
+            raise UserError(f"{file}: not a list of states ({error}); {REMEDY}") from None
         return states
 
     def keras_model(self) -> keras.Model:
-        """Build the network in Keras, on ``KERAS_BACKEND`` or the backend that trained it.
+        """Build the network in Keras, on ``KERAS_BACKEND`` or else the backend that trained it.
 
         Raises:
             UserError: its weights do not fit or were not exported, or no backend is installed.
         """
         if not (self.folder / WEIGHTS).is_file():
             raise UserError(
-                f"{self.folder}: has no Keras weights, only an ONNX graph; use the bundle that "
-                "it was exported from"
+                f"{self.folder}: has no Keras weights, only an ONNX graph; use the bundle "
+                "from which it was exported"
             )
         require("keras", "train", f"{self.folder}: the model in it")
         backend.select(backend.installed(self.provenance.get("backend")))
@@ -299,7 +304,7 @@ def _read_labels(folder: Path) -> list[str]:
         reason = error.errors()[0]["msg"]
         raise UserError(f"{file}: not a list of labels ({reason}); {REMEDY}") from None
     if not labels or len(set(labels)) < len(labels):
-        raise UserError(f"{file}: expected labels that differ, one or more; {REMEDY}")
+        raise UserError(f"{file}: expected one or more distinct labels; {REMEDY}")
     return labels
 
 
@@ -313,13 +318,13 @@ def write_bundle(
     figures: dict[str, Any],
     calibration: Callable[[Network], dict[str, Any]] = lambda network: {},
 ) -> None:
-    """Write a bundle, whole or not at all.
+    """Write a bundle completely or not at all.
 
     Args:
         provenance: where the model comes from: commit, backend, versions, seed, hashes.
-        figures: validation figures and training history.
-        calibration: figures of what calibrates the network that will predict: ``temperature``,
-            and ``calibration``, why it is this one.
+        figures: validation metrics and training history.
+        calibration: maps the network that will predict to its ``temperature`` and ``calibration``,
+            the reason for this temperature.
     """
     with whole_folder(target) as folder:
         for file in COPIED:
@@ -349,9 +354,9 @@ def write_bundle(
 
 
 def _write_graph(experiment: AnyExperiment, model: keras.Model, file: Path) -> Graph:
-    """Write ``model`` as an ONNX graph that predicts as Keras does, where ONNX can express it."""
+    """Write ``model`` as an ONNX graph that predicts as Keras does, if ONNX can express it."""
     if experiment.model.monte_carlo_samples:
-        return Graph("monte_carlo_samples averages passes with dropout, which a graph leaves out")
+        return Graph("monte_carlo_samples averages passes with dropout, which a graph lacks")
 
     from nlp_rnn.runtime.onnx_graph import Unsupported, check, onnx_model
 

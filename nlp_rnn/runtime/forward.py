@@ -1,4 +1,4 @@
-"""Running a network over many sequences: sorted by length, in batches, back in order."""
+"""Run a network over many sequences: sort them by length, batch them, restore their order."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from nlp_rnn.text.entities import LearnedTags
 from nlp_rnn.text.vocabulary import PAD_INDEX
 
 IMPOSSIBLE = -5e3
-"""Tag sequences of a lower ``log P`` break a CRF's constraints."""
+"""Tag sequences with a lower ``log P`` than this break a CRF's constraints."""
 
 
 def softmax(logits: Floats) -> Floats:
-    """Probabilities along the last axis, in float64."""
+    """The softmax along the last axis, in float64."""
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
     exponentials = np.exp(shifted)
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
@@ -42,11 +42,11 @@ def _by_length(
     batch_size: int,
     run: Callable[[NDArray[np.intp]], Sequence[Any]],
 ) -> Iterator[Any]:
-    """What ``run`` makes of each sequence, from batches of like lengths, in order.
+    """The results of ``run`` for each sequence, from batches of similar lengths, in order.
 
-    The work begins at once where the network computes in threads.
+    If the network computes in threads, the work begins immediately.
     """
-    # The longest first, so that no thread begins a long batch when the others have ended.
+    # The longest first, so that no thread starts a long batch when the others have finished.
     batches = list(by_length(np.array(lengths, np.int64), batch_size))[::-1]
     results = network.map(run, batches)
 
@@ -62,7 +62,7 @@ def _logits(
     batch_size: int,
     run: Callable[[Floats, NDArray[np.int32]], Sequence[Any]],
 ) -> Iterator[Any]:
-    """What ``run`` makes of each sequence: of its batch's logits and lengths."""
+    """The results of ``run``, called with the logits and lengths of a batch, for each sequence."""
 
     def run_rows(rows: NDArray[np.intp]) -> Sequence[Any]:
         batch = [sequences[i] for i in rows]
@@ -88,10 +88,10 @@ def probabilities(
     """The softmax output of a classifier or tagger for each sequence.
 
     Args:
-        sequences: each of length 1 or more.
-        temperature: what the logits are divided by (see
+        sequences: the sequences, each of length 1 or more.
+        temperature: the divisor of the logits (see
             :func:`nlp_rnn.evaluation.calibration.fit_temperature`).
-        learned: what a tagger's network knows instead of the tags of the data, if it does.
+        learned: the tags that a tagger's network learned, if they are not those of the data.
 
     Returns:
         For each sequence, in order: ``(labels,)``, or ``(timesteps, tags)`` for taggers.
@@ -112,16 +112,16 @@ def probabilities(
 
 @dataclass(frozen=True)
 class Tagged:
-    """What a tagger says of a sentence.
+    """The output of a tagger for a sentence.
 
     Attributes:
-        best: the tag of each word ``(words,)``: of a softmax the likeliest of each word, of a
-            CRF the likeliest sequence.
-        probabilities: of every tag ``(words, tags)``; a CRF's are marginals.
-        logits: what they follow from: of a softmax ``ln P`` ``(words, tags)``, of a CRF the
-            emissions of what its network learned.
-        paths: the likeliest tag sequences with their ``log P``, best first (only of a CRF).
-        log_likelihood: ``log P`` of a tag sequence ``(words,)``, in nats.
+        best: the tag of each word ``(words,)``: for a softmax the most likely of each word, for a
+            CRF the most likely sequence.
+        probabilities: the probability of every tag ``(words, tags)``; for a CRF, the marginals.
+        logits: the scores behind them: for a softmax ``ln P`` ``(words, tags)``, for a CRF the
+            emissions over the tags that its network learned.
+        paths: the most likely tag sequences with their ``log P``, best first (only for a CRF).
+        log_likelihood: returns ``log P`` of a tag sequence ``(words,)``, in nats.
     """
 
     best: Ints
@@ -139,13 +139,14 @@ def tag(
     n_best: int = 1,
     temperature: float = 1.0,
 ) -> Iterator[Tagged]:
-    """Tag sentences; arguments as :func:`probabilities`.
+    """Tag sentences; for the arguments see :func:`probabilities`.
 
-    A temperature changes how sure a tagger is, not what it predicts: of a CRF it divides all
+    A temperature changes the confidence of a tagger, not its predictions: for a CRF it divides all
     scores, so that ``P(y)`` is proportional to ``exp(s(y) / temperature)``.
 
     Args:
-        n_best: tag sequences of a CRF to find; fewer where its constraints allow no more.
+        n_best: the number of tag sequences of a CRF to find; fewer if its constraints allow no
+            more.
     """
     transitions = network.transitions
     if transitions is None:
@@ -169,7 +170,7 @@ def _tagged(probabilities: Floats) -> Tagged:
 
 
 def _in_labels(tagged: Tagged, learned: LearnedTags) -> Tagged:
-    """What a CRF says, in the tags of the data."""
+    """The output of a CRF in terms of the tags of the data."""
     return Tagged(
         learned.meaning[tagged.best],
         learned.of_labels(tagged.probabilities),
@@ -186,7 +187,7 @@ def _decoded(
     n_best: int,
     temperature: float,
 ) -> list[Tagged]:
-    """Sentences whose tags a CRF joins."""
+    """Sentences tagged jointly by a CRF."""
     emissions, transitions = linear_chain.tempered(logits, transitions, temperature)
     alphas = linear_chain.forward(emissions, lengths, transitions)
     betas = linear_chain.backward(emissions, lengths, transitions)
@@ -216,12 +217,12 @@ def over_windows(
     run: Callable[[Batch, States], tuple[Floats, States]],
     start: Sequence[Floats] | None = None,
 ) -> Iterator[tuple[Batch, Floats]]:
-    """Each window of a text, from its start, with what ``run`` makes of it.
+    """Yield each window of a text, from its start, with the result of ``run``.
 
     Args:
-        batches: windows, all of as many rows.
-        run: from a window and the states before it to a result and the states after it, which
-            are carried to the next window.
+        batches: the windows, all with the same number of rows.
+        run: maps a window and the states before it to a result and the states after it, which are
+            carried over to the next window.
         start: the states before the first window, each ``(width,)``; zeros by default.
     """
     states: States | None = None
@@ -240,9 +241,9 @@ def losses_of_windows(
     """Run a language model over windows of a text, from its start.
 
     Args:
-        batches: windows, all of as many rows.
-        visit: told each window and its losses in nats, float64 ``(streams, window)``.
-        start: as in :func:`over_windows`.
+        batches: the windows, all with the same number of rows.
+        visit: called with each window and its losses in nats, float64 ``(streams, window)``.
+        start: see :func:`over_windows`.
     """
 
     def run(batch: Batch, states: States) -> tuple[Floats, States]:
@@ -254,7 +255,7 @@ def losses_of_windows(
 
 
 LOGITS_AT_ONCE = 1 << 22
-"""Most logits of a language model held at once, 16 MiB in float32."""
+"""The maximum number of a language model's logits held at once: 16 MiB in float32."""
 
 
 def losses_of_lines(
@@ -265,10 +266,10 @@ def losses_of_lines(
     batch_size: int,
     start: Sequence[Floats] | None = None,
 ) -> Iterator[Floats]:
-    """``-ln P`` of each token of each line of a language model, in nats, ``(tokens,)`` a line.
+    """A language model's ``-ln P`` of each token of each line, in nats, ``(tokens,)`` per line.
 
     Args:
-        lines: token indices with the end symbol, each of length 1 or more. Each is a text of
+        lines: token indices with the end symbol, each of length 1 or more. Each line is a text of
             its own.
         start: the states before each line, each ``(width,)``; zeros by default.
     """
@@ -289,12 +290,11 @@ def of_lines(
     batch_size: int,
     read: Callable[[Iterable[Batch]], Sequence[Floats]],
 ) -> Iterator[Floats]:
-    """What ``read`` says of each token of each line; the other arguments as
-    :func:`losses_of_lines`.
+    """The values that ``read`` gives for each token of each line; see :func:`losses_of_lines`.
 
     Args:
-        read: from the windows of a batch, of which the first starts its lines, to values of
-            their targets, each ``(rows, width, ...)``.
+        read: maps the windows of a batch, the first of which starts its lines, to values of their
+            targets, each ``(rows, width, ...)``.
 
     Returns:
         For each line, in order, ``(tokens, ...)``.

@@ -1,4 +1,4 @@
-"""What predictions and evaluations need of a trained network, and how Keras provides it."""
+"""The interface to a trained network for predictions and evaluations, and its Keras version."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ Tokens = NDArray[np.int32]
 Rows = NDArray[np.integer[Any]]
 
 States = Sequence[Any]
-"""A language model's states, each ``(batch, width)``: arrays, or tensors on the device where the
-network computes. Only the network itself looks into them."""
+"""A language model's states, each ``(batch, width)``: arrays, or tensors on the network's device.
+Only the network itself looks into them."""
 
 SEED = 0
-"""Of the masks that passes with dropout draw."""
+"""The default seed of the dropout masks."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -37,8 +37,8 @@ class Network(ABC):
     """A network that computes forward passes over padded batches.
 
     Attributes:
-        transitions: of a tagger's CRF; None where it has a softmax.
-        widths: of a language model's states.
+        transitions: the transition scores of a tagger's CRF; None if it has a softmax.
+        widths: the widths of a language model's states.
     """
 
     transitions: Transitions | None
@@ -46,11 +46,11 @@ class Network(ABC):
 
     @abstractmethod
     def logits(self, ids: Tokens, lengths: Tokens, characters: Tokens | None = None) -> Floats:
-        """Logits of a classifier ``(batch, labels)`` or a tagger ``(batch, timesteps, tags)``.
+        """The logits of a classifier ``(batch, labels)`` or a tagger ``(batch, timesteps, tags)``.
 
         Args:
             ids: token indices ``(batch, timesteps)``, padded on the right with 0.
-            lengths: tokens of each row ``(batch,)``, 1 or more.
+            lengths: the number of tokens in each row ``(batch,)``, 1 or more.
             characters: the spelling of each token ``(batch, timesteps, characters)``, for
                 networks that read it.
         """
@@ -60,7 +60,7 @@ class Network(ABC):
         """A language model's ``ln P`` of each next token ``(batch, timesteps, vocabulary)``.
 
         Args:
-            states: before ``ids``, each ``(batch, width)``.
+            states: the states before ``ids``, each ``(batch, width)``.
 
         Returns:
             The log-probabilities, and the states after ``ids``.
@@ -70,14 +70,14 @@ class Network(ABC):
     def losses(
         self, ids: Tokens, targets: Tokens, states: Sequence[Floats]
     ) -> tuple[Floats, Sequence[Floats]]:
-        """As :meth:`log_probabilities`, but ``-ln P`` of ``targets`` only, in their shape."""
+        """Like :meth:`log_probabilities`, but only ``-ln P`` of ``targets``, in their shape."""
 
     @abstractmethod
     def map(self, function: Callable[[T], R], batches: Iterable[T]) -> Iterator[R]:
-        """``function`` of each batch, in order; several at once where that is faster."""
+        """Apply ``function`` to each batch, in order; to several at once if that is faster."""
 
     def padded_length(self, length: int) -> int:
-        """What a batch of rows up to ``length`` is padded to."""
+        """The length to which a batch of rows up to ``length`` is padded."""
         return length
 
     def zero_states(self, rows: int) -> list[Floats]:
@@ -85,17 +85,17 @@ class Network(ABC):
         return [np.zeros((rows, width), np.float32) for width in self.widths]
 
     def first_states(self, rows: int, start: Sequence[Floats] | None) -> list[Floats]:
-        """The states ``start``, each ``(width,)``, for every row; zeros where it is None."""
+        """The states ``start``, each ``(width,)``, repeated for every row; zeros if it is None."""
         if start is None:
             return self.zero_states(rows)
         return [np.tile(state, (rows, 1)) for state in start]
 
     def select(self, states: States, rows: Rows) -> States:
-        """The states of ``rows``, in this order; a row may be there more than once."""
+        """The states of ``rows``, in this order; a row may occur more than once."""
         return [state[rows] for state in states]
 
 
-@lru_cache(maxsize=1)  # so that a network is compiled once for all its predictions
+@lru_cache(maxsize=1)  # so that a network is compiled only once for all its predictions
 def _monte_carlo(model: keras.Model) -> keras.Model:
     from nlp_rnn.models.monte_carlo import MonteCarlo
 
@@ -116,19 +116,20 @@ def _log_softmax(logits: Floats) -> Floats:
 
 
 class KerasNetwork(Network):
-    """A Keras model: one that is being trained, or that has no ONNX graph.
+    """A Keras model, for a network that is being trained or that has no ONNX graph.
 
-    With Monte-Carlo dropout all probabilities are means over passes with dropout, each of which
-    carries states of its own. A pass is a draw of masks that depends on nothing but ``seed``, the
-    number of the pass and the shape of what is read: the same inputs give the same probabilities.
+    With Monte Carlo dropout, all probabilities are means over passes with dropout, each of which
+    carries its own states. The masks of a pass depend only on ``seed``, the number of the pass and
+    the shape of the inputs: the same inputs give the same probabilities.
 
     Args:
-        model: as :func:`nlp_rnn.models.network.network` builds it.
-        samples: passes with dropout to average (Monte-Carlo dropout); 0 is one without.
-        seed: of the masks.
+        model: as built by :func:`nlp_rnn.models.network.build_network`.
+        samples: the number of passes with dropout to average (Monte Carlo dropout); 0 means one
+            pass without dropout.
+        seed: the seed of the masks.
 
     Attributes:
-        passes: how many are averaged.
+        passes: the number of passes that are averaged.
     """
 
     def __init__(self, model: keras.Model, samples: int = 0, seed: int = SEED) -> None:
@@ -141,7 +142,7 @@ class KerasNetwork(Network):
         self._seed = seed
 
     @property
-    def transitions(self) -> Transitions | None:  # type: ignore[override]  # training goes on
+    def transitions(self) -> Transitions | None:  # type: ignore[override]  # training changes them
         from keras import ops
 
         from nlp_rnn.models.tagger import crf_of
@@ -156,7 +157,7 @@ class KerasNetwork(Network):
         return self._called(model).predict_on_batch(inputs)
 
     def _masks(self, number: int) -> AbstractContextManager[None]:
-        """The masks of a pass. Those of training stay what they would be without it."""
+        """Use the masks of a pass, without changing the random masks of training."""
         from nlp_rnn.backend import drawing
 
         generators = [v for v in self._model.variables if v.name == "seed_generator_state"]
@@ -165,11 +166,11 @@ class KerasNetwork(Network):
     def _averaged(
         self, log_p: Callable[[States], tuple[Floats, States]], states: States = ()
     ) -> tuple[Floats, States]:
-        """``ln`` of the mean over passes of what has ``log_p`` in each, and all states after.
+        """``ln`` of the mean probabilities over passes of ``log_p``, and all states after.
 
         Args:
-            log_p: from the states of a pass to logarithms and the states after.
-            states: of all passes, one after the other.
+            log_p: maps the states of a pass to log-probabilities and the states after.
+            states: the states of all passes, one after the other.
         """
         if not self._drops:
             return log_p(states)
@@ -193,10 +194,10 @@ class KerasNetwork(Network):
         return self._averaged(log_p)[0]
 
     def log_probabilities(self, ids: Tokens, states: States) -> tuple[Floats, States]:
-        """The states stay on the device: text is generated in many small steps.
+        """The states stay on the device, because text is generated in many small steps.
 
-        Passes with dropout read each row by itself, so that all have the same masks: a search
-        then compares texts by one distribution, whatever their places in the beam.
+        Passes with dropout read each row separately, so that all rows have the same masks: a search
+        then compares texts by a single distribution, whatever their positions in the beam.
         """
         if not self._drops:
             return self._log_probabilities(ids, states)
@@ -211,7 +212,7 @@ class KerasNetwork(Network):
         return np.concatenate(found), [ops.concatenate(state) for state in zip(*after, strict=True)]
 
     def _log_probabilities(self, ids: Tokens, states: States) -> tuple[Floats, States]:
-        """Of one pass."""
+        """The log-probabilities and states of one pass."""
         from keras import ops
 
         logits, *after = _on_device(self._called(self._model))([ids, *states])
@@ -238,5 +239,5 @@ class KerasNetwork(Network):
         return map(function, batches)
 
     def padded_length(self, length: int) -> int:
-        """One of a few bounds, since some backends compile for each shape."""
+        """One of a few bounds, because some backends compile for each shape."""
         return batches.padded_length(length)

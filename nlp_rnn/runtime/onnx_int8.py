@@ -1,4 +1,4 @@
-"""ONNX graphs with weights of 8 bits. It needs the library ``onnx``, but no Keras."""
+"""ONNX graphs with 8-bit weights. This module needs the library ``onnx``, but not Keras."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 READY_TO_QUANTIZE = {"onnx.quant.pre_process": "onnxruntime.quant"}
-"""Says to ONNX Runtime, which else warns, that a graph's shapes are inferred."""
+"""Tells ONNX Runtime, which would otherwise warn, that a graph's shapes are inferred."""
 
 
 def quantized(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same with weights of int8 and products of integers, smaller and faster, not equal.
+    """The model with int8 weights and integer products: smaller and faster, but not identical.
 
     Activations are scaled by their largest value in a batch, so a prediction depends a little on
     the other rows (measured in ``docs/performance.md``). Weights take 7 bits, because sums of 8

@@ -1,8 +1,8 @@
 """Networks as ONNX graphs, run by ONNX Runtime: no Keras, no backend, no compilation.
 
-One session that computes on one thread is shared by as many Python threads as the process may
-use processors. Batches do not wait for one another, so this is faster than the threads of the
-runtime itself, and loses little where other processes are busy.
+One single-threaded session is shared by as many Python threads as the process may use processors.
+Batches do not wait for one another, so this is faster than the runtime's own threads, and loses
+little when other processes are busy.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from nlp_rnn.runtime.network import Network, R, T, Tokens
 
 CRF_OUTPUTS = ("crf_start", "crf_transitions", "crf_end")
 ONLY_ERRORS = 3
-"""The level of ONNX Runtime's log."""
+"""The log level of ONNX Runtime."""
 
 
 class OnnxNetwork(Network):
-    """A graph with the inputs and outputs that :mod:`nlp_rnn.runtime.onnx_graph` gives it.
+    """A graph with the inputs and outputs that :mod:`nlp_rnn.runtime.onnx_graph` describes.
 
     Args:
-        file: the graph.
+        file: the ONNX file.
 
     Raises:
         UserError: ONNX Runtime is not installed, or cannot read the file.
@@ -43,12 +43,12 @@ class OnnxNetwork(Network):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = ONLY_ERRORS
-        options.enable_mem_pattern = False  # a plan for each of many shapes, never used again
+        options.enable_mem_pattern = False  # each of many shapes would get a plan, never used again
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 file, options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # of many classes, none of them public
+        except Exception as error:  # it may be of many classes, none of them public
             reason = str(error).splitlines()[0]
             raise UserError(
                 f"{file}: cannot be read as an ONNX graph ({reason}); export it again"
@@ -64,7 +64,7 @@ class OnnxNetwork(Network):
         self._threads = ThreadPoolExecutor(processors(), thread_name_prefix="network")
 
     def _constants(self) -> Transitions | None:
-        """The scores of a CRF, which every run returns alike."""
+        """The scores of a CRF, which are the same in every run."""
         if all(value.name not in CRF_OUTPUTS for value in self._session.get_outputs()):
             return None
         inputs = {
@@ -74,13 +74,13 @@ class OnnxNetwork(Network):
         return Transitions(*self._session.run(CRF_OUTPUTS, inputs))
 
     def _run(self, ids: Tokens, **inputs: Any) -> list[Any]:
-        if not ids.size:  # ends the process
+        if not ids.size:  # an empty input would crash the process
             raise ValueError(f"expected one row and one step or more, found shape {ids.shape}")
         return self._session.run(self._outputs, {"ids": ids, **inputs})
 
     def logits(self, ids: Tokens, lengths: Tokens, characters: Tokens | None = None) -> Floats:
         if not lengths.all():
-            raise ValueError("expected rows of one token or more, found one of none")
+            raise ValueError("expected rows of one token or more, found an empty row")
         inputs: dict[str, Any] = {"lengths": lengths}
         if characters is not None:
             inputs["characters"] = characters
@@ -99,5 +99,5 @@ class OnnxNetwork(Network):
         return -np.take_along_axis(found, targets[..., None], axis=-1)[..., 0], after
 
     def map(self, function: Callable[[T], R], batches: Iterable[T]) -> Iterator[R]:
-        """Begins at once, on as many batches as there are processors."""
+        """Starts immediately, with as many batches at a time as there are processors."""
         return self._threads.map(function, batches)

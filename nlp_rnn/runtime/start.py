@@ -1,11 +1,11 @@
-"""The state from which a model of running text reads a text that stands alone.
+"""The initial state with which a model of running text reads a single text.
 
-Such a model is trained on one long text, so it meets a zero state only where its streams begin,
-and what it predicts from there is poor: on the built-in text a small LSTM has a perplexity of 34
-on single held-out lines from a zero state, and 24 from a state at the end of any other line, as
-it has when it reads all lines as one text. A state at a line's end is therefore kept with the
-model. It is one that was reached, not a mean, since not every state can be averaged (that of a
-feed-forward model is a list of tokens).
+Such a model is trained on one long text, so it sees a zero state only where its streams begin, and
+its predictions from there are poor. On the built-in text, a small LSTM has a perplexity of 34 on
+single held-out lines from a zero state, but 24 from a state at the end of any other line, the same
+as when it reads all lines as one text. A state at the end of a line is therefore stored with the
+model. It is a state that was actually reached, not a mean, because not every state can be averaged
+(that of a feed-forward model is a list of tokens).
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from nlp_rnn.runtime.network import Network, States
 from nlp_rnn.text.streams import stream_steps, windows
 
 STEPS = 256
-"""Tokens of each parallel stream that is read to find the state."""
+"""The number of tokens in each parallel stream that is read to find the state."""
 
 STREAMS = 32
-"""Most parallel streams."""
+"""The maximum number of parallel streams."""
 
 
 def state_at_line_end(network: Network, ids: Ints, end_index: int) -> list[Floats]:
-    """The states before an end symbol of a text, of those met the nearest to their mean.
+    """Of the states reached before an end symbol of a text, those closest to their mean.
 
     Args:
         network: a language model.
         ids: a text, ``(tokens,)``; its first tokens are enough.
-        end_index: index of the end symbol.
+        end_index: the index of the end symbol.
 
     Returns:
-        Each ``(width,)``. Where no line ends within the text, the states after its last tokens.
+        The states, each ``(width,)``. If no line ends within the text, those after its last tokens.
     """
     ids = ids[: STEPS * STREAMS]
     streams = max(1, len(ids) // STEPS)

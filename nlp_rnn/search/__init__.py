@@ -1,1 +1,1 @@
-"""Searches for better parameters of an experiment: its space, its trials, their pictures."""
+"""Hyperparameter search for an experiment: the space, the trials, and their plots."""

@@ -1,4 +1,4 @@
-"""Pictures of a search: all trials across all parameters, and which parameters mattered."""
+"""Plots of a search: all trials across all parameters, and the importance of parameters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TICKS = 5
 
 
 def _height(values: list[Any] | RangeParameters, value: Any) -> float:
-    """Where a value lies on its axis, from 0 to 1."""
+    """The position of a value on its axis, from 0 to 1."""
     if isinstance(values, RangeParameters):
         scale = math.log if values.log else float
         low, high = scale(values.low), scale(values.high)
@@ -29,7 +29,7 @@ def _height(values: list[Any] | RangeParameters, value: Any) -> float:
 
 
 def _ticks(values: list[Any] | RangeParameters) -> list[tuple[float, str]]:
-    """Heights and labels of an axis."""
+    """The positions and labels of an axis's ticks."""
     if not isinstance(values, RangeParameters):
         labels = [shown(value) for value in values]
         short = [x if len(x) <= _LONGEST_LABEL else f"{x[: _LONGEST_LABEL - 1]}…" for x in labels]
@@ -45,9 +45,9 @@ def _ticks(values: list[Any] | RangeParameters) -> list[tuple[float, str]]:
 def parallel_coordinates(
     space: Space, trials: Sequence[Trial], figure_name: str, title: str
 ) -> Figure:
-    """A line for each trial through its parameters to its figure, the best one emphasised.
+    """Plot a line for each trial through its parameters to its metric, with the best emphasised.
 
-    Trials that failed are dotted and end before the figure.
+    Failed trials are dotted and end before the metric.
     """
     from matplotlib import colormaps
 
@@ -105,10 +105,10 @@ def _label(key: str) -> str:
 
 
 def importances(space: Space, trials: Sequence[Trial]) -> dict[str, float]:
-    """The share of the figure's variance that each parameter explains alone, the largest first.
+    """The share of the metric's variance that each parameter explains alone, largest first.
 
-    By functional analysis of variance over a random forest (Hutter et al. 2014), normalised to a
-    sum of 1. Empty where the figures do not differ.
+    It is computed by functional analysis of variance over a random forest (Hutter et al. 2014) and
+    normalised to a sum of 1. It is empty if the metrics do not differ.
     """
     if len({trial.figure for trial in trials if trial.figure is not None}) < 2:
         return {}
@@ -119,7 +119,7 @@ def importances(space: Space, trials: Sequence[Trial]) -> dict[str, float]:
 
 
 def importance_picture(shares: Mapping[str, float], figure_name: str, title: str) -> Figure:
-    """A bar for each parameter."""
+    """Plot a bar for each parameter."""
     figure = blank_figure(7, 0.45 * len(shares) + 1.5)
     axes = figure.subplots()
     axes.barh(range(len(shares)), list(shares.values()), color="tab:blue")

@@ -1,7 +1,7 @@
-"""The space of a search: which parameters each trial has.
+"""The space of a search, which determines the parameters of each trial.
 
-Those of a trial depend on nothing but the seed, its number and the trials before it. So a search
-that was interrupted needs no state of its sampler to go on as if nothing had happened.
+They depend only on the seed, the trial's number and the trials before it. An interrupted search
+therefore resumes exactly without a saved state of its sampler.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from nlp_rnn.search.trials import Trial
 
 DIGITS = 4
-"""Significant ones of a number that is drawn, so that people can copy it."""
+"""The number of significant digits of a drawn number, few enough for people to copy."""
 
 
 class Space:
     """The parameters that a search varies.
 
     Args:
-        search: keys, their values, the sampler.
-        experiment: whose parameters they are.
-        seed: of the draws.
+        search: the keys, their values and the sampler.
+        experiment: the experiment whose parameters vary.
+        seed: the seed of the draws.
     """
 
     def __init__(self, search: SearchParameters, experiment: AnyExperiment, seed: int) -> None:
@@ -51,7 +51,7 @@ class Space:
         """The parameters of a trial.
 
         Args:
-            number: of the trial, from 1.
+            number: the number of the trial, from 1.
             earlier: the trials with lower numbers.
         """
         if self.sampler == "grid":
@@ -63,10 +63,10 @@ class Space:
         return {key: self._value(key, drawn[key]) for key in self.values}
 
     def study(self, trials: Sequence[Trial], number: int = 0) -> optuna.Study:
-        """What Optuna needs to know of the trials, to draw one or to tell what mattered.
+        """An Optuna study of the trials, to draw the next one or to compute importances.
 
         Args:
-            number: of the trial to draw.
+            number: the number of the trial to draw.
         """
         import optuna
 
@@ -106,12 +106,13 @@ class Space:
         return distributions
 
     def ends(self, key: str, values: RangeParameters) -> tuple[float, float]:
-        """Both ends of a range, whole numbers where the parameter is whole."""
+        """Both ends of a range, as whole numbers if the parameter is a whole number."""
         number = self.numbers[key] or float
         return number(values.low), number(values.high)
 
     def _value(self, key: str, drawn: Any) -> Any:
-        """The value of a parameter that Optuna drew: an index into its list, or a number."""
+        """The value of a parameter from Optuna's draw, which is an index into its list or a
+        number."""
         values = self.values[key]
         if isinstance(values, list):
             return values[drawn]
@@ -126,10 +127,10 @@ class Space:
 
 
 def changed(parameters: Parameters, name: str, values: dict[str, Any]) -> AnyExperiment:
-    """The experiment ``name`` with other values at dotted keys.
+    """The experiment ``name`` with different values at dotted keys.
 
     Raises:
-        UserError: they are impossible, alone or together.
+        UserError: the values are invalid, individually or together.
     """
     data = parameters.model_dump(exclude_unset=True)
     data.pop("search", None)
@@ -144,13 +145,13 @@ def changed(parameters: Parameters, name: str, values: dict[str, Any]) -> AnyExp
 
 
 def check_values(parameters: Parameters, name: str, space: Space) -> None:
-    """Raise UserError unless each value of a search's space is possible, both ends of ranges too.
+    """Raise UserError unless all values of a search's space and both ends of ranges are valid.
 
     Args:
-        name: of the search.
+        name: the name of the search.
 
     Raises:
-        UserError: one of them is wrong whatever the others are.
+        UserError: a value is invalid whatever the others are.
     """
     search = parameters.search_called(name)
     for key, values in space.values.items():

@@ -1,4 +1,4 @@
-"""The trials of a search, as they are kept: a file each."""
+"""The trials of a search, stored in one file each."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from nlp_rnn.files import read_json, write_json
 
 @dataclass(frozen=True)
 class Trial:
-    """One training of a search.
+    """One training run of a search.
 
     Attributes:
-        number: from 1.
-        parameters: values by dotted key.
-        figure: of the validation split, by which trials are compared; None if it failed.
-        validation: all figures of the validation split.
-        training: epochs, seconds and so on.
-        run_id: of MLflow.
-        error: why it failed.
+        number: the number of the trial, from 1.
+        parameters: the values by dotted key.
+        figure: the validation metric by which trials are compared; None if the trial failed.
+        validation: all metrics of the validation split.
+        training: the number of epochs, the seconds and so on.
+        run_id: the id of the MLflow run.
+        error: the reason why it failed.
     """
 
     number: int
@@ -35,7 +35,7 @@ class Trial:
     error: str | None = None
 
     def described(self) -> str:
-        """The parameters on a line."""
+        """The parameters on one line."""
         return ", ".join(f"{key} {shown(value)}" for key, value in self.parameters.items())
 
 
@@ -45,10 +45,10 @@ def shown(value: Any) -> str:
 
 
 class Records:
-    """The trials that are done, in a folder.
+    """The completed trials, in a folder.
 
     Args:
-        folder: has a file ``NUMBER.json`` for each.
+        folder: the folder, with a file ``NUMBER.json`` for each trial.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -62,17 +62,17 @@ class Records:
             try:
                 trial = Trial(**read_json(file, remedy))
             except TypeError:
-                raise UserError(f"{file}: is no record of a trial; {remedy}") from None
+                raise UserError(f"{file}: is not a record of a trial; {remedy}") from None
             trials[trial.number] = trial
         return dict(sorted(trials.items()))
 
     def write(self, trial: Trial) -> None:
-        """Keep a trial."""
+        """Store a trial."""
         write_json(self.folder / f"{trial.number}.json", asdict(trial))
 
 
 def ranked(trials: Iterable[Trial], *, lower_is_better: bool) -> list[Trial]:
-    """Trials that did not fail, the best first; of equal ones the first."""
+    """Trials that did not fail, best first; ties are in order of their numbers."""
     sign = 1 if lower_is_better else -1
     done = [(sign * trial.figure, trial) for trial in trials if trial.figure is not None]
     return [trial for _, trial in sorted(done, key=lambda pair: (pair[0], pair[1].number))]

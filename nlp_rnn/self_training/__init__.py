@@ -1,1 +1,1 @@
-"""Self-training: two teachers label unlabelled texts, which a student is trained on."""
+"""Self-training: a student is trained on unlabelled texts that two teachers labelled."""

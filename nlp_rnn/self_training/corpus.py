@@ -1,4 +1,4 @@
-"""Labelled examples, and after them texts that classifiers have labelled."""
+"""Labelled examples, followed by texts that classifiers labelled."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 class PseudoLabelledCorpus(Corpus):
-    """The splits of a labelled data set, the training split longer by pseudo-labelled texts.
+    """The splits of a labelled data set, with pseudo-labelled texts added to the training split.
 
     Args:
-        name: the data set's.
-        labelled: prepared.
-        unlabelled: prepared, of running text.
-        labels: one for each example of its training split; None leaves the text out.
+        name: the name of the data set.
+        labelled: the prepared labelled data set.
+        unlabelled: a prepared data set of running text.
+        labels: one label for each example of its training split; None skips the text.
         origin: where the labels come from, for the data card.
     """
 

@@ -1,7 +1,7 @@
-"""Labels for unlabelled texts, by classifiers that are sure of them.
+"""Labels for unlabelled texts, given by confident classifiers.
 
-Self-training (Scudder 1965; Yarowsky 1995), here from two teachers: what they say of texts
-without labels trains a third classifier (pseudo-labels, Lee 2013).
+This is self-training (Scudder 1965; Yarowsky 1995) with two teachers: the labels that they give to
+unlabelled texts train a third classifier (pseudo-labels, Lee 2013).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from nlp_rnn.inference.predictor import Predictor
 
 
 class Texts:
-    """A set of texts that remembers their digests alone."""
+    """A set of texts that stores only their digests."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._digests = set(map(self._digest, texts))
@@ -30,16 +30,16 @@ class Texts:
 def pseudo_labels(
     texts: Iterable[str], teachers: Sequence[Predictor], min_confidence: float, known: Texts
 ) -> Iterator[str | None]:
-    """The label of each text by the mean of the teachers' probabilities.
+    """Label each text by the mean of the teachers' probabilities.
 
     Args:
-        texts: read once; some thousand are held at a time.
-        teachers: classifiers that know the same labels.
-        min_confidence: the least mean probability of the likeliest label.
-        known: texts that have labels, or are for judging.
+        texts: the texts, read once; a few thousand are held at a time.
+        teachers: classifiers with the same labels.
+        min_confidence: the minimum mean probability of the most likely label.
+        known: texts that already have labels, or are used for evaluation.
 
     Yields:
-        None for a text that is ``known`` or of which the teachers are not sure.
+        The label, or None for a text that is ``known`` or on which the teachers are not confident.
     """
     first, *copies = tee(texts, 1 + len(teachers))
     said = (teacher.predict(copy) for teacher, copy in zip(teachers, copies, strict=True))

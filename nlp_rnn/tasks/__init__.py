@@ -1,1 +1,1 @@
-"""Tasks: each ties data, model, loss, metrics, baselines and tables of errors together."""
+"""Tasks: each ties together data, model, loss, metrics, baselines and error tables."""

@@ -1,4 +1,4 @@
-"""Figures of a language model with what ``evaluation:`` adds to it at test time."""
+"""Metrics of a language model with the adaptations that ``evaluation:`` adds at test time."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ SPLITS = ("validation", "test")
 def adapted(
     work: LanguageModelling, network: Network, model: Callable[[], keras.Model]
 ) -> dict[str, Figures]:
-    """The test figures of each option of ``evaluation:``, never to be taken for the plain ones.
+    """The test metrics of each option of ``evaluation:``, which differ from the plain ones.
 
-    What has to be chosen is chosen on the validation split, and stands among the figures with
-    the validation perplexity that it was chosen for.
+    Settings are chosen on the validation split, and are recorded among the metrics with the
+    validation perplexity that decided the choice.
 
     Args:
-        work: the task, with an experiment of language modelling.
-        network: the trained network, which makes the plain probabilities.
-        model: loads the same in Keras, for what needs hidden states or gradients. Its weights
-            stay in memory.
+        work: the task of a language modelling experiment.
+        network: the trained network, which gives the plain probabilities.
+        model: loads the same network in Keras, for options that need hidden states or gradients.
+            Its weights stay in memory.
     """
     return _Adapted(work, network, model).figures()
 
 
 class _Adapted:
-    """Options of one experiment; they share the plain losses of the splits."""
+    """The options of one experiment, which share the plain losses of the splits."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class _Adapted:
         return found
 
     def _figures(self, validation: float, test: float, **chosen: float) -> Figures:
-        """Metrics from the losses of the two splits, and what was chosen on the first."""
+        """Metrics from the losses of the two splits, and the settings chosen on the first."""
         characters = self.work.dataset.card["splits"]["test"]["characters"]
         mean = validation / len(self.ids["validation"])
         return {
@@ -132,7 +132,7 @@ class _Adapted:
         if math.isinf(validation):
             raise UserError(
                 "params.yaml: evaluation.dynamic.learning_rates: the loss became infinite with "
-                "each of them; add lower ones, or set evaluation.dynamic.clip_norm"
+                "each of them; add lower rates, or set evaluation.dynamic.clip_norm"
             )
         return self._figures(
             validation,

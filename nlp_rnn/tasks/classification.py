@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class Classification(ExamplesTask):
-    """Fit and judge a classifier."""
+    """Trains and evaluates a classifier."""
 
     @property
     def long_texts(self) -> LongTexts:
@@ -93,7 +93,7 @@ class Classification(ExamplesTask):
         )
 
     def _texts(self, numbers: Sequence[int]) -> dict[int, str]:
-        """Some texts of the test split."""
+        """The texts of the test split with these numbers."""
         wanted = set(numbers)
         records = enumerate(self.dataset.split("test").records())
         return {i: record["text"] for i, record in records if i in wanted}

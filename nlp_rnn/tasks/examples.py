@@ -1,4 +1,4 @@
-"""What tasks on separate examples share: classification and tagging."""
+"""The base of tasks on separate examples: classification and tagging."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from nlp_rnn.text.prepared import PreparedDataset, Split
 from nlp_rnn.text.word_dropout import drop_words, unknown_rates
 
 EVALUATION_BATCH = 64
-"""Examples predicted at once: large enough for speed, small enough for little padding."""
+"""The number of examples predicted at once: large enough for speed, small enough for little
+padding."""
 
 
 class ExamplesTask(Task):
-    """Labelled or tagged examples, each on its own.
+    """A task on independent labelled or tagged examples.
 
     Raises:
-        UserError: words that occur once are to be dropped, but the vocabulary has none.
+        UserError: ``singleton_dropout`` is set, but no word of the vocabulary occurs only once.
     """
 
     def __init__(self, experiment: AnyExperiment, dataset: PreparedDataset, seed: int) -> None:
@@ -32,7 +33,7 @@ class ExamplesTask(Task):
         if self._examples.singleton_dropout and 1 not in dataset.vocabulary.counts[2:]:
             raise UserError(
                 f"training.singleton_dropout: no word of the vocabulary of {experiment.dataset} "
-                "occurs once; set the data set's vocabulary.min_count: 1, or leave it out"
+                "occurs only once; set the data set's vocabulary.min_count: 1, or omit it"
             )
 
     @property
@@ -41,7 +42,7 @@ class ExamplesTask(Task):
 
     @property
     def long_texts(self) -> LongTexts:
-        """What is kept of examples that are longer than ``max_length``."""
+        """The part to keep of examples that are longer than ``max_length``."""
         return "head"
 
     @property

@@ -43,14 +43,15 @@ if TYPE_CHECKING:
     from nlp_rnn.training.objective import Objective
 
 EVALUATION_WINDOW = 256
-"""Most steps scored at once; the state is carried, so it changes speed, not figures."""
+"""The maximum number of steps scored at once. States are carried over, so it affects speed, not
+results."""
 
 EVALUATION_LINES = 64
-"""Lines scored at once where each is a text of its own."""
+"""The number of lines scored at once if each is a text of its own."""
 
 
 class LanguageModelling(Task):
-    """Fit and judge a language model."""
+    """Trains and evaluates a language model."""
 
     @property
     def _streams(self) -> LanguageModelTrainingParameters:
@@ -59,7 +60,7 @@ class LanguageModelling(Task):
 
     @property
     def evaluation(self) -> EvaluationParameters:
-        """What is added to the model at test time."""
+        """The adaptations of the model at test time."""
         assert isinstance(self.experiment, LanguageModellingExperiment)
         return self.experiment.evaluation
 
@@ -69,7 +70,7 @@ class LanguageModelling(Task):
         return TruncatedBPTT(network, self._rows("train"), self._streams)
 
     def _rows(self, split: str) -> int:
-        """Parallel streams of a split."""
+        """The number of parallel streams of a split."""
         examples = self.dataset.split(split)
         most = len(examples.ids) if self._streams.streams == "text" else len(examples)
         return min(self.training.batch_size, most)
@@ -100,7 +101,8 @@ class LanguageModelling(Task):
         """``-ln P`` of every token of a split read as one text, float64 ``(tokens,)``.
 
         Args:
-            streams: parallel parts of the text; 1 carries the state through all of it.
+            streams: the number of parallel parts of the text; 1 carries the state through all of
+                it.
         """
         ids = self.dataset.split(split).ids
         fitting = LOGITS_AT_ONCE // (streams * len(self.dataset.vocabulary))
@@ -120,14 +122,14 @@ class LanguageModelling(Task):
         return np.concatenate([values for row in rows for values in row])
 
     def losses_of_lines(self, network: Network, name: str, streams: int) -> np.ndarray:
-        """``-ln P`` of every line of a split, float64 ``(lines,)``: after the lines before it,
-        or from a zero state where the model was trained so."""
+        """``-ln P`` of every line of a split, float64 ``(lines,)``, given the lines before it, or
+        from a zero state if the model was trained so."""
         losses = self.losses_of_tokens(network, name, streams)
         return np.add.reduceat(losses, self.dataset.split(name).offsets[:-1])
 
     def losses_of_tokens(self, network: Network, name: str, streams: int = 1) -> np.ndarray:
-        """``-ln P`` of every token of a split, float64 ``(tokens,)``, as the model is judged: the
-        split is one text, or each line starts from a zero state where the model was trained so."""
+        """``-ln P`` of every token of a split, float64 ``(tokens,)``, as in evaluation: the split
+        is one text, or each line starts from a zero state if the model was trained so."""
         split = self.dataset.split(name)
         if self._streams.streams == "text":
             return self.losses(network, name, min(streams, len(split.ids)))

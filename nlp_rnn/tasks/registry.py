@@ -1,4 +1,4 @@
-"""From an experiment to its task."""
+"""Creates the task of an experiment."""
 
 from __future__ import annotations
 

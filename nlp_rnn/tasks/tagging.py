@@ -1,4 +1,4 @@
-"""Tagging: a tag for every word, such as its part of speech or the entity it belongs to."""
+"""Tagging: a tag for every word, such as its part of speech or the entity to which it belongs."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ class _Judged:
     """Tagged sentences of a split, each array ``(words of the sentence,)``.
 
     Attributes:
-        numbers: which examples of the split they are.
-        words: vocabulary indices.
-        gold: tag indices.
-        best: predicted tag indices.
-        confidence: probability of each predicted tag.
-        logits: what the probabilities of all tags follow from.
-        loss: ``-ln P`` of the gold tags in nats a word; of a CRF, of whole sequences.
-        log_loss: likewise, of each tag by itself.
+        numbers: the numbers of the examples in the split.
+        words: the vocabulary indices.
+        gold: the gold tag indices.
+        best: the predicted tag indices.
+        confidence: the probability of each predicted tag.
+        logits: the scores behind the probabilities of all tags.
+        loss: ``-ln P`` of the gold tags in nats per word; for a CRF, of whole sequences.
+        log_loss: the same for individual tags.
     """
 
     numbers: list[int]
@@ -71,11 +71,11 @@ class _Judged:
 
 
 class Tagging(ExamplesTask):
-    """Fit and judge a tagger. Test sentences are never cut.
+    """Trains and evaluates a tagger. Test sentences are never cut.
 
     Raises:
-        UserError: F1 is to select the best epoch, or tags are to be learned in another scheme, but
-            they mark no entities.
+        UserError: F1 should select the best epoch, or a tag scheme is set, but the tags do not mark
+            entities.
     """
 
     def __init__(self, experiment: AnyExperiment, dataset: PreparedDataset, seed: int) -> None:
@@ -88,7 +88,7 @@ class Tagging(ExamplesTask):
         if self.model.tag_scheme and not dataset.entities:
             raise UserError(
                 f"model.tag_scheme is for entities, but the tags of {experiment.dataset} mark "
-                "none; leave it out"
+                "none; omit it"
             )
 
     @property
@@ -107,7 +107,7 @@ class Tagging(ExamplesTask):
 
     @cached_property
     def learned(self) -> LearnedTags:
-        """What the network learns."""
+        """The tags that the network learns."""
         return LearnedTags(self.dataset.labels, self.model.tag_scheme)
 
     def split(self, name: str) -> Split:
@@ -134,7 +134,7 @@ class Tagging(ExamplesTask):
         return CRFObjective(network, crf)
 
     def _check_constraints(self) -> None:
-        """A gold sequence that a constrained CRF rules out would have an endless loss.
+        """Raise UserError if a constrained CRF forbids a gold sequence (of infinite loss).
 
         Raises:
             UserError: the tags of a sentence break their scheme.
@@ -240,7 +240,8 @@ class Tagging(ExamplesTask):
         forms: Sequence[Sequence[str]],
         known: Collection[str],
     ) -> Metrics:
-        """What is said of one way to tag the test split; ``known`` are training's entities."""
+        """The metrics of predicted tags on the test split; ``known`` are the entities of
+        training."""
         tags, entities = self.dataset.labels, self.dataset.entities
         metrics = tagging_metrics(gold, predicted, tags, seen, entities=entities)
         if entities:
@@ -248,7 +249,7 @@ class Tagging(ExamplesTask):
         return metrics
 
     def _of_all(self, values: Sequence[NDArray[Any]], numbers: Sequence[int]) -> list[NDArray[Any]]:
-        """``values`` of sentences of the test split, and nothing of those without words."""
+        """``values`` for all sentences of the test split, empty for those without words."""
         everything = [values[0][:0]] * len(self.dataset.split("test"))
         for number, of_sentence in zip(numbers, values, strict=True):
             everything[number] = of_sentence
@@ -263,7 +264,8 @@ def _of(probabilities: Floats, tags: Ints) -> Floats:
 def _marked(
     forms: Sequence[Sequence[str]], result: _Judged, tags: Sequence[str], wanted: Sequence[int]
 ) -> dict[int, str]:
-    """The sentence of each wanted word, with that word, its tag and the predicted tag marked."""
+    """The sentence of each wanted word, in which the word is marked with its gold and predicted
+    tag."""
     starts = np.cumsum([0, *map(len, forms)])
     texts = {}
     for target in wanted:
@@ -279,7 +281,7 @@ def _marked(
 def _tables(
     targets: Targets, forms: Sequence[Sequence[str]], seen: Sequence[Ints]
 ) -> dict[str, Table]:
-    """Where a tagger errs; ``seen`` is how often training had each word."""
+    """The error tables of a tagger; ``seen`` is how often each word occurs in training."""
     sizes, right = np.array([len(words) for words in forms]), targets.right
     unknown = np.array([(counts == 0).mean() for counts in seen])
     return {

@@ -1,4 +1,4 @@
-"""What every task offers to the stages of the pipeline."""
+"""The interface of tasks for the stages of the pipeline."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     from nlp_rnn.training.objective import Objective
 
 EXAMPLES_SHOWN = 8
-"""Sequences that a diagnostic looks along."""
+"""The number of sequences that a diagnostic uses."""
 
 LONGEST_SHOWN = 200
-"""Tokens of a sequence that it looks at."""
+"""The number of tokens of a sequence that it uses."""
 
 ERRORS_SHOWN = 200
-"""Sample predictions kept for looking at, the worst first."""
+"""The number of sample predictions kept for inspection, the worst first."""
 
 
 class Task(ABC):
-    """One experiment on its prepared data. Training it takes Keras, evaluating it need not.
+    """One experiment on its prepared data. Training requires Keras, but evaluation need not.
 
     Args:
-        experiment: its parameters.
-        dataset: prepared.
-        seed: of batches, initial weights and dropout.
+        experiment: the parameters of the experiment.
+        dataset: the prepared data set.
+        seed: the seed of batches, initial weights and dropout.
     """
 
     def __init__(self, experiment: AnyExperiment, dataset: PreparedDataset, seed: int) -> None:
@@ -52,7 +52,7 @@ class Task(ABC):
         return self.experiment.training
 
     def network(self, vectors: NDArray[Any]) -> keras.Model:
-        """A fresh network that starts from the embeddings ``vectors``."""
+        """A new network that starts from the embeddings ``vectors``."""
         from nlp_rnn.models.network import build_network
 
         dataset = self.dataset
@@ -67,11 +67,11 @@ class Task(ABC):
         )
 
     def predicting(self, network: keras.Model) -> Network:
-        """A network that may be in training, as predictions use it."""
+        """Wrap a network, which may still be in training, for predictions."""
         return KerasNetwork(network, self.experiment.model.monte_carlo_samples)
 
     def rng(self, epoch: int) -> np.random.Generator:
-        """The generator that shuffles one epoch, whatever came before."""
+        """The generator that shuffles one epoch, independent of earlier epochs."""
         return np.random.default_rng([self.seed, epoch])
 
     @abstractmethod
@@ -84,28 +84,28 @@ class Task(ABC):
 
     @abstractmethod
     def example_inputs(self) -> list[Sequence[Ints]]:
-        """What the network takes for a few sequences of the validation split, without padding."""
+        """The network's inputs for a few sequences of the validation split, without padding."""
 
     @abstractmethod
     def validate(self, objective: Objective) -> Row:
-        """``validation/loss`` and more, from exact sums: what :meth:`evaluate` finds on the test
-        split, by the same network, which averages passes where predictions do."""
+        """``validation/loss`` and other metrics, from exact sums: those of :meth:`evaluate`, by the
+        same network, which averages passes if predictions do."""
 
     def calibrate(self, network: Network) -> Calibration:
-        """What calibrates the probabilities of a trained network, found on the validation split;
-        the temperature 1 changes nothing."""
+        """The calibration of a trained network's probabilities, fitted on the validation split; the
+        temperature 1 changes nothing."""
         return Calibration(1.0, "A language model's probabilities are not calibrated.")
 
     @property
     def optimum(self) -> dict[str, float]:
-        """What no model that reads the same can beat on the test split; empty where it is not
-        known. Its ``loss`` is the same quantity as that of :meth:`evaluate`."""
+        """The test metrics that no model with the same inputs can beat; empty if unknown. Its
+        ``loss`` is the same quantity as in :meth:`evaluate`."""
         return self.dataset.optimum("indices")
 
     @abstractmethod
     def evaluate(self, network: Network, temperature: float = 1.0) -> Evaluation:
-        """Judge a trained network on the test split, beside its baselines.
+        """Evaluate a trained network and its baselines on the test split.
 
         Args:
-            temperature: of its confidences; the test figures are of the network as it is.
+            temperature: the temperature of its confidences; test metrics ignore it.
         """

@@ -1,1 +1,1 @@
-"""Text becomes numbers: tokenizers, vocabularies, prepared data sets and batches."""
+"""From text to numbers: tokenizers, vocabularies, prepared data sets and batches."""

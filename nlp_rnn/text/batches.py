@@ -1,8 +1,8 @@
-"""Batches of examples: of like lengths, padded on the right.
+"""Batches of examples of similar length, padded on the right.
 
-Padding costs a recurrent network as much as real tokens, so examples of like length share
-a batch (bucketing). Padded lengths are rounded up to a few bounds, because each new shape
-costs a compilation on some backends.
+Padding costs a recurrent network as much as real tokens, so examples of similar length share a
+batch (bucketing). Padded lengths are rounded up to a few bounds, because each new shape costs a
+compilation on some backends.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from nlp_rnn.text.spelling import BOUNDARY_INDEX
 from nlp_rnn.text.vocabulary import PAD_INDEX
 
 SORTED_BATCHES = 50
-"""Batches' worth of shuffled examples that are sorted by length together: enough for little
-padding, few enough that the composition of a batch stays random."""
+"""The number of batches whose shuffled examples are sorted by length together: enough to need
+little padding, few enough to keep the composition of a batch random."""
 
 
 TOKENS_AT_ONCE = 1 << 15
-"""Most tokens in one forward pass outside training, each row as long as its longest: bounds
+"""The maximum number of tokens, including padding, in one forward pass outside training. It bounds
 memory."""
 
 
 def padded_length(length: int) -> int:
-    """The bound that ``length`` is padded up to: multiples of 8 to 64, then ever coarser.
+    """The bound to which ``length`` is padded: multiples of 8 up to 64, then coarser and coarser.
 
     >>> [padded_length(n) for n in (1, 8, 9, 63, 65, 130, 1000)]
     [8, 8, 16, 64, 80, 160, 1024]
@@ -43,7 +43,7 @@ def padded_length(length: int) -> int:
 
 
 def pad(sequences: Sequence[Ints], length: int) -> NDArray[np.int32]:
-    """Sequences padded on the right with 0, or cut, to ``(len(sequences), length)``."""
+    """Sequences padded on the right with 0, or truncated, to ``(len(sequences), length)``."""
     batch = np.full((len(sequences), length), PAD_INDEX, np.int32)
     for row, sequence in zip(batch, sequences, strict=True):
         row[: len(sequence)] = sequence[:length]
@@ -99,7 +99,7 @@ def pad_spelling(sentences: Sequence[Ints], length: int) -> NDArray[np.int32]:
 def padded(
     sequences: Sequence[Encoded], length: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32] | None]:
-    """The token indices of a batch, padded to ``length``, and its characters where it has any."""
+    """The token indices of a batch, padded to ``length``, and its characters if it has any."""
     ids = pad([sequence.ids for sequence in sequences], length)
     spelling = [sequence.spelling for sequence in sequences if sequence.spelling is not None]
     return ids, pad_spelling(spelling, length) if spelling else None
@@ -108,7 +108,8 @@ def padded(
 def _cut(
     order: NDArray[np.intp], lengths: Ints, batch_size: int, batch_tokens: int | None
 ) -> Iterator[NDArray[np.intp]]:
-    """Cut ``order`` into batches of so many examples, or of so many tokens with their padding."""
+    """Split ``order`` into batches of a number of examples, or of a number of tokens with
+    padding."""
     if batch_tokens is None:
         for start in range(0, len(order), batch_size):
             yield order[start : start + batch_size]
@@ -130,7 +131,7 @@ def mini_batches(
     batching: Literal["bucketed", "shuffled", "sorted"] = "bucketed",
     batch_tokens: int | None = None,
 ) -> list[NDArray[np.intp]]:
-    """The examples of each batch of an epoch, as Morishita et al. (2017) compare.
+    """The examples of each batch of an epoch, by the methods that Morishita et al. (2017) compare.
 
     - ``shuffled``: random examples;
     - ``sorted``: the whole split sorted by length, then cut;
@@ -139,10 +140,11 @@ def mini_batches(
     The batches come in random order.
 
     Args:
-        lengths: ``(examples,)``; examples of length 0 are left out, for no all-padding row may
-            reach a layer.
+        lengths: ``(examples,)``; examples of length 0 are skipped, because no layer may receive a
+            row that is all padding.
         rng: shuffles examples and batches.
-        batch_tokens: tokens of a batch, padding included, instead of ``batch_size`` examples.
+        batch_tokens: the number of tokens in a batch, including padding; replaces ``batch_size``
+            examples.
     """
     order = np.flatnonzero(lengths)
     rng.shuffle(order)
@@ -161,8 +163,8 @@ def mini_batches(
 def by_length(lengths: Ints, batch_size: int) -> Iterator[NDArray[np.intp]]:
     """Indices of all examples from the shortest to the longest, batch by batch.
 
-    Batches of long examples have fewer rows: none has more than :data:`TOKENS_AT_ONCE` tokens
-    before lengths are rounded up, unless a single example has. Examples of length 0 are left out.
+    Batches of long examples have fewer rows: before lengths are rounded up, none has more than
+    :data:`TOKENS_AT_ONCE` tokens unless a single example has. Examples of length 0 are left out.
     """
     order = np.flatnonzero(lengths)
     order = order[np.argsort(lengths[order], kind="stable")]
@@ -177,7 +179,7 @@ def by_length(lengths: Ints, batch_size: int) -> Iterator[NDArray[np.intp]]:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one training step sees.
+    """The data of one training step.
 
     Attributes:
         ids: int32 ``(batch, length)``, padded on the right with 0.
@@ -187,7 +189,7 @@ class Batch:
             that read it.
         starts: for language models, float32 ``(batch,)``: 1 where a row begins a new text, whose
             state is zero, else 0.
-        rate: factor of the learning rate in this step.
+        rate: the factor of the learning rate in this step.
     """
 
     ids: NDArray[np.int32]
@@ -199,13 +201,13 @@ class Batch:
 
     @property
     def inputs(self) -> Any:
-        """What the objective takes."""
+        """The inputs of the objective."""
         more = [x for x in (self.characters, self.starts) if x is not None]
         return [self.ids, *more] if more else self.ids
 
     @property
     def tokens(self) -> int:
-        """Real tokens in the batch."""
+        """The number of real tokens in the batch."""
         return int(np.count_nonzero(self.ids))
 
 
@@ -216,7 +218,8 @@ def encoded(
     spelling: Ints | None = None,
     long_texts: LongTexts = "head",
 ) -> Encoded:
-    """Example ``i`` of a split as a model reads it; arguments as :func:`example_batches`."""
+    """Example ``i`` of a split as a model reads it; for the arguments see
+    :func:`example_batches`."""
     ids = shortened(split.sequence(split.ids, i), max_length, long_texts)
     if spelling is None or split.forms is None:
         return Encoded(ids)
@@ -235,7 +238,7 @@ def example_batches(
 
     Args:
         batches: the examples of each batch, see :func:`mini_batches` and :func:`by_length`.
-        max_length: longer examples are cut to so many tokens.
+        max_length: longer examples are cut to this number of tokens.
         spelling: the characters of every form, ``(forms, characters)``, for models that read
             them.
         long_texts: which tokens of longer examples are kept, see :func:`shortened`.
@@ -257,7 +260,7 @@ def example_batches(
 
 
 def restore_order(rows: Sequence[NDArray[np.intp]], values: Sequence[Sequence[Any]]) -> list[Any]:
-    """Values computed batch by batch, back in the order of the examples."""
+    """Put values computed batch by batch back in the order of the examples."""
     ordered: list[Any] = [None] * sum(map(len, rows))
     for indices, batch in zip(rows, values, strict=True):
         for i, value in zip(indices, batch, strict=True):

@@ -1,12 +1,12 @@
-r"""Classes of characters, and the regular expressions of tokens made of them.
+r"""Character classes, and the regular expressions of tokens that are built from them.
 
 The segmentation follows Unicode's text segmentation (https://www.unicode.org/reports/tr29/):
-marks, invisible characters and skin tones never part from the character before them, and an
+marks, invisible characters and skin tones are never split from the character before them, and an
 emoji sequence (a flag, a keycap, pictographs joined by U+200D) is one unit.
 
-Each class is the inside of a ``[...]``. The patterns are functions of how an engine writes
-letters, marks and white space, because ``re`` has no ``\p{M}``; so the description of an exported
-model shows the very pattern that the tokenizer runs.
+Each class is written as the inside of a ``[...]``. The patterns are functions of how a regex engine
+writes letters, marks and white space, because ``re`` has no ``\p{M}``. The description of an
+exported model can thus show the very pattern that the tokenizer runs.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ INVISIBLE = (
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U00013430-\U0001343f"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-"""What Unicode calls default ignorable, and a few like it: soft hyphens, zero-width characters,
-byte-order marks, marks of direction, variation selectors, tags."""
+"""The default ignorable characters of Unicode, and a few similar ones: soft hyphens, zero-width
+characters, byte-order marks, directional marks, variation selectors and tags."""
 
 CONTROLS = "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"
-"""Control characters that are no white space. Mostly they are what is left of a wrong encoding,
-of dashes for example."""
+"""Control characters that are not white space. Most of them are remnants of a wrong encoding, of
+dashes for example."""
 
 BLANK = "\u2800"
-"""The empty pattern of Braille."""
+"""The blank Braille pattern."""
 
 SKIN_TONES = "\U0001f3fb-\U0001f3ff"
 
@@ -40,16 +40,17 @@ PICTOGRAPHS = (
     "\u00a9\u00ae\u203c\u2049\u2122\u2194-\u23ff\u25aa-\u27bf\u2934\u2935\u2b05-\u2b55"
     "\u3030\u303d\u3297\u3299\U0001f000-\U0001f1e5\U0001f200-\U0001fffd"
 )
-"""What U+200D joins into one emoji; a little more than Unicode's Extended_Pictographic."""
+"""The characters that U+200D joins into one emoji; slightly more than Unicode's
+Extended_Pictographic."""
 
 NUMBER_SIGNS = "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
-"""Signs that stand under or around the digits after them."""
+"""Signs placed under or around the digits after them."""
 
 JAMO = "\u1160-\u11ff\ud7b0-\ud7fb"
 """Vowels and final consonants of decomposed Korean syllables."""
 
 APOSTROPHES = "\u2019\u02bc\uff07"
-"""What is written for an apostrophe beside ``'``."""
+"""The characters other than ``'`` that are used as apostrophes."""
 
 UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 """Thai, Lao, Burmese and Khmer, which are written without spaces between words."""
@@ -65,13 +66,13 @@ DROPPED = (
     f"|(?<=[^{_LATIN}{_PUNCTUATION}])([{_JOINERS}])[{_JOINERS}]*(?=[^{_LATIN}{INVISIBLE}])"
     f"|[{INVISIBLE}{CONTROLS}]"
 )
-r"""Invisible characters of a token, to be replaced by ``\1\2``: they all go, but the tags of a
-flag and one joiner between two characters beyond Latin, since those are part of the spelling
-(of Persian and Sinhala words, of emoji)."""
+r"""The invisible characters of a token, to be replaced by ``\1\2``. All are removed except the tags
+of a flag and one joiner between two characters beyond Latin, because those are part of the spelling
+(of Persian and Sinhala words and of emoji)."""
 
 WORD_BREAK = f"[{CONTROLS}{BLANK}\u200b](?:(?<!\u200b)|(?<=[{UNSPACED}]\u200b)|(?=[{UNSPACED}]))"
-"""What separates words though it is no white space: control characters, the empty pattern of
-Braille, and in scripts without spaces the zero-width space."""
+"""Characters that separate words although they are not white space: control characters, the blank
+Braille pattern, and in scripts without spaces the zero-width space."""
 
 dropped = re.compile(DROPPED)
 _word_break = re.compile(WORD_BREAK)
@@ -89,7 +90,7 @@ def visible(piece: str) -> str:
 
 
 def straight(piece: str) -> str:
-    """``piece`` with ``'`` for every other apostrophe before a letter.
+    """``piece`` with every other apostrophe before a letter replaced by ``'``.
 
     >>> straight("don’t"), straight("dogs’")
     ("don't", 'dogs’')
@@ -98,13 +99,13 @@ def straight(piece: str) -> str:
 
 
 def separated(text: str) -> str:
-    """``text`` with a space for each :data:`WORD_BREAK`; of equal length."""
+    """``text`` with each :data:`WORD_BREAK` replaced by a space; the length does not change."""
     return _word_break.sub(" ", text)
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How an engine of regular expressions writes classes of characters inside ``[...]``.
+    """How a regular expression engine writes character classes inside ``[...]``.
 
     Attributes:
         letters: letters and numbers of every script, and the underscore.
@@ -118,13 +119,13 @@ class Dialect:
 
 
 PORTABLE = Dialect(r"\p{L}\p{N}_", r"\p{M}", r"\p{White_Space}" + "\x1c-\x1f")
-r"""What PCRE, Perl, Java, ICU and Oniguruma read; the same classes as :func:`python`'s."""
+r"""The syntax of PCRE, Perl, Java, ICU and Oniguruma, for the same classes as :func:`python`."""
 
 
 @cache
 def python() -> Dialect:
-    r"""What ``re`` reads: its ``\w`` leaves marks out, which would cut words of Indic scripts and
-    decomposed accents in pieces."""
+    r"""The syntax of ``re``, whose ``\w`` excludes marks, which would split words in Indic scripts
+    and with decomposed accents."""
     places = [*range(0x20000), *range(0xE0000, 0xE1000)]  # no mark is assigned elsewhere
     marks = [i for i in places if unicodedata.category(chr(i)).startswith("M")]
     ranges: list[list[int]] = []
@@ -142,7 +143,7 @@ def _emoji(extend: str) -> str:
 
 
 def apostrophe_pattern(of: Dialect) -> str:
-    """An apostrophe, to be replaced by ``'``: the character is one where a letter follows."""
+    """An apostrophe, to be replaced by ``'``: the character counts as one before a letter."""
     return f"[{APOSTROPHES}](?=[{of.letters}])"
 
 
@@ -163,12 +164,12 @@ def word_pattern(of: Dialect) -> str:
 
 
 def whitespace_pattern(of: Dialect) -> str:
-    """Whatever white space separates."""
+    """Anything that white space separates."""
     return f"[^{of.spaces}]+"
 
 
 def character_pattern(of: Dialect) -> str:
-    """Characters, white space too, with all that belongs to them."""
+    """Characters, including white space, with everything attached to them."""
     extend = f"[{of.marks}{INVISIBLE}{SKIN_TONES}{JAMO}]"
     return f"{_emoji(extend)}|(?s:.){extend}*"
 
@@ -184,22 +185,23 @@ PLAIN_PATTERNS = {
     "whitespace": r"\S+",
     "character": r"(?s:.)",
 }
-"""What the patterns above come to in text where :func:`is_plain`, several times as fast."""
+"""Equivalents of the patterns above for :func:`is_plain` text, several times as fast."""
 
 
 @cache
 def _special() -> re.Pattern[str]:
-    # One range for all that is beyond the basic plane: each costs time at every character.
+    # One range for everything beyond the basic plane, because each range costs time at every
+    # character.
     parts = (python().marks, INVISIBLE, CONTROLS, BLANK, PICTOGRAPHS, NUMBER_SIGNS, JAMO)
     basic = re.sub("[\U00010000-\U0010ffff]-?", "", "".join(parts))
     return re.compile(f"[{basic}\U00010000-\U0010ffff]")
 
 
 def is_plain(text: str) -> bool:
-    """Whether ``text`` has only letters, numbers, white space and symbols that stand alone."""
+    """Whether ``text`` has only letters, numbers, white space and standalone symbols."""
     return _special().search(text) is None
 
 
 def portable(pattern: str) -> str:
-    r"""``pattern`` with ``\x{...}`` for each character that is not printed in ASCII."""
+    r"""``pattern`` with ``\x{...}`` for each character that is not printable ASCII."""
     return "".join(c if " " <= c <= "~" else f"\\x{{{ord(c):X}}}" for c in pattern)

@@ -1,4 +1,4 @@
-"""Entity spans in sequences of BIO or BIOES tags, which tags may follow which, and recoding."""
+"""BIO and BIOES tags: entity spans, allowed transitions between tags, and recoding."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Bools = NDArray[np.bool_]
 def entity_spans(tags: Sequence[str]) -> Iterator[tuple[str, int, int]]:
     """The entities of a BIO or BIOES sequence: type, first token, one past the last token.
 
-    As in conlleval, a tag that continues nothing begins an entity.
+    As in conlleval, a tag that does not continue an entity begins one.
 
     >>> list(entity_spans(["B-PER", "I-PER", "O", "I-LOC", "B-LOC"]))
     [('PER', 0, 2), ('LOC', 3, 4), ('LOC', 4, 5)]
@@ -37,9 +37,9 @@ def entity_spans(tags: Sequence[str]) -> Iterator[tuple[str, int, int]]:
 
 
 def are_entities(card: Mapping[str, Any], labels: Sequence[str]) -> bool:
-    """Whether the labels of a data set mark entity spans, as its data card says.
+    """Whether the labels of a data set mark entity spans, according to its data card.
 
-    A card written before it said so leaves the answer to the names of the tags.
+    For an older card without this entry, the names of the tags decide.
 
     Args:
         card: the data card.
@@ -51,7 +51,7 @@ def are_entities(card: Mapping[str, Any], labels: Sequence[str]) -> bool:
 
 
 def is_entity_scheme(tags: Sequence[str]) -> bool:
-    """Whether tags look as if they marked entity spans (BIO or BIOES).
+    """Whether tags look like they mark entity spans (BIO or BIOES).
 
     Names only suggest it: ask :func:`are_entities` wherever there is a data card.
     """
@@ -61,12 +61,12 @@ def is_entity_scheme(tags: Sequence[str]) -> bool:
 def allowed_transitions(tags: Sequence[str], entities: bool = True) -> tuple[Bools, Bools, Bools]:
     """Which tags may begin a sentence, follow another and end a sentence.
 
-    In BIO ``I-`` goes on after ``B-`` or ``I-`` of its type. In BIOES, told by an ``E-`` or
-    ``S-``, ``E-`` does likewise, and what ``B-`` or ``I-`` leaves open must go on. Where tags
-    mark no entities everything is allowed.
+    In BIO, ``I-`` must follow ``B-`` or ``I-`` of its type. In BIOES, recognised by an ``E-`` or
+    ``S-``, the same holds for ``E-``, and an entity opened by ``B-`` or ``I-`` must be continued.
+    If tags do not mark entities, everything is allowed.
 
     Args:
-        tags: of a data set, or learned in their place.
+        tags: the tags of a data set, or those learned in their place.
         entities: whether they mark entities.
 
     Returns:
@@ -91,31 +91,31 @@ def _with_prefix(tags: Sequence[str], *prefixes: str) -> Bools:
 
 
 def _continuing(tags: Sequence[str]) -> Bools:
-    """Where the column's tag goes on with the entity of the row's ``(tags, tags)``."""
+    """Whether the column's tag continues the entity of the row's tag, ``(tags, tags)``."""
     kinds = np.array([tag[2:] for tag in tags])
     same = kinds[:, None] == kinds
     return same & _with_prefix(tags, "B-", "I-")[:, None] & _with_prefix(tags, "I-", "E-")
 
 
 LAST = {"B-": "S-", "I-": "E-"}
-"""What BIOES calls the last word of an entity, by what BIO calls it."""
+"""The BIOES prefix of an entity's last word, by its BIO prefix."""
 
 
 class LearnedTags:
-    """The tags that a network learns, and the tags of its data that they stand for.
+    """The tags that a network learns, and the tags of its data that they represent.
 
     With the scheme BIOES, ``B-`` and ``I-`` become ``S-`` and ``E-`` at the last word of an
-    entity. Each learned tag stands for one tag of the data, whatever its neighbours are: what
-    is predicted has a meaning even where it breaks the scheme, and the probability of a tag is
-    the sum over the learned ones that stand for it.
+    entity. Each learned tag represents one tag of the data, whatever its neighbours are. A
+    prediction is therefore meaningful even if it breaks the scheme, and the probability of a tag is
+    the sum over the learned tags that represent it.
 
     Args:
-        labels: tags of the data.
-        scheme: None, and data that are in BIOES already, leave them as they are.
+        labels: the tags of the data.
+        scheme: None leaves the tags unchanged, as does data that is in BIOES already.
 
     Attributes:
-        tags: what is learned: the labels, then the ``S-`` and ``E-`` of them.
-        meaning: index of the label that each stands for ``(tags,)``.
+        tags: the learned tags: the labels, then their ``S-`` and ``E-`` variants.
+        meaning: the index of the label that each represents ``(tags,)``.
 
     >>> learned = LearnedTags(["O", "B-PER", "I-PER"], "BIOES")
     >>> learned.tags, learned.meaning.tolist()
@@ -135,11 +135,11 @@ class LearnedTags:
         self._images = np.eye(len(labels))[self.meaning]
 
     def encode(self, labels: Ints, ends: Ints | None = None) -> Ints:
-        """What is learned of sentences one after the other ``(words,)``.
+        """The learned tags of concatenated sentences ``(words,)``.
 
         Args:
             labels: label indices ``(words,)``.
-            ends: one past the last word of each sentence; None is one sentence.
+            ends: one past the last word of each sentence; None means one sentence.
         """
         goes_on = np.zeros(len(labels), bool)
         goes_on[:-1] = self._continuing[labels[:-1], labels[1:]]
@@ -148,5 +148,5 @@ class LearnedTags:
         return np.where(goes_on, labels, self._last[labels])
 
     def of_labels(self, probabilities: Floats) -> Floats:
-        """Probabilities of the labels ``(..., labels)``, from those of the learned tags."""
+        """The probabilities of the labels ``(..., labels)`` from those of the learned tags."""
         return probabilities @ self._images

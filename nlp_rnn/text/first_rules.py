@@ -1,9 +1,9 @@
-"""Tokenizer rules 1, of data sets and bundles written before the rules were counted.
+"""Tokenizer rules 1, used by data sets and bundles from before the rules had a version.
 
-Nothing here changes: a model reads text as it did when it was trained. What differs from the
-rules of :mod:`nlp_rnn.text.tokenizers`: an HTML entity is a token of its own; marks begin the next
-word where no letter precedes them; invisible characters are tokens or cut words; a typographic
-apostrophe stays.
+This module never changes, so a model reads text as it did when it was trained. It differs from the
+rules of :mod:`nlp_rnn.text.rules` as follows: an HTML entity is a token of its own; marks begin the
+next word if no letter precedes them; invisible characters are tokens or split words; a typographic
+apostrophe is kept.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ENTITY = r"&\#?\w+;"
 
 @cache
 def _python() -> Dialect:
-    """Classes of characters for ``re``; marks of the basic plane alone."""
+    """Character classes for ``re``, with only the marks of the basic plane."""
     marks = (chr(i) for i in range(0x10000) if unicodedata.category(chr(i)).startswith("M"))
     return Dialect(r"\w", "".join(marks), r"\s")
 
@@ -42,7 +42,7 @@ def _read(entity: str) -> str:
 
 
 class _FirstRules(Tokenizer):
-    """Splits raw text with the markup in it."""
+    """Splits raw text including its markup."""
 
     def _token(self, piece: str) -> str:
         return folded(self.spelling(piece), self.parameters)
@@ -63,7 +63,7 @@ class _PatternTokenizer(_FirstRules):
         pattern = r"\S+" if spaced else word_pattern(_python())
         if parameters.html_breaks and spaced:
             pattern = rf"(?:(?!{_BREAK}|{_ENTITY})\S)+"
-        # What is outside the group, a break, separates tokens and is none.
+        # The part outside the group, a line break, separates tokens but is not one.
         pattern = f"{_BREAK}|({_ENTITY}|{pattern})" if parameters.html_breaks else f"({pattern})"
         self._pattern = re.compile(pattern)
         self._normalised = Remembered(self._token)
@@ -85,7 +85,7 @@ class _PatternTokenizer(_FirstRules):
 
 
 class _CharacterTokenizer(_FirstRules):
-    """Every character is a token; marks are composed with their letter where that is possible."""
+    """Every character is a token; marks are composed with their letter if possible."""
 
     def __init__(self, parameters: TokenizerParameters) -> None:
         super().__init__(parameters)
@@ -132,7 +132,7 @@ class _SubwordTokenizer(SubwordTokenizer, _FirstRules):
         return self._markup.sub(shown, text)
 
     def spans(self, text: str) -> list[Span]:
-        # Where in the raw text each character that the model reads begins and ends.
+        # The start and end in the raw text of each character that the model reads.
         places: list[tuple[int, int]] = []
         for match in self._piece.finditer(text):
             places += [match.span()] * len(self._read(match[0]))

@@ -1,4 +1,4 @@
-"""HTML in raw text: read as a browser shows it, without losing where it stood."""
+"""HTML in raw text, read as a browser shows it, with its position in the raw text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _BREAK = re.compile(r"<[bB][rR]\s*/?>")
 _ENTITY = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[A-Za-z][A-Za-z0-9]*;?)")
 
 _LONGEST_NUMBER = 100
-"""Digits of a character's number that are read; longer ones name no character."""
+"""The number of digits read of a character's number; longer numbers name no character."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class Rewritten:
     """A text after replacements.
 
     Attributes:
-        text: what is read.
-        places: start and end in the raw text of each character of ``text``, and of its end.
+        text: the rewritten text.
+        places: the start and end in the raw text of each character of ``text``, and of its end.
     """
 
     text: str
@@ -35,11 +35,12 @@ class Rewritten:
     def replaced(
         self, pattern: re.Pattern[str], new: Callable[[re.Match[str]], tuple[str, int]]
     ) -> Rewritten:
-        """This text with other characters for the matches of ``pattern``.
+        """This text with the matches of ``pattern`` replaced.
 
         Args:
-            new: of a match, the characters that replace it and where in :attr:`text` what they
-                replace ends; each has the place of all that it replaces.
+            new: for a match, returns the characters that replace it and the position in
+                :attr:`text` where the replaced part ends; each new character gets the place of the
+                whole replaced part.
         """
         parts: list[str] = []
         places: list[tuple[int, int]] = []
@@ -53,7 +54,7 @@ class Rewritten:
         return Rewritten("".join([*parts, self.text[done:]]), [*places, *self.places[done:]])
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Where in the raw text the characters ``text[start:end]`` come from."""
+        """The position in the raw text of the characters ``text[start:end]``."""
         return self.places[start][0], self.places[end - 1][1]
 
 
@@ -65,7 +66,7 @@ def unescape(number: str) -> str:
 def _character(entity: re.Match[str]) -> tuple[str, int]:
     """The characters that an entity names, and where it ends.
 
-    As in HTML 5, old names need no semicolon, and the longest name that fits is meant.
+    As in HTML 5, old names need no semicolon, and the longest matching name counts.
     """
     found, start = entity[0], entity.start()
     if found[1] == "#":
@@ -82,7 +83,7 @@ def _shown(entity: re.Match[str]) -> str:
 
 
 def plain(text: str) -> str:
-    """``text`` with a space for each ``<br />`` and its characters for each HTML entity.
+    """``text`` with ``<br />`` replaced by a space and HTML entities by their characters.
 
     >>> plain("Rock &amp; roll<br />caf&eacute;")
     'Rock & roll café'
@@ -93,6 +94,6 @@ def plain(text: str) -> str:
 
 
 def rewritten(text: str) -> Rewritten:
-    """:func:`plain`, with the place of each character in the raw text."""
+    """The result of :func:`plain`, with the place of each character in the raw text."""
     spaced = Rewritten.unchanged(text).replaced(_BREAK, lambda match: (" ", match.end()))
     return spaced.replaced(_ENTITY, _character)

@@ -1,18 +1,18 @@
-"""A prepared data set: one folder of integers, with what turns text into them.
+"""A prepared data set: one folder of integers, with the tokenizer and vocabulary that made them.
 
 =====================  ==========================================================
 ``card.json``          the data card: source, licence, checksums, counts
 ``tokenizer.json``     the tokenizer's parameters and the version of its rules
 ``vocabulary.json``    types and their counts
 ``labels.json``        labels or tags, most frequent first (not for running text)
-``<split>.jsonl``      the examples as text, one JSON object a line
+``<split>.jsonl``      the examples as text, one JSON object per line
 ``<split>.ids.npy``    int32 ``(tokens,)``: the token indices of all examples
 ``<split>.offsets.npy``  int64 ``(examples + 1,)``: where each example begins
 ``<split>.labels.npy``  int32 ``(examples,)``, or ``(tokens,)`` for tags
-``<split>.forms.npy``  int32 ``(tokens,)``: which form each word of a tagged sentence has
-``forms.json``         the forms of those words, as they are written; the first is empty
+``<split>.forms.npy``  int32 ``(tokens,)``: the form of each word of a tagged sentence
+``forms.json``         the forms of those words, as written; the first is empty
 ``characters.json``    the characters of the forms of the training split
-``optimum.json``       what no model can beat, where the corpus knows it: models that read the
+``optimum.json``       the optimum, if the corpus knows it: for models that read the
                        ``words`` as they are written, and those that read their ``indices``
 =====================  ==========================================================
 
@@ -49,7 +49,7 @@ from nlp_rnn.text.tokenizers import FILE, load_parameters, make_tokenizer
 from nlp_rnn.text.vocabulary import EOS, UNK, UNK_INDEX, Vocabulary, count
 
 Reads = Literal["words", "indices"]
-"""What a model knows of words."""
+"""What a model reads of a word."""
 
 Optimum = dict[Reads, dict[str, float]]
 """The exact optimum of a test split, for either kind of model."""
@@ -58,7 +58,7 @@ MAKERS = ("prepare", "pseudo_label")
 """Stages that write prepared data sets."""
 
 BLOCK = 1 << 13
-"""Integers gathered before they are written."""
+"""The number of integers buffered before they are written."""
 
 NOT_IDENTITY = ("card.json", "optimum.json")
 """Files of a prepared data set that training does not read."""
@@ -138,11 +138,11 @@ class Split:
 
 
 class PreparedDataset:
-    """What :func:`prepare` wrote, opened for reading.
+    """The data set written by :func:`prepare`, opened for reading.
 
     Args:
-        folder: that it wrote.
-        vocabulary: by which the words of tagged sentences are read, if not by their own.
+        folder: the folder of the data set.
+        vocabulary: the vocabulary for the words of tagged sentences, if it is not their own.
     """
 
     def __init__(self, folder: Path, vocabulary: Vocabulary | None = None) -> None:
@@ -168,17 +168,17 @@ class PreparedDataset:
 
     @cached_property
     def labels(self) -> list[str]:
-        """Labels or tags, most frequent first; none for running text."""
+        """Labels or tags, most frequent first; empty for running text."""
         return [] if self.kind == "text" else self._json("labels.json")
 
     @property
     def entities(self) -> bool:
-        """Whether tags mark entity spans, as BIO, rather than classes of words."""
+        """Whether tags mark entity spans, like BIO, rather than classes of words."""
         return are_entities(self.card, self.labels)
 
     @cached_property
     def forms(self) -> list[str]:
-        """The words of a tagged data set as they are written, before any normalisation."""
+        """The words of a tagged data set as written, before any normalisation."""
         return self._json("forms.json")
 
     @cached_property
@@ -188,7 +188,7 @@ class PreparedDataset:
 
     @cached_property
     def _index_of_form(self) -> Ints:
-        """int32 ``(forms,)``: the index that each form has in :attr:`vocabulary`."""
+        """The index of each form in :attr:`vocabulary`, int32 ``(forms,)``."""
         words = make_tokenizer(self.tokenizer_parameters).words(self.forms)
         return np.array(self.vocabulary.encode(words), np.int32)
 
@@ -198,11 +198,11 @@ class PreparedDataset:
         return Vocabulary.load(self.folder / "characters.json")
 
     def optimum(self, reads: Reads) -> dict[str, float]:
-        """The exact optimum of the test split; empty where it is not known.
+        """The exact optimum of the test split; empty if it is not known.
 
         Args:
-            reads: what the models in question know of a word: its spelling too, or only its index
-                in the vocabulary, so that all words outside it are one.
+            reads: what the models read of a word: also its spelling, or only its index in the
+                vocabulary, so that they cannot distinguish words outside it.
         """
         if not (self.folder / "optimum.json").exists():
             return {}
@@ -231,7 +231,7 @@ class PreparedDataset:
 
 
 class _Encoder:
-    """Examples of one kind to tokens and indices."""
+    """Converts examples of one kind to tokens and indices."""
 
     def __init__(self, kind: Kind, tokenizer: Tokenizer, end: str | None) -> None:
         self.kind = kind
@@ -253,7 +253,7 @@ class _Encoder:
 
 
 def end_symbol(kind: Kind, unit: str) -> str | None:
-    """What ends a line of running text: ``<eos>``, for characters the newline itself."""
+    """The end symbol of a line of running text: ``<eos>``, or the newline for characters."""
     if kind != "text":
         return None
     return "\n" if unit == "character" else EOS
@@ -264,13 +264,13 @@ def _ranked(counts: Counter[str]) -> list[str]:
 
 
 def identity(folder: Path, entities: bool) -> str:
-    """The SHA-256 of all that training reads of a prepared data set, by its files.
+    """The SHA-256 of all files of a prepared data set that training reads.
 
-    The data card is left out, because it says where the data come from and when they were had, and
-    so is the optimum, which only stands beside the metrics.
+    It excludes the data card, which records where and when the data was obtained, and the optimum,
+    which is only shown next to the metrics.
 
     Args:
-        entities: whether tags mark entities, so that there is a scheme to keep.
+        entities: whether tags mark entities, so that a tagging scheme applies.
     """
     files = (file for file in sorted(folder.iterdir()) if file.name not in NOT_IDENTITY)
     listed = "".join(f"{sha256(file)}  {file.name}\n" for file in files)
@@ -290,16 +290,16 @@ def prepare(
 
     Args:
         name: the data set's name, for messages and the card.
-        corpus: has all three splits.
-        progress: wraps an iterator of examples, to show how far it is.
-        optimum: the exact optimum of the test split, where the corpus knows it.
+        corpus: a corpus with all three splits.
+        progress: wraps an iterator of examples to show progress.
+        optimum: computes the exact optimum of the test split, if the corpus knows it.
 
     Returns:
         The data card.
 
     Raises:
-        UserError: a label of validation or test that training lacks; a single label; an empty
-            split.
+        UserError: validation or test has a label that training lacks, there is only one label, or a
+            split is empty.
     """
     tokenizer_parameters, segmentation = _settled(corpus, tokenizer_parameters)
     units = make_tokenizer(tokenizer_parameters)
@@ -337,10 +337,10 @@ def prepare(
 def _types_and_labels(
     name: str, encoder: _Encoder, examples: Iterable[Example]
 ) -> tuple[Counter[str], list[str]]:
-    """How often training has each type, and its labels, most frequent first.
+    """The count of each type in training, and the labels, most frequent first.
 
     Raises:
-        UserError: there is a single label.
+        UserError: there is only one label.
     """
     label_counts: Counter[str] = Counter()
 
@@ -354,7 +354,7 @@ def _types_and_labels(
     if len(labels) == 1:
         raise UserError(
             f"data set {name}: the only label is {labels[0]!r}, so there is nothing to learn; "
-            "add examples of another"
+            "add examples with another label"
         )
     return counts, labels
 
@@ -362,7 +362,8 @@ def _types_and_labels(
 def _settled(
     corpus: Corpus, parameters: TokenizerParameters
 ) -> tuple[TokenizerParameters, dict[str, Any]]:
-    """Parameters with a unit, and for the card how it cuts the words of a tagged corpus."""
+    """The parameters with the unit resolved, and for the card how it splits a tagged corpus's
+    words."""
     if corpus.kind != "tagged":
         unit = "word" if parameters.unit == "auto" else parameters.unit
         return parameters.model_copy(update={"unit": unit}), {}
@@ -371,9 +372,9 @@ def _settled(
 
 
 def _write_splits(writer: _SplitWriter, corpus: Corpus, progress: Any) -> dict[str, Any]:
-    """Write all splits; returns the counts of each, also of texts that training has too.
+    """Write all splits; returns the counts of each, including texts that are also in training.
 
-    Lines of running text are not compared, since short ones are bound to come again.
+    Lines of running text are not compared, because short lines naturally recur.
     """
     counts, texts = {}, TextsOfTraining()
     for split in SPLITS:
@@ -390,7 +391,7 @@ def _write_splits(writer: _SplitWriter, corpus: Corpus, progress: Any) -> dict[s
 
 
 class _SplitWriter:
-    """Writes the splits of one data set and counts what is in them."""
+    """Writes the splits of one data set and counts their contents."""
 
     def __init__(
         self, name: str, folder: Path, encoder: _Encoder, vocabulary: Vocabulary, labels: list[str]

@@ -1,26 +1,27 @@
-"""Tokenizers: raw text to tokens, in Python, in front of every model.
+"""Tokenizers, in Python: they split raw text into tokens for every model.
 
 A tokenizer splits the raw text and then normalises each piece, so that every token keeps its
 character offsets in the raw text. The policy:
 
-- HTML: with ``html_breaks``, ``<br />`` is a space and ``&amp;`` and its like are the characters
-  they name, before anything else is read.
-- Splitting follows Unicode's text segmentation: marks and invisible characters never part from
-  the character before them, and an emoji sequence is one token. Each visible character lies in
+- HTML: with ``html_breaks``, first of all ``<br />`` is replaced by a space, and ``&amp;`` and
+  other entities by the characters that they name.
+- Splitting follows Unicode's text segmentation: marks and invisible characters are never split from
+  the character before them, and an emoji sequence is one token. Each visible character belongs to
   one token.
-- Invisible characters (soft hyphens, zero-width characters, byte-order marks, marks of direction)
-  are left out of the token, so a word is the same type with and without them. One joiner is kept
-  between characters beyond Latin, where it is part of the spelling (of a character by itself only
-  in emoji). Control characters are read as spaces, and so are zero-width spaces in scripts that
-  separate words by them (Thai, Lao, Burmese, Khmer).
-- Apostrophes: the typographic one before a letter is written ``'`` (not for characters).
-- Unicode: each token is brought to NFC (or NFKC, or left alone).
+- Invisible characters (soft hyphens, zero-width characters, byte-order marks, directional marks)
+  are removed from the token, so a word is the same type with and without them. One joiner is kept
+  between characters beyond Latin, where it is part of the spelling (for tokens of a single
+  character only in emoji). Control characters are read as spaces, and so are zero-width spaces in
+  scripts that separate words by them (Thai, Lao, Burmese, Khmer).
+- Apostrophes: a typographic apostrophe before a letter becomes ``'`` (except with unit
+  ``character``).
+- Unicode: each token is normalised to NFC (or NFKC, or not at all).
 - Case: ``str.lower`` when ``lowercase`` is set, which handles every script, not just ASCII.
-- Digits: kept, or each decimal digit of any script written as ``0``.
-- Bytes that are no UTF-8 never get here: the corpus readers refuse or replace them.
+- Digits: kept, or each decimal digit of any script replaced by ``0``.
+- Bytes that are not UTF-8 never get here: the corpus readers reject or replace them.
 
-These are rules 2. Data sets and bundles written before them have rules 1
-(:mod:`nlp_rnn.text.first_rules`) and keep them, so that a model reads what it was trained to.
+These are rules 2. Older data sets and bundles keep rules 1 (:mod:`nlp_rnn.text.first_rules`), so
+that a model reads text as it was trained to.
 """
 
 from __future__ import annotations
@@ -45,21 +46,22 @@ Span = tuple[str, int, int]
 """A token with the start and end of its characters in the raw text."""
 
 SUBWORD_SPACE = "\u2581"
-"""What stands for a space in subwords."""
+"""The character that represents a space in subwords."""
 
 LEARNED_FROM = 50_000_000
-"""Characters of training text, from its beginning, that subwords are learned from: the library
-holds every distinct word of it, so that memory stays bounded."""
+"""The number of characters at the start of the training text from which subwords are learned. It
+bounds memory, because the library holds every distinct word of them."""
 
 NORMALISER_CACHE = 1_000_000
-"""Most pieces remembered, so that memory stays bounded; 150 bytes each, mostly."""
+"""The maximum number of pieces cached, which bounds memory; most take 150 bytes."""
 
 LONGEST_REMEMBERED = 64
-"""Characters of the longest piece remembered: longer ones, such as addresses, seldom recur."""
+"""The length in characters of the longest piece cached: longer ones, such as addresses, rarely
+recur."""
 
 
 class Remembered(dict[str, str]):
-    """Piece of text -> token; a dictionary, because most pieces recur."""
+    """A cache from pieces of text to tokens, because most pieces recur."""
 
     def __init__(self, token_of: Callable[[str], str]) -> None:
         super().__init__()
@@ -95,7 +97,7 @@ class Tokenizer(ABC):
     def spans(self, text: str) -> list[Span]:
         """The tokens of ``text``, each with its start and end in ``text``.
 
-        They are in order and overlap nowhere, but for the subwords that one HTML entity gives.
+        They are in order and do not overlap, except for subwords of the same HTML entity.
         """
 
     def tokens(self, text: str) -> list[str]:
@@ -103,14 +105,14 @@ class Tokenizer(ABC):
         return [token for token, _, _ in self.spans(text)]
 
     def spelling(self, word: str) -> str:
-        """A word of raw text as models that read its characters see it: case and digits kept."""
+        """A word of raw text as character models see it, with case and digits kept."""
         shown = markup.plain(word) if self.parameters.html_breaks else word
         return characters.straight(characters.visible(shown))
 
     def words(self, words: Iterable[str]) -> list[str]:
-        """Words that a corpus has segmented already, normalised one by one.
+        """Normalise words that the corpus has already segmented, one by one.
 
-        One of which nothing is left is ``<unk>``.
+        A word of which nothing is left becomes ``<unk>``.
         """
         return [folded(self.spelling(word), self.parameters) or UNK for word in words]
 
@@ -125,10 +127,10 @@ class Tokenizer(ABC):
 
 
 class PatternTokenizer(Tokenizer):
-    """Tokens by a regular expression of :mod:`nlp_rnn.text.characters`.
+    """A tokenizer that uses a regular expression of :mod:`nlp_rnn.text.characters`.
 
     ``word``: letters, numbers, marks and underscores, with apostrophes inside; every other
-    visible character alone. ``whitespace``: whatever white space separates. ``character``: each
+    visible character alone. ``whitespace``: anything separated by white space. ``character``: each
     character with its marks, white space included.
     """
 
@@ -143,7 +145,7 @@ class PatternTokenizer(Tokenizer):
         return re.compile(characters.PATTERNS[self.unit](characters.python()))
 
     def _reading(self, text: str) -> tuple[re.Pattern[str], str]:
-        """What cuts ``text``, and the characters that it is to cut."""
+        """The pattern that splits ``text``, and the text to which it applies."""
         if characters.is_plain(text):
             return self._plain, text
         return self._any, characters.separated(text)
@@ -174,8 +176,8 @@ class PatternTokenizer(Tokenizer):
 class SubwordTokenizer(Tokenizer):
     """Byte-pair encoding (Sennrich et al. 2016) learned from the training split.
 
-    The model reads the text normalised as a whole, with a space before it. Needs the extra
-    ``subword``, the library ``tokenizers``.
+    The model reads the text normalised as a whole, with a space before it. It needs the library
+    ``tokenizers``, from the extra ``subword``.
     """
 
     FILE = "subwords.json"
@@ -218,14 +220,14 @@ class SubwordTokenizer(Tokenizer):
         return " " if character.isspace() else folded(character, self.parameters)
 
     def _read(self, text: str) -> str:
-        """What the model reads: :meth:`_rewritten` without the places."""
+        """The text that the model reads: :meth:`_rewritten` without the places."""
         shown = characters.separated(markup.plain(text) if self.parameters.html_breaks else text)
         shown = characters.straight(characters.visible(shown))
         normalised = self._normalised
         return "".join([normalised[piece] for piece in self._character.findall(shown)])
 
     def _rewritten(self, text: str) -> Rewritten:
-        """What the model reads, and where each of its characters stands in ``text``."""
+        """The text that the model reads, and the position of each of its characters in ``text``."""
         html = self.parameters.html_breaks
         shown = markup.rewritten(text) if html else Rewritten.unchanged(text)
         shown = Rewritten(characters.separated(shown.text), shown.places)
@@ -239,8 +241,8 @@ class SubwordTokenizer(Tokenizer):
     def spans(self, text: str) -> list[Span]:
         read = self._rewritten(text)
         encoding = self._model.encode(read.text)
-        # The library puts a space before a text that has none, and says that the first character
-        # is the place of this space too.
+        # The library prepends a space to a text that has none, and gives this space the position of
+        # the first character.
         added = bool(read.text) and read.text[0] != " " and encoding.tokens[0] == SUBWORD_SPACE
         spans = [
             (token, *read.span(start, end))

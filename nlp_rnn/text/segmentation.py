@@ -1,8 +1,8 @@
-"""How a tagged corpus cuts text into words, and whether a tokenizer cuts raw text likewise.
+"""How a tagged corpus splits text into words, and whether a tokenizer splits it the same way.
 
-A tagger learns the words that its corpus gives, and raw text comes to it cut by a tokenizer. Where
-the two differ, predictions on raw text are worse than any test metric shows. So the training
-sentences are written as raw text, cut again, and compared.
+A tagger learns from the words of its corpus, but a tokenizer splits the raw text that it tags
+later. If the two differ, predictions on raw text are worse than any test metric shows. The training
+sentences are therefore written as raw text, split again, and compared.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ from nlp_rnn.example import Example
 from nlp_rnn.text.tokenizers import make_tokenizer
 
 MEASURED = 20_000
-"""Training sentences compared, from the first on."""
+"""The number of training sentences compared, from the first on."""
 
 TOLERATED = 0.05
-"""The share of words cut otherwise above which :func:`warning` warns."""
+"""The share of words split differently above which :func:`warning` warns."""
 
 _UNITS: tuple[Literal["word", "whitespace"], ...] = ("word", "whitespace")
-"""Of two that cut equally well the first is chosen: it also parts punctuation never seen."""
+"""The candidate units. If two split equally well the first is chosen, because it also splits off
+punctuation never seen."""
 
 _CLOSES = re.compile(r"[.,;:!?%)\]}»”’…]|\.\.\.|''|n['’]t|['’][A-Za-z]+", re.IGNORECASE)
 _OPENS = re.compile(r"[(\[{«“‘$£€#]|``")
 
 
 def spaces(words: Sequence[str]) -> list[bool]:
-    """Whether a space follows each word in ordinary writing, by a guess.
+    """Guess whether a space follows each word in ordinary writing.
 
     Closing punctuation and English clitics follow the word before them directly, the word after
     opening punctuation follows it; straight quotation marks open and close in turn.
@@ -62,13 +63,13 @@ def raw_text(example: Example) -> tuple[str, list[tuple[int, int]]]:
 
 
 def compared(sentences: Iterable[Example], parameters: TokenizerParameters) -> dict[str, Any]:
-    """How tokenizers cut sentences, for the data card.
+    """How tokenizers split sentences, for the data card.
 
     Returns:
-        ``sentences`` and ``words`` compared; ``spaces``, given by the corpus or guessed; ``unit``,
-        that of ``parameters``, or the one that cuts the fewest words otherwise where they leave it
-        open; ``otherwise``, for each unit the number of ``words`` that are no token of the raw
-        text, and of ``sentences`` with such a word.
+        The numbers of ``sentences`` and ``words`` compared; ``spaces``, given by the corpus or
+        guessed; ``unit``, that of ``parameters``, or if they leave it open the one that splits the
+        fewest words differently; ``otherwise``, for each unit the number of ``words`` that are not
+        a token of the raw text, and of ``sentences`` with such a word.
     """
     cutters = {
         unit: make_tokenizer(parameters.model_copy(update={"unit": unit})).spans for unit in _UNITS
@@ -96,7 +97,7 @@ def compared(sentences: Iterable[Example], parameters: TokenizerParameters) -> d
 
 
 def warning(found: dict[str, Any]) -> str | None:
-    """What to know of what :func:`compared` returned: nothing where the cuts agree well enough."""
+    """A warning about the result of :func:`compared`; None if the units agree well enough."""
 
     def share(unit: str) -> float:
         return float(found["otherwise"][unit]["words"] / max(found["words"], 1))
@@ -106,14 +107,14 @@ def warning(found: dict[str, Any]) -> str | None:
     if share(unit) <= TOLERATED:
         return None
     problem = (
-        f"tokenizer.unit '{unit}' cuts {share(unit):.1%} of the training words otherwise than the "
-        "corpus gives them, so predictions on raw text will be worse than the test metrics; "
+        f"tokenizer.unit '{unit}' splits {share(unit):.1%} of the training words differently "
+        "from the corpus, so predictions on raw text will be worse than the test metrics; "
     )
     if share(other) < share(unit):
         return problem + (
-            f"'{other}' cuts {share(other):.1%} otherwise: set tokenizer: {{unit: {other}}}"
+            f"'{other}' splits {share(other):.1%} differently: set tokenizer: {{unit: {other}}}"
         )
     return problem + (
-        "no other unit does better: give predict sentences whose words are separated already, in "
+        "no other unit does better: give predict sentences that are split into words already, in "
         "CoNLL columns"
     )

@@ -1,4 +1,4 @@
-"""How words are spelt: each as the indices of its characters, for encoders of characters."""
+"""The spelling of words as character indices, for character encoders."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from nlp_rnn.config import VocabularyParameters
 from nlp_rnn.text.vocabulary import EOS, Vocabulary
 
 BOUNDARY = EOS
-"""Stands before and after the characters of a word, so that no word is all padding."""
+"""The boundary before and after the characters of a word, so that no word is all padding."""
 
 BOUNDARY_INDEX = 2
-"""Its index: the first after ``<pad>`` and ``<unk>``."""
+"""The index of the boundary: the first after ``<pad>`` and ``<unk>``."""
 
 
 def character_vocabulary(words: Iterable[str]) -> Vocabulary:
@@ -42,8 +42,8 @@ def shortened(word: str, longest: int) -> str:
 def spell(words: Sequence[str], vocabulary: Vocabulary, longest: int) -> NDArray[np.int32]:
     """The character indices of ``words``, int32 ``(words, longest + 2)``.
 
-    Each row is a boundary, the characters (``<unk>`` for those training lacks), a boundary, and
-    0 to the end.
+    Each row is a boundary, the characters (``<unk>`` for those not in training), a boundary, and 0
+    to the end.
     """
     rows = np.zeros((len(words), longest + 2), np.int32)
     for row, word in zip(rows, words, strict=True):

@@ -1,8 +1,8 @@
 """Running text as parallel streams of tokens, a window at a time, for truncated BPTT.
 
-Inputs are the targets one step earlier. Either the whole corpus is one text, cut into as many
-contiguous streams as a batch has rows, or each line is a text of its own: a row takes the next
-line when its last one has ended, and starts it from a zero state.
+Inputs are the targets one step earlier. Either the whole corpus is one text, split into as many
+contiguous streams as a batch has rows, or each line is a text of its own: a row takes the next line
+when its last one ends, and starts it from a zero state.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def stream_steps(tokens: int, batch_size: int) -> int:
 
 
 def fixed_widths(steps: int, window: int) -> list[int]:
-    """Lengths of the windows that cover ``steps``: all ``window`` but the last.
+    """The lengths of the windows that cover ``steps``: all are ``window``, except the last.
 
     >>> fixed_widths(10, 4)
     [4, 4, 2]
@@ -36,9 +36,9 @@ def fixed_widths(steps: int, window: int) -> list[int]:
 def random_widths(steps: int, window: int, rng: np.random.Generator) -> list[int]:
     """Random lengths of windows that cover ``steps`` (Merity et al. 2017, section 4.1).
 
-    Normal around ``window``, once in twenty times around half of it, so that not the same
-    tokens begin a window in every epoch. They are rounded to an eighth of ``window``, because
-    every other length costs some backends a compilation.
+    They are normally distributed around ``window``, or once in twenty times around half of it, so
+    that windows begin at different tokens in every epoch. They are rounded to an eighth of
+    ``window``, because some backends compile for every new length.
     """
     unit = max(1, window // 8)
     widths = []
@@ -53,18 +53,18 @@ def random_widths(steps: int, window: int, rng: np.random.Generator) -> list[int
 def windows(
     ids: Ints, end_index: int, batch_size: int, widths: Sequence[int], window: int | None = None
 ) -> Iterator[Batch]:
-    """One text in ``batch_size`` contiguous streams.
+    """Read one text as ``batch_size`` contiguous streams.
 
-    Before its first token each stream sees the token that precedes it in the text, the first
-    stream ``<eos>``. Every token is a target exactly once: steps past a stream's end are padding
-    and have weight 0.
+    Before its first token, each stream sees the token that precedes it in the text; the first
+    stream sees ``<eos>``. Every token is a target exactly once: steps past a stream's end are
+    padding and have weight 0.
 
     Args:
         ids: ``(tokens,)``.
         end_index: index of the end symbol.
-        widths: lengths of the windows; together :func:`stream_steps`.
-        window: where given, the learning rate of a step is in proportion to its width, 1 at
-            this one.
+        widths: the lengths of the windows; their sum is :func:`stream_steps`.
+        window: if given, the learning rate of a step is scaled in proportion to its width, with
+            factor 1 at this width.
 
     Yields:
         Batches of shape ``(batch_size, width)``; all rows start in the first.
@@ -94,16 +94,16 @@ def windows(
 def line_schedule(
     lengths: Ints, order: NDArray[np.intp], batch_size: int, window: int
 ) -> list[list[tuple[int, int]]]:
-    """Which line each row of a batch reads, and from which window on.
+    """Plan which line each row of a batch reads, and from which window on.
 
-    Each line goes to the row that is free first.
+    Each line goes to the first row that is free.
 
     Args:
         lengths: ``(lines,)``, each 1 or more.
-        order: the lines as they are taken.
+        order: the order in which lines are taken.
 
     Returns:
-        For each window the lines that start in it, as pairs (row, line).
+        For each window, the lines that start in it, as pairs (row, line).
     """
     free = [(0, row) for row in range(batch_size)]
     starting: list[list[tuple[int, int]]] = []
@@ -123,7 +123,7 @@ def line_windows(
     window: int,
     end_index: int,
 ) -> Iterator[Batch]:
-    """Each line as a text of its own, by the plan of :func:`line_schedule`.
+    """Read each line as a text of its own, by the plan of :func:`line_schedule`.
 
     Yields:
         Batches of shape ``(batch_size, window)``; ``starts`` is 1 where a row begins a line.
@@ -147,13 +147,13 @@ def line_windows(
 def whole_lines(
     split: Split, batches: Iterable[NDArray[np.intp]], batch_size: int, end_index: int
 ) -> Iterator[Batch]:
-    """Each line in one window as long as the batch's longest, for full BPTT.
+    """Read each line in one window as long as the longest of its batch, for full BPTT.
 
     Args:
         batches: the lines of each batch, at most ``batch_size``.
 
     Yields:
-        Batches of ``batch_size`` rows, of which those without a line have weight 0.
+        Batches of ``batch_size`` rows; rows without a line have weight 0.
     """
     nothing = np.empty(0, np.int32)
     for rows in batches:

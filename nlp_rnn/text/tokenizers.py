@@ -1,4 +1,4 @@
-"""The tokenizer that parameters describe, by the rules that they name."""
+"""Builds the tokenizer that parameters describe, with the version of the rules that they name."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def load_parameters(folder: Path, remedy: str | Remedy) -> TokenizerParameters:
     """The parameters of the tokenizer in ``folder``, a prepared data set or a bundle.
 
     Args:
-        remedy: what to do where they cannot be read, for the message.
+        remedy: what to do if they cannot be read, for the message.
 
     Raises:
-        UserError: the file is missing, broken or not of a tokenizer.
+        UserError: the file is missing, broken or does not describe a tokenizer.
     """
     file = folder / FILE
     try:
-        # Rules were not counted before they were changed for the first time.
+        # The rules had no version before they were changed for the first time.
         return TokenizerParameters(**{"rules": 1, **read_json(file, remedy)})
     except TypeError:
         raise UserError(f"{file}: not a tokenizer (no JSON object); {remedy}") from None

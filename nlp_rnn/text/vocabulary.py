@@ -16,13 +16,13 @@ PAD, UNK, EOS = "<pad>", "<unk>", "<eos>"
 PAD_INDEX, UNK_INDEX = 0, 1
 
 MOST_COUNTED = 2_000_000
-"""Types counted exactly; beyond it the rarest are forgotten, so that memory stays bounded."""
+"""The number of types counted exactly; beyond it the rarest are dropped, to bound memory."""
 
 
 def count(tokens: Iterable[Sequence[str]], most: int = MOST_COUNTED) -> Counter[str]:
-    """How often each type occurs in the sequences ``tokens``.
+    """Count how often each type occurs in the sequences ``tokens``.
 
-    When more than ``most`` types are held, the rarest are forgotten until half as many are left
+    When there are more than ``most`` types, the rarest are dropped until half as many are left
     (after word2vec's ``ReduceVocab``): counts of frequent types are then exact or slightly low.
     """
     counts: Counter[str] = Counter()
@@ -38,9 +38,9 @@ class Vocabulary:
 
     Args:
         types: every type, the special ones first.
-        counts: occurrences of each in the training split; ``<unk>`` counts all rare types.
+        counts: the occurrences of each in the training split; ``<unk>`` counts all rare types.
         end: the type that ends a line of running text (``<eos>``, or a newline for
-            characters), ``None`` where sequences have no end symbol.
+            characters), ``None`` if sequences have no end symbol.
     """
 
     def __init__(self, types: Sequence[str], counts: Sequence[int], end: str | None = None) -> None:
@@ -48,7 +48,7 @@ class Vocabulary:
         self.counts = list(counts)
         self.end = end
         self._index = {token: i for i, token in enumerate(self.types)}
-        # A text that holds the very string "<pad>" must not become padding.
+        # A text that contains the literal string "<pad>" must not become padding.
         del self._index[PAD]
 
     @classmethod
@@ -58,7 +58,7 @@ class Vocabulary:
         """The most frequent types of ``counts``; ties in alphabetical order.
 
         Args:
-            counts: occurrences in training, of ``end`` too.
+            counts: the occurrences in training, including those of ``end``.
             parameters: ``size`` and ``min_count``.
             end: the end symbol of running text, always kept.
         """
@@ -81,7 +81,7 @@ class Vocabulary:
 
     @property
     def words(self) -> int:
-        """Types that are no special symbol."""
+        """The number of types that are not special symbols."""
         return len(self.types) - (2 if self.end is None else 3)
 
     @property
@@ -92,22 +92,22 @@ class Vocabulary:
         return self._index[self.end]
 
     def extended(self, words: Iterable[str], most: int) -> Vocabulary:
-        """These types and the first ``most`` of ``words`` that are none of them, counted never."""
+        """These types and the first ``most`` of the new types in ``words``, with count 0."""
         others = (word for word in dict.fromkeys(words) if word not in self._index and word != PAD)
         more = list(islice(others, most))
         return Vocabulary([*self.types, *more], [*self.counts, *[0] * len(more)], self.end)
 
     def encode(self, tokens: Iterable[str]) -> list[int]:
-        """Tokens to indices; unknown ones to ``<unk>``."""
+        """Convert tokens to indices; unknown tokens become ``<unk>``."""
         get = self._index.get
         return [get(token, UNK_INDEX) for token in tokens]
 
     def decode(self, indices: Iterable[int]) -> list[str]:
-        """Indices to types."""
+        """Convert indices to types."""
         return [self.types[i] for i in indices]
 
     def to_json(self) -> dict[str, Any]:
-        """What :meth:`save` writes."""
+        """The JSON form that :meth:`save` writes."""
         return {"types": self.types, "counts": self.counts, "end": self.end}
 
     def save(self, file: Path) -> None:
@@ -116,7 +116,7 @@ class Vocabulary:
 
     @classmethod
     def load(cls, file: Path) -> Vocabulary:
-        """Read what :meth:`save` wrote; UserError when the file is missing or broken."""
+        """Read what :meth:`save` wrote; raises UserError if the file is missing or broken."""
         remedy = "prepare the data set again, or copy the whole bundle again"
         data = read_json(file, remedy)
         try:

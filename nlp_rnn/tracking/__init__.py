@@ -1,6 +1,6 @@
-"""Everything that touches MLflow: where runs are kept, one run, and models out of the registry.
+"""The interface to MLflow: the store of runs, single runs, and models from the registry.
 
-MLflow takes seconds to import, so only functions import it.
+MLflow takes seconds to import, so it is imported only inside functions.
 """
 
 from nlp_rnn.tracking.models import ALIAS, fetch_bundle

@@ -1,4 +1,4 @@
-"""Models out of the store: what a run logged or the registry names, as a local bundle."""
+"""Models from the store: a model logged by a run or named in the registry, as a local bundle."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 ALIAS = "current"
-"""The alias of the version of each registered model that lies in ``models/``."""
+"""The alias of the version of each registered model that is in ``models/``."""
 
 
 def fetch_bundle(uri: str) -> Path:
     """The bundle of a logged or registered model, as a local folder.
 
-    A model that lies on this machine is used where it is. Another is downloaded into a temporary
-    folder, which lasts as long as the process.
+    A model on this machine is used in place. Any other is downloaded into a temporary folder, which
+    lasts as long as the process.
 
     Args:
         uri: ``runs:/ID``, ``models:/name@alias``, ``models:/name/version``, or ``models:/name``
             for the alias ``current``.
 
     Raises:
-        UserError: there is no such model; the message names those that there are.
+        UserError: there is no such model; the message names those that exist.
     """
     with _known_store(), connected() as client:
         if match := re.fullmatch(r"runs:/([^/]+)(?:/.*)?", uri):
@@ -63,7 +63,7 @@ def fetch_bundle(uri: str) -> Path:
 
 @contextmanager
 def _known_store() -> Iterator[None]:
-    """Refuse to create an empty store only to find nothing in it."""
+    """Raise UserError if there is no store, instead of creating an empty one."""
     file = sqlite_file(tracking_uri())
     if file is not None and not file.exists():
         raise UserError(
@@ -74,7 +74,7 @@ def _known_store() -> Iterator[None]:
 
 
 def _run_model(client: mlflow.MlflowClient, run_id: str) -> str:
-    """Where the model that a run logged is kept."""
+    """The location of the model that a run logged."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -90,7 +90,8 @@ def _run_model(client: mlflow.MlflowClient, run_id: str) -> str:
 
 @contextmanager
 def same_import_path() -> Iterator[None]:
-    """Undo that MLflow, when it loads a model, puts its copy of this package in front."""
+    """Restore the import path, where MLflow puts its copy of this package first when it loads a
+    model."""
     before = list(sys.path)
     try:
         yield
@@ -114,7 +115,7 @@ def _recent_runs(client: mlflow.MlflowClient, count: int = 5) -> str:
 def _registered_model(
     client: mlflow.MlflowClient, name: str, alias: str | None, version: str | None
 ) -> str:
-    """Where a version of a registered model is kept."""
+    """The location of a version of a registered model."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -130,10 +131,10 @@ def _registered_model(
 
 
 def _in_place(client: mlflow.MlflowClient, current: ModelVersion) -> ModelVersion:
-    """The version of the model that lies in ``models/``, which becomes the current one.
+    """The version of the model in ``models/``, which becomes the current one.
 
     ``dvc checkout`` and ``dvc exp apply`` put other models there without running a stage. Only the
-    project's own store follows: a shared one is not changed by somebody who reads it.
+    project's own store is updated: reading does not change a shared store.
     """
     root, name = project_root(), str(current.name)
     record = root / paths.run_record(name)
@@ -147,7 +148,7 @@ def _in_place(client: mlflow.MlflowClient, current: ModelVersion) -> ModelVersio
     same = [version for version in versions if version.run_id == run_id]
     if not same:
         log(
-            f"{root / paths.bundle(name)} holds another model than {name}@{ALIAS}, and it is not "
+            f"{root / paths.bundle(name)} holds another model than {name}@{ALIAS}, which is not "
             "registered; run its stage evaluate to register it"
         )
         return current
@@ -159,7 +160,7 @@ def _in_place(client: mlflow.MlflowClient, current: ModelVersion) -> ModelVersio
 def _no_such_model(
     client: mlflow.MlflowClient, name: str, alias: str | None, version: str | None
 ) -> str:
-    """What exists instead of a model that was asked for."""
+    """A message about what exists instead of the requested model."""
     names = [model.name for model in client.search_registered_models()]
     if name not in names:
         near = difflib.get_close_matches(name, names, n=1)
@@ -173,7 +174,7 @@ def _no_such_model(
 
 
 def _local_folder(location: str) -> Path:
-    """The files at an artifact location, downloaded unless they lie on this machine."""
+    """The files at an artifact location, downloaded unless they are on this machine."""
     import mlflow
 
     parts = urlsplit(location)

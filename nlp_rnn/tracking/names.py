@@ -1,4 +1,4 @@
-"""Names and values as MLflow takes them."""
+"""Names and values in the form that MLflow accepts."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def flat_metrics(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def safe_key(key: str) -> str:
     """``key`` with every character that MLflow forbids spelt out, e.g. ``f1/COMMA``.
 
-    A key that MLflow would take for a path out of its place has its slashes spelt out too; one
-    that is too long is cut and ends in a hash.
+    If MLflow would take a key for a path that leaves its folder, its slashes are spelt out too; a
+    key that is too long is cut and ends in a hash.
     """
 
     def spelt(match: re.Match[str]) -> str:
@@ -50,21 +50,21 @@ def safe_key(key: str) -> str:
 
 
 def as_text(value: Any) -> str:
-    """A string as it is, anything else as JSON: ``true`` and ``null``, as in ``params.yaml``."""
+    """A string unchanged, anything else as JSON: ``true`` and ``null``, as in ``params.yaml``."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def cut(text: str, characters: int) -> str:
-    """``text``, shortened to so many characters, the last three of which are dots."""
+    """``text`` cut to a number of characters, the last three of which are then dots."""
     return text if len(text) <= characters else text[: characters - 3] + "..."
 
 
 def model_name(name: str) -> str:
-    """``name`` without what MLflow forbids in a logged model's, though not a registered one's."""
+    """``name`` without characters that MLflow forbids in logged, but not in registered models."""
     return re.sub(r"""[/:.%"']""", "-", name)
 
 
 def batches(entries: list[Any], size: int) -> Iterator[list[Any]]:
-    """Parts of ``entries`` that MLflow takes at a time."""
+    """Split ``entries`` into parts that MLflow accepts at a time."""
     for start in range(0, len(entries), size):
         yield entries[start : start + size]

@@ -1,4 +1,4 @@
-"""What a run records about itself: code, machine, versions."""
+"""The origin of a run: its code, machine and versions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SOURCES_OF_CODE = ("*.py", "*.toml", "*.yaml", "*.yml")
 
 
 def environment() -> dict[str, Any]:
-    """What figures and durations depend on: Python, machine, code and every package's version."""
+    """The environment on which results and durations depend: Python, machine, code and packages."""
     packages = {
         distribution.metadata["Name"]: distribution.version
         for distribution in importlib.metadata.distributions()
@@ -34,7 +34,7 @@ def environment() -> dict[str, Any]:
 
 
 def provenance() -> dict[str, str]:
-    """Tags that tell runs apart; what is unknown is absent."""
+    """Tags that distinguish runs; unknown ones are omitted."""
     tags = {
         **_git(),
         "dvc.stage": os.environ.get("DVC_STAGE"),
@@ -48,7 +48,8 @@ def provenance() -> dict[str, str]:
 
 
 def stage_kind() -> str:
-    """The kind of stage: ``train`` of DVC's ``train@sentiment-bilstm``, else the script's name."""
+    """The kind of stage: ``train`` for DVC's ``train@sentiment-bilstm``, otherwise the script's
+    name."""
     stage = os.environ.get("DVC_STAGE") or Path(sys.argv[0]).stem or "python"
     return stage.partition("@")[0]
 
@@ -60,9 +61,9 @@ def _backend() -> str | None:
 
 
 def _git() -> dict[str, str]:
-    """The commit, under the name that MLflow shows it by, and whether code or settings differ.
+    """The commit, under the name that MLflow displays, and whether code or settings differ from it.
 
-    Stages rewrite ``dvc.lock`` and metrics all the time; those do not make a commit dirty.
+    Stages constantly rewrite ``dvc.lock`` and metrics, so these do not make a commit dirty.
     """
     commit = _git_output("rev-parse", "HEAD")
     if not commit:
@@ -75,7 +76,7 @@ def _git() -> dict[str, str]:
 
 
 def _git_output(*arguments: str) -> str:
-    """What git prints; nothing where there is no git, no repository or no commit."""
+    """The output of git; empty if there is no git, no repository or no commit."""
     try:
         done = subprocess.run(
             ["git", "--no-optional-locks", *arguments],
@@ -87,7 +88,7 @@ def _git_output(*arguments: str) -> str:
 
 
 def package_version(package: str) -> str | None:
-    """The version of an installed package, else None."""
+    """The version of an installed package, or None."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -97,7 +98,8 @@ def package_version(package: str) -> str | None:
 def requirements(bundle: Path) -> list[str]:
     """Pinned packages that prediction with a bundle needs.
 
-    ``nlp_rnn`` is not among them: it is on no index, so its code travels with the model.
+    ``nlp_rnn`` is not among them: it is not on a package index, so its code is stored with the
+    model.
     """
     from nlp_rnn.runtime.bundle import GRAPH
     from nlp_rnn.text.rules import SubwordTokenizer
@@ -110,7 +112,7 @@ def requirements(bundle: Path) -> list[str]:
     if (bundle / SubwordTokenizer.FILE).exists():
         packages.append("tokenizers")
     versions = {package: package_version(package) for package in packages}
-    # "+cpu" and the like name builds that the index does not have.
+    # Suffixes such as "+cpu" name builds that the index does not have.
     return [
         f"{package}=={version.partition('+')[0]}"
         for package, version in versions.items()

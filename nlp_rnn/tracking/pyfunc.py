@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 class BundleModel(PythonModel):
-    """Predicts with a model bundle: a column of texts in, one row a text out, in order.
+    """Predicts with a model bundle: it maps a column of texts to one row per text, in order.
 
-    A row holds what :meth:`nlp_rnn.inference.model.Model.predict` says of its text, lists and
-    mappings included, with null for numbers that JSON does not know.
+    A row holds the prediction of :meth:`nlp_rnn.inference.model.Model.predict` for its text,
+    including lists and mappings, with null for numbers that JSON lacks.
     """
 
     @classmethod
     def of(cls, bundle: Path) -> BundleModel:
-        """A model of the ``bundle`` that lies in a local folder."""
+        """A model of the ``bundle`` in a local folder."""
         from nlp_rnn.inference.model import open_model
 
         model = cls()
@@ -41,10 +41,10 @@ class BundleModel(PythonModel):
         self._model = open_model(Path(context.artifacts["bundle"]))
 
     def signature(self) -> ModelSignature:
-        """What the model takes and gives, which MLflow keeps beside it and enforces.
+        """The model's inputs and outputs, which MLflow stores with it and enforces.
 
-        The text is in the column of the training data or in ``text``, so that neither is required
-        where they differ.
+        The text is in the column of the training data or in ``text``, so neither is required if
+        they differ.
         """
         from mlflow.types.schema import ColSpec, Schema
 
@@ -65,15 +65,16 @@ class BundleModel(PythonModel):
     ) -> pd.DataFrame:
         """Predict each text; a missing text counts as an empty one.
 
-        A tagger also takes a list of words, a sentence that is segmented already.
+        A tagger also takes a list of words, a sentence that is already split.
 
         Args:
-            model_input: has the texts in the column of the training data, or in ``text``. A list
-                of texts will do as well, where no signature stands before it; MLflow knows no type
-                for both.
+            model_input: a table with the texts in the column of the training data or in ``text``. A
+                list of texts also works if no signature is enforced, because MLflow has no type for
+                both.
 
         Raises:
-            UserError: the table has no such column, or a value is neither.
+            UserError: the table has no such column, or a value is neither a text nor a list of
+                words.
         """
         from nlp_rnn.inference.schema import finite, pandas_frame
 
@@ -94,7 +95,7 @@ class BundleModel(PythonModel):
 
 
 def _item(value: Any, where: str, segmented: bool) -> Item:
-    """What the model is given for a value that stands for a text."""
+    """The model's input for a table value."""
     from nlp_rnn.errors import UserError
 
     if isinstance(value, str):

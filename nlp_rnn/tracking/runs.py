@@ -1,4 +1,4 @@
-"""One MLflow run: what is logged, and how it begins and ends."""
+"""A single MLflow run: its start and end, and the logging in between."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
     from mlflow.entities import Run as MlflowRun
 
 PACKAGE = Path(__file__).parent.parent
-"""The code that travels with a logged model."""
+"""The code that is stored with a logged model."""
 
 _PARAMETER_CHARACTERS = 6000
 _TAG_CHARACTERS = 8000
 _PARAMETERS_A_BATCH = 100
 _METRICS_A_BATCH = 1000
-_DIGEST_CHARACTERS = 8  # all that fits beside a data set's name in the table of runs
+_DIGEST_CHARACTERS = 8  # as many as fit next to a data set's name in the table of runs
 
 
 class Run:
@@ -56,8 +56,8 @@ class Run:
         id: its 32 hexadecimal digits.
         experiment: the experiment's name.
         name: the run's name.
-        url: its page; for a SQLite store, where ``mlflow ui`` shows it by default.
-        new: whether the run was created now, rather than reopened.
+        url: the URL of its page; for a SQLite store, the default URL of ``mlflow ui``.
+        new: whether the run was newly created rather than reopened.
     """
 
     def __init__(self, client: mlflow.MlflowClient, run: MlflowRun, *, new: bool) -> None:
@@ -68,7 +68,7 @@ class Run:
         uri = tracking_uri()
         host = uri if urlsplit(uri).scheme in ("http", "https") else "http://127.0.0.1:5000"
         page = f"experiments/{run.info.experiment_id}/runs/{self.id}"
-        # Without the query, MLflow shows its pages for language-model applications.
+        # Without the query, MLflow shows its pages for LLM applications.
         self.url = f"{redacted(host).rstrip('/')}/#/{page}?workflowType=machine_learning"
         self.new = new
         self._non_finite = {
@@ -78,13 +78,13 @@ class Run:
         }
 
     def log_parameters(self, parameters: Mapping[str, Any]) -> None:
-        """Log a nested mapping under dotted keys, its values as JSON (strings as they are).
+        """Log a nested mapping under dotted keys, with values as JSON (strings unchanged).
 
-        A value beyond MLflow's 6,000 characters is cut and ends in ``...``. Values that the run
-        already has may be logged again.
+        A value longer than MLflow's 6,000 characters is cut and ends in ``...``. Logging the same
+        value again is allowed.
 
         Raises:
-            UserError: the run has another value; MLflow never changes a parameter.
+            UserError: the run has a different value; MLflow never changes a parameter.
         """
         from mlflow.entities import Param
 
@@ -106,16 +106,16 @@ class Run:
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Log a nested mapping of numbers, e.g. as ``test/accuracy`` or ``test/f1.PER``.
 
-        MLflow draws the metrics of one ``/`` prefix in one section, so the first level of the
-        keys is such a prefix; the deeper ones are joined by dots. A character that MLflow
-        forbids in a key is spelt by its Unicode name. A value of ``None`` is left out.
+        MLflow shows metrics with the same ``/`` prefix in one section, so the first level of the
+        keys becomes such a prefix; deeper levels are joined by dots. A character that MLflow
+        forbids in a key is spelt by its Unicode name. A value of ``None`` is skipped.
 
-        Infinity and not-a-number are left out too, since a chart that holds one disappears; the
-        first of each key leaves a tag ``non_finite.<key>``, such as ``inf at step 3``.
+        Infinity and NaN are skipped too, because a chart with one disappears; the first of each key
+        sets a tag ``non_finite.<key>``, such as ``inf at step 3``.
 
         Args:
-            step: the epoch or the number of updates; without it, a final figure, which is then
-                shown beside the run's model too, if that is logged already.
+            step: the epoch or the number of updates. Without it, the metric is final and is also
+                shown with the run's model if that is already logged.
         """
         from mlflow.entities import Metric
 
@@ -137,11 +137,11 @@ class Run:
         return model_of(self._client.get_run(self.id))
 
     def steps(self, key: str) -> set[int]:
-        """The steps at which a metric is logged already."""
+        """The steps at which a metric is already logged."""
         return {point.step for point in self._client.get_metric_history(self.id, key)}
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
-        """Set tags; a value of ``None`` is left out."""
+        """Set tags; a value of ``None`` is skipped."""
         from mlflow.entities import RunTag
 
         entries = [
@@ -153,11 +153,11 @@ class Run:
             self._client.log_batch(self.id, tags=batch)
 
     def describe(self, markdown: str) -> None:
-        """Set the description, which heads the run's page; a second call replaces it."""
+        """Set the description at the top of the run's page; a second call replaces it."""
         self.set_tags({"mlflow.note.content": markdown})
 
     def log_file(self, path: Path, folder: str = "") -> None:
-        """Log a file, or a folder with all it holds, as an artifact in ``folder``."""
+        """Log a file, or a folder with all its contents, as an artifact in ``folder``."""
         if path.is_dir():
             inside = f"{folder}/{path.name}" if folder else path.name
             self._client.log_artifacts(self.id, str(path), inside)
@@ -170,7 +170,7 @@ class Run:
         Unlike ``mlflow.log_table``, which appends, logging a table again replaces it.
 
         Args:
-            rows: mappings from column to value; the columns are in order of appearance.
+            rows: mappings from column to value; columns are in order of appearance.
             file: the artifact's path, ending in ``.json``.
         """
         columns = list(dict.fromkeys(column for row in rows for column in row))
@@ -186,8 +186,8 @@ class Run:
         """Log a data card as ``data_card.json`` and as the data set that the run was trained on.
 
         Args:
-            card: has ``name``; ``data_sha256`` and ``source`` are shown where present, the
-                number of examples is taken from ``splits``.
+            card: a data card with ``name``; ``data_sha256`` and ``source`` are shown if present,
+                and the number of examples is taken from ``splits``.
         """
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
@@ -205,17 +205,17 @@ class Run:
         self._client.log_inputs(self.id, [DatasetInput(dataset, context)])
 
     def log_model(self, bundle: Path, name: str, examples: Sequence[str]) -> str:
-        """Log a bundle as a model that MLflow loads anywhere, try it, then register it.
+        """Log a bundle as a model that MLflow can load anywhere, test it, then register it.
 
-        The model carries the bundle and the code of this package, no pickles. It is reloaded
-        and must predict the same for ``examples`` before it becomes the current version.
+        The model contains the bundle and the code of this package, but no pickles. It is reloaded
+        and must give the same predictions for ``examples`` before it becomes the current version.
 
         Args:
             bundle: a folder that :class:`nlp_rnn.inference.predictor.Predictor` loads.
             name: registers the model as a new version of ``name`` under the alias ``current``,
-                which stays where it is in the workspace of a DVC experiment that may never be
-                applied (``dvc exp run --temp`` or ``--queue``).
-            examples: a few texts, to try it with.
+                which does not move in the workspace of a DVC experiment that may never be applied
+                (``dvc exp run --temp`` or ``--queue``).
+            examples: a few texts for the test.
 
         Returns:
             The version's address, ``models:/name/version``.
@@ -248,7 +248,7 @@ class Run:
     def _try_model(
         self, model_id: str, frame: pandas.DataFrame, expected: pandas.DataFrame
     ) -> None:
-        """Reload a logged model and compare what it predicts; mark it as failed if it differs."""
+        """Reload a logged model and compare its predictions; mark it as failed if they differ."""
         import mlflow
         from mlflow.entities import LoggedModelStatus
         from pandas.testing import assert_frame_equal
@@ -266,7 +266,7 @@ class Run:
     def _register(self, model_id: str, name: str) -> str:
         import mlflow
 
-        with contextlib.redirect_stderr(io.StringIO()):  # it prints what it is about to do
+        with contextlib.redirect_stderr(io.StringIO()):  # it announces what it does
             version = mlflow.register_model(f"models:/{model_id}", name).version
         if not in_temporary_workspace():
             self._client.set_registered_model_alias(name, ALIAS, version)
@@ -281,20 +281,20 @@ def run(
     missing: Literal["error", "new"] = "error",
     parent: str | None = None,
 ) -> Iterator[Run]:
-    """Create a run, or reopen one, for the length of the block.
+    """Create or reopen a run for the duration of the block.
 
     Its status becomes FINISHED; FAILED after an exception; KILLED after Ctrl-C or SIGTERM.
-    The code's version, the DVC stage and the environment are recorded; at each opening the
-    environment is a file ``environment/<stage>.json``.
+    The code's version, the DVC stage and the environment are recorded; each time the run is opened,
+    the environment is written to ``environment/<stage>.json``.
 
     Args:
-        experiment: is created if it does not exist.
+        experiment: the name of the experiment, which is created if it does not exist.
         name: the name of a new run.
         run_id: the run to reopen, which keeps its name and experiment.
-        missing: what to do if the store does not hold ``run_id``. ``"error"`` is for a stage
-            that adds to a run; ``"new"``, for a training that is resumed, starts a new run
-            tagged ``resumed_from``.
-        parent: an open run that MLflow shows this one under.
+        missing: what to do if the store does not hold ``run_id``. ``"error"`` is for a stage that
+            adds to a run; ``"new"``, for resumed training, starts a new run tagged
+            ``resumed_from``.
+        parent: an open run under which MLflow shows this one.
 
     Raises:
         UserError: the store cannot be used, the experiment is deleted, or the run is missing.
@@ -341,10 +341,10 @@ def _find_run(
     name: str,
     missing: Literal["error", "new"],
 ) -> str | None:
-    """``run_id`` if the store holds it, else ``None`` where a new run may take its place.
+    """``run_id`` if the store has it; ``None`` if a new run may replace it.
 
     Raises:
-        UserError: the store does not hold the run, and ``missing`` is ``"error"``.
+        UserError: the store does not have the run, and ``missing`` is ``"error"``.
     """
     from mlflow.exceptions import MlflowException
 

@@ -1,12 +1,12 @@
-"""Where MLflow keeps runs: a file, or a server.
+"""The MLflow store of runs: a file or a server.
 
-Some of what happens here works around traps of MLflow's SQLite store:
+Some of this module works around pitfalls of MLflow's SQLite store:
 
-* processes that open a fresh store together leave it half made. One lock guards every opening,
-  and the schema is made under another name, then renamed, so that not even ``kill -9``
-  leaves half a store;
-* an experiment keeps artifacts where its creator's working folder was. A DVC experiment may run
-  in a folder that is then deleted, so the place is set explicitly, in the real project.
+* processes that open a new store at the same time leave it incomplete. A lock guards every opening,
+  and the schema is created under a different name and then renamed, so that not even ``kill -9``
+  leaves an incomplete store;
+* an experiment keeps artifacts in its creator's working folder. A DVC experiment may run in a
+  folder that is deleted afterwards, so the location is set explicitly, in the real project.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _QUIET = {
     "GIT_PYTHON_REFRESH": "quiet",  # no warning where git is not installed
     "MLFLOW_DISABLE_TELEMETRY": "true",  # MLflow would call home
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_RECORD_ENV_VARS_IN_MODEL_LOGGING": "false",  # we state what a model needs ourselves
+    "MLFLOW_RECORD_ENV_VARS_IN_MODEL_LOGGING": "false",  # requirements are declared explicitly
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 _IMPATIENT = {
@@ -41,10 +41,10 @@ _IMPATIENT = {
 
 
 def tracking_uri() -> str:
-    """``MLFLOW_TRACKING_URI``, else the SQLite file ``mlflow.db`` at the project's root.
+    """``MLFLOW_TRACKING_URI``, or else the SQLite file ``mlflow.db`` in the project's root folder.
 
-    The root is ``DVC_ROOT``, which DVC sets in its stages, else the working folder. A relative
-    SQLite path is taken from the root, since a DVC experiment's working folder may not last.
+    The root is ``DVC_ROOT``, which DVC sets in its stages, or else the working folder. A relative
+    SQLite path is relative to the root, because a DVC experiment's working folder may not last.
     """
     given = os.environ.get("MLFLOW_TRACKING_URI")
     if not given:
@@ -55,7 +55,7 @@ def tracking_uri() -> str:
 
 
 def project_root() -> Path:
-    """``DVC_ROOT``, which DVC sets in its stages, else the working folder."""
+    """``DVC_ROOT``, which DVC sets in its stages, or else the working folder."""
     return Path(os.environ.get("DVC_ROOT") or Path.cwd()).absolute()
 
 
@@ -65,13 +65,13 @@ def in_temporary_workspace() -> bool:
 
 
 def _artifact_location(uri: str) -> str | None:
-    """Where a new experiment keeps its files: beside a SQLite file; a server decides itself."""
+    """The artifact folder of a new experiment: next to a SQLite file; a server decides itself."""
     file = sqlite_file(uri)
     return None if file is None else (file.parent / "mlartifacts").as_uri()
 
 
 def _sqlite_uri(file: Path) -> str:
-    # Quote no more than needed: MLflow also makes a folder of the path as it is written here.
+    # Quote no more than necessary: MLflow also creates a folder with the path as written here.
     return _SQLITE + str(file).replace("%", "%25").replace("?", "%3F")
 
 
@@ -88,7 +88,7 @@ def redacted(uri: str) -> str:
 
 
 def _import_mlflow() -> Any:
-    """MLflow, speaking up only for warnings unless ``MLFLOW_LOGGING_LEVEL`` asks for more."""
+    """Import MLflow, which logs only warnings unless ``MLFLOW_LOGGING_LEVEL`` asks for more."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     import mlflow
@@ -101,7 +101,7 @@ def _import_mlflow() -> Any:
 
 @contextmanager
 def connected() -> Iterator[mlflow.MlflowClient]:
-    """Point MLflow at :func:`tracking_uri`, checked and ready, for as long as the block lasts.
+    """Connect MLflow to :func:`tracking_uri`, after a check, for the duration of the block.
 
     Raises:
         UserError: the store cannot be opened or its server does not answer.
@@ -117,7 +117,7 @@ def connected() -> Iterator[mlflow.MlflowClient]:
 
 
 def _open(uri: str) -> mlflow.MlflowClient:
-    """A client of the store, which has answered once.
+    """A client of the store, which has responded once.
 
     Raises:
         UserError: it cannot be opened or does not answer within seconds.
@@ -142,7 +142,7 @@ def _open(uri: str) -> mlflow.MlflowClient:
 
 
 def _make_schema(file: Path) -> None:
-    """Make an empty store at ``file``, whole or not at all."""
+    """Create an empty store at ``file`` completely or not at all."""
     import mlflow
 
     if file.exists():
@@ -183,10 +183,10 @@ def _locked(uri: str) -> Iterator[None]:
 
 @contextmanager
 def _impatient() -> Iterator[None]:
-    """Let a server that does not answer fail in seconds, unless the user set how long to wait.
+    """Fail within seconds if a server does not answer, unless the user set a timeout.
 
-    Only the first contact is impatient: MLflow's own minutes of retries then let a training
-    outlive a restart of the server.
+    This applies only to the first contact: afterwards, MLflow's own retries, which take minutes,
+    let training survive a restart of the server.
     """
     ours = {name: value for name, value in _IMPATIENT.items() if name not in os.environ}
     os.environ.update(ours)
@@ -201,7 +201,7 @@ def experiment_id(client: mlflow.MlflowClient, name: str) -> str:
     """The id of experiment ``name``, which is created if it does not exist.
 
     Raises:
-        UserError: it is deleted, or keeps its files where the project used to be.
+        UserError: it is deleted, or keeps its files in the project's former location.
     """
     from mlflow.exceptions import MlflowException
 

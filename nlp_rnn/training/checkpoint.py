@@ -1,4 +1,4 @@
-"""Checkpoints: everything that decides how training goes on, in one file without pickle."""
+"""Checkpoints: everything needed to resume training, in one file without pickle."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from nlp_rnn.files import whole_file
 
 
 def fingerprint(*values: Any) -> str:
-    """A hash of JSON-able values: which configuration and data a checkpoint belongs to."""
+    """A hash of JSON-able values that identifies a checkpoint's configuration and data."""
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
 
 
 @dataclass
 class PartOfEpoch:
-    """The steps of an epoch that are done.
+    """The steps of an epoch that are complete.
 
     Attributes:
-        figures: of each step, its means over the batch.
-        targets: of each step, how many targets these are over.
-        tokens: that all of them have seen.
-        seconds: that all of them have taken.
+        figures: for each step, the means of its metrics over the batch.
+        targets: for each step, the number of targets behind these means.
+        tokens: the number of tokens read in all these steps.
+        seconds: the time that all these steps took.
     """
 
     figures: list[dict[str, float]] = field(default_factory=list)
@@ -43,16 +43,16 @@ class PartOfEpoch:
 
 @dataclass
 class Progress:
-    """Where training stands, beside the variables.
+    """The progress of training, apart from the variables.
 
     Attributes:
-        epoch: epochs done.
+        epoch: the number of complete epochs.
         best_epoch: the epoch (counted from 1) whose weights are kept; 0 before any.
-        best_figure: its selected validation figure, negated where more is better.
-        plateaus: epochs without a better figure, over all of training.
-        waited: epochs since the last better figure.
-        history: one row of figures an epoch.
-        part: of the epoch after those done.
+        best_figure: its selected validation metric, negated if higher is better.
+        plateaus: epochs without an improvement, over all of training.
+        waited: epochs since the last improvement.
+        history: one row of metrics per epoch.
+        part: the complete steps of the epoch in progress.
     """
 
     epoch: int = 0
@@ -65,7 +65,7 @@ class Progress:
 
 
 class Saved(NamedTuple):
-    """The state of a training: all variables, the best weights so far, and how far it is."""
+    """The state of a training run: all variables, the best weights so far, and the progress."""
 
     variables: list[NDArray[Any]]
     best: list[NDArray[Any]]
@@ -73,11 +73,12 @@ class Saved(NamedTuple):
 
 
 class Checkpoint:
-    """The state of one training in ``folder``, always replaced as a whole.
+    """The state of one training run in ``folder``, always replaced as a whole.
 
     Args:
-        folder: holds ``state.npz``.
-        fingerprint: of configuration and data; a checkpoint of another one is not resumed.
+        folder: the folder that holds ``state.npz``.
+        fingerprint: identifies configuration and data; a checkpoint with another one is not
+            resumed.
     """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
@@ -98,7 +99,7 @@ class Checkpoint:
             np.savez(stream, allow_pickle=False, header=np.array(header), **arrays)
 
     def load(self) -> Saved | None:
-        """What :meth:`save` wrote for the same configuration and data, else None."""
+        """What :meth:`save` wrote for the same configuration and data, or None."""
         try:
             with np.load(self.file, allow_pickle=False) as state:
                 header = json.loads(str(state["header"]))
@@ -111,9 +112,9 @@ class Checkpoint:
                 progress = Progress(**header["progress"])
                 progress.part = PartOfEpoch(**header["progress"]["part"])
         except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
-            return None  # none yet, or broken: training starts anew
+            return None  # none yet, or damaged: training starts anew
         return Saved(groups["variable"], groups["best"], progress)
 
     def clear(self) -> None:
-        """Forget the checkpoint, because training is complete."""
+        """Delete the checkpoint, because training is complete."""
         self.file.unlink(missing_ok=True)

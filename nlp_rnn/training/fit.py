@@ -1,4 +1,4 @@
-"""The epoch loop: batches in, the best weights out, resumable within a few minutes."""
+"""The epoch loop: it keeps the best weights and can resume with a loss of a few minutes at most."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from nlp_rnn.training.steps import Steps, training_steps
 Row = dict[str, float]
 
 SECONDS_UNSAVED = 300.0
-"""Of an epoch that takes longer, most seconds of work that an interruption costs."""
+"""The most seconds of work that an interruption loses in an epoch that takes longer than this."""
 
 
 def _variables(objective: Objective) -> list[Any]:
@@ -52,12 +52,13 @@ def train_epoch(
     part: PartOfEpoch | None = None,
     save: Callable[[], None] = lambda: None,
 ) -> Row:
-    """One pass over the training data; returns its figures.
+    """Train for one epoch and return its metrics.
 
     Args:
-        batches: all of the epoch, the first steps' too where these are done.
-        part: what is done of the epoch; goes on with it.
-        save: called every :data:`SECONDS_UNSAVED`, when ``part`` and all variables are up to date.
+        batches: all batches of the epoch, including those of steps that are complete already.
+        part: the complete steps of the epoch, after which training resumes.
+        save: called every :data:`SECONDS_UNSAVED` seconds, with ``part`` and all variables up to
+            date.
     """
     objective = training.objective
     part = part or PartOfEpoch()
@@ -75,7 +76,7 @@ def train_epoch(
         epochs_done = epoch + step / steps
         rate = learning_rate(parameters, epochs_done, plateaus, 1 / steps) * batch.rate
         if step < done:
-            continue  # it was drawn so that those after it are the same
+            continue  # drawn only so that the batches after it are the same
         settings = [
             (objective.optimizer.learning_rate, rate),
             *objective.optimizer.settings(epoch),
@@ -102,10 +103,10 @@ def train_epoch(
 
 
 def clipping_advice(row: Row) -> str:
-    """What the gradient's norm in the first epoch says of ``clip_norm``.
+    """Advice on ``clip_norm`` from the gradient norm in the first epoch.
 
     Pascanu et al. (2013, section 3.2) look at the average norm and find that thresholds from half
-    to ten times this value work.
+    this value to ten times this value work.
     """
     mean = row["gradient_norm"]
     return (
@@ -115,20 +116,20 @@ def clipping_advice(row: Row) -> str:
 
 
 def _selected(row: Row, select: str) -> float:
-    """The validation figure that decides which epoch is best, the lower the better."""
+    """The validation metric that decides which epoch is best; lower is better."""
     figure = row[f"validation/{select}"]
     return figure if select == "loss" else -figure
 
 
 def _stopped_improving(progress: Progress, averaging: AveragingParameters) -> bool:
-    """Whether the loss is above the least of those before its ``n`` predecessors (Merity 2017)."""
+    """Whether the loss exceeds the lowest loss from before the last ``n`` epochs (Merity 2017)."""
     *before, last = (row["validation/loss"] for row in progress.history)
     earlier = before[: -averaging.non_monotone]
     return bool(earlier) and last > min(earlier)
 
 
 def _complete_epoch(progress: Progress, row: Row, select: str) -> bool:
-    """Count an epoch and its figures; returns whether it is the best so far.
+    """Record an epoch and its metrics; returns whether it is the best so far.
 
     Raises:
         UserError: a loss is no longer a number.
@@ -158,15 +159,16 @@ def fit(
     checkpoint: Checkpoint,
     on_epoch: Callable[[int, Row], None] = lambda epoch, row: None,
 ) -> Progress:
-    """Train until the epochs or the patience are spent; leave the best weights in the network.
+    """Train until the epochs or the patience run out; leave the best weights in the network.
 
     Args:
-        objective: compiled.
-        batches: from the epoch to its batches and their number; depends on nothing but the
-            epoch, so that a resumed training sees the same ones.
-        validate: figures of the validation split, with ``validation/loss`` among them.
-        checkpoint: resumed where it matches, replaced after each epoch and, of long ones, within.
-        on_epoch: told the figures of each epoch, counted from 1, as it ends.
+        objective: the compiled objective.
+        batches: maps an epoch to its batches and their number. It must depend only on the epoch, so
+            that a resumed run sees the same batches.
+        validate: returns the metrics of the validation split, including ``validation/loss``.
+        checkpoint: resumed if it matches; replaced after each epoch and, in long epochs, also
+            within.
+        on_epoch: called at the end of each epoch with its number, counted from 1, and its metrics.
 
     Raises:
         UserError: the loss is no longer a number.

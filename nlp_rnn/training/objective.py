@@ -1,4 +1,4 @@
-"""What training minimises: the cross-entropy of every target that counts, from exact sums."""
+"""Training objectives: the cross-entropy of every target that counts, from exact sums."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Objective(keras.Model):
 
     The loss of a batch is the mean cross-entropy over its targets of weight 1, plus the
     penalties of the layers. ``cross_entropy`` and ``accuracy`` are means over the same targets
-    without penalties; :class:`Totals` weights them by the number of targets, so that figures
-    of an epoch are exact sums, not means of batch means.
+    without penalties; :class:`Totals` weights them by the number of targets, so that the metrics of
+    an epoch come from exact sums and are not means of batch means.
 
     Args:
-        network: from token indices to logits ``(..., classes)``.
-        with_accuracy: also track accuracy, which costs an argmax over the classes.
+        network: maps token indices to logits ``(..., classes)``.
+        with_accuracy: whether to track accuracy too, which costs an argmax over the classes.
     """
 
     def __init__(self, network: keras.Model, with_accuracy: bool = True) -> None:
@@ -40,7 +40,7 @@ class Objective(keras.Model):
         return self.network(inputs, training=training)
 
     def settings(self, progress: float) -> list[tuple[keras.Variable, float]]:
-        """What to set before a step, when this share of training is done."""
+        """The variables to set before a step, given the share of training that is done."""
         return []
 
     def compute_loss(
@@ -75,8 +75,9 @@ class Objective(keras.Model):
 class CRFObjective(Objective):
     """The objective of a tagger with a CRF: ``-ln P`` of whole tag sequences.
 
-    The loss is in nats a word. It cannot be compared with a softmax tagger's, which is of each
-    tag by itself. Accuracy would take a Viterbi search in every step, so only validation knows it.
+    The loss is in nats per word. It cannot be compared with a softmax tagger's loss, which scores
+    each tag independently. Accuracy would need a Viterbi search in every step, so it is measured
+    only in validation.
     """
 
     def __init__(self, network: keras.Model, crf: CRF) -> None:
@@ -95,15 +96,15 @@ class TruncatedBPTT(Objective):
     """An objective for language models that carries the state from window to window.
 
     The gradient stops at the window's start, the state does not (truncated backpropagation
-    through time, Williams & Peng 1990, BPTT(h; h)). Inputs are ``[ids, starts]``: a row of
-    which ``starts`` is 1 begins a new text and has its own state set to zero, whatever the
-    others do. The call returns the encoder's outputs: the loss is the output layer's own, which
-    may not need all logits.
+    through time, Williams & Peng 1990, BPTT(h; h)). Inputs are ``[ids, starts]``: a row whose
+    ``starts`` is 1 begins a new text, and its state is set to zero independently of the other rows.
+    The call returns the encoder's outputs: the loss is the output layer's own, which may not need
+    all logits.
 
     Args:
-        network: from ``[ids, *states]`` to ``[logits, *states]``.
-        batch_size: parallel streams, fixed because each has its state.
-        parameters: of training; scheduled sampling is one of them.
+        network: maps ``[ids, *states]`` to ``[logits, *states]``.
+        batch_size: the number of parallel streams, fixed because each has its own state.
+        parameters: the training parameters, including scheduled sampling.
     """
 
     def __init__(
@@ -152,14 +153,14 @@ class Totals:
         self._targets = 0.0
 
     def add(self, figures: dict[str, Any], targets: float) -> None:
-        """Add a batch: its means, and how many targets they are over."""
+        """Add a batch: its means, and the number of targets behind them."""
         self._targets += targets
         for name in ("cross_entropy", "accuracy"):
             if name in figures:
                 self._sums[name] = self._sums.get(name, 0.0) + float(figures[name]) * targets
 
     def means(self, prefix: str) -> dict[str, float]:
-        """``<prefix>/loss`` in nats, and ``<prefix>/accuracy`` where it is tracked."""
+        """``<prefix>/loss`` in nats, and ``<prefix>/accuracy`` if it is tracked."""
         names = {"cross_entropy": "loss", "accuracy": "accuracy"}
         return {f"{prefix}/{names[k]}": v / self._targets for k, v in self._sums.items()}
 
@@ -170,9 +171,9 @@ def compiled(
     """Give the objective its optimiser.
 
     Args:
-        objective: of a network with a layer called ``embedding``.
-        training: its parameters.
-        frozen_epochs: the first epochs, in which embeddings are not trained.
+        objective: the objective of a network with a layer called ``embedding``.
+        training: the training parameters.
+        frozen_epochs: the number of first epochs in which embeddings are not trained.
     """
     chosen = optimizer(training, paces(objective.network, training, frozen_epochs))
     objective.compile(optimizer=chosen, loss=None, jit_compile="auto")

@@ -1,4 +1,4 @@
-"""Keras's optimisers, with gradients clipped and measured alike on every backend, and NT-ASGD."""
+"""Keras's optimisers with gradients clipped and measured the same on every backend, and NT-ASGD."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ OPTIMIZERS = {
 
 
 class Measured:
-    """Mixed into an optimiser: dense gradients, their norm, and averages of the weights.
+    """An optimiser mixin: dense gradients, their norm, and averages of the weights.
 
     Attributes:
         gradient_norm: the Euclidean norm of the last step's whole gradient, before clipping
             (the probe of Pascanu et al. 2013, section 3.2).
-        averaged: steps that :attr:`averages` are the mean of; below 0 before averaging begins.
+        averaged: the number of steps in :attr:`averages`; below 0 before averaging begins.
         averages: the mean of each weight after those steps (ASGD, Polyak & Juditsky 1992).
     """
 
@@ -45,7 +45,7 @@ class Measured:
         )
 
     def settings(self, epoch: int) -> list[tuple[keras.Variable, float]]:
-        """What to set before each step of an epoch, counted from 0."""
+        """The variables to set before each step of an epoch, counted from 0."""
         return []
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
@@ -79,25 +79,25 @@ class _Averaging(Measured):
             average.assign(average + ops.cast(share, average.dtype) * (weight - average))
 
     def start_averaging(self) -> None:
-        """Average the weights from the next step on, if they are not averaged yet."""
+        """Start averaging the weights at the next step, unless averaging has started already."""
         if float(self.averaged) < 0:
             self.averaged.assign(0.0)
 
 
 class _Paced(Measured):
-    """Trains some weights slower than others, or not yet.
+    """Trains some weights more slowly than others, or not yet.
 
-    The change that a step makes to a weight, weight decay and all, is multiplied by its factor,
-    which is the same as a smaller learning rate: all of :data:`OPTIMIZERS` change weights in
-    proportion to it. A scaled gradient would not do, as Adam's averages take its scale out again.
-    While a factor is 0 the weight is as it was, and its gradient counts as 0: for the joint norm
-    that is clipped and for the optimiser's averages. So the other weights are trained as if it
-    were frozen for good.
+    The change that a step makes to a weight, including weight decay, is multiplied by the weight's
+    factor. This equals a smaller learning rate, because all :data:`OPTIMIZERS` change weights in
+    proportion to it. Scaling the gradient would not work, because Adam's averages cancel the scale.
+    While a factor is 0 the weight does not change, and its gradient counts as 0 both in the joint
+    norm that is clipped and in the optimiser's averages. The other weights are therefore trained as
+    if it were frozen for good.
 
     Attributes:
-        paces: of the weights that have one.
+        paces: the paces of the weights that have one.
         factors: the factor of each pace in this epoch.
-        trained: the steps in which each had a factor above 0.
+        trained: for each pace, the number of steps in which its factor was above 0.
     """
 
     paces: Sequence[Pace]
@@ -133,10 +133,11 @@ class _Paced(Measured):
             weights[n].assign(ops.where(share == 1, new, old + share * (new - old)))
 
     def _share(self, factor: Any, trained: Any) -> Any:
-        """The share of a step's change that a pace makes; counts the step.
+        """The share of a step's change that a pace applies; counts the step.
 
-        Adam makes up for averages that started at zero by the count of all steps. Those of weights
-        that were frozen started when they were not any more, so their own steps count instead.
+        Adam corrects the bias of averages that start at zero by the count of all steps. The
+        averages of weights that were frozen start when the weights are unfrozen, so only their own
+        steps count.
         """
         trained.assign(trained + ops.cast(factor > 0, trained.dtype))
         if not isinstance(self, keras.optimizers.Adam):
@@ -153,13 +154,13 @@ def optimizer(training: TrainingParameters, paces: Sequence[Pace] = ()) -> Any:
     """The optimiser of ``training``, with gradients clipped by joint norm or by value.
 
     Args:
-        training: its parameters.
-        paces: of weights that are trained slower than others or not from the start.
+        training: the training parameters.
+        paces: the paces of weights that are trained more slowly than others or not from the start.
     """
     base = OPTIMIZERS[training.optimizer]
     mixed: list[type] = [_Paced if paces else Measured]
     if training.averaging:
-        mixed.insert(0, _Averaging)  # of weights as their pace leaves them
+        mixed.insert(0, _Averaging)  # averages the weights after their pace is applied
     return type(base.__name__, (*mixed, base), {"paces": paces})(
         learning_rate=training.learning_rate,
         **({} if training.weight_decay is None else {"weight_decay": training.weight_decay}),
@@ -170,7 +171,7 @@ def optimizer(training: TrainingParameters, paces: Sequence[Pace] = ()) -> Any:
 
 @contextmanager
 def averaged_weights(optimizer: Any, weights: list[Any]) -> Iterator[None]:
-    """Put the averages in the place of the trained ``weights``, once there are any."""
+    """Replace the trained ``weights`` by their averages, if there are any yet."""
     if not optimizer.averages or float(optimizer.averaged) < 1:
         yield
         return

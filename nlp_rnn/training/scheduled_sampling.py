@@ -1,4 +1,4 @@
-"""Scheduled sampling: a language model reads its own predictions while it learns."""
+"""Scheduled sampling: a language model reads its own predictions during training."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from nlp_rnn.models.encoder import real_tokens
 from nlp_rnn.text.vocabulary import PAD_INDEX
 
 FIRST = PAD_INDEX + 1
-"""Index of the first type that is a token."""
+"""The index of the first type that is a token."""
 
 
 def mixed_inputs(
     network: keras.Model, ids: Any, states: list[Any], probability: Any, seeds: Any
 ) -> Any:
-    """The tokens a language model reads in training (Bengio et al. 2015).
+    """The tokens that a language model reads in training (Bengio et al. 2015).
 
-    At each step but a window's first a coin decides: with ``probability`` the token is drawn
-    from the model's own distribution given what it has read so far, else it is the true one. As
-    in the paper no gradient flows through the choice, so the tokens are chosen first, without
-    dropout, and the window is then read as any other. Padding stays, and is never drawn.
+    At each step except a window's first, the token is drawn with ``probability`` from the model's
+    own distribution given what it has read so far; otherwise it is the true token. As in the paper,
+    no gradient flows through the choice, so the tokens are chosen first, without dropout, and the
+    window is then read like any other. Padding is kept, and is never drawn.
 
     Args:
-        network: from ``[ids, *states]`` to ``[logits, *states]``.
+        network: maps ``[ids, *states]`` to ``[logits, *states]``.
         ids: the true tokens, int32 ``(batch, timesteps)``, padded on the right with 0.
-        states: before the window.
-        probability: of the model's token, a scalar.
+        states: the states before the window.
+        probability: the probability of the model's token, a scalar.
         seeds: a ``keras.random.SeedGenerator``.
 
     Returns:
@@ -45,7 +45,8 @@ def mixed_inputs(
         mixed, drawn, before = carry
         true, is_own, place = (ops.take(values, t, axis=1) for values in (ids, own, places))
         token = ops.where(is_own, drawn, true)
-        # Without side effects: Keras's cells draw dropout masks in predictions too, unused.
+        # Called without side effects, because Keras's cells draw unused dropout masks even in
+        # predictions.
         read = [ops.expand_dims(token, 1), *before]
         (logits, *after), _ = network.stateless_call(weights, others, read, training=False)
         distribution = ops.softmax(ops.cast(logits[:, 0, FIRST:], "float32"))

@@ -1,4 +1,4 @@
-"""What changes over training by plan: the learning rate and scheduled sampling."""
+"""Schedules of training: the learning rate and the probability of scheduled sampling."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def learning_rate(
     """The learning rate of a training step.
 
     Args:
-        progress: epochs done before it, e.g. 2.5 in the middle of the third epoch.
-        plateaus: epochs so far without a better selected figure of validation.
-        step: the share of an epoch that it is.
+        progress: epochs done before the step, e.g. 2.5 in the middle of the third epoch.
+        plateaus: epochs so far in which the selected validation metric did not improve.
+        step: the length of the step as a share of an epoch.
 
     Returns:
         - ``constant``: the initial rate ``r``;
@@ -37,7 +37,8 @@ def learning_rate(
 
 
 STEEPNESS = 10.0
-"""Of the inverse sigmoid: it is near its ends at the beginning and the end of training."""
+"""The steepness of the inverse sigmoid: it is close to its limits at the start and end of
+training."""
 
 
 def sampling_probability(parameters: ScheduledSamplingParameters, progress: float) -> float:

@@ -1,4 +1,4 @@
-"""Training steps, one call each; on JAX without waiting for one before the next is prepared."""
+"""Training steps, one call each; on JAX, the next is prepared before the last has finished."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 Figures = dict[str, float]
 
 AHEAD = 8
-"""Most steps whose figures are not read yet: enough that the device never waits for Python."""
+"""The most steps whose metrics are unread: enough that the device never waits for Python."""
 
 
 class Steps(ABC):
-    """Runs training steps of a compiled and built objective and collects their figures.
+    """Runs training steps of a compiled and built objective and collects their metrics.
 
-    Between :meth:`run` and :meth:`finish` only the steps know the weights: what the objective's
-    variables hold is of no meaning.
+    Between :meth:`run` and :meth:`finish` only this object holds the current weights: the values of
+    the objective's variables are undefined.
     """
 
     def __init__(self, objective: Objective) -> None:
@@ -38,8 +38,8 @@ class Steps(ABC):
         """Bring the objective's variables up to date.
 
         Returns:
-            For each step since the last call its means over the batch, ``cross_entropy`` and
-            where it is tracked ``accuracy``, and ``gradient_norm``, the norm before clipping.
+            For each step since the last call, its means over the batch: ``cross_entropy``,
+            ``accuracy`` if it is tracked, and ``gradient_norm``, the norm before clipping.
         """
 
 
@@ -65,10 +65,10 @@ class StepByStep(Steps):
 
 
 class AheadOfTime(Steps):
-    """On JAX: the state stays on the device from step to step, and Python runs ahead.
+    """On JAX, keeps the state on the device from step to step and lets Python run ahead.
 
-    ``train_on_batch`` writes every variable back and waits for the figures after each step, which
-    for a small network takes a third of the time.
+    ``train_on_batch`` writes every variable back and waits for the metrics after each step, which
+    takes a third of the time for a small network.
     """
 
     def __init__(self, objective: Objective) -> None:
@@ -108,7 +108,7 @@ class AheadOfTime(Steps):
             self._read()
 
     def _place(self, wanted: keras.Variable) -> tuple[int, int]:
-        """Where in the state a variable is."""
+        """The position of a variable in the state."""
         return next(
             (number, i)
             for number, group in enumerate(self._variables)
@@ -136,7 +136,7 @@ def training_steps(objective: Objective, example: Batch) -> Steps:
     """The fastest way to run the steps of a compiled ``objective`` on the backend in use.
 
     Args:
-        example: a batch, of whose shape the objective is built.
+        example: a batch with the shape for which the objective is built.
     """
     inputs = example.inputs
     objective.build([x.shape for x in inputs] if isinstance(inputs, list) else inputs.shape)

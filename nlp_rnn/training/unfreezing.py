@@ -15,9 +15,9 @@ class Pace:
     """How fast some weights are trained.
 
     Attributes:
-        weights: some of the network's.
-        factor: of the learning rate.
-        frozen_epochs: the first epochs, in which they do not change.
+        weights: the weights that have this pace.
+        factor: the factor of the learning rate.
+        frozen_epochs: the number of first epochs in which they do not change.
     """
 
     weights: list[keras.Variable]
@@ -26,15 +26,15 @@ class Pace:
 
 
 def paces(network: keras.Model, training: TrainingParameters, frozen_epochs: int) -> list[Pace]:
-    """The pace of all weights that are not trained as fast as the learning rate says throughout.
+    """The paces of all weights that are not trained at the full learning rate throughout.
 
     The group at depth ``d`` below the head has the learning rate times ``discriminative^-d``, and
     with gradual unfreezing it is frozen for ``d`` epochs (Howard & Ruder 2018, section 3.3).
 
     Args:
-        network: with a layer called ``embedding``.
-        training: its parameters.
-        frozen_epochs: the first epochs, in which embeddings are not trained in any case.
+        network: a network with a layer called ``embedding``.
+        training: the training parameters.
+        frozen_epochs: the number of first epochs in which embeddings are never trained.
     """
     embeddings = network.get_layer("embedding").trainable_variables if frozen_epochs else []
     found = []

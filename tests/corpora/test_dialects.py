@@ -149,9 +149,9 @@ def test_a_tab_may_be_written_by_its_name() -> None:
         ("text,text,label\na,b,c\n", "2 columns 'text' (text_column); rename or remove one"),
         ("text,label\na,b\nc\n", "line 3: expected 2 columns as in the first row, found 1"),
         ("text,label\na,\n", "line 2: column 'label': expected a label"),
-        ("text,label\n", "no example in it"),
-        ("text,label\na,b\0\n", "byte 0x00 is no UTF-8 text"),
-        ("text,label\na\rb,x\nc,y\n", "line 2: a carriage return (CR)"),
+        ("text,label\n", "has no examples"),
+        ("text,label\na,b\0\n", "byte 0x00 is not UTF-8 text"),
+        ("text,label\na\rb,x\nc,y\n", "line 2: the row contains a carriage return (CR)"),
     ],
 )
 def test_faults_of_rows(tmp_path: Path, content: str, words: str) -> None:

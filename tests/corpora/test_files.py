@@ -304,7 +304,7 @@ def test_empty_folder_and_wrong_folder_in_archive(tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
     write_archive(tmp_path / "a.tar")
     for train in ("train", "a.tar!aclImdb/trian"):
-        with pytest.raises(UserError, match=f"{train}: no example in it; split train of data set"):
+        with pytest.raises(UserError, match=f"{train}: has no examples; split train of data set"):
             list(opened(tmp_path, format="folders", train=train).read("train"))
 
 
@@ -412,7 +412,7 @@ def test_one_file_for_two_splits(tmp_path: Path, other: str) -> None:
     (tmp_path / "symbolic").symlink_to(file)
     os.link(file, tmp_path / "hard")
     (tmp_path / "copy").write_text("a\n")
-    with pytest.raises(UserError, match="serves both train and test of data set 'mine'"):
+    with pytest.raises(UserError, match="is used for both train and test of data set 'mine'"):
         opened(tmp_path, format="text", train="train.txt", test=names.get(other, other))
 
 
@@ -420,7 +420,7 @@ def test_validation_that_is_the_test_set(tmp_path: Path) -> None:
     write_archive(tmp_path / "a.tar")
     test, validation = "a.tar!aclImdb/test", "a.tar!aclImdb/./test/"
     train = "a.tar!aclImdb/train"
-    with pytest.raises(UserError, match="serves both validation and test"):
+    with pytest.raises(UserError, match="is used for both validation and test"):
         opened(tmp_path, format="folders", train=train, validation=validation, test=test)
 
 

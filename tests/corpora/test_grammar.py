@@ -234,7 +234,7 @@ def test_empty_optional_items_and_repeated_words() -> None:
         ("start s\npersist much\ns -> s", "'much' is not a probability"),
         ("start s\nnoise A = B 0.7 | C 0.6\ns -> s", "sum to more than 1"),
         ("start s\nfeature f\ns -> s", "expected NAME = VALUE"),
-        ('start s\nfeature f = x | y | z\ns -> t[~f]\nt[f] -> "a"', "no two-valued feature"),
+        ('start s\nfeature f = x | y | z\ns -> t[~f]\nt[f] -> "a"', "not a two-valued feature"),
         ('start s\nfeature f = x | y\ns -> t[q]\nt[f] -> "a"', r"no rule for 't\[q\]'"),
     ],
 )
@@ -579,10 +579,10 @@ def test_mistakes_of_the_user_are_named() -> None:
         generate("text", 1, 1, "dev")
     with pytest.raises(UserError, match="no examples"):
         optimum("text", [])
-    with pytest.raises(UserError, match="example 1 is not one"):
+    with pytest.raises(UserError, match="example 1 cannot be produced"):
         optimum("text", [Example(text="colourless green ideas")])
     with pytest.raises(UserError, match="unit 'byte'"):
         optimum("text", [Example(text="a")], unit="byte")  # type: ignore[arg-type]
     review = next(generate("reviews", 1, 1))
-    with pytest.raises(UserError, match="'meh' is no label"):
+    with pytest.raises(UserError, match="'meh' is not a label"):
         optimum("reviews", [Example(text=review.text, label="meh")])

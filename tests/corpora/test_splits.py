@@ -216,7 +216,7 @@ def test_a_file_that_changes_while_it_is_read() -> None:
 
 def test_an_empty_source_is_named() -> None:
     corpus = with_all_splits(ListCorpus("text", train=[]), RATIOS, seed=1)
-    with pytest.raises(UserError, match=r"train\.txt: no example in it; split train"):
+    with pytest.raises(UserError, match=r"train\.txt: has no examples; split train"):
         list(corpus.read("validation"))
 
 

@@ -61,11 +61,11 @@ def test_a_split_may_be_several_archives_and_folders(tmp_path: Path) -> None:
     corpus = opened(tmp_path, kind="text", train=train, test="a.tar.gz!d/test")
     assert [each.text for each in corpus.read("train")] == ["one", "two", "neg 0"]
     assert set(corpus.provenance()["files"]) == {"a.tar.gz", "b.tar.gz", "more"}
-    with pytest.raises(UserError, match=r"b\.tar\.gz!d/none: no example in it"):
+    with pytest.raises(UserError, match=r"b\.tar\.gz!d/none: has no examples"):
         list(opened(tmp_path, kind="text", train=["b.tar.gz!d/none"]).read("train"))
-    with pytest.raises(UserError, match="is twice in train"):
+    with pytest.raises(UserError, match="is listed twice in train"):
         opened(tmp_path, train=["more", "more"])
-    with pytest.raises(UserError, match="serves both train and test"):
+    with pytest.raises(UserError, match="is used for both train and test"):
         opened(tmp_path, train=["more", "a.tar.gz!d/test"], test="a.tar.gz!d/test")
 
 
@@ -132,7 +132,7 @@ def test_files_without_suffix_are_texts_and_the_rest_is_named(
         "1 hidden (first b/.DS_Store)",
         "1 of a suffix other than .txt (first b/4.md)",
         "1 in deeper folders (first b/deep/5)",
-        "1 in no folder of a label (first README)",
+        "1 not in a label folder (first README)",
     ):
         assert words in said
 

@@ -185,7 +185,7 @@ def test_split_expressions_are_checked_for_shared_examples(entities_folder: Path
 
 
 def test_a_split_without_examples_is_named(entities_folder: Path) -> None:
-    with pytest.raises(UserError, match=r"split dev\[:0\]: no example in it; split validation"):
+    with pytest.raises(UserError, match=r"split dev\[:0\]: has no examples; split validation"):
         entities(entities_folder, validation="dev[:0]")
 
 

@@ -84,7 +84,7 @@ def test_the_embedding_layer_of_a_bundle_is_looked_at_in_the_same_way(
         assert written.words == opened.vocabulary.types[1:]
         table = opened.keras_model().get_layer("embedding").get_weights()[0]
         np.testing.assert_array_equal(written.matrix, table[1:])
-    assert "no complete model bundle" in mistake(capsys, "similarity", tmp_path, "a", "b")
+    assert "not a complete model bundle" in mistake(capsys, "similarity", tmp_path, "a", "b")
 
 
 def test_vectors_are_judged_by_files_and_by_word_classes(

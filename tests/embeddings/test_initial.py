@@ -70,7 +70,7 @@ def test_coverage_is_told_before_and_after_each_step_of_the_lookup(tmp_path: Pat
 
 def test_a_file_without_any_word_of_the_data_is_an_error(tmp_path: Path) -> None:
     write(tmp_path / "g.txt", {"chien": [1.0, 2.0]})
-    with pytest.raises(UserError, match="a vector for no word"):
+    with pytest.raises(UserError, match="no vector for any word"):
         pretrained(PARAMETERS, VOCABULARY, 1, tmp_path)
 
 

@@ -162,7 +162,7 @@ def test_no_analogy_that_can_be_judged_is_said_plainly() -> None:
     vectors = WordVectors(["a", "b"], np.eye(2, dtype=np.float32))
     questions = {"capital": [("Rome", "Italy", "Oslo", "Norway")], "gram1": [("a", "b", "b", "x")]}
     found = str(evaluate_analogies(vectors, questions))
-    assert found.startswith("no analogies to judge: none of 2 has vectors for all its words")
+    assert found.startswith("no analogies to evaluate: none of 2 has vectors for all its words")
     assert "\n" not in found and "nan" not in found
 
 

@@ -133,7 +133,7 @@ def test_no_name_covers_another_and_that_some_are_left_out_is_said() -> None:
     upon = ((low < boxes[:, 2:]) & (boxes[:, :2] < high)).all(axis=2)
     np.testing.assert_array_equal(upon, np.eye(len(boxes)))
     assert 50 < len(boxes) < 400
-    assert f"{len(boxes)} words are named" in figure.axes[0].get_xlabel().replace("\n", " ")
+    assert f"{len(boxes)} words are labelled" in figure.axes[0].get_xlabel().replace("\n", " ")
 
 
 def test_the_parallelogram_ends_at_the_answer() -> None:

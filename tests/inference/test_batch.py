@@ -547,7 +547,7 @@ def before_keras(monkeypatch: pytest.MonkeyPatch) -> None:
         ("a.jsonl", b'{"text": null}\n', ["line 1", "'text'", "found null", "give the row a text"]),
         ("a.jsonl", b'{"text": 1}\n', ["line 1", "found int 1"]),
         ("a.jsonl", b'{"text": "x"}\n{"text": \n', ["line 2", "not valid JSON"]),
-        ("a.jsonl", b'{"text": "\\ud800"}\n', ["line 1", "no character"]),
+        ("a.jsonl", b'{"text": "\\ud800"}\n', ["line 1", "an invalid escape"]),
         ("a.jsonl", b"\n\n", ["no texts"]),
         ("a.parquet", b"text", ["cannot be read as Parquet"]),
         ("a.conll", b"a b\n\nc d\ne\n", ["line 4", "expected 2 columns"]),
@@ -601,11 +601,11 @@ def test_faults_of_paths(
     (tmp_path / "link.csv").symlink_to(file)
     assert "no such file" in fault(bundle, tmp_path / "none.csv", out, capfd)
     assert "is a folder" in fault(bundle, tmp_path / "folder.csv", out, capfd)
-    assert "no regular file" in fault(bundle, tmp_path / "pipe.txt", out, capfd)
+    assert "not a regular file" in fault(bundle, tmp_path / "pipe.txt", out, capfd)
     assert "is a folder" in fault(bundle, file, tmp_path / "folder.csv", capfd)
-    assert "is INPUT too" in fault(bundle, file, file, capfd)
-    assert "is INPUT too" in fault(bundle, file, tmp_path / "link.csv", capfd)
-    assert "is no folder" in fault(bundle, file, file / "x" / "out.csv", capfd)
+    assert "is also INPUT" in fault(bundle, file, file, capfd)
+    assert "is also INPUT" in fault(bundle, file, tmp_path / "link.csv", capfd)
+    assert "is not a folder" in fault(bundle, file, file / "x" / "out.csv", capfd)
     assert "OUTPUT ends with one of .txt" in fault(bundle, file, tmp_path / "out.xlsx", capfd)
     assert "no such model folder" in fault(tmp_path / "none", file, out, capfd)
 

@@ -196,7 +196,7 @@ def test_unknown_words_are_listed_beside_their_rank(
         "I like cats": [],
         "I unheard unseen": ["unheard", "unseen"],
     }
-    assert "1 of them with words outside the vocabulary" in capsys.readouterr().err
+    assert "1 of them have words outside the vocabulary" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("by", ["total", "mean"])
@@ -207,7 +207,7 @@ def test_a_blank_text_is_ranked_last(
     target = tmp_path / "ranked.txt"
     assert main(["rank", str(bundle), input, str(target), "--by", by]) == 0
     assert target.read_text().splitlines() == ["I like cats", "like I cats", "", "  "]
-    assert "2 of them without a token, ranked last" in capsys.readouterr().err
+    assert "2 of them have no tokens and are ranked last" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_a_long_text_is_cut_and_that_is_said(
         (["--layer", 2], "has layers 0 to 1"),
         (["--cells", "1,4"], "there are cells 0 to 3"),
         (["--track", "quote"], "expected quotes, "),
-        (["--track", "number"], "the same at every token"),
+        (["--track", "number"], "constant over"),
         (["--saliency", 99], "the text has tokens 1 to"),
     ],
 )
@@ -129,7 +129,7 @@ def test_arguments_of_another_form_are_refused(options: list[str], text: Path) -
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"", "holds no text"), (b"\xff\n", "is no UTF-8"), (None, "no such")]
+    ("content", "message"), [(b"", "holds no text"), (b"\xff\n", "is not UTF-8"), (None, "no such")]
 )
 def test_a_text_that_cannot_be_read_is_named(
     content: bytes | None,

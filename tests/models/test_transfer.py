@@ -109,7 +109,9 @@ def test_layers_that_differ_are_refused(model: dict[str, Any]) -> None:
     weights = recurrent_weights(built("language_modelling", STACK))
     target = built("classification", {**model, "bidirectional": False})
     before = [np.array(each) for each in target.get_weights()]
-    with pytest.raises(UserError, match=r"has another layer .*_\d: .*model\.cell, units, layers"):
+    with pytest.raises(
+        UserError, match=r"has a different layer .*_\d: .*model\.cell, units, layers"
+    ):
         start_from(target, weights)
     for old, new in zip(before, target.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)

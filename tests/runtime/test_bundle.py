@@ -76,7 +76,7 @@ def break_json(file: Path, **changes: Any) -> None:
 @pytest.mark.parametrize(
     ("file", "damage", "words"),
     [
-        ("bundle.json", lambda f: f.unlink(), ["no complete model bundle"]),
+        ("bundle.json", lambda f: f.unlink(), ["not a complete model bundle"]),
         ("bundle.json", lambda f: f.write_text("{"), ["not valid JSON"]),
         ("bundle.json", lambda f: f.write_text("{}"), ["not a model bundle"]),
         ("bundle.json", lambda f: break_json(f, format=99), ["format 99"]),
@@ -146,15 +146,15 @@ def test_a_temperature_that_is_no_positive_number_is_refused(
 @pytest.mark.parametrize(
     ("task", "file", "edit", "words"),
     [
-        ("tagging", "labels.json", lambda tags: tags[:-1], "do not fit"),
-        ("classification", "labels.json", lambda labels: [*labels, "other"], "do not fit"),
-        ("classification", "labels.json", lambda labels: [labels[0]] * 2, "labels that differ"),
+        ("tagging", "labels.json", lambda tags: tags[:-1], "do not match"),
+        ("classification", "labels.json", lambda labels: [*labels, "other"], "do not match"),
+        ("classification", "labels.json", lambda labels: [labels[0]] * 2, "distinct labels"),
         ("classification", "labels.json", lambda labels: [1, 2], "not a list of labels"),
         ("classification", "labels.json", lambda labels: {"a": 1}, "not a list of labels"),
-        ("classification", "vocabulary.json", with_more, "do not fit"),
-        ("tagging", "vocabulary.json", with_more, "do not fit"),
-        ("language_modelling", "vocabulary.json", with_more, "do not fit"),
-        ("language_modelling", "vocabulary.json", without_last, "do not fit"),
+        ("classification", "vocabulary.json", with_more, "do not match"),
+        ("tagging", "vocabulary.json", with_more, "do not match"),
+        ("language_modelling", "vocabulary.json", with_more, "do not match"),
+        ("language_modelling", "vocabulary.json", without_last, "do not match"),
         ("classification", "vocabulary.json", lambda v: v | {"counts": ["a"]}, "not a vocabulary"),
         ("classification", "tokenizer.json", lambda t: t | {"unit": "line"}, "not a tokenizer"),
         ("classification", "tokenizer.json", lambda t: t | {"lower": True}, "not a tokenizer"),

@@ -64,7 +64,7 @@ def test_weights_of_8_bits_are_smaller_and_said_to_be(
         for folder in (bundles["tagging"], tmp_path / "small")
     )
     assert 0 < abs(plain - rounded).max() < 0.05
-    with pytest.raises(UserError, match="8 bits already"):
+    with pytest.raises(UserError, match="already has 8-bit weights"):
         export_onnx(tmp_path / "small", tmp_path / "again", int8=True)
 
 
@@ -139,7 +139,7 @@ def test_nothing_is_overwritten_or_left_half_written(
     bundles: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "there").mkdir()
-    with pytest.raises(UserError, match="exists already"):
+    with pytest.raises(UserError, match="already exists"):
         export_onnx(bundles["tagging"], tmp_path / "there")
 
     def fail(*arguments: Any) -> str:
@@ -159,7 +159,7 @@ def test_what_only_keras_predicts_is_not_exported(
     description = json.loads((tmp_path / "b" / "bundle.json").read_text())
     description["graph"]["unsupported"] = "lstm_0: ONNX has no zoneout"
     (tmp_path / "b" / "bundle.json").write_text(json.dumps(description))
-    with pytest.raises(UserError, match=r"only Keras predicts .*ONNX has no zoneout"):
+    with pytest.raises(UserError, match=r"only Keras can run it .*ONNX has no zoneout"):
         export_onnx(tmp_path / "b", tmp_path / "new", int8)
     assert not (tmp_path / "new").exists()
 
@@ -191,7 +191,9 @@ def followed(text: str, rules: list[tuple[str, str]]) -> list[str]:
         if step == "Split the":
             pieces = [match[0] for piece in pieces for match in re.finditer(pattern, piece)]
         else:
-            new = {"Replace a": " ", "Leave out": r"\1\2", "Write every": "'"}[step]
+            new = {"Replace separators": " ", "Remove invisible": r"\1\2", "Replace every": "'"}[
+                step
+            ]
             pieces = [re.sub(pattern, new, piece) for piece in pieces]
     return [unicodedata.normalize("NFC", piece).lower() for piece in pieces if piece]
 

@@ -1,7 +1,7 @@
 """Compile a rule set to a finite-state automaton: a hidden Markov model.
 
-Since no symbol rewrites to itself, however indirectly, the rules unfold to finitely many leaves.
-Each leaf, at each place where it occurs, is a state that emits one word and has one gold tag.
+Because no symbol rewrites to itself, even indirectly, the rules unfold to finitely many leaves.
+Each occurrence of a leaf is a state that emits one word and has one gold tag.
 """
 
 from collections.abc import Mapping
@@ -17,15 +17,15 @@ from nlp_rnn.arrays import Floats
 from .emission import WordClass
 from .rules import Alternative, Bindings, GrammarError, Item, RuleSet, parse
 
-END = ""  # what the end states emit: the padding behind the last word of a sentence
+END = ""  # emitted by the end states: the padding after the last word of a sentence
 
 
 @dataclass(frozen=True)
 class Automaton:
-    """A hidden Markov model; S states, of which the last K are the end states of K starts.
+    """A hidden Markov model with S states, the last K of which are the end states of K starts.
 
-    An end state emits ``END`` and leads to itself, so that a sentence padded with ``END`` has the
-    probability of the sentence, and the end state that it reaches tells its start symbol.
+    An end state emits ``END`` and loops to itself, so that a sentence padded with ``END`` has the
+    probability of the sentence, and the end state that it reaches identifies its start symbol.
 
     Attributes:
         initial: P(first state), shape (S,), summed over starts.
@@ -35,8 +35,8 @@ class Automaton:
         tags: names of the gold tags, shape (G,).
         tag_given_state: P(observed tag | state), shape (S, G): the gold tag and the annotator's
             mistakes.
-        starts: values of the start symbol's features (a label, a topic; "" where it has none),
-            shape (K,).
+        starts: values of the start symbol's features (a label, a topic; "" if it has none), shape
+            (K,).
         start_of: index of the start symbol from which each state unfolds, shape (S,).
         prior: P(start), shape (K,).
         chain: P(start of the next unit | start of this one), shape (K, K).
@@ -57,7 +57,7 @@ class Automaton:
 
     @property
     def states(self) -> int:
-        """S, end states included."""
+        """S, including end states."""
         return len(self.class_of)
 
 
@@ -67,7 +67,7 @@ class _Fragment:
 
     Attributes:
         entry: state -> P(the fragment begins there).
-        exit: state -> P(leave the fragment | state); its transitions take the rest.
+        exit: state -> P(leave the fragment | state); transitions have the remaining probability.
         skip: P(the fragment is empty).
     """
 
@@ -93,7 +93,7 @@ class _Compiler:
         return len(self.state_class) - 1
 
     def symbol(self, name: str, arguments: tuple[str, ...]) -> _Fragment:
-        """Weighted alternation of a symbol's right sides."""
+        """Weighted alternation of a symbol's right-hand sides."""
         shown = f"{name}[{', '.join(arguments)}]" if arguments else name
         if shown in self.path:
             cycle = " -> ".join([*self.path[self.path.index(shown) :], shown])

@@ -1,4 +1,4 @@
-"""The four built-in corpora: their examples, and the best that any model can do on them."""
+"""The four built-in corpora: their examples, and the best result that any model can reach."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -54,10 +54,10 @@ def automaton(corpus: str) -> Automaton:
 
 
 def generate(corpus: str, size: int, seed: int, split: str = "train") -> Iterator[Example]:
-    """Draw the examples of one split of a built-in corpus.
+    """Generate the examples of one split of a built-in corpus.
 
-    The same arguments give the same examples; splits draw from independent streams of the seed.
-    A running text of another size is another text, not a longer one.
+    The same arguments give the same examples; splits use independent random streams of the seed. A
+    running text of a different size is a different text, not an extension.
 
     Args:
         corpus: one of ``CORPORA``.
@@ -82,7 +82,7 @@ def generate(corpus: str, size: int, seed: int, split: str = "train") -> Iterato
     def examples() -> Iterator[Example]:
         for words, tags, label in zip(drawn.words, drawn.tags, drawn.labels, strict=True):
             if kind == "tagged":
-                # The grammar writes a space after every word, before a full stop too.
+                # The grammar writes a space after every word, even before a full stop.
                 spaced = (True,) * len(words)
                 yield Example(tokens=tuple(words), tags=tuple(tags), space_after=spaced)
             elif kind == "labelled":
@@ -99,26 +99,26 @@ def optimum(
     vocabulary: Collection[str] | None = None,
     unit: Unit = "word",
 ) -> dict[str, float]:
-    """Score the model that knows the grammar, which on average no model can beat.
+    """Score the model that knows the grammar, which no model can beat on average.
 
     Args:
         corpus: one of ``CORPORA``.
-        examples: examples of that corpus; of ``text``, consecutive lines.
-        vocabulary: the words a model can tell apart, all others being one <unk> to it, in what it
-            reads and (``text``) in what it predicts; None: every word.
-        unit: of ``text``, what perplexity is counted in. Characters have no <unk>: with
-            "character", ``vocabulary`` is not used.
+        examples: examples of that corpus; for ``text``, consecutive lines.
+        vocabulary: the words that a model can distinguish; all others are <unk>, in its input and
+            (for ``text``) in its predictions; None means every word.
+        unit: for ``text``, the unit of perplexity. Characters have no <unk>: with "character",
+            ``vocabulary`` is not used.
 
     Returns:
         ``reviews``: accuracy, f1 (macro), expected_accuracy (mean posterior of the best label) and
         loss (mean -log posterior of the observed label, nats). ``parts_of_speech`` and
-        ``entities``: accuracies over tokens, each tag being the most probable one given the whole
-        sentence, and two losses in nats a token: word_loss, the mean of -log P(tag | sentence), of
-        models that give each token a distribution, and sequence_loss, from -log P(all tags |
-        sentence), of models that give one to whole sequences. f1 only for ``entities``: of
-        entities, exact spans and types, in the Viterbi sequence. ``text``: loss (nats) and
-        perplexity for each token, tokens (one <eos> a line, or one newline, included),
-        bits_per_character (newlines included).
+        ``entities``: accuracies over tokens, where each tag is the most probable one given the
+        whole sentence, and two losses in nats per token: word_loss, the mean of -log P(tag |
+        sentence), for models that give each token a distribution, and sequence_loss, from -log
+        P(all tags | sentence), for models that give whole sequences one. f1 only for ``entities``:
+        the F1 of exact spans and types in the Viterbi sequence. ``text``: loss (nats) and
+        perplexity per token, tokens (including one <eos> or newline per line), bits_per_character
+        (including newlines).
 
     Raises:
         UserError: an unknown corpus, no examples, or an example that the grammar cannot produce.
@@ -136,17 +136,17 @@ def optimum(
 
 
 def word_classes() -> dict[str, set[str]]:
-    """Lexicon class -> the words listed in it (fresh names, which are spelt, are not listed)."""
+    """Lexicon class -> its listed words (fresh names, which are spelt, are not listed)."""
     return {name: set(word_class.words) for name, word_class in lexicon().items()}
 
 
 def classes_of_words(corpus: str) -> dict[str, str]:
-    """The words that a single lexicon class of ``corpus`` emits, each with that class.
+    """The words that only one lexicon class of ``corpus`` emits, each with that class.
 
     Classes of one word, such as those of commas, are left out.
     """
     emitted = {frozenset(word_class.words) for word_class in automaton(corpus).classes}
-    # Two names of one class, as the plural of a present tense is its base, count as the first.
+    # If one class has two names (the plural present tense is the base form), the first counts.
     names = {frozenset(words): name for name, words in reversed(word_classes().items())}
     classes = {names[words]: words for words in emitted if len(words) > 1 and words in names}
     times = Counter(word for words in classes.values() for word in words)
@@ -244,7 +244,7 @@ def _text_optimum(
 
 
 def entity_f1(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> float:
-    """Micro-averaged F1 of entities in BIO tags: spans and types must both be right."""
+    """The micro-averaged F1 of entities in BIO tags: spans and types must both be right."""
     wanted, found, shared = 0, 0, 0
     for true, guess in zip(gold, predicted, strict=True):
         true_spans, guessed_spans = set(entities(true)), set(entities(guess))
@@ -270,8 +270,8 @@ def _scored(corpus: str, scored: Forward) -> Forward:
     impossible = np.flatnonzero(np.isneginf(scored.log_likelihood))
     if len(impossible):
         raise UserError(
-            f"example {impossible[0] + 1} is not one that the grammar of corpus '{corpus}' "
-            f"produces: score examples as 'generate' gives them"
+            f"example {impossible[0] + 1} cannot be produced by the grammar of corpus '{corpus}'"
+            f"; score examples as returned by 'generate'"
         )
     return scored
 
@@ -280,5 +280,5 @@ def _indices(corpus: str, names: Sequence[str], wanted: Sequence[str]) -> np.nda
     index = {name: i for i, name in enumerate(names)}
     for name in wanted:
         if name not in index:
-            raise UserError(f"'{name}' is no label or tag of corpus '{corpus}'")
+            raise UserError(f"'{name}' is not a label or tag of corpus '{corpus}'")
     return np.array([index[name] for name in wanted])

@@ -1,7 +1,7 @@
-"""What a state of a grammar's automaton can emit: words of a class, or names it spells.
+"""The emissions of an automaton's state: words of a class, or spelt names.
 
-P(word | class) is exact for every string: a class is a mixture of a multinomial over listed
-words and, for the classes of names, of a letter model whose spellings parse in one way only.
+P(word | class) is exact for every string: a class is a mixture of a multinomial over listed words
+and, for classes of names, a letter model whose spellings parse in only one way.
 """
 
 import re
@@ -102,7 +102,7 @@ class WordClass:
 
     Attributes:
         words: the listed words, most probable first, none twice.
-        probabilities: of the listed words, shape (len(words),); sums to 1.
+        probabilities: the probabilities of the listed words, shape (len(words),), which sum to 1.
         letters: spells the words that are not taken from the list.
         fresh: probability that a word is spelt rather than taken from the list.
     """
@@ -125,7 +125,7 @@ class WordClass:
         return cls(unique, zipf(len(unique), exponent), letters, fresh)
 
     def probability(self, word: str) -> float:
-        """P(word | class), summed over the two ways to come by it."""
+        """P(word | class), summed over the two ways to produce it."""
         listed = self._listed.get(word, 0.0)
         if self.letters is None:
             return listed
@@ -139,7 +139,7 @@ class WordClass:
             else (word for word in self.words if word in vocabulary)
         )
         p = 1.0 - sum(map(self.probability, known))
-        # Where the vocabulary covers the class, rounding leaves a few units of the last place.
+        # If the vocabulary covers the class, rounding leaves a few units in the last place.
         return p if p > 1e-12 else 0.0
 
     @cached_property

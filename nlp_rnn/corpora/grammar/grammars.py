@@ -1,8 +1,8 @@
 """The rules of the four corpora, in the notation of ``rules``."""
 
-# Sentiment lies in the order of words and in what is negated. Most remarks come in a plain and
-# in a negated form with the same adjectives, the plain one somewhat more often; a remark agrees
-# with the review's label most of the time.
+# Sentiment depends on word order and negation. Most remarks have a plain and a negated form with
+# the same adjectives, and the plain one is somewhat more frequent; a remark agrees with the
+# review's label most of the time.
 REVIEWS = """
 feature label = positive | negative
 start review[label]
@@ -52,7 +52,7 @@ aside -> 3 "we saw it on a" <day> "with my" <companion> "."
        | 2 "it is about a" <hero> "and a" <quarry> "."
 """
 
-# Nouns and verbs share their forms, as do participles and adjectives, adverbs and adjectives,
+# Nouns and verbs share forms, as do participles and adjectives, adverbs and adjectives, and
 # prepositions, particles and conjunctions; "that", "to", "her" and auxiliaries have several tags.
 PARTS_OF_SPEECH = """
 feature num = 3 sg | 2 pl
@@ -138,8 +138,8 @@ preposition -> 6 <preposition>/ADP | 1 "to"/ADP | 1 "like"/ADP
 pp -> preposition np[num]
 """
 
-# The words around a name tell its type nearly always, its spelling hardly ever. "mark" is the
-# type that the annotator gives a whole mention: now and then a random one.
+# The words around a name almost always reveal its type, its spelling hardly ever. "mark" is the
+# type that the annotator gives a whole mention, which is occasionally random.
 ENTITIES = """
 feature type = 4 PER | 3 LOC | 3 ORG
 feature mark = PER | LOC | ORG
@@ -178,8 +178,8 @@ name[ORG, mark] -> 6 <name.ORG>/B-mark | 2 <name.ORG>/B-mark <suffix.ORG>/I-mark
                  | 1 "University"/B-mark "of"/I-mark <name.LOC>/I-mark
 """
 
-# A verb agrees with a subject that may lie several words back, and the topic of a sentence is
-# mostly that of the sentence before it.
+# A verb agrees with a subject that may be several words back, and the topic of a sentence is
+# usually that of the previous one.
 TEXT = """
 feature num = 3 sg | 2 pl
 feature other = 3 sg | 2 pl

@@ -1,9 +1,9 @@
-"""Exact inference in the automaton of a grammar, for many sentences at a time.
+"""Exact inference in a grammar's automaton, for many sentences at a time.
 
 Notation and recursions follow Rabiner (1989), "A tutorial on hidden Markov models and selected
 applications in speech recognition": pi initial, A transitions, B emissions, alpha forward, beta
 backward, gamma state posteriors, delta Viterbi; alpha is scaled to sum to 1 at each position.
-A word has few states that can emit it, so (sentences x states) matrices are kept sparse.
+Few states can emit a given word, so (sentences x states) matrices are kept sparse.
 """
 
 from collections.abc import Collection, Sequence
@@ -26,7 +26,7 @@ class Observations:
     """Sentences as a model sees them; N sentences of at most T - 1 words, W distinct ones.
 
     Attributes:
-        ids: indices of words, shape (N, T), padded with ``END``, once at least.
+        ids: indices of words, shape (N, T), padded with ``END`` at least once.
         emissions: B, P(word | state), sparse, shape (W, S).
     """
 
@@ -42,12 +42,12 @@ def observe(
     Args:
         automaton: the grammar's automaton.
         sentences: words of each sentence.
-        vocabulary: words outside it are all observed as one and the same <unk>, whose probability
-            is what the words in it leave over; None: every word is observed.
+        vocabulary: words outside it are all observed as the same <unk>, which has the remaining
+            probability; None means that every word is observed.
     """
-    # END is known to every model: it is never hidden behind <unk>.
+    # END is known to every model and never becomes <unk>.
     known = None if vocabulary is None else frozenset(vocabulary) | {END}
-    index: dict[str | None, int] = {END: 0}  # None stands for <unk>, whatever its name
+    index: dict[str | None, int] = {END: 0}  # None stands for <unk>, however it is written
     ids = np.zeros((len(sentences), 1 + max(map(len, sentences))), dtype=np.int64)
     for row, words in zip(ids, sentences, strict=True):
         for position, word in enumerate(words):
@@ -69,11 +69,11 @@ def observe(
 
 @dataclass(frozen=True)
 class Forward:
-    """What the forward algorithm tells of N sentences.
+    """The result of the forward algorithm for N sentences.
 
     Attributes:
         alphas: P(state | words up to t), T sparse matrices of shape (N, S).
-        log_likelihood: log P(sentence) in nats, shape (N,); -inf where the grammar excludes it.
+        log_likelihood: log P(sentence) in nats, shape (N,); -inf if the grammar excludes it.
         log_joint: log P(sentence, start symbol), shape (N, K).
     """
 
@@ -87,14 +87,14 @@ def forward(
 ) -> Forward:
     """The scaled forward algorithm: alpha_t(j) = sum_i alpha_{t-1}(i) a_ij b_j(o_t).
 
-    log P is the sum of the logarithms of the scaling factors, since the padding that ends a
-    sentence has probability 1 once an end state is reached.
+    log P is the sum of the logarithms of the scaling factors, because the padding after a sentence
+    has probability 1 once an end state is reached.
 
     Args:
         automaton: the grammar's automaton.
         observed: the sentences.
-        tags: indices of the observed tags, shape (N, T), that of ``END`` behind the last word; with
-            them, probabilities are those of words and tags together.
+        tags: indices of the observed tags, shape (N, T), with that of ``END`` after the last word;
+            if given, probabilities are those of words and tags together.
     """
     log_likelihood = np.zeros(len(observed.ids))
     alphas: list[Any] = []
@@ -118,8 +118,8 @@ def backward(automaton: Automaton, observed: Observations) -> list[Any]:
     """The backward algorithm, beta_t(i) = sum_j a_ij b_j(o_{t+1}) beta_{t+1}(j), from T down.
 
     Returns:
-        T sparse matrices of shape (N, S) that hold b_t * beta_t, scaled to sum to 1: where a word
-        cannot come from a state, beta is not needed.
+        T sparse matrices of shape (N, S) with b_t * beta_t, scaled to sum to 1: if a state cannot
+        emit a word, beta is not needed.
     """
     betas: list[Any] = []
     for t in reversed(range(observed.ids.shape[1])):
@@ -137,7 +137,7 @@ def tag_marginals(automaton: Automaton, observed: Observations, scored: Forward)
     Args:
         automaton: the grammar's automaton.
         observed: the sentences.
-        scored: what ``forward`` gave for them.
+        scored: the result of ``forward`` for them.
     """
     alphas = scored.alphas
     betas = backward(automaton, observed)
@@ -197,7 +197,7 @@ def viterbi(automaton: Automaton, observed: Observations) -> list[npt.NDArray[np
 def chain_log_likelihood(automaton: Automaton, log_given_start: Floats) -> float:
     """Score a running text whose units' start symbols form a Markov chain: log P(text), nats.
 
-    The forward algorithm once more, with units for words and start symbols for states.
+    This is the forward algorithm again, with units as words and start symbols as states.
 
     Args:
         automaton: the grammar's automaton.

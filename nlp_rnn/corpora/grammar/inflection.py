@@ -1,4 +1,4 @@
-"""Regular English inflection, for stems chosen so that these rules are enough."""
+"""Regular English inflection, for stems chosen so that these rules suffice."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The words of the grammars, by class. Within a class the more frequent words come first."""
+"""The words of the grammars, by class. Within a class, more frequent words come first."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -73,7 +73,7 @@ _TAGGED_NOUNS = """man woman child house day year city garden letter river teach
 _TAGGED_VERBS = """open carry discover describe explain enjoy destroy collect deliver admire
     finish follow close invent learn listen mention obtain publish receive remove replace ruin
     select solve arrive belong exist happen vanish appear depart remain succeed wander"""
-# Verbs whose past participles are met before nouns, as adjectives, as often as after auxiliaries.
+# Verbs whose past participles occur before nouns, as adjectives, as often as after auxiliaries.
 _ATTRIBUTIVE = """paint repair close finish open cover destroy plan print record wash limit mark
     lock smash collect share polish ruin invite abandon design crowd"""
 _TAGGED_ADJECTIVES = """old new small big young good large great different local poor happy
@@ -148,7 +148,7 @@ _OBJECTS = """report letter car house dog book ticket piano map lamp picture coa
 _WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday"
 _FIRST_NAMES = """Anna Peter Clara David Elena Felix Greta Hugo Ines Jonas Karla Leo Marta Nils
     Olga Boris Rosa Simon Tessa Ulric Vera Walter Yara Zeno Amos Bella Conrad Dora Emil Flora"""
-# Names of people, of places and of firms alike.
+# Names shared by people, places and firms.
 _SHARED_NAMES = """Marlow Denton Harwick Calder Ashby Lorne Selwyn Barlow Winslow Tarrant Hadley
     Merton Kendal Rowan Stroud Camden Weston Galway Bristow Elgin Farnham Halden Irvine Jarrow
     Kelso Lanark Morven Norwell Oakley Penrith Quarley Redmond Stanton Thornby Upton Verdon
@@ -168,7 +168,7 @@ _FIRMS = """Acton Bexcor Cantrex Daltec Enerco Finmark Glomax Hydrona Interlux J
 _ONSETS = """b6 d7 f4 g5 h5 k7 l8 m8 n8 p5 r8 s8 t8 v5 z2 br2 dr2 gr2 kr2 st3 tr3"""
 _NUCLEI = """a12 e10 i9 o9 u5 ai1 ea1 ia1 io1"""
 _CODAS = """-10 n5 r4 s4 l3 m2 nd1 rk1 x1 sk1"""
-# The weak evidence of spelling: how much likelier an ending is in names of one type.
+# The weak evidence of spelling: how much more likely an ending is in names of one type.
 _TILTS = {
     "PER": {"s": 1.5, "n": 1.5, "sk": 2.0},
     "LOC": {"": 1.3, "nd": 3.0, "m": 1.5},

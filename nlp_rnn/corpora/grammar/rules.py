@@ -1,13 +1,12 @@
 """The notation in which the grammars are written: weighted rewrite rules with features.
 
-A grammar is a text of statements. A statement starts at the left margin and goes on over the
+A grammar is a text of statements. A statement starts at the left margin and continues on the
 indented lines below it; ``#`` starts a comment. ::
 
     feature num = 3 sg | 2 pl               # a feature, its values and their weights
     start sentence                          # or: start review[label], one start for each value
-    persist 0.9                             # chance that the next unit keeps its start symbol
-    noise NOUN = VERB 0.01 | ADJ 0.01       # the annotator's mistakes
-    untagged O                              # the tag of the words that are written without one
+    persist 0.9 # P(the next unit keeps the start symbol) noise NOUN = VERB 0.01 | ADJ 0.01 # the
+    annotator's mistakes untagged O # the tag of words written without one
 
     sentence -> 4 subject[num] verb[num] "."/PUNCT
               | 1 "there"/PRON verb[sg] subject[sg] "."/PUNCT
@@ -15,11 +14,11 @@ indented lines below it; ``#`` starts a comment. ::
 
 ``"word"`` is itself, ``<class.value>`` is a word of a lexicon class, other names are symbols;
 several words between one pair of quotes stand for as many items. ``/TAG`` is the gold tag and
-``?p`` makes an item optional, present with probability p. A feature's name in brackets, in a
-class or in a tag stands for its value: for each value where the left side lists the feature
-(the rule holds for all of them), for a value drawn by the feature's weights, once for the whole
-alternative, where it does not. ``~f`` is the other value of the two-valued feature f. The
-weights of alternatives are relative: they are scaled to sum to 1.
+``?p`` makes an item optional, present with probability p. A feature's name in brackets, in a class
+or in a tag stands for its value. If the left side lists the feature, the rule holds for each of its
+values; otherwise a value is drawn by the feature's weights, once for the whole alternative. ``~f``
+is the other value of the two-valued feature f. The weights of alternatives are relative: they are
+scaled to sum to 1.
 """
 
 import re
@@ -42,9 +41,9 @@ class Item:
     Attributes:
         form: "word", "class" or "symbol".
         name: the word, the dotted class name, or the symbol's name.
-        arguments: what stands in a symbol's brackets.
-        tag: gold tag, possibly with features between hyphens; "" where there is none.
-        presence: probability that the item is there at all.
+        arguments: the contents of a symbol's brackets.
+        tag: gold tag, possibly with features between hyphens; "" if there is none.
+        presence: the probability that the item is present.
     """
 
     form: str
@@ -64,7 +63,7 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Rule:
-    """All alternatives for a symbol, with the features or values its left side lists."""
+    """All alternatives for a symbol, with the features or values that its left side lists."""
 
     symbol: str
     parameters: tuple[str, ...]
@@ -78,8 +77,8 @@ class RuleSet:
     Attributes:
         features: feature -> value -> probability.
         start: the start symbol with its arguments.
-        persist: probability that a unit keeps the start symbol of the unit before it.
-        untagged: the gold tag of items that are written without one.
+        persist: the probability that a unit keeps the start symbol of the unit before it.
+        untagged: the gold tag of items written without one.
         noise: tag or label -> what the annotator writes instead -> probability.
         rules: symbol -> its rules.
     """
@@ -92,19 +91,20 @@ class RuleSet:
     rules: dict[str, list[Rule]]
 
     def resolve(self, name: str, bindings: Bindings) -> str:
-        """The value for which ``name`` stands: of a bound feature, its opposite, or itself."""
+        """The value of ``name``: that of a bound feature, the opposite of one, or ``name``
+        itself."""
         if name.startswith("~"):
             feature = name[1:]
             values = list(self.features.get(feature, ()))
             if len(values) != 2 or feature not in bindings:
-                raise GrammarError(f"'{name}': '{feature}' is no two-valued feature in scope")
+                raise GrammarError(f"'{name}': '{feature}' is not a two-valued feature in scope")
             return values[1 - values.index(bindings[feature])]
         return bindings.get(name, name)
 
     def bindings(
         self, alternative: Alternative, bound: Bindings
     ) -> Iterator[tuple[float, Bindings]]:
-        """The ways to give values to the features an alternative mentions, with probabilities."""
+        """All assignments of values to an alternative's features, with their probabilities."""
         free = sorted(
             name
             for item in alternative.items
@@ -117,7 +117,7 @@ class RuleSet:
             yield p, {**bound, **dict(zip(free, values, strict=True))}
 
     def find(self, symbol: str, arguments: tuple[str, ...]) -> tuple[Rule, Bindings]:
-        """The one rule for ``symbol[arguments]``, with what its left side binds.
+        """The only rule for ``symbol[arguments]``, with the bindings of its left side.
 
         Raises:
             GrammarError: there is no such rule, or there are several.
@@ -243,7 +243,7 @@ def _mistake(statement: str, text: str) -> tuple[str, float]:
 
 
 def _weighted(text: str) -> tuple[float, str]:
-    """A leading relative weight, 1 where none is written, and the rest."""
+    """A leading relative weight, 1 if there is none, and the rest."""
     match = _NUMBER.match(text)
     if match is None:
         return 1.0, text.strip()
@@ -279,7 +279,7 @@ def _items(text: str) -> tuple[Item, ...]:
         items.extend(_item(match))
         position = match.end() + len(text[match.end() :]) - len(text[match.end() :].lstrip())
     if not items:
-        raise GrammarError("an alternative is empty: use '?p' for what may be missing")
+        raise GrammarError("an alternative is empty: use '?p' for optional items")
     return tuple(items)
 
 

@@ -1,4 +1,4 @@
-"""Draw sentences from the automaton of a grammar, all of them a position at a time."""
+"""Draw sentences from a grammar's automaton, all of them one position at a time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -115,5 +115,5 @@ def _keys(probabilities: Floats, rows: Indices) -> Floats:
 def _find(keys: Floats, bounds: Indices, rows: Indices, rng: np.random.Generator) -> Indices:
     """Inverse transform sampling: an index into ``keys`` within each of ``rows``."""
     found: Indices = np.searchsorted(keys, rows + rng.random(len(rows)), side="right")
-    # A row's last key may fall short of a whole number by rounding.
+    # Rounding may leave a row's last key just below a whole number.
     return np.clip(found, bounds[rows], bounds[rows + 1] - 1)

@@ -1,4 +1,4 @@
-"""How often words stand near each other."""
+"""Co-occurrence counts: how often words occur near each other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from nlp_rnn.embeddings.learning.corpus import TokenCorpus
 
 PAIRS = 1 << 24
-"""Pairs of tokens held at once: about 400 MB while they are summed."""
+"""The number of token pairs held at once: about 400 MB while they are summed."""
 
 
 def cooccurrences(

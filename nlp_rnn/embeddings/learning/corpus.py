@@ -1,4 +1,4 @@
-"""What word vectors are learned from."""
+"""The corpus from which word vectors are learned."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from nlp_rnn.text.prepared import Split
 from nlp_rnn.text.vocabulary import PAD_INDEX, UNK_INDEX
 
 State = tuple[int, list[NDArray[Any]]]
-"""Where learning stands: epochs done, and the arrays from which it goes on."""
+"""The state of learning: the epochs done, and the arrays from which it resumes."""
 
 Save = Callable[[int, list[NDArray[Any]]], None]
-"""Keeps a state after each epoch."""
+"""Saves a state after each epoch."""
 
 
 @dataclass(frozen=True)
 class TokenCorpus:
-    """Sentences of token indices; no context reaches beyond a sentence.
+    """Sentences of token indices; no context crosses a sentence boundary.
 
     Attributes:
         words: the most frequent first.
-        counts: occurrences of each, int64 ``(words,)``.
+        counts: the occurrences of each word, int64 ``(words,)``.
         ids: int32 ``(tokens,)``, indices of ``words``.
         offsets: int64 ``(sentences + 1,)``; sentence ``i`` is ``ids[offsets[i]:offsets[i + 1]]``.
     """
@@ -41,9 +41,9 @@ class TokenCorpus:
         """The tokens of a split.
 
         Args:
-            split: of a prepared data set.
-            types: of its vocabulary.
-            min_count: rarer types count as ``<unk>``, as those outside the vocabulary do.
+            split: a split of a prepared data set.
+            types: the types of its vocabulary.
+            min_count: rarer types count as ``<unk>``, like types outside the vocabulary.
 
         Raises:
             UserError: fewer than two words are left.
@@ -58,8 +58,8 @@ class TokenCorpus:
         order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
         if len(order) < 2:
             raise UserError(
-                f"{split.records_file}: no two words occur {min_count} times; lower "
-                "vectors.min_count, or give more text"
+                f"{split.records_file}: fewer than two words occur {min_count} times; lower "
+                "vectors.min_count, or provide more text"
             )
         place = np.zeros(len(types), np.int32)
         place[order] = np.arange(len(order))
@@ -67,7 +67,7 @@ class TokenCorpus:
         return cls(words, counts[order], place[ids], np.asarray(split.offsets))
 
     def __len__(self) -> int:
-        """How many sentences there are."""
+        """The number of sentences."""
         return len(self.offsets) - 1
 
     def in_pieces(self, longest: int) -> TokenCorpus:

@@ -1,4 +1,4 @@
-"""fastText: a word's vector is the mean of those of the word and of its n-grams, by gensim."""
+"""fastText by gensim: a word's vector is the mean of the word's own and its n-grams' vectors."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def fasttext(
     """Learn fastText vectors (Bojanowski et al. 2017).
 
     As :func:`~nlp_rnn.embeddings.learning.word2vec.word2vec`, but the score of a word ``w`` and a
-    context ``c`` is ``mean over g of z_g · u_c`` instead of ``v_w · u_c``, where ``g`` are the
-    word and the n-grams of ``<w>`` (section 3.2; the paper has the sum). So words that never
-    occurred have vectors too.
+    context ``c`` is ``mean over g of z_g · u_c`` instead of ``v_w · u_c``, where ``g`` runs over
+    the word and the n-grams of ``<w>`` (section 3.2; the paper uses the sum). Words that never
+    occurred therefore have vectors too.
 
     Args:
-        corpus: what is read.
-        parameters: of the section ``vectors:``.
-        seed: as in word2vec.
-        saved: where an interrupted run stood.
+        corpus: the text to learn from.
+        parameters: the section ``vectors:`` of ``params.yaml``.
+        seed: see :func:`~nlp_rnn.embeddings.learning.word2vec.word2vec`.
+        saved: the state of an interrupted run.
         save: called after each epoch.
 
     Returns:

@@ -20,8 +20,8 @@ from nlp_rnn.process import log, processors
 from nlp_rnn.progress import progress
 
 BLOCKS = 8
-"""Words and contexts are each cut into so many groups, of which no two threads share one. The
-vectors depend on it, so it does not depend on the machine."""
+"""The number of groups of words and of contexts; no two threads ever share a group. The vectors
+depend on this number, so it must not depend on the machine."""
 
 Array = NDArray[Any]
 
@@ -46,9 +46,9 @@ def _descend(
     context_bias_squares: Array,
     rate: np.float32,
 ) -> float:
-    """AdaGrad's steps on some cells of the matrix, one after the other; returns their part of J.
+    """AdaGrad steps on some cells of the matrix, one after the other; returns their part of J.
 
-    Compiled by Numba, so it is written as loops over 32-bit numbers.
+    It is compiled by Numba, so it is written as loops over 32-bit numbers.
     """
     cost = 0.0
     for n in range(len(rows)):
@@ -75,33 +75,34 @@ def _descend(
 
 @lru_cache(maxsize=1)
 def _compiled() -> Any:
-    """:func:`_descend` as machine code, which lets other threads run beside it."""
+    """:func:`_descend` as machine code that lets other threads run in parallel."""
     import numba
 
-    # Sums in any order are vectorised; NaN and infinity keep their meaning.
+    # Sums may be reordered to be vectorised; NaN and infinity keep their meaning.
     fast = {"contract", "nsz", "reassoc"}
     return numba.njit(_descend, nogil=True, fastmath=fast, error_model="numpy")
 
 
 class Glove:
-    """The model of Pennington et al. 2014 (equation 8), and its descent by AdaGrad.
+    """The model of Pennington et al. 2014 (equation 8), trained by AdaGrad.
 
     ``J = sum over i, j of f(X_ij) (w_i · c_j + b_i + b'_j - ln X_ij)²``
 
-    As in the authors' program the sums of AdaGrad (Duchi et al. 2011) begin with 1 and add
-    squares of ``learning_rate`` times gradient; the constant 2 of the gradient is left out.
+    As in the authors' program, the sums of AdaGrad (Duchi et al. 2011) start at 1 and accumulate
+    the squares of ``learning_rate`` times the gradient; the gradient's constant factor 2 is left
+    out.
 
     Cells are visited block by block: words fall into 8 groups and contexts into 8, and in
     each of the 8 rounds of an epoch 8 blocks that share no word and no context are
-    visited at once (Gemulla et al. 2011). So the result does not depend on the number of threads
-    nor on their luck, and no thread waits for a lock.
+    visited at once (Gemulla et al. 2011). The result therefore depends neither on the number of
+    threads nor on their timing, and no thread waits for a lock.
 
     Args:
         counts: sparse ``(words, words)``, see
             :func:`~nlp_rnn.embeddings.learning.cooccurrence.cooccurrences`.
-        parameters: of the section ``vectors:``.
-        seed: of the initial vectors and of the order of cells.
-        threads: at most 8 are used.
+        parameters: the section ``vectors:`` of ``params.yaml``.
+        seed: the seed of the initial vectors and of the order of cells.
+        threads: the number of threads; at most 8 are used.
 
     Attributes:
         arrays: vectors of words and contexts ``(words, dimension)``, their biases ``(words,)``,
@@ -139,7 +140,7 @@ class Glove:
         return self.arrays[0] + self.arrays[1]
 
     def epoch(self, number: int) -> float:
-        """Visit every cell once; returns the mean cost of a cell as it was met."""
+        """Visit every cell once; returns the mean cost of a cell before its update."""
         rounds = np.random.default_rng([self._seed, number]).permutation(BLOCKS)
         costs: list[float] = []
         with ThreadPoolExecutor(min(self._threads, BLOCKS)) as pool:
@@ -160,10 +161,10 @@ def glove(
     """Learn GloVe vectors.
 
     Args:
-        corpus: what is read.
-        parameters: of the section ``vectors:``.
+        corpus: the text to learn from.
+        parameters: the section ``vectors:`` of ``params.yaml``.
         seed: see :class:`Glove`.
-        saved: where an interrupted run stood.
+        saved: the state of an interrupted run.
         save: called after each epoch.
 
     Raises:

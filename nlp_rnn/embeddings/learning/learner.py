@@ -1,4 +1,4 @@
-"""Every algorithm by its name in ``params.yaml``."""
+"""All algorithms, by their names in ``params.yaml``."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def learn(
     """Learn word vectors by ``parameters.algorithm``.
 
     Args:
-        corpus: what is read.
-        parameters: of the section ``vectors:``.
-        seed: of everything random.
-        saved: where an interrupted run stood; of no meaning for an SVD, which has no epochs.
+        corpus: the text to learn from.
+        parameters: the section ``vectors:`` of ``params.yaml``.
+        seed: the seed of all random numbers.
+        saved: the state of an interrupted run; ignored for an SVD, which has no epochs.
         save: called after each epoch.
 
     Returns:
-        Vectors of the corpus's words, the most frequent first, and those of n-grams where the
+        Vectors of the corpus's words, the most frequent first, and vectors of n-grams if the
         algorithm learns any.
 
     Raises:

@@ -15,12 +15,12 @@ from nlp_rnn.errors import UserError
 
 
 def pmi(counts: Any, shift: float = 1.0, smoothing: float = 1.0, positive: bool = True) -> Any:
-    """Pointwise mutual information of words and contexts that occur together.
+    """The pointwise mutual information of words and contexts that occur together.
 
     ``PMI(w, c) = ln P(w, c) / (P(w) P(c)) - ln shift`` (Church & Hanks 1990), where
-    ``P(c) = #(c)^smoothing / sum #(c')^smoothing``. A smoothing of 0.75 keeps rare contexts from
-    having too much of it, and a shift of k is what skip-gram with k negative samples factorises
-    (Levy et al. 2015, sections 3.1 and 3.2).
+    ``P(c) = #(c)^smoothing / sum #(c')^smoothing``. A smoothing of 0.75 lowers the values of rare
+    contexts, which are otherwise too high, and a shift of k gives the matrix that skip-gram with k
+    negative samples factorises (Levy et al. 2015, sections 3.1 and 3.2).
 
     Args:
         counts: sparse ``(words, contexts)``.
@@ -30,7 +30,7 @@ def pmi(counts: Any, shift: float = 1.0, smoothing: float = 1.0, positive: bool 
             0 in either case.
 
     Returns:
-        A ``scipy.sparse.csr_array`` as ``counts``.
+        A ``scipy.sparse.csr_array`` of the shape of ``counts``.
     """
     values = counts.tocoo(copy=True)
     rows, columns = values.coords
@@ -48,8 +48,8 @@ def pmi(counts: Any, shift: float = 1.0, smoothing: float = 1.0, positive: bool 
 def truncated_svd(matrix: Any, dimension: int, power: float, seed: int) -> NDArray[np.float32]:
     """``U S^power`` of the ``dimension`` largest singular values, ``(words, dimension)``.
 
-    Randomised (Halko et al. 2011), by scikit-learn. A power of 1 keeps the products of rows; 0.5
-    or 0 serve word similarity better (Levy et al. 2015, section 3.3).
+    The SVD is randomised (Halko et al. 2011), by scikit-learn. A power of 1 preserves the dot
+    products of rows; 0.5 or 0 works better for word similarity (Levy et al. 2015, section 3.3).
     """
     from sklearn.utils.extmath import randomized_svd
 
@@ -60,10 +60,10 @@ def truncated_svd(matrix: Any, dimension: int, power: float, seed: int) -> NDArr
 def svd_vectors(
     corpus: TokenCorpus, parameters: PmiSvdVectors | CooccurrenceSvdVectors, seed: int
 ) -> WordVectors:
-    """Vectors by truncated SVD of the counts or of their mutual information.
+    """Word vectors by truncated SVD of the counts or of their mutual information.
 
     Raises:
-        UserError: there are not more words than dimensions.
+        UserError: there are no more words than dimensions.
     """
     if parameters.dimension >= len(corpus.words):
         raise UserError(

@@ -1,4 +1,4 @@
-"""word2vec: vectors that predict words from words near them, by gensim."""
+"""word2vec by gensim: vectors that predict words from nearby words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nlp_rnn.process import log
 from nlp_rnn.progress import progress
 
 LAST_RATE = 1 / 250
-"""Of the initial learning rate, what is left at the end; gensim's 0.0001 of 0.025."""
+"""The final learning rate as a fraction of the initial one; as in gensim, 0.0001 of 0.025."""
 
 
 def word2vec(
@@ -33,16 +33,16 @@ def word2vec(
     - hierarchical softmax: the product of ``s(± v_w · u_t)`` over the nodes ``t`` of a Huffman
       tree from its root to ``c`` (2013b, equation 3).
 
-    An occurrence of a word of relative frequency ``f`` is left out with probability about
-    ``1 - sqrt(subsample / f)`` (2013b, equation 5). Each occurrence has a window of 1 to
-    ``window`` tokens, drawn uniformly, so that near words count more.
+    An occurrence of a word of relative frequency ``f`` is dropped with a probability of about
+    ``1 - sqrt(subsample / f)`` (2013b, equation 5). Each occurrence has a window of 1 to ``window``
+    tokens, drawn uniformly, so that nearer words count more.
 
     Args:
-        corpus: what is read.
-        parameters: of the section ``vectors:``.
-        seed: of initial vectors, windows and samples. With one thread the same seed gives the
-            same vectors; with more the threads write over each other's steps.
-        saved: where an interrupted run stood.
+        corpus: the text to learn from.
+        parameters: the section ``vectors:`` of ``params.yaml``.
+        seed: the seed of initial vectors, windows and samples. With one thread, the same seed gives
+            the same vectors; several threads overwrite each other's steps.
+        saved: the state of an interrupted run.
         save: called after each epoch.
 
     Raises:
@@ -69,7 +69,7 @@ def options(parameters: PredictedVectors, seed: int) -> dict[str, Any]:
         "sample": parameters.subsample,
         "workers": parameters.threads,
         "seed": seed,
-        "min_count": 1,  # the corpus has no rarer words left
+        "min_count": 1,  # rarer words are already removed from the corpus
     }
 
 
@@ -81,18 +81,18 @@ def train(
     save: Save,
     learned: list[str],
 ) -> None:
-    """Train a fresh gensim model epoch by epoch, so that each can be kept.
+    """Train a new gensim model epoch by epoch, so that each epoch can be saved.
 
-    gensim silently drops what a sentence has beyond 10,000 tokens, so longer ones are cut into
-    pieces first; only the few contexts that reach across a cut are lost.
+    gensim silently drops all tokens of a sentence after the first 10,000, so longer ones are split
+    into pieces first; only the few contexts that cross a split are lost.
 
     Args:
-        model: not built yet.
-        corpus: what is read.
-        parameters: of the section ``vectors:``.
-        saved: where an interrupted run stood.
+        model: the model, not yet built.
+        corpus: the text to learn from.
+        parameters: the section ``vectors:`` of ``params.yaml``.
+        saved: the state of an interrupted run.
         save: called after each epoch.
-        learned: the attributes of ``model.wv`` that hold what is learned.
+        learned: the attributes of ``model.wv`` that hold the learned weights.
     """
     from gensim.models.word2vec import MAX_WORDS_IN_BATCH
 
@@ -125,7 +125,7 @@ def train(
 
 
 class _Again:
-    """An iterable that is no iterator, which gensim refuses although it reads it once."""
+    """An iterable that is not an iterator: gensim rejects iterators although it reads only once."""
 
     def __init__(self, sentences: Any) -> None:
         self._sentences = sentences
@@ -135,7 +135,7 @@ class _Again:
 
 
 def _rate(parameters: PredictedVectors, epoch: int) -> float:
-    """The learning rate, which falls in a line, at the start of an epoch counted from 0."""
+    """The linearly decreasing learning rate at the start of an epoch, counted from 0."""
     share = epoch / parameters.epochs
     return parameters.learning_rate * (1 - share * (1 - LAST_RATE))
 

@@ -1,6 +1,6 @@
 """Recurrent cells that Keras lacks; they run in :class:`~nlp_rnn.layers.recurrent.RecurrentLayer`.
 
-Keras's ``GRUCell`` is used as it is.
+Keras's ``GRUCell`` is used unchanged.
 """
 
 from nlp_rnn.layers.cells.cell import Cell

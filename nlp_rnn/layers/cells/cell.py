@@ -1,4 +1,4 @@
-"""What recurrent cells share: named states, and noise that is drawn outside the loop."""
+"""Base classes of recurrent cells: named states, and noise that is drawn outside the loop."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from keras import ops
 class Cell(keras.layers.Layer):
     """One step of a recurrent network.
 
-    A cell draws nothing itself, because a draw inside a compiled loop is either the same at
-    every step or an error. :class:`~nlp_rnn.layers.recurrent.RecurrentLayer` calls
+    A cell draws no random numbers itself, because a draw inside a compiled loop is either the same
+    at every step or an error. :class:`~nlp_rnn.layers.recurrent.RecurrentLayer` calls
     :meth:`draw_noise` before the loop and appends each step's noise to that step's inputs; in
-    training, the cell takes it off again. At inference no cell has noise.
+    training, the cell splits it off again. At inference no cell has noise.
 
     Attributes:
-        state_names: the field's name of each state, ``h`` first; ``h`` is also the output.
-        state_size: the size of each state, as ``keras.layers.RNN`` wants it.
+        state_names: the usual name of each state, ``h`` first; ``h`` is also the output.
+        state_size: the size of each state, as ``keras.layers.RNN`` expects it.
     """
 
     state_names: tuple[str, ...]
     state_size: list[int]
 
     def draw_noise(self, batch_size: Any, timesteps: Any, seed: Any) -> list[Any]:
-        """Draw what is random in training for a batch of sequences.
+        """Draw the random masks of training for a batch of sequences.
 
         Returns:
             Tensors ``(batch, timesteps, size)``, in the order in which they are appended to
@@ -37,8 +37,8 @@ class Cell(keras.layers.Layer):
 class RecurrentDropoutCell(Cell):
     """A cell that multiplies ``h_{t-1}`` by one dropout mask for the whole sequence.
 
-    Gal & Ghahramani (2016), eq. 7, with the mask tied over the gates; scaled by ``1 / (1 - rate)``
-    in training, so that inference needs no change.
+    Gal & Ghahramani (2016), eq. 7, with one mask for all gates; scaled by ``1 / (1 - rate)`` in
+    training, so that inference needs no change.
 
     Args:
         recurrent_dropout: probability that an element of ``h_{t-1}`` is dropped.

@@ -37,7 +37,7 @@ def block_bias(values: dict[str, float], columns: tuple[str, ...], units: int, d
 
 
 def blocks(names: tuple[str, ...], z: Any) -> dict[str, Any]:
-    """``z`` cut into equal blocks of columns, by name."""
+    """``z`` split into equal blocks of columns, by name."""
     return dict(zip(names, ops.split(z, len(names), axis=-1), strict=True))
 
 
@@ -52,31 +52,31 @@ class LSTMCell(RecurrentDropoutCell):
     ``g = tanh(x W_c + h_{t-1} R_c + b_c)``, ``c = f * c_{t-1} + i * g``,
     ``o = sigmoid(x W_o + h_{t-1} R_o + p_o * c + b_o)``, ``h = o * tanh(c)``.
 
-    With its defaults it is Keras's LSTM, and the weights are laid out as Keras's. What a variant
-    lacks has no columns in the kernels.
+    With the defaults it is Keras's LSTM, with the same weight layout. Gates that a variant lacks
+    have no columns in the kernels.
 
     Args:
         units: size of ``c``, and of ``h`` without a projection.
-        forget_bias: initial bias of the forget gate (Jozefowicz et al. 2015). Where gates are
-            coupled the input gate's is its opposite, so that ``f`` starts alike.
+        forget_bias: initial bias of the forget gate (Jozefowicz et al. 2015). With coupled gates,
+            the input gate gets the negated value, so that ``f`` starts at the same value.
         peepholes: let the gates see the cell state (Gers & Schmidhuber 2000).
         coupled_gates: ``f = 1 - i`` (CIFG).
         input_gate: false fixes ``i = 1`` (NIG).
         forget_gate: false fixes ``f = 1`` (NFG).
         output_gate: false fixes ``o = 1`` (NOG).
-        input_activation: false takes the identity for the tanh of ``g`` (NIAF).
-        output_activation: false takes the identity for the tanh of ``h`` (NOAF).
+        input_activation: false replaces the tanh of ``g`` by the identity (NIAF).
+        output_activation: false replaces the tanh of ``h`` by the identity (NOAF).
         full_gate_recurrence: let the gates see all gates of the previous step (FGR), which
             become states, beside ``h`` and ``c``.
         layer_normalization: normalise ``x W``, ``h R`` and, inside the output's tanh, ``c``
             (Ba et al. 2016, eqs. 20 to 22; the biases of the first two are one). Peepholes and
             gate recurrence are added unnormalised.
         projection: size of ``h = (o * tanh(c)) P`` (Sak et al. 2014); None for no projection.
-        recurrent_initializer: of ``R``, a name or an initializer of Keras.
+        recurrent_initializer: the initializer of ``R``, by name or as a Keras initializer.
         recurrent_dropout: probability that an element of ``h_{t-1}`` is dropped.
 
     Raises:
-        ValueError: options exclude each other.
+        ValueError: options are mutually exclusive.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ class LSTMCell(RecurrentDropoutCell):
             )
 
     def initial_bias(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
-        """Initial bias, as :class:`ForgetGateBias` for the columns that are there."""
+        """The initial bias, as in :class:`ForgetGateBias`, of the columns that exist."""
         values = {"i": -self.forget_bias} if self.coupled_gates else {"f": self.forget_bias}
         return block_bias(values, self.columns, self.units, dtype)
 
@@ -183,7 +183,7 @@ class LSTMCell(RecurrentDropoutCell):
         return h, [h, c, *([i, f, o] if self.full_gate_recurrence else [])]
 
     def preactivations(self, x: Any, h: Any, gates: list[Any]) -> dict[str, Any]:
-        """What each block of columns gets from the inputs, ``h`` and the previous gates."""
+        """The preactivations by block of columns, from the inputs, ``h`` and the previous gates."""
         xW, hR = ops.matmul(x, self.kernel), ops.matmul(h, self.recurrent_kernel)
         if self.layer_normalization:
             xW = ops.layer_normalization(xW, self.gain)
@@ -202,7 +202,7 @@ class LSTMCell(RecurrentDropoutCell):
         return ops.sigmoid(z[name] + self.peephole[name] * c if self.peepholes else z[name])
 
     def squashed(self, c: Any) -> Any:
-        """The cell state as the output gate gets it."""
+        """The cell state as the output gate receives it."""
         if self.layer_normalization:
             c = ops.layer_normalization(c, self.cell_gain, self.cell_bias)
         return ops.tanh(c) if self.output_activation else c

@@ -1,4 +1,4 @@
-"""The phased LSTM: an LSTM whose units are open at their own times only."""
+"""The phased LSTM: an LSTM in which each unit has its own periodic time gate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keras import ops
 from nlp_rnn.layers.cells.lstm import LSTMCell
 
 BASE = 256
-"""Whole numbers below it are exact in bfloat16, in which a state may be carried."""
+"""Integers below this are exact in bfloat16, which may be the dtype of a state."""
 
 POWERS = (1.0, BASE, BASE**2)
 
@@ -20,29 +20,29 @@ POWERS = (1.0, BASE, BASE**2)
 class PhasedLSTMCell(LSTMCell):
     """The phased LSTM (Neil, Pfeiffer & Liu 2016, eqs. 1 to 10).
 
-    An LSTM step (eqs. 1 to 5, with peepholes) proposes ``h~`` and ``c~``; each unit takes them
+    An LSTM step (eqs. 1 to 5, with peepholes) proposes ``h~`` and ``c~``; each unit takes them over
     only as far as its time gate ``k`` is open: ``c_t = k c~ + (1 - k) c_{t-1}`` (eq. 8), ``h``
-    likewise (eq. 10). With the phase ``phi = ((t - s) mod tau) / tau`` (eq. 6), ``k`` rises from
-    0 to 1 and falls back to 0 while ``phi < open_ratio``; for the rest of the period it is
-    ``leak * phi`` in training, for the gradient's sake, and 0 at inference.
+    likewise (eq. 10). With the phase ``phi = ((t - s) mod tau) / tau`` (eq. 6), ``k`` rises from 0
+    to 1 and falls back to 0 while ``phi < open_ratio``; for the rest of the period it is
+    ``leak * phi`` in training, to let gradients through, and 0 at inference.
 
     The time ``t`` is the number of steps before this one since the states were zero; masked
-    steps do not count. The period ``tau`` is learned as its logarithm, and the shift ``s`` in
-    periods, so that ``tau`` stays positive.
+    steps do not count. The period ``tau`` is learned as its logarithm, so that it stays positive,
+    and the shift ``s`` in units of the period.
 
-    The state ``time`` ``(batch, 3)`` is ``t`` as three digits of base 256, lowest first: exact up
-    to 2²⁴ - 1 under each dtype policy, where one bfloat16 would stop at 256.
+    The state ``time`` ``(batch, 3)`` is ``t`` as three base-256 digits, lowest first. It is exact
+    up to 2²⁴ - 1 under every dtype policy; a single bfloat16 would stop at 256.
 
     Args:
         units: size of ``h`` and ``c``.
         leak: how far a closed gate leaks in training.
-        open_ratio: the part of the period in which the gate is open; not learned.
+        open_ratio: the fraction of the period in which the gate is open; not learned.
         longest_period: periods are drawn log-uniformly from 1 to this many steps.
-        peepholes: as :class:`LSTMCell`.
-        **kwargs: as :class:`LSTMCell`.
+        peepholes: see :class:`LSTMCell`.
+        **kwargs: see :class:`LSTMCell`.
 
     Raises:
-        ValueError: an option whose states the time gate cannot hold, or that excludes another.
+        ValueError: an option adds states that the time gate does not support, or excludes another.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class PhasedLSTMCell(LSTMCell):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         super().build(input_shape)
         uniform = keras.initializers.RandomUniform
-        # Half precision would move the phase by whole periods late in a sequence.
+        # Half precision would shift the phase by whole periods late in a sequence.
         self.log_period = self.add_weight(
             shape=(self.units,),
             initializer=uniform(0.0, math.log(self.longest_period)),

@@ -1,4 +1,4 @@
-"""The simple recurrent network, with what was done to make it remember longer."""
+"""The simple recurrent network, with extensions that make it remember longer."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def penalty_gradient(delta: Any, slope: Any, recurrent_kernel: Any) -> Any:
 
     ``Omega_t = (|v| / |delta| - 1)²`` with ``v = dE/dh_{t-1} = (delta * slope) R^T``, averaged
     over the batch; ``delta`` and ``slope`` are constants (Pascanu et al. 2013, eqs. 9 and 10).
-    A sequence without error at this step (``delta = 0``), or whose error ends here (``v = 0``),
-    contributes nothing.
+    A sequence without an error at this step (``delta = 0``), or whose error vanishes here
+    (``v = 0``), contributes nothing.
 
     Args:
         delta: ``dE/dh_t``, ``(batch, units)``.
@@ -51,7 +51,7 @@ def penalty_gradient(delta: Any, slope: Any, recurrent_kernel: Any) -> Any:
 class SimpleRNNCell(RecurrentDropoutCell):
     """The simple recurrent network: ``h_t = f(x_t W + h_{t-1} R + b)`` (Elman 1990).
 
-    With "relu" and the recurrent initializer "identity", the IRNN (Le et al. 2015).
+    With "relu" and the recurrent initializer "identity" it is the IRNN (Le et al. 2015).
 
     Args:
         units: size of ``h``.
@@ -60,14 +60,14 @@ class SimpleRNNCell(RecurrentDropoutCell):
             Jaeger et al. 2007; Bengio et al. 2013).
         layer_normalization: normalise the summed input, ``f(LN(x_t W + h_{t-1} R) + b)`` with a
             gain (Ba et al. 2016, eq. 4).
-        recurrent_initializer: of ``R``, a name or an initializer of Keras.
+        recurrent_initializer: the initializer of ``R``, by name or as a Keras initializer.
         recurrent_dropout: probability that an element of ``h_{t-1}`` is dropped.
-        vanishing_gradient_penalty: weight of the regulariser ``Omega`` that keeps the norm of
-            the error on its way back through time (Pascanu et al. 2013, eqs. 9 and 10). It
-            changes the gradient of ``R`` and not the loss.
+        vanishing_gradient_penalty: weight of the regulariser ``Omega``, which preserves the norm of
+            the error as it flows back through time (Pascanu et al. 2013, eqs. 9 and 10). It changes
+            the gradient of ``R`` but not the loss.
 
     Raises:
-        ValueError: the activation is unknown, or options exclude each other.
+        ValueError: the activation is unknown, or options are mutually exclusive.
     """
 
     state_names = ("h",)
@@ -128,14 +128,14 @@ class SimpleRNNCell(RecurrentDropoutCell):
         return h, [h]
 
     def penalised_step(self, z: Any, h: Any) -> Any:
-        """``f(z + h R)``, whose gradient with respect to ``R`` has the penalty's added."""
+        """``f(z + h R)``, whose gradient with respect to ``R`` includes the penalty's."""
         f, derivative = ACTIVATIONS[self.activation]
 
         def step(z: Any, h: Any, recurrent_kernel: Any) -> Any:
             total = z + ops.matmul(h, recurrent_kernel)
 
             def gradient(*args: Any, upstream: Any = None) -> Any:
-                # PyTorch gets the arguments and names the upstream gradient, the others do not.
+                # Only PyTorch passes the arguments and the upstream gradient by name.
                 delta = args[0] if upstream is None else upstream
                 slope = derivative(total)
                 error = delta * slope
@@ -148,7 +148,7 @@ class SimpleRNNCell(RecurrentDropoutCell):
 
             return f(total), gradient
 
-        # A copy is a tensor; TensorFlow's custom gradients treat variables apart.
+        # The copy is a tensor, because TensorFlow's custom gradients treat variables separately.
         return ops.custom_gradient(step)(z, h, ops.copy(self.recurrent_kernel))
 
     def get_config(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Zoneout: states that keep their previous value at random."""
+"""Zoneout: states randomly keep their previous value."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from nlp_rnn.layers.cells.cell import Cell
 
 @keras.saving.register_keras_serializable("nlp_rnn")
 class Zoneout(Cell):
-    """A cell whose states keep, element by element, their previous value (Krueger et al. 2017).
+    """A cell whose states randomly keep their previous value (Krueger et al. 2017).
 
     ``s_t = d * s_{t-1} + (1 - d) * s~_t`` for each state's candidate ``s~_t``, where in training
-    ``d`` is 1 with the state's rate, drawn anew for each element and step, and at inference
-    ``d`` is the rate itself. An LSTM's ``h~`` comes from the candidate ``c~``, as in the paper.
+    ``d`` is 1 with the state's rate as probability, drawn anew for each element and step; at
+    inference ``d`` is the rate itself. An LSTM's ``h~`` comes from the candidate ``c~``, as in the
+    paper.
 
     Args:
-        cell: a cell of ours or of Keras; its output is its first state.
-        rates: the probability of each state, in the cell's order, that an element keeps its value.
+        cell: a cell of this package or of Keras; its output is its first state.
+        rates: for each state, in the cell's order, the probability that an element keeps its value.
 
     Raises:
-        ValueError: there is not one rate a state; the cell draws dropout masks inside the loop;
-            or a phased LSTM's time would stand still.
+        ValueError: there is not exactly one rate per state; the cell draws dropout masks inside the
+            loop; or the time of a phased LSTM has a rate above 0.
     """
 
     def __init__(self, cell: Any, rates: Sequence[float], **kwargs: Any) -> None:
@@ -42,12 +43,12 @@ class Zoneout(Cell):
                 f"({', '.join(self.state_names)})"
             )
         if dict(zip(self.state_names, self.rates, strict=True)).get("time"):
-            raise ValueError("rates: the state 'time' must go on; give it the rate 0")
+            raise ValueError("rates: the state 'time' must always advance; give it the rate 0")
         if not isinstance(cell, Cell) and (cell.dropout or cell.recurrent_dropout):
             raise ValueError("Zoneout excludes dropout and recurrent_dropout of a Keras cell")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        if not self.cell.built:  # a reloaded cell is
+        if not self.cell.built:  # a reloaded cell is built already
             self.cell.build(input_shape)
 
     def draw_noise(self, batch_size: Any, timesteps: Any, seed: Any) -> list[Any]:

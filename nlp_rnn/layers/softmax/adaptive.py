@@ -1,4 +1,4 @@
-"""Adaptive softmax: the few frequent types at full cost, the many rare ones at a fraction."""
+"""Adaptive softmax: full cost for the few frequent types, a fraction for the many rare ones."""
 
 from __future__ import annotations
 
@@ -14,24 +14,23 @@ from nlp_rnn.layers.softmax.full import cross_entropy
 from nlp_rnn.layers.softmax.output import OutputLayer
 
 ROOM = 1.5
-"""Places kept for the targets of a cluster, relative to what Zipf's law expects. A batch with
-more of them is scored without this saving."""
+"""Slots reserved for the targets of a cluster, relative to the number that Zipf's law predicts. A
+batch with more targets is scored without this optimisation."""
 
 
 @keras.saving.register_keras_serializable("nlp_rnn")
 class AdaptiveSoftmax(OutputLayer):
-    """Frequent types and clusters of rare ones in a first softmax, a second one in each cluster.
+    """A first softmax over frequent types and clusters of rare ones, and a second in each cluster.
 
     ``P(w | h) = softmax(h W + b)_w`` for frequent types; ``P(w | h) = P(cluster | h) P(w | h,
     cluster)`` for others, with ``P(w | h, cluster) = softmax(h P_c W_c + b_c)_w`` (Grave et al.
-    2017, "Efficient softmax approximation for GPUs"). It is a distribution, not an estimate of
-    one. Most targets are frequent, so that most steps need the first softmax only. Its logits are
-    ``ln P``.
+    2017, "Efficient softmax approximation for GPUs"). It is an exact distribution, not an estimate.
+    Most targets are frequent, so most steps need only the first softmax. Its logits are ``ln P``.
 
     Args:
-        cutoffs: the first index of each cluster, rising.
-        divisor: cluster ``c``, counted from 1, sees ``h`` projected to ``width / divisor^c``; 1
-            projects nothing.
+        cutoffs: the first index of each cluster, in ascending order.
+        divisor: cluster ``c``, counted from 1, sees ``h`` projected to ``width / divisor^c``; with
+            1 nothing is projected.
         embedding: the embedding layer whose rows serve as weight vectors (tied weights); it needs
             ``divisor`` 1. None learns weights of its own.
     """
@@ -85,12 +84,13 @@ class AdaptiveSoftmax(OutputLayer):
 
     @property
     def first_kernel(self) -> Any:
-        """Of the first softmax: frequent types, then clusters; ``(width, types + clusters)``."""
+        """The first softmax's kernel: frequent types, then clusters,
+        ``(width, types + clusters)``."""
         frequent = self.kernel if self.embedding is None else self._tied(0, self.cutoffs[0])
         return ops.concatenate([frequent, self.cluster_kernel], axis=-1)
 
     def kernel_within(self, c: int) -> Any:
-        """Of a cluster, counted from 0; ``(narrow, types)``."""
+        """The kernel of a cluster, counted from 0, ``(narrow, types)``."""
         return self.kernels[c] if self.embedding is None else self._tied(*self.clusters[c])
 
     def _tied(self, first: int, end: int) -> Any:
@@ -133,7 +133,7 @@ class AdaptiveSoftmax(OutputLayer):
         return ops.logical_and(targets >= start, targets < end)
 
     def _of_targets_within(self, c: int, hidden: Any, targets: Any) -> Any:
-        """``-ln P(target | cluster)``, 0 for targets outside of the cluster."""
+        """``-ln P(target | cluster)``, 0 for targets outside the cluster."""
         start, end = self.clusters[c]
         inside = self._inside(c, targets)
 
@@ -157,8 +157,8 @@ class AdaptiveSoftmax(OutputLayer):
         return ops.cond(fits, lambda: placed, lambda: of(everything))
 
     def _room(self, c: int, targets: int | None) -> int | None:
-        """Places for the targets of a cluster; None where no place would be saved, or where the
-        number of targets is not known before they are there."""
+        """The number of slots for the targets of a cluster; None if no slot would be saved, or if
+        the number of targets is not known in advance."""
         if targets is None:
             return None
         expected = zipf.share(*self.clusters[c], self.vocabulary)

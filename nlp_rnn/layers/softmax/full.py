@@ -13,8 +13,8 @@ from nlp_rnn.layers.softmax.output import OutputLayer
 def cross_entropy(logits: Any, targets: Any) -> Any:
     """``-ln softmax(logits)[target]`` in nats, the shape of ``targets``.
 
-    Keras's own multiplies by one-hot targets on JAX, which for a large vocabulary costs more than
-    the softmax.
+    On JAX, Keras's own version multiplies by one-hot targets, which for a large vocabulary costs
+    more than the softmax.
 
     Args:
         logits: ``(..., classes)``.
@@ -31,7 +31,7 @@ class Softmax(OutputLayer):
     Args:
         vocabulary: number of types.
         embedding: the embedding layer whose matrix ``E`` serves as ``W^T``: tied weights (Press &
-            Wolf 2017; Inan et al. 2017). None learns a ``W`` of its own.
+            Wolf 2017; Inan et al. 2017). With None, the layer learns its own ``W``.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Hierarchical softmax: a type's probability is that of its way down a binary tree."""
+"""Hierarchical softmax: a type's probability is that of its path down a binary tree."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from nlp_rnn.layers.softmax.output import OutputLayer
 
 
 def huffman(weights: NDArray[np.floating[Any]]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """The ways from the root of a Huffman tree to its leaves.
+    """The paths from the root of a Huffman tree to its leaves.
 
     Args:
-        weights: of the leaves, two or more.
+        weights: the weights of the leaves, two or more.
 
     Returns:
-        ``nodes``, the inner nodes on the way to each leaf, numbered from 0, ``(leaves, depth)``,
-        and ``turns``, +1 or -1 for the way taken at each, 0 after the leaf is reached.
+        ``nodes``, the inner nodes on the path to each leaf, numbered from 0, ``(leaves, depth)``,
+        and ``turns``, +1 or -1 for the branch taken at each, 0 after the leaf is reached.
     """
     leaves = len(weights)
     queue = [(float(weight), i) for i, weight in enumerate(weights)]
@@ -48,12 +48,13 @@ def huffman(weights: NDArray[np.floating[Any]]) -> tuple[NDArray[np.int32], NDAr
 
 @keras.saving.register_keras_serializable("nlp_rnn")
 class HierarchicalSoftmax(OutputLayer):
-    """``P(w | h)`` as a product over the inner nodes ``n`` on the way to ``w``.
+    """``P(w | h)`` as a product over the inner nodes ``n`` on the path to ``w``.
 
-    ``P(w | h) = prod_n sigmoid(±(v_n h + b_n))``, the sign that of the turn taken at ``n`` (Morin
-    & Bengio 2005, eq. 5; Mnih & Hinton 2009). The tree is Huffman's for Zipf's law, so that
-    frequent types have short ways. A target costs ``log2(vocabulary)`` products instead of
-    ``vocabulary``; the distribution over all types saves nothing. Its logits are ``ln P``.
+    ``P(w | h) = prod_n sigmoid(±(v_n h + b_n))``, with the sign of the branch taken at ``n`` (Morin
+    & Bengio 2005, eq. 5; Mnih & Hinton 2009). The tree is the Huffman tree for Zipf's law, so that
+    frequent types have short paths. A target costs ``log2(vocabulary)`` products instead of
+    ``vocabulary``; computing the distribution over all types saves nothing. Its logits are
+    ``ln P``.
     """
 
     def __init__(self, vocabulary: int, **kwargs: Any) -> None:

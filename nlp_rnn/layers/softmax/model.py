@@ -13,21 +13,21 @@ from nlp_rnn.layers.softmax.output import OutputLayer
 
 @keras.saving.register_keras_serializable("nlp_rnn")
 class SoftmaxModel(keras.Model):
-    """Trains a network through an output layer that needs not all logits for its loss.
+    """Trains a network through an output layer whose loss does not need all logits.
 
-    In training only the cost of the targets is computed, which is what an adaptive, hierarchical
-    or sampled softmax saves time with; ``predict`` gives logits over the whole vocabulary.
+    In training only the loss of the targets is computed, which is how an adaptive, hierarchical or
+    sampled softmax saves time; ``predict`` returns logits over the whole vocabulary.
 
     Args:
-        network: from the inputs to hidden states ``(..., width)``.
+        network: maps the inputs to hidden states ``(..., width)``.
         output: turns hidden states into a distribution over the vocabulary.
 
     Call arguments:
-        inputs: what ``network`` takes. Targets of ``fit`` are indices ``(...)``;
+        inputs: the inputs of ``network``. The targets of ``fit`` are indices ``(...)``;
             ``sample_weight``, of the same shape, is 0 at padding.
 
     Returns:
-        Logits ``(..., vocabulary)``; in training the hidden states.
+        Logits ``(..., vocabulary)``; in training, the hidden states.
 
     >>> import keras, numpy as np
     >>> from nlp_rnn import layers

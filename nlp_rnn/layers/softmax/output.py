@@ -1,4 +1,4 @@
-"""What all output layers of language models have."""
+"""The base class of all output layers of language models."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class OutputLayer(keras.layers.Layer):
         self.vocabulary = vocabulary
 
     def compute_output_spec(self, hidden: Any, targets: Any = None, training: Any = None) -> Any:
-        """Known without tracing a call."""
+        """The output's shape and dtype, without tracing a call."""
         whole = (*hidden.shape[:-1], self.vocabulary)
         shape = whole if targets is None else targets.shape
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """As the constructor takes it; tied weights are another layer's."""
+        """The constructor's arguments; tied weights belong to another layer."""
         return {**super().get_config(), "vocabulary": self.vocabulary}

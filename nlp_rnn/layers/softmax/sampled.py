@@ -1,4 +1,4 @@
-"""Sampled softmax: in training the target is told from a few other types only."""
+"""Sampled softmax: in training the target competes with only a few other types."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from nlp_rnn.layers.softmax import zipf
 from nlp_rnn.layers.softmax.full import Softmax, cross_entropy
 
 NOT_A_CANDIDATE = -1e9
-"""The logit of a candidate that is the target itself, or was drawn before."""
+"""The logit of a candidate that is the target itself or was drawn already."""
 
 
 @keras.saving.register_keras_serializable("nlp_rnn")
 class SampledSoftmax(Softmax):
-    """A full softmax that in training tells the target from a set of candidates only.
+    """A full softmax that in training normalises over a set of candidates only.
 
     Candidates are drawn for the whole batch from ``q``, Zipf's law, and each counts once. A type
-    is among them with probability ``Q(w) = 1 - (1 - q(w))^samples``; its logit, the target's too,
-    is lowered by ``ln Q(w)``, so that the best logits are ``ln P(w | h)`` up to a constant, as of
-    the full softmax, whatever the number of samples (Bengio & Senecal 2008; Jean et al. 2015).
-    The training loss is that of the choice among candidates, not ``-ln P(target)``. Outside
-    of training the softmax is full and exact.
+    is among them with probability ``Q(w) = 1 - (1 - q(w))^samples``; its logit, including the
+    target's, is lowered by ``ln Q(w)``. The optimal logits are therefore ``ln P(w | h)`` up to a
+    constant, as in the full softmax, whatever the number of samples (Bengio & Senecal 2008; Jean et
+    al. 2015). The training loss is that of the choice among candidates, not ``-ln P(target)``.
+    Outside training the softmax is full and exact.
 
     Args:
-        samples: draws, with replacement.
+        samples: the number of draws, with replacement.
     """
 
     def __init__(self, vocabulary: int, samples: int, **kwargs: Any) -> None:

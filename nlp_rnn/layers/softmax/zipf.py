@@ -1,4 +1,4 @@
-"""Zipf's law, for layers that are told only how many types there are, the frequent ones first."""
+"""Zipf's law, for layers that know only the number of types, the frequent ones first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 def probabilities(vocabulary: int) -> NDArray[np.float64]:
-    """``q(w) = ln((w + 2) / (w + 1)) / ln(vocabulary + 1)`` of each index: near ``1 / rank``,
+    """``q(w) = ln((w + 2) / (w + 1)) / ln(vocabulary + 1)`` of each index: close to ``1 / rank``,
     and summing to one without a table."""
     edges = np.log(np.arange(1, vocabulary + 2))
     return np.diff(edges) / edges[-1]
@@ -23,6 +23,6 @@ def share(first: int, end: int, vocabulary: int) -> float:
 
 
 def draws(uniform: Any, vocabulary: int) -> Any:
-    """Indices of that distribution, int32, from numbers uniform in [0, 1)."""
+    """Indices drawn from :func:`probabilities`, int32, given numbers uniform in [0, 1)."""
     drawn = ops.exp(uniform * log(vocabulary + 1)) - 1
     return ops.minimum(ops.cast(drawn, "int32"), vocabulary - 1)

@@ -1,21 +1,21 @@
-"""Networks as files of ONNX, which run without Keras.
+"""Networks as ONNX files, which run without Keras.
 
-The batch and the time axis have any size but 0; padding, id 0, is on the right. The inputs of a
+The batch and time axes may have any size but 0; padding, id 0, is on the right. The inputs of a
 file are
 
 - ``ids``, int32 ``(batch, timesteps)``;
-- ``lengths``, int32 ``(batch,)``: the real tokens of each row, at least one; not of language
-  models, which see no padding;
-- ``characters``, int32 ``(batch, timesteps, characters)``, of a tagger that reads them;
-- the states of a language model, float32 ``(batch, width)``, named as the network's inputs.
+- ``lengths``, int32 ``(batch,)``: the number of real tokens in each row, at least one; not for
+  language models, which see no padding;
+- ``characters``, int32 ``(batch, timesteps, characters)``, for a tagger that reads them;
+- the states of a language model, float32 ``(batch, width)``, named like the network's inputs.
 
 The outputs, all float32, are
 
-- ``logits``, ``(batch, labels)`` of a classifier, ``(batch, timesteps, tags)`` of a tagger;
-- ``crf_start``, ``crf_transitions`` and ``crf_end`` of a tagger with a CRF, see
-  :class:`~nlp_rnn.linear_chain.Transitions`: constants, with which the logits are decoded;
-- ``log_probabilities``, ``(batch, timesteps, vocabulary)``, of a language model, and
-  ``next_...``, its states after the last step.
+- ``logits``, ``(batch, labels)`` for a classifier, ``(batch, timesteps, tags)`` for a tagger;
+- ``crf_start``, ``crf_transitions`` and ``crf_end`` for a tagger with a CRF, see
+  :class:`~nlp_rnn.linear_chain.Transitions`: constants for decoding the logits;
+- ``log_probabilities``, ``(batch, timesteps, vocabulary)``, for a language model, and ``next_...``,
+  its states after the last step.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ from nlp_rnn.runtime.onnx_graph.graph import Graph, Unsupported
 __all__ = ["Unsupported", "check", "onnx_model"]
 
 TOLERANCE = 1e-4
-"""How far a file's output may be from Keras's, relative to values above 1: rounding alone reaches
-1e-5 in networks of many units, a weight in the wrong place 1e-2."""
+"""The largest difference allowed between a file's output and Keras's, relative to values above 1.
+Rounding alone reaches 1e-5 in networks with many units; a misplaced weight gives 1e-2."""
 
 
 def onnx_model(network: keras.Model) -> onnx.ModelProto:
     """The network as it predicts, its weights in float32.
 
     Args:
-        network: as :func:`nlp_rnn.models.network.network` builds it.
+        network: as built by :func:`nlp_rnn.models.network.build_network`.
 
     Raises:
-        Unsupported: a layer or an option of it has no operator in ONNX.
+        Unsupported: ONNX has no operator for a layer or one of its options.
     """
     graph = Graph()
     values: dict[int, str] = {}
@@ -67,7 +67,7 @@ def onnx_model(network: keras.Model) -> onnx.ModelProto:
         prediction = graph.node("LogSoftmax", prediction, axis=-1)
         names = ["log_probabilities", *(f"next_{state.name}" for state in network.inputs[1:])]
     else:
-        graph.input(LENGTHS, "int32", (None,))  # also where nothing needs it
+        graph.input(LENGTHS, "int32", (None,))  # even if nothing needs it
     for name, value, tensor in zip(names, [prediction, *states], network.outputs, strict=True):
         graph.output(name, value, tensor.shape)
     return graph.model()
@@ -80,7 +80,7 @@ def check(model: onnx.ModelProto, network: keras.Model, seed: int) -> float:
         The largest difference at real tokens, relative to values above 1.
 
     Raises:
-        UserError: it is above :data:`TOLERANCE`.
+        UserError: the difference is above :data:`TOLERANCE`.
     """
     feeds = _random_inputs(model, network, np.random.default_rng(seed))
     inputs = [feeds[tensor.name] for tensor in network.inputs]
@@ -97,7 +97,7 @@ def check(model: onnx.ModelProto, network: keras.Model, seed: int) -> float:
         if difference.ndim == 3:
             difference *= feeds["ids"][:, :, None] > 0
         worst = np.maximum(worst, difference.max())
-    if not worst <= TOLERANCE:  # NaN too
+    if not worst <= TOLERANCE:  # also catches NaN
         raise UserError(
             f"the ONNX file differs from the network by {worst:.1e}, more than {TOLERANCE:.0e}"
         )
@@ -107,7 +107,7 @@ def check(model: onnx.ModelProto, network: keras.Model, seed: int) -> float:
 def _random_inputs(
     model: onnx.ModelProto, network: keras.Model, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Rows of unequal lengths where the file has ``lengths``, else of equal ones."""
+    """Rows of unequal lengths if the file has ``lengths``, otherwise of equal lengths."""
     rows, steps, longest = 4, 12, 7
     vocabulary = network.get_layer("embedding").input_dim
     lengths = np.array([steps, 1, *rng.integers(1, steps + 1, rows - 2)], np.int32)

@@ -1,7 +1,7 @@
-"""A function for each layer: from the values that Keras calls it with to the value it returns.
+"""A function for each layer, which maps the values that Keras passes to it to the value it returns.
 
-Values have Keras's shapes, but a mask of real tokens is their number in each row, int32
-``(batch,)``, which is what recurrent operators of ONNX take.
+Values have Keras's shapes, except that a mask of real tokens becomes their number in each row,
+int32 ``(batch,)``, which ONNX's recurrent operators take.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ from nlp_rnn.runtime.onnx_graph.recurrent import activation, recurrent
 Converter = Callable[..., str | list[str]]
 
 LENGTHS = "lengths"
-"""The input that says how many tokens of each row are real."""
+"""The input with the number of real tokens in each row."""
 
 LOWEST = np.float32(-1e4)
-"""What padding counts in a maximum or a softmax, as in :mod:`nlp_rnn.layers.pooling`."""
+"""The value of padding in a maximum or a softmax, as in :mod:`nlp_rnn.layers.pooling`."""
 
 
 def _input(graph: Graph, layer: layers.InputLayer) -> str:
@@ -109,7 +109,7 @@ def _joined_neighbours(graph: Graph, layer: JoinedNeighbours, vectors: str) -> s
 def _along_time(
     graph: Graph, operator: str, vectors: str, *weights: np.ndarray, **attributes: Any
 ) -> str:
-    """An operator over channels and steps, which ONNX has the other way round."""
+    """An operator over channels and steps, whose order is reversed in ONNX."""
     channels = graph.node("Transpose", vectors, perm=[0, 2, 1])
     return graph.node(
         "Transpose", graph.node(operator, channels, *weights, **attributes), perm=[0, 2, 1]
@@ -158,7 +158,7 @@ def _weight_drop(graph: Graph, layer: WeightDrop, *values: str) -> list[str]:
 
 
 def _real(graph: Graph, states: str, lengths: str) -> str:
-    """Where ``states`` are of real tokens, bool ``(batch, timesteps, 1)``."""
+    """Whether ``states`` belong to real tokens, bool ``(batch, timesteps, 1)``."""
     timesteps = graph.node("Gather", graph.node("Shape", states), np.array(1))
     count = graph.node("Cast", timesteps, to=TensorProto.INT32)
     steps = graph.node("Range", np.int32(0), count, np.int32(1))
@@ -207,7 +207,8 @@ def _attention_pooling(graph: Graph, layer: AttentionPooling, states: str, lengt
 
 
 def _affine(graph: Graph, x: str, kernel: Any, bias: Any) -> str:
-    # Tied weights are written a second time, as products want them: quantisation cannot share them.
+    # Tied weights are written a second time in the layout of products: quantisation cannot share
+    # them.
     return graph.node("Add", graph.node("MatMul", x, array(kernel)), array(bias))
 
 
@@ -303,7 +304,7 @@ def _casing(graph: Graph, layer: Casing, ids: str) -> str:
 
 
 def _crf(graph: Graph, layer: CRF, emissions: str, lengths: str) -> str:
-    """Its scores are constant outputs: decoding is outside of the graph."""
+    """The CRF's scores are constant outputs, because decoding happens outside the graph."""
     names = ("crf_start", "crf_transitions", "crf_end")
     for name, scores in zip(names, map(array, layer.scores), strict=True):
         graph.output(name, graph.constant(scores), scores.shape)
@@ -343,13 +344,14 @@ CONVERTERS: dict[type, Converter] = {
     Casing: _casing,
     CRF: _crf,
 }
-"""By exact class, but for recurrent layers, whose cells tell what they compute."""
+"""Converters by exact class, except for recurrent layers, whose cells determine what they
+compute."""
 
 
 def _converter(operation: keras.Operation) -> Converter:
     if isinstance(operation, layers.RNN):
         return _recurrent
-    if type(operation).__name__ == "NotEqual":  # a class that Keras does not publish
+    if type(operation).__name__ == "NotEqual":  # a private class of Keras
         return _mask
     if type(operation) not in CONVERTERS:
         raise Unsupported(type(operation).__name__)
@@ -357,10 +359,10 @@ def _converter(operation: keras.Operation) -> Converter:
 
 
 def convert(graph: Graph, operation: keras.Operation, *values: str) -> list[str]:
-    """Add what a layer, or another operation of Keras, computes of ``values``.
+    """Add the computation of a layer, or of another Keras operation, on ``values``.
 
     Returns:
-        The values of what it returns.
+        The names of the values that it returns.
     """
     results = _converter(operation)(graph, operation, *values)
     return [results] if isinstance(results, str) else results

@@ -1,4 +1,4 @@
-"""A graph of ONNX as it is written: values have names, nodes go from values to a value."""
+"""An ONNX graph under construction: values have names, and nodes map values to values."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from numpy.typing import ArrayLike
 from onnx import helper, numpy_helper
 
 OPSET, IR_VERSION = 17, 9
-"""Of the format: old enough for every runtime of the last years."""
+"""The version of the format: old enough for every runtime of recent years."""
 
 AXES = ("batch", "timesteps", "characters")
-"""What an axis whose size is not known is called."""
+"""The name of an axis whose size is unknown."""
 
 
 class Unsupported(Exception):
-    """The network has something that no operator of ONNX computes; the message says what."""
+    """The network has a part that no ONNX operator computes; the message names it."""
 
 
 class Graph:
-    """Nodes in the order of computation, and the arrays that they read.
+    """Nodes in computation order, and the arrays that they read.
 
     Attributes:
-        scope: what new values are named after, such as the layer that computes them.
+        scope: a prefix for the names of new values, such as the layer that computes them.
     """
 
     def __init__(self) -> None:
@@ -36,29 +36,29 @@ class Graph:
         self._outputs: list[onnx.ValueInfoProto] = []
 
     def input(self, name: str, dtype: str, shape: tuple[int | None, ...]) -> str:
-        """Something that whoever runs the graph gives it."""
+        """Add an input of the graph."""
         self._inputs.append(_typed(name, dtype, shape))
         return name
 
     def output(self, name: str, value: str, shape: tuple[int | None, ...]) -> None:
-        """Something of float32 that the graph answers."""
+        """Add a float32 output of the graph."""
         self._nodes.append(helper.make_node("Identity", [value], [name], name))
         self._outputs.append(_typed(name, "float32", shape))
 
     def constant(self, values: ArrayLike) -> str:
-        """An array that is part of the file."""
+        """Add an array that is part of the file."""
         name = f"{self.scope}/array_{len(self._arrays)}"
         self._arrays.append(numpy_helper.from_array(np.asarray(values), name))
         return name
 
     def node(self, operator: str, *inputs: str | ArrayLike, **attributes: Any) -> str:
-        """The value of an operator at ``inputs``: names of values, or constants; "" for none."""
+        """Apply an operator to ``inputs``: names of values, or constants; "" stands for none."""
         return self.nodes(operator, 1, *inputs, **attributes)[0]
 
     def nodes(
         self, operator: str, outputs: int, *inputs: str | ArrayLike, **attributes: Any
     ) -> list[str]:
-        """As :meth:`node`, of an operator with several ``outputs``."""
+        """Like :meth:`node`, for an operator with several ``outputs``."""
         name = f"{self.scope}/{operator}_{len(self._nodes)}"
         results = [name] if outputs == 1 else [f"{name}:{i}" for i in range(outputs)]
         values = [i if isinstance(i, str) else self.constant(i) for i in inputs]
@@ -66,10 +66,10 @@ class Graph:
         return results
 
     def model(self) -> onnx.ModelProto:
-        """The graph without what no output needs, as a file of ONNX.
+        """The graph as an ONNX file, without the parts that no output needs.
 
         Raises:
-            onnx.checker.ValidationError: it is none.
+            onnx.checker.ValidationError: the graph is invalid.
         """
         needed = {value.name for value in self._outputs}
         nodes = []
@@ -93,7 +93,7 @@ class Graph:
 
 
 def array(values: Any) -> np.ndarray:
-    """A variable or tensor of Keras as float32."""
+    """Convert a Keras variable or tensor to float32."""
     return np.asarray(ops.convert_to_numpy(values), np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Recurrent layers as the operators LSTM, GRU and RNN of ONNX."""
+"""Recurrent layers as ONNX's operators LSTM, GRU and RNN."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from nlp_rnn.layers.cells.lstm import COLUMNS
 from nlp_rnn.runtime.onnx_graph.graph import Graph, Unsupported, array
 
 ACTIVATIONS = {"sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "Relu", "linear": "Affine"}
-"""Names of Keras to operators that recurrent operators take (``Affine`` is the identity)."""
+"""Keras activation names mapped to those of recurrent operators (``Affine`` is the identity)."""
 
 LSTM_GATES = ("i", "o", "f", "c")
 """The order of an LSTM's blocks in ONNX."""
 
 OPEN = 100.0
-"""The bias of a gate that is always open: its sigmoid is 1."""
+"""The bias of a gate that is always open, because its sigmoid is 1."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Cell:
         operator: "LSTM", "GRU" or "RNN".
         kernel: ``(g * n, m)``.
         recurrent_kernel: ``(g * n, n)``.
-        bias: ``(2 * g * n,)``, of the inputs' product and of the states'.
-        activations: operators, in ONNX's order.
+        bias: ``(2 * g * n,)``, the biases of the inputs' and the states' products.
+        activations: activation operators, in ONNX's order.
         peepholes: ``(3 * n,)`` of an LSTM's gates ``i``, ``o``, ``f``, if it has any.
-        attributes: of the operator.
+        attributes: the attributes of the operator.
     """
 
     operator: str
@@ -49,7 +49,7 @@ class Cell:
 
 
 def activation(function: Any) -> str:
-    """The operator of an activation function of Keras or of its name."""
+    """The operator for a Keras activation function or its name."""
     name = function if isinstance(function, str) else keras.activations.serialize(function)
     if name not in ACTIVATIONS:
         raise Unsupported(f"activation {name}")
@@ -57,19 +57,19 @@ def activation(function: Any) -> str:
 
 
 def _lacks(cell: Any, **options: bool) -> None:
-    """Raise Unsupported for the first of the cell's ``options`` that is on."""
+    """Raise Unsupported for the first of the cell's ``options`` that is set."""
     for option, on in options.items():
         if on:
             raise Unsupported(f"{type(cell).__name__} with {option}")
 
 
 def _one_bias(bias: Floats) -> Floats:
-    """ONNX adds two; the second is zero."""
+    """Extend a bias to the two that ONNX adds; the second is zero."""
     return np.concatenate([bias, np.zeros_like(bias)])
 
 
 def _in_onnx_order(weights: Floats, columns: Sequence[str], absent: float = 0.0) -> Floats:
-    """From blocks of columns ``(..., g * n)`` to ONNX's rows ``(4 * n, ...)``."""
+    """Convert blocks of columns ``(..., g * n)`` to ONNX's rows ``(4 * n, ...)``."""
     parts = dict(zip(columns, np.split(weights, len(columns), axis=-1), strict=True))
     missing = np.full_like(parts["c"], absent)
     return np.concatenate([parts.get(gate, missing).T for gate in LSTM_GATES])
@@ -148,7 +148,7 @@ CELLS: dict[type, Callable[[Any], Cell]] = {
     layers.SimpleRNNCell: _simple_rnn,
     SimpleRNNCell: _simple_rnn,
 }
-"""By exact class, for a subclass computes something else (a phased LSTM is an ``LSTMCell``)."""
+"""By exact class, because subclasses compute something else (a phased LSTM is an ``LSTMCell``)."""
 
 
 def _cell(cell: Any) -> Cell:
@@ -169,8 +169,8 @@ def recurrent(
     Args:
         directions: one layer, or a forward and a backward one.
         sequences: ``(batch, timesteps, features)``.
-        lengths: int32 ``(batch,)``, steps of each row that are real; all without.
-        initial_states: each ``(batch, units)``; zeros without.
+        lengths: int32 ``(batch,)``, the number of real steps in each row; if empty, all are real.
+        initial_states: each ``(batch, units)``; if empty, zeros.
 
     Returns:
         Outputs ``(batch, timesteps, directions * units)``, zeros at padding, and the final

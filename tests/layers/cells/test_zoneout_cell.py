@@ -102,7 +102,7 @@ def test_rate_one_keeps_the_states_for_ever(training: bool) -> None:
     ("cell", "rates", "message"),
     [
         (lambda: LSTMCell(2), [0.1], r"1 for 2 states \(h, c\)"),
-        (lambda: PhasedLSTMCell(2), [0.1, 0.1, 0.1], "'time' must go on"),
+        (lambda: PhasedLSTMCell(2), [0.1, 0.1, 0.1], "'time' must always advance"),
         (lambda: keras.layers.GRUCell(2, dropout=0.1), [0.1], "excludes dropout"),
         (lambda: keras.layers.GRUCell(2, recurrent_dropout=0.1), [0.1], "recurrent_dropout"),
     ],
