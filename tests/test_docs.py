@@ -130,8 +130,8 @@ def projects_with(example: dict[str, Any]) -> Iterator[dict[str, Any]]:
     project = read((PROJECT / "params.yaml").read_text(encoding="utf-8"))
     datasets = project["datasets"]
     if example.keys() <= Parameters.model_fields.keys():
-        experiments = project["experiments"] | example.get("experiments", {})
-        yield {"datasets": datasets} | example | {"experiments": experiments}
+        groups = ("datasets", "experiments")
+        yield example | {group: project[group] | example.get(group, {}) for group in groups}
         return
     for task, dataset in DATASETS.items():
         experiment = {

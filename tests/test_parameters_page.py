@@ -34,7 +34,10 @@ def read(text: str) -> Any:
 
 
 def project() -> dict[str, Any]:
-    return read((PROJECT / "params.yaml").read_text(encoding="utf-8"))
+    """The root's parameters, and those of the memory experiment."""
+    files = (PROJECT / "params.yaml", PROJECT / "examples/memory/params.yaml")
+    root, memory = (read(file.read_text(encoding="utf-8")) for file in files)
+    return root | {"memory": memory["memory"]}
 
 
 def shown(section: type[Section]) -> dict[str, list[str]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
@@ -157,10 +158,7 @@ class Parameters(Section, title="All of params.yaml"):
         """Raise UserError unless the vectors that an experiment starts from are there, and fit."""
         name = embeddings.kind
         if name not in self.vectors:
-            hint = nearest(name, [*KINDS_OF_EMBEDDINGS, *self.vectors, *self.encoders])
-            if name in self.experiments:
-                hint = "to start from the experiment of that name, list it under encoders"
-            raise UserError(f"{key}.kind: no such kind '{name}', nor vectors of that name; {hint}")
+            raise _no_kind(f"{key}.kind", name, [*self.vectors, *self.encoders], self.experiments)
         vectors = self.vectors[name]
         if embeddings.dimension != vectors.dimension:
             raise UserError(
@@ -235,6 +233,14 @@ class Parameters(Section, title="All of params.yaml"):
                 f"{key}.embeddings.unknown: words that {encoder} does not know start from its "
                 "<unk>; leave it out"
             )
+
+
+def _no_kind(key: str, name: str, vectors: Iterable[str], experiments: Iterable[str]) -> UserError:
+    """What is wrong with a kind of embeddings that there is not."""
+    hint = nearest(name, [*KINDS_OF_EMBEDDINGS, *vectors])
+    if name in experiments:
+        hint = "to start from the experiment of that name, list it under encoders"
+    return UserError(f"{key}: no such kind '{name}', nor vectors of that name; {hint}")
 
 
 def _named(what: str, name: str, known: Mapping[str, T], key: str = "") -> T:
@@ -343,8 +349,10 @@ def load_part(group: str, name: str, file: Path = PARAMS_FILE) -> Parameters:
     data = read_yaml(file)
     if group == "datasets" and name in _section(data, "pseudo_labelled"):
         group = "pseudo_labelled"
-    _named(GROUPS[group], name, _section(data, group))
-    return parse(needed(data, group, name), file)
+    if name not in (section := _section(data, group)):
+        parse(_without_names(data), file)  # a misspelt section has no names
+        _named(GROUPS[group], name, section)
+    return parse(needed(data, group, name, file), file)
 
 
 def faults(file: Path = PARAMS_FILE) -> list[UserError]:
@@ -354,15 +362,25 @@ def faults(file: Path = PARAMS_FILE) -> list[UserError]:
         UserError: the file is missing or is no YAML.
     """
     data = read_yaml(file)
-    names = [(group, name) for group in GROUPS for name in _section(data, group)]
-    shared = {key: value for key, value in data.items() if key not in (*GROUPS, "encoders")}
     found: dict[str, UserError] = {}
-    for part in (shared, *(needed(data, *which) for which in names), data):
+    parts: list[Callable[[], Parameters]] = [
+        partial(parse, _without_names(data), file),
+        *(partial(load_part, g, name, file) for g in GROUPS for name in _section(data, g)),
+        partial(parse, data, file),
+    ]
+    for part in parts:
         try:
-            parse(part, file)
+            part()
         except UserError as error:
             found.setdefault(str(error), error)
     return list(found.values())
+
+
+def _without_names(data: Any) -> Any:
+    """``data`` without the sections whose keys are names."""
+    if not isinstance(data, Mapping):
+        return data
+    return {key: value for key, value in data.items() if key not in (*GROUPS, "encoders")}
 
 
 def _section(data: Any, group: str) -> Mapping[str, Any]:
@@ -370,21 +388,20 @@ def _section(data: Any, group: str) -> Mapping[str, Any]:
     return section if isinstance(section, Mapping) else {}
 
 
-def needed(data: Any, group: str, name: str) -> Any:
+def needed(data: Any, group: str, name: str, file: Path = PARAMS_FILE) -> Any:
     """``data`` without the named sections that ``name`` of ``group`` does not need.
 
-    All of it where a section that is needed is not there, so that the message knows every name.
+    Raises:
+        UserError: a section that is needed is not there.
     """
     kept: dict[str, set[str]] = {group: set() for group in GROUPS}
     waiting = [(group, name)]
     while waiting:
         group, name = waiting.pop()
-        section = _section(data, group)
-        if name not in section:
-            return data
         if name not in kept[group]:
             kept[group].add(name)
-            waiting += _references(data, group, section[name])
+            section = _section(data, group)[name]
+            waiting += _references(data, group, section, f"{file}: {group}.{name}")
     pruned = {
         group: {name: section for name, section in data[group].items() if name in names}
         for group, names in kept.items()
@@ -399,23 +416,44 @@ def _list(value: Any) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
-def _references(data: Any, group: str, section: Any) -> Iterator[tuple[str, str]]:
-    """The sections that another one names."""
+NAMED_BY = {
+    "search": {"experiment": "experiments"},
+    "pseudo_labelled": {
+        "labelled": "datasets",
+        "unlabelled": "datasets",
+        "teachers": "experiments",
+    },
+    "vectors": {"dataset": "datasets"},
+    "experiments": {"dataset": "datasets"},
+}
+"""Which keys of a named section hold names of others."""
+
+
+def _references(data: Any, group: str, section: Any, place: str) -> Iterator[tuple[str, str]]:
+    """The sections that another one names.
+
+    Args:
+        place: where that one stands, for messages.
+    """
     if not isinstance(section, Mapping):
         return
-    if group == "search" and isinstance(section.get("experiment"), str):
-        yield "experiments", section["experiment"]
-    if group == "pseudo_labelled":
-        parts = (part for part in ("labelled", "unlabelled") if isinstance(section.get(part), str))
-        yield from (("datasets", section[part]) for part in parts)
-        yield from (("experiments", teacher) for teacher in _list(section.get("teachers")))
-    if group in ("experiments", "vectors") and isinstance(dataset := section.get("dataset"), str):
-        is_pseudo = dataset in _section(data, "pseudo_labelled")
-        yield ("pseudo_labelled" if is_pseudo else "datasets"), dataset
+    for key, other in NAMED_BY.get(group, {}).items():
+        given = section.get(key)
+        for name in [given] if isinstance(given, str) else _list(given):
+            found = other
+            if other == "datasets" and name in _section(data, "pseudo_labelled"):
+                found = "pseudo_labelled"
+            _named(GROUPS[other], name, _section(data, found), f"{place}.{key}: ")
+            yield found, name
     embeddings = section.get("embeddings") if group == "experiments" else None
     kind = embeddings.get("kind") if isinstance(embeddings, Mapping) else None
     if isinstance(kind, str) and kind not in KINDS_OF_EMBEDDINGS:
-        yield ("experiments" if kind in _list(data.get("encoders")) else "vectors"), kind
+        encoders, vectors = _list(data.get("encoders")), _section(data, "vectors")
+        found = "experiments" if kind in encoders else "vectors"
+        if kind not in _section(data, found):
+            experiments = _section(data, "experiments")
+            raise _no_kind(f"{place}.embeddings.kind", kind, [*vectors, *encoders], experiments)
+        yield found, kind
 
 
 def to_yaml(values: Mapping[str, Any]) -> str:

@@ -19,7 +19,9 @@ PROJECT = Path(nlp_rnn.__file__).parents[1]
 
 EXAMPLES = sorted(file.parent for file in PROJECT.glob("examples/*/params.yaml"))
 
-LABELLED = {"source": "grammar", "corpus": "reviews"}
+SIZES = {"train": 20, "validation": 5, "test": 5}
+
+LABELLED = {"source": "grammar", "corpus": "reviews", "sizes": SIZES}
 
 EXPERIMENT = {
     "task": "classification",
@@ -124,9 +126,8 @@ def test_a_broken_experiment_does_not_stop_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    small = LABELLED | {"sizes": {"train": 20, "validation": 5, "test": 5}}
     broken = EXPERIMENT | {"model": {"unitz": 3}}
-    data = {"datasets": {"reviews": small}, "experiments": {"mine": EXPERIMENT, "other": broken}}
+    data = {"datasets": {"reviews": LABELLED}, "experiments": {"mine": EXPERIMENT, "other": broken}}
     YAML().dump(data, tmp_path / "params.yaml")
     assert main(["stage", "prepare", "reviews"]) == 0
     assert main(["stage", "embed", "mine"]) == 0
