@@ -20,7 +20,7 @@ FLOORS = (
     ("commands",),
     ("loading", "stages"),
     ("self_training", "tasks", "memory", "search", "tracking"),
-    ("adaptation", "baselines", "inference", "inspection"),
+    ("adaptation", "baselines", "inference", "inspection", "reporting"),
     ("evaluation",),
     ("runtime", "training"),
     ("models",),

@@ -59,7 +59,15 @@ from nlp_rnn.config.model import (
     TaggerParameters,
     ZoneoutParameters,
 )
-from nlp_rnn.config.parameters import Parameters, faults, load, load_part, parse, to_yaml
+from nlp_rnn.config.parameters import (
+    Parameters,
+    faults,
+    load,
+    load_part,
+    load_shared,
+    parse,
+    to_yaml,
+)
 from nlp_rnn.config.search import RangeParameters, SearchParameters
 from nlp_rnn.config.section import nearest
 from nlp_rnn.config.training import (
@@ -147,6 +155,7 @@ __all__ = [
     "faults",
     "load",
     "load_part",
+    "load_shared",
     "nearest",
     "parse",
     "to_yaml",

@@ -347,6 +347,21 @@ def load_part(group: str, name: str, file: Path = PARAMS_FILE) -> Parameters:
     return parse(needed(data, group, name), file)
 
 
+def load_shared(file: Path = PARAMS_FILE) -> Parameters:
+    """Read and validate what belongs to no named section: backend, seed, where runs are tracked.
+
+    Raises:
+        UserError: the file is missing, is no YAML, or one of these keys is wrong.
+    """
+    return parse(_shared(read_yaml(file)), file)
+
+
+def _shared(data: Any) -> Any:
+    if not isinstance(data, Mapping):
+        return data
+    return {key: value for key, value in data.items() if key not in (*GROUPS, "encoders")}
+
+
 def faults(file: Path = PARAMS_FILE) -> list[UserError]:
     """Everything that is wrong with a parameter file, one error for each name in it at most.
 
@@ -355,9 +370,8 @@ def faults(file: Path = PARAMS_FILE) -> list[UserError]:
     """
     data = read_yaml(file)
     names = [(group, name) for group in GROUPS for name in _section(data, group)]
-    shared = {key: value for key, value in data.items() if key not in (*GROUPS, "encoders")}
     found: dict[str, UserError] = {}
-    for part in (shared, *(needed(data, *which) for which in names), data):
+    for part in (_shared(data), *(needed(data, *which) for which in names), data):
         try:
             parse(part, file)
         except UserError as error:
