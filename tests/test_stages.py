@@ -173,6 +173,8 @@ def test_everything_is_where_users_look_for_it(project: Path) -> None:
     assert (project / "plots/evaluation/names/confusion.png").is_file()
     assert (project / "plots/evaluation/names/report.md").is_file()
     assert (project / "reports/results.png").is_file()
+    page = (project / "reports/index.html").read_text(encoding="utf-8")
+    assert page.count("Run in MLflow") == len(PARAMETERS["experiments"])
 
 
 def test_the_report_sets_every_model_beside_baseline_and_optimum(

@@ -35,7 +35,6 @@ def chart(
         *content,
         viewBox=f"0 0 {width} {height}",
         role="img",
-        aria_label=f"{title}. {description}",
         class_=class_,
     )
 
@@ -64,11 +63,13 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     """Round numbers from ``low`` to ``high``, at most so many, a step of 1, 2 or 5 apart."""
     if high <= low:
         return [low]
-    power = 10.0 ** math.floor(math.log10((high - low) / most))
-    steps = (power * factor for factor in (1, 2, 5, 10, 20))
-    step = next(step for step in steps if (high - low) / step < most)
-    first = math.ceil(low / step - 1e-9)
-    return [step * i for i in range(first, math.floor(high / step + 1e-9) + 1)]
+    power = math.floor(math.log10((high - low) / most))
+    for factor in (1, 2, 5, 10, 20):
+        step = factor * 10.0**power
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        if last - first < most:
+            break
+    return [round(step * i, max(0, -power)) for i in range(first, last + 1)]
 
 
 # --- from the best baseline to the optimum ---------------------------------------------------
@@ -183,7 +184,7 @@ def _levels(y: Callable[[float], float], low: float, high: float) -> Iterator[Ma
     """Lines across a chart at round values, and the values beside them."""
     for tick in ticks(low, high, 6):
         yield line(44, y(tick), WIDTH - 12, y(tick), "grid")
-        yield text(39, y(tick) + 4, f"{tick:.4g}", "end")
+        yield text(39, y(tick) + 4, f"{tick:.10g}", "end")
 
 
 def _legend(names: Sequence[str], unit: str) -> Iterator[Markup]:
@@ -243,7 +244,7 @@ def reliability_diagram(name: str, bins: Sequence[Mapping[str, float]]) -> Marku
         f"{surest['predictions']:,} predictions, the confidence is {surest['confidence']:.3f} and "
         f"the accuracy {surest['accuracy']:.3f}.",
         *_levels(y, 0, 1),
-        *(text(x(tick), 256, f"{tick:.4g}", "middle") for tick in ticks(0, 1, 6)),
+        *(text(x(tick), 256, f"{tick:.10g}", "middle") for tick in ticks(0, 1, 6)),
         text((44 + WIDTH) / 2, 274, "confidence", "middle"),
         text(50, 22, "accuracy", class_="quiet"),
         line(x(0), y(0), x(1), y(1), "kept"),

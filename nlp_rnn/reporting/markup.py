@@ -55,7 +55,7 @@ def element(tag: str, *content: str, **attributes: Any) -> Markup:
     given = "".join(
         f" {name}" if value is True else f' {name}="{escape(_value(value))}"'
         for name, value in names.items()
-        if value not in (None, False, "")
+        if value is not None and value is not False and value != ""
     )
     if tag in WITHOUT_CONTENT and not content:
         return Markup(f"<{tag}{given}/>")

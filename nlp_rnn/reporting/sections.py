@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ ROWS = 15
 LONGEST_TEXT = 300
 """Characters of a text that are shown."""
 
-LONGEST_LABEL = 24
+LONGEST_LABEL = 16
 """Characters of a label that the confusion matrix shows."""
 
 
@@ -64,7 +64,8 @@ def section(found: Found, identifier: str, url: str) -> Markup:
 
 def _introduction(found: Found, url: str) -> Iterator[str]:
     model, training = found.figures["model"], found.figures["training"]
-    yield f"{model['task'].replace('_', ' ').capitalize()} of {model['dataset']}. "
+    yield f"{str(model.get('task', 'model')).replace('_', ' ').capitalize()}"
+    yield f" on {model['dataset']}. " if model.get("dataset") else ". "
     yield (
         f"{model['parameters']:,} parameters, trained for {training['epochs']} epochs in "
         f"{training['seconds'] / 60:.1f} minutes"
@@ -86,28 +87,28 @@ def _introduction(found: Found, url: str) -> Iterator[str]:
 
 def metrics(found: Found) -> Markup:
     """Every metric of the test split, with its interval, over seeds, and the optimum."""
-    figures = found.figures
-    over = figures.get("seeds", {"mean": {}, "deviation": {}})
-    limits = figures.get("intervals", {})
-    rows = [
-        [
-            _named(name),
-            _value(value),
-            f"{number(limits[name]['low'])} to {number(limits[name]['high'])}"
-            if name in limits
-            else "",
-            f"{number(over['mean'][name])} ± {number(over['deviation'][name])}"
-            if name in over["mean"]
-            else "",
-            _value(figures.get("optimum", {}).get(name)),
-        ]
-        for name, value in _flat(figures["test"])
-    ]
-    header = ["metric", "test", f"{LEVEL:.0%} interval", "mean ± deviation of seeds", "optimum"]
-    kept = [i for i in range(len(header)) if i < 2 or any(row[i] for row in rows)]
-    return table(
-        [header[i] for i in kept], [[row[i] for i in kept] for row in rows], caption="Test split"
-    )
+    columns: dict[str, Callable[[str], str]] = {
+        f"{LEVEL:.0%} interval": lambda name: _interval(found.figures, name),
+        "mean ± deviation of seeds": lambda name: _over_seeds(found.figures, name),
+        "optimum": lambda name: _value(found.figures.get("optimum", {}).get(name)),
+    }
+    test = dict(_flat(found.figures["test"]))
+    told = {column: list(map(tell, test)) for column, tell in columns.items()}
+    told = {column: cells for column, cells in told.items() if any(cells)}
+    rows = zip(map(_named, test), map(_value, test.values()), *told.values(), strict=True)
+    return table(["metric", "test", *told], rows, caption="Test split")
+
+
+def _interval(figures: Mapping[str, Any], metric: str) -> str:
+    limits = figures.get("intervals", {}).get(metric)
+    return f"{number(limits['low'])} to {number(limits['high'])}" if limits else ""
+
+
+def _over_seeds(figures: Mapping[str, Any], metric: str) -> str:
+    over = figures.get("seeds", {"mean": {}})
+    if metric not in over["mean"]:
+        return ""
+    return f"{number(over['mean'][metric])} ± {number(over['deviation'][metric])}"
 
 
 def _flat(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
@@ -196,26 +197,13 @@ def learning(found: Found) -> Markup:
     history = found.history
     if not history:
         return Markup()
-    kept = found.figures["training"]["best_epoch"]
-    drawn = [
-        curves(
-            f"Loss of {found.name}",
-            "nats a target",
-            {
-                "training": _curve(history, "train/loss"),
-                "validation": _curve(history, "validation/loss"),
-            },
-            kept,
-        )
-    ]
-    validation = (
-        (f"validation/{metric}", metric)
-        for metric in ("f1", "accuracy")
-        if f"validation/{metric}" in history[0]
-    )
-    if (shown := next(validation, None)) is not None:
-        key, metric = shown
-        series = {"validation": _curve(history, key)}
+    kept = found.figures["training"].get("best_epoch", len(history))
+    sides = ("training", "train/loss"), ("validation", "validation/loss")
+    losses = {name: _curve(history, key) for name, key in sides}
+    drawn = [curves(f"Loss of {found.name}", "nats a target", losses, kept)]
+    judged = [metric for metric in ("f1", "accuracy") if f"validation/{metric}" in history[0]]
+    for metric in judged[:1]:
+        series = {"validation": _curve(history, f"validation/{metric}")}
         drawn.append(curves(f"Validation {metric} of {found.name}", metric, series, kept))
     note = f"The dotted line marks epoch {kept}, whose weights are kept."
     return joined([element("div", *drawn, class_="charts"), element("p", note, class_="quiet")])
@@ -245,15 +233,13 @@ def confusion(found: Found) -> Markup:
     body = (
         element(
             "tr",
-            element("th", label, scope="row"),
+            element("th", _cut(label, LONGEST_LABEL), scope="row"),
             *(_cell(counts[label, other], totals[label], right=label == other) for other in labels),
         )
         for label in labels
     )
     matrix = element("table", element("thead", head), element("tbody", *body), class_="matrix")
-    return joined(
-        [element("div", matrix, class_="scroll"), _left_out(len(frequent), CLASSES)],
-    )
+    return joined([element("div", matrix, class_="scroll"), _left_out(len(frequent), CLASSES)])
 
 
 def _cell(count: int, of: int, *, right: bool) -> Markup:
@@ -265,32 +251,39 @@ def _cell(count: int, of: int, *, right: bool) -> Markup:
 
 def calibration(found: Found) -> Markup:
     """Whether the model is right as often as it is sure."""
+    return joined([_reliability(found), _temperature(found.figures)])
+
+
+def _reliability(found: Found) -> Markup:
     gold, predicted, confidence = found.judged
-    judged = found.figures.get("calibration")
-    parts = []
-    if confidence and len(confidence) == len(gold):
-        right = np.array(gold) == np.array(predicted)
-        bins = reliability(np.array(confidence), right)
-        parts.append(element("div", reliability_diagram(found.name, bins), class_="charts"))
-        parts.append(
-            element(
-                "p",
-                "Each mark is a group of predictions of like confidence, the larger the more there "
-                f"are; its line is the {LEVEL:.0%} interval of their accuracy. On the dotted line "
-                "the model is right as often as it is sure.",
-                class_="quiet",
-            )
-        )
-    if judged:
-        sides = ("before", "after")
-        columns = [name for name in judged["after"] if name in judged["before"]]
-        rows = [[side, *(number(judged[side][name]) for name in columns)] for side in sides]
-        parts.append(table(["temperature scaling", *map(_named, columns)], rows))
-        if reason := found.figures.get("calibration_choice"):
-            parts.append(element("p", reason))
-        if worse := harm(judged):
-            parts.append(element("p", element("strong", worse)))
-    return joined(parts)
+    if not confidence or len(confidence) != len(gold):
+        return Markup()
+    right = np.array([label == best for label, best in zip(gold, predicted, strict=True)])
+    bins = reliability(np.array(confidence), right)
+    note = (
+        "Each mark is a group of predictions of like confidence, the larger the more there are; "
+        f"its line is the {LEVEL:.0%} interval of their accuracy. On the dotted line the model is "
+        "right as often as it is sure."
+    )
+    diagram = element("div", reliability_diagram(found.name, bins), class_="charts")
+    return joined([diagram, element("p", note, class_="quiet")])
+
+
+def _temperature(figures: Mapping[str, Any]) -> Markup:
+    """What calibration changed, and why it was done or not."""
+    judged = figures.get("calibration")
+    if not judged:
+        return Markup()
+    sides = ("before", "after")
+    columns = [name for name in judged["after"] if name in judged["before"]]
+    rows = [[side, *(number(judged[side][name]) for name in columns)] for side in sides]
+    sentences = (figures.get("calibration_choice"), harm(judged))
+    return joined(
+        [
+            table(["temperature scaling", *map(_named, columns)], rows),
+            *(element("p", sentence) for sentence in sentences if sentence),
+        ]
+    )
 
 
 def worst(found: Found) -> tuple[str, Markup]:

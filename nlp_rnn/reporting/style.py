@@ -92,6 +92,7 @@ dd { margin: 0; min-width: 0; }
 .errors { margin: .5rem 0; padding-left: 1.7rem; }
 .errors li { margin-bottom: .6rem; }
 .errors small { display: block; }
+b, strong { unicode-bidi: isolate; }
 q { quotes: none; unicode-bidi: plaintext; }
 @media (max-width: 40rem) {
   nav th:nth-child(3), nav td:nth-child(3), nav th:nth-child(5), nav td:nth-child(5),

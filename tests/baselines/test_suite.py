@@ -156,6 +156,7 @@ def test_figures_of_other_data_are_left_out_of_the_report(
 ) -> None:
     for folder in ("metrics", "data"):
         shutil.copytree(project / folder, tmp_path / folder)
+    shutil.copy(project / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     checksum = found(project, "reviews")["data_sha256"]
     assert (
