@@ -89,8 +89,8 @@ def between(row: Row) -> Markup:
     marks = (
         element("rect", x=3, y=67, width=8, height=8, class_="baseline"),
         text(16, 75, baseline),
-        text(WIDTH - (16 if row["optimum"] is not None else 3), 75, optimum, "end"),
-        *([_diamond(WIDTH - 7, 71)] if row["optimum"] is not None else []),
+        text(WIDTH - (20 if row["optimum"] is not None else 3), 75, optimum, "end"),
+        *([_diamond(WIDTH - 9, 71)] if row["optimum"] is not None else []),
         element("circle", cx=7, cy=11, r=5, class_="test"),
         text(16, 15, test, class_="strong"),
     )
@@ -119,7 +119,7 @@ def _axis(row: Row, width: int, y: float) -> Iterator[Markup]:
     if row["optimum"] is not None:
         points.append(row["optimum"])
     ends = min(points), max(points)
-    place = scale(*(ends if HIGHER_IS_BETTER[row["metric"]] else ends[::-1]), 8, width - 8)
+    place = scale(*(ends if HIGHER_IS_BETTER[row["metric"]] else ends[::-1]), 9, width - 9)
     yield line(1, y, width - 1, y, "axis")
     if row["optimum"] is not None:
         yield line(place(row["baseline"]), y, place(row["optimum"]), y, "gap")
@@ -132,11 +132,12 @@ def _axis(row: Row, width: int, y: float) -> Iterator[Markup]:
     )
     if row["optimum"] is not None:
         yield _diamond(place(row["optimum"]), y)
-    yield element("circle", cx=place(row["test"]), cy=float(y), r=5, class_="test")
+    # A circle upon the diamond leaves its corners to be seen.
+    yield element("circle", cx=place(row["test"]), cy=float(y), r=4.5, class_="test")
 
 
 def _diamond(x: float, y: float) -> Markup:
-    corners = [(x - 6, y), (x, y - 6), (x + 6, y), (x, y + 6)]
+    corners = [(x - 8, y), (x, y - 8), (x + 8, y), (x, y + 8)]
     return element("path", d=_path(corners) + "Z", class_="optimum")
 
 

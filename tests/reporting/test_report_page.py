@@ -372,7 +372,7 @@ def test_the_better_is_at_the_right(metric: str) -> None:
     place = float(page.of("circle")[0]["cx"] or "nan")
     assert left < place
     if metric == "accuracy":
-        assert (place - left) / (352 - left) == pytest.approx(0.25, abs=0.01)
+        assert (place - left) / (351 - left) == pytest.approx(0.25, abs=0.01)
 
 
 def test_an_experiment_behind_its_baseline_or_without_optimum_is_drawn() -> None:
