@@ -28,7 +28,8 @@ run: $(STAMP) ## run the whole pipeline on the built-in corpora and print the re
 	@echo
 	@cat reports/results.md
 	@echo
-	@echo "Models: models/   metrics: metrics/ and figures/   plots: plots/ and reports/results.png"
+	@echo "Report: open reports/index.html in a browser"
+	@echo "Models: models/   metrics: metrics/ and figures/   plots: plots/"
 	@echo "Runs:   make ui, then open http://127.0.0.1:5000/?workflowType=machine_learning"
 	@echo "Use:    . $(VENV)/bin/activate; echo 'good , not bad at all' | nlp-rnn predict models/sentiment-bilstm - -"
 

@@ -103,6 +103,11 @@ def evaluation_plots(experiment: str) -> Path:
     return Path("plots/evaluation") / experiment
 
 
+def report(name: str) -> Path:
+    """A file about all experiments."""
+    return Path("reports") / name
+
+
 def memory_figures(problem: str) -> Path:
     """How long each network remembered on a problem."""
     return Path("figures/memory") / f"{problem}.json"

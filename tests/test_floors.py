@@ -20,7 +20,7 @@ FLOORS = (
     ("commands",),
     ("loading", "stages"),
     ("memory", "projects", "search", "self_training", "tasks", "tracking"),
-    ("adaptation", "baselines", "inference", "inspection"),
+    ("adaptation", "baselines", "inference", "inspection", "reporting"),
     ("evaluation",),
     ("runtime", "training"),
     ("models",),

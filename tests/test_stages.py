@@ -168,6 +168,8 @@ def test_everything_is_where_users_look_for_it(project: Path) -> None:
     assert (project / "plots/evaluation/names/confusion.png").is_file()
     assert (project / "plots/evaluation/names/report.md").is_file()
     assert (project / "reports/results.png").is_file()
+    page = (project / "reports/index.html").read_text(encoding="utf-8")
+    assert page.count("Run in MLflow") == len(PARAMETERS["experiments"])
 
 
 def test_the_report_sets_every_model_beside_baseline_and_optimum(
@@ -177,7 +179,7 @@ def test_the_report_sets_every_model_beside_baseline_and_optimum(
     stages.report()
     header, _, *rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
-        for line in capsys.readouterr().out.splitlines()
+        for line in Path("reports/results.md").read_text(encoding="utf-8").splitlines()
     ]
     names = dict(zip(header, rows[0], strict=True))
     assert (names["experiment"], names["metric"]) == ("letters", "perplexity")

@@ -60,7 +60,16 @@ from nlp_rnn.config.model import (
     TaggerParameters,
     ZoneoutParameters,
 )
-from nlp_rnn.config.parameters import Parameters, faults, load, load_part, parse, read_yaml, to_yaml
+from nlp_rnn.config.parameters import (
+    Parameters,
+    faults,
+    load,
+    load_part,
+    load_shared,
+    parse,
+    read_yaml,
+    to_yaml,
+)
 from nlp_rnn.config.search import RangeParameters, SearchParameters
 from nlp_rnn.config.section import nearest
 from nlp_rnn.config.training import (
@@ -149,6 +158,7 @@ __all__ = [
     "faults",
     "load",
     "load_part",
+    "load_shared",
     "nearest",
     "parse",
     "read_yaml",

@@ -355,6 +355,15 @@ def load_part(group: str, name: str, file: Path = PARAMS_FILE) -> Parameters:
     return parse(needed(data, group, name, file), file)
 
 
+def load_shared(file: Path = PARAMS_FILE) -> Parameters:
+    """Read and validate what belongs to no named section: backend, seed, where runs are tracked.
+
+    Raises:
+        UserError: the file is missing, is no YAML, or one of these keys is wrong.
+    """
+    return parse(_without_names(read_yaml(file)), file)
+
+
 def faults(file: Path = PARAMS_FILE) -> list[UserError]:
     """Everything that is wrong with a parameter file, one error for each name in it at most.
 

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_rnn.drawing import blank_figure
+from nlp_rnn.evaluation.report import HIGHER_IS_BETTER, Row, number, with_spread
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MOST_CLASSES = 40
@@ -61,26 +63,45 @@ def _short(label: str) -> str:
     return label if len(label) <= LONGEST_LABEL else label[: LONGEST_LABEL - 1] + "…"
 
 
-def results_picture(rows: Sequence[dict[str, Any]]) -> Figure:
-    """Plot each experiment's metric between its baseline and its optimum.
+def results_picture(rows: Sequence[Row]) -> Figure:
+    """Each experiment's metric on the axis from its best baseline to its optimum.
+
+    The better is always at the right, also where a lower value is better.
 
     Args:
-        rows: the rows, with ``experiment``, ``metric``, ``baseline``, ``test`` and ``optimum`` (or
-            None).
+        rows: as :func:`nlp_rnn.evaluation.report.result_rows` finds them.
     """
-    figure = blank_figure(8, 1.1 * len(rows) + 0.8)
-    panels = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
+    figure = blank_figure(8, 1.05 * len(rows) + 0.2)
+    apart = {"hspace": 0.4}
+    panels = figure.subplots(len(rows), 1, squeeze=False, gridspec_kw=apart)[:, 0]
     for axes, row in zip(panels, rows, strict=True):
-        points = [("baseline", "tab:gray"), ("test", "tab:blue"), ("optimum", "tab:green")]
-        for place, (name, colour) in enumerate(points):
-            if row[name] is None:
-                continue
-            axes.barh(place, row[name], color=colour, height=0.8)
-            axes.text(row[name], place, f" {row[name]:.4g}", va="center", fontsize=8)
-        axes.set_yticks(range(3), ["baseline", "model", "optimum"], fontsize=8)
-        axes.invert_yaxis()
-        axes.set_title(f"{row['experiment']}: {row['metric']}", fontsize=9, loc="left")
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.margins(x=0.12)
-        axes.tick_params(axis="x", labelsize=8)
+        _draw_between(axes, row)
     return figure
+
+
+BASELINE, TEST, OPTIMUM = "#6a5a52", "#0067a8", "#00735a"
+"""Colours that people who are colour-blind tell apart."""
+
+
+def _draw_between(axes: Axes, row: Row) -> None:
+    """One experiment: the axis, its interval, and what stands at its ends."""
+    baseline, test, optimum = row["baseline"], row["test"], row["optimum"]
+    limits = row["range"] or (test, test)
+    if optimum is not None:
+        axes.plot([baseline, optimum], [0, 0], color="0.85", linewidth=6, solid_capstyle="butt")
+        axes.plot(optimum, 0, "D", color=OPTIMUM, markersize=9)
+    axes.plot(baseline, 0, "s", color=BASELINE, markersize=9)
+    axes.errorbar(
+        test, 0, xerr=[[test - limits[0]], [limits[1] - test]], fmt="o", color=TEST, capsize=5
+    )
+    known = "no optimum is known" if optimum is None else f"optimum {number(optimum)} ◆"
+    told: dict[str, Any] = {"fontsize": 9, "transform": axes.transAxes, "va": "top"}
+    axes.text(0, 0, f"■ {row['best']} {number(baseline)}", color=BASELINE, ha="left", **told)
+    axes.text(1, 0, known, color=OPTIMUM, ha="right", **told)
+    axes.set_title(f"{row['experiment']}: {row['metric']}", fontsize=10, loc="left")
+    axes.set_title(f"● {with_spread(row)}", fontsize=10, loc="right", color=TEST)
+    axes.margins(x=0.03)
+    axes.set(ylim=(-1, 0.7))
+    axes.axis("off")
+    if not HIGHER_IS_BETTER[row["metric"]]:
+        axes.invert_xaxis()

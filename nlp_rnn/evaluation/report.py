@@ -45,6 +45,7 @@ def result_row(experiment: str, figures: dict[str, Any], metric: str) -> Row:
         "best": best,
         "test": test,
         "deviation": seeds["deviation"].get(metric),
+        "range": _range(figures, metric),
         "seeds": len(seeds["each"]),
         "optimum": optimum,
         "way": way,
@@ -53,6 +54,16 @@ def result_row(experiment: str, figures: dict[str, Any], metric: str) -> Row:
         "parameters": figures["model"]["parameters"],
         "tokens_per_second": figures["training"]["tokens_per_second"],
     }
+
+
+def _range(figures: dict[str, Any], metric: str) -> tuple[float, float] | None:
+    """Between which values a metric lies: a standard deviation about the mean over seeds, or of one
+    training the bootstrap interval; None where there is none."""
+    if "seeds" in figures:
+        mean, deviation = (figures["seeds"][key][metric] for key in ("mean", "deviation"))
+        return mean - deviation, mean + deviation
+    limits = figures.get("intervals", {}).get(metric)
+    return (limits["low"], limits["high"]) if limits else None
 
 
 def rows_of(experiment: str, figures: dict[str, Any]) -> list[Row]:
@@ -130,13 +141,18 @@ def result_rows(results: Results) -> list[Row]:
     rows = []
     for name, figures in results.experiments.items():
         try:
-            of_dataset = results.baselines.get(figures["model"].get("dataset"), {"baselines": {}})
-            tests = {other: found["test"] for other, found in of_dataset["baselines"].items()}
-            rows += rows_of(name, figures | {"baselines": figures["baselines"] | tests})
+            rows += rows_of(name, figures | {"baselines": all_baselines(results, figures)})
         except (KeyError, TypeError, ValueError) as error:
             again = Remedy("evaluate again", name, ("evaluate",), force=True)
             raise UserError(f"{name}: its metrics lack {error}; {again}") from None
     return rows
+
+
+def all_baselines(results: Results, figures: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The test metrics of an experiment's baselines and of those of its data set."""
+    of_dataset = results.baselines.get(figures["model"].get("dataset"), {"baselines": {}})
+    tests = {name: found["test"] for name, found in of_dataset["baselines"].items()}
+    return {**figures["baselines"], **tests}
 
 
 def stale_markdown(results: Results) -> str:
@@ -145,20 +161,31 @@ def stale_markdown(results: Results) -> str:
     return "\n".join(lines)
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}" if value < 1 else f"{value:.2f}"
+def number(value: float | None) -> str:
+    """A metric in the digits that tell models apart; "" for None."""
+    return "" if value is None else f"{value:.4f}" if value <= 1 else f"{value:.2f}"
 
 
-def _test(row: Row) -> str:
-    """The metric, with its standard deviation if it is the mean of several seeds."""
-    if row["deviation"] is None:
-        return _number(row["test"])
-    return f"{_number(row['test'])} ± {_number(row['deviation'])} ({row['seeds']} seeds)"
+def test_value(row: Row) -> str:
+    """The figure, with its standard deviation where it is the mean of several seeds."""
+    return number(row["test"]) if row["deviation"] is None else with_spread(row)
 
 
-def _way(row: Row) -> str:
-    """The share of the gap between baseline and optimum that is closed, or the excess over a
-    bound."""
+def spread(row: Row) -> str:
+    """How sure a metric is: the deviation over seeds, of one training the bootstrap interval; ""
+    where neither is known."""
+    if row["deviation"] is not None:
+        return f"± {number(row['deviation'])} ({row['seeds']} seeds)"
+    return "({} to {})".format(*map(number, row["range"])) if row["range"] else ""
+
+
+def with_spread(row: Row) -> str:
+    """The metric and how sure it is."""
+    return f"{number(row['test'])} {spread(row)}".rstrip()
+
+
+def way(row: Row) -> str:
+    """How far a figure is from its baseline to its optimum, or above the bound."""
     if row["way"] is None:
         return ""
     if HIGHER_IS_BETTER[row["metric"]]:
@@ -167,18 +194,18 @@ def _way(row: Row) -> str:
 
 
 def headline(row: Row) -> str:
-    """One metric in a sentence of Markdown."""
-    known = "" if row["optimum"] is None else f", optimum {_number(row['optimum'])}, {_way(row)}"
-    figure = f"**test {row['metric']} {_test(row)}**"
-    return f"{figure} (baseline {_number(row['baseline'])}{known})"
+    """One figure in a sentence of Markdown."""
+    known = "" if row["optimum"] is None else f", optimum {number(row['optimum'])}, {way(row)}"
+    figure = f"**test {row['metric']} {test_value(row)}**"
+    return f"{figure} (baseline {number(row['baseline'])}{known})"
 
 
 def plain_headline(row: Row) -> str:
     """One metric in a line of the log."""
-    known = "" if row["optimum"] is None else f", optimum {_number(row['optimum'])}"
+    known = "" if row["optimum"] is None else f", optimum {number(row['optimum'])}"
     return (
-        f"test {row['metric']} {_test(row)} (best baseline {row['best']} "
-        f"{_number(row['baseline'])}{known})"
+        f"test {row['metric']} {test_value(row)} (best baseline {row['best']} "
+        f"{number(row['baseline'])}{known})"
     )
 
 
@@ -217,10 +244,10 @@ def markdown(rows: Sequence[Row]) -> str:
         [
             row["experiment"],
             row["metric"],
-            _number(row["baseline"]),
-            _test(row),
-            _number(row["optimum"]),
-            _way(row),
+            number(row["baseline"]),
+            test_value(row),
+            number(row["optimum"]),
+            way(row),
             str(row["epochs"]),
             f"{row['minutes']:.1f}",
             f"{row['parameters']:,}",
@@ -242,8 +269,8 @@ def adapted_markdown(results: Results) -> str:
                 [
                     experiment,
                     name,
-                    _number(figures["test"]["perplexity"]),
-                    _number(found["perplexity"]),
+                    number(figures["test"]["perplexity"]),
+                    number(found["perplexity"]),
                     _chosen(found["chosen"]),
                 ]
             )
@@ -273,7 +300,7 @@ def standings(rows: Sequence[Row], results: Results) -> str:
             if metric in figures["optimum"] and found:
                 found.append((figures["optimum"][metric], "the optimum", ""))
             cells += [
-                [dataset, metric, name, _number(value), chosen]
+                [dataset, metric, name, number(value), chosen]
                 for value, name, chosen in sorted(found, reverse=not HIGHER_IS_BETTER[metric])
             ]
     return markdown_table(header, cells) if cells else ""
@@ -315,7 +342,7 @@ def gains(rows: Sequence[Row]) -> str:
         sign = 1 if HIGHER_IS_BETTER[without["metric"]] else -1
         for row in [without, *sorted(others, key=lambda row: sign * row["test"])]:
             gain = "" if row is without else f"{sign * (row['test'] - without['test']):+.4f}"
-            cells.append([row["dataset"], row["metric"], row["vectors"], _test(row), gain])
+            cells.append([row["dataset"], row["metric"], row["vectors"], test_value(row), gain])
     return markdown_table(header, cells) if cells else ""
 
 

@@ -65,11 +65,7 @@ class Run:
         self.id = str(run.info.run_id)
         self.name = str(run.info.run_name)
         self.experiment = str(client.get_experiment(run.info.experiment_id).name)
-        uri = tracking_uri()
-        host = uri if urlsplit(uri).scheme in ("http", "https") else "http://127.0.0.1:5000"
-        page = f"experiments/{run.info.experiment_id}/runs/{self.id}"
-        # Without the query, MLflow shows its pages for LLM applications.
-        self.url = f"{redacted(host).rstrip('/')}/#/{page}?workflowType=machine_learning"
+        self.url = _page(run)
         self.new = new
         self._non_finite = {
             tag.removeprefix("non_finite.")
@@ -271,6 +267,57 @@ class Run:
         if not in_temporary_workspace():
             self._client.set_registered_model_alias(name, ALIAS, version)
         return f"models:/{name}/{version}"
+
+
+def _page(run: MlflowRun) -> str:
+    """The address of a run's page."""
+    uri = tracking_uri()
+    host = uri if urlsplit(uri).scheme in ("http", "https") else "http://127.0.0.1:5000"
+    page = f"experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+    # Without the query, MLflow shows its pages for language-model applications.
+    return f"{redacted(host).rstrip('/')}/#/{page}?workflowType=machine_learning"
+
+
+def pages(run_ids: Mapping[str, str]) -> dict[str, str]:
+    """The address of each run's page, under the same name; those that the store lacks are left out.
+
+    Args:
+        run_ids: by any name.
+    """
+    from mlflow.exceptions import MlflowException
+
+    found = {}
+    with connected() as client:
+        for name, run_id in run_ids.items():
+            with contextlib.suppress(MlflowException):
+                found[name] = _page(client.get_run(run_id))
+    return found
+
+
+@contextmanager
+def only_run(experiment: str, kind: str) -> Iterator[Run]:
+    """The one run of its kind, reopened, so that what is logged replaces what it had.
+
+    It is a new one where there is none yet, and in the workspace of a DVC experiment that may never
+    be applied (``dvc exp run --temp`` or ``--queue``).
+
+    Args:
+        experiment: is created if it does not exist.
+        kind: the run's name, and its tag ``kind``.
+    """
+    with connected() as client:
+        found = None if in_temporary_workspace() else _latest(client, experiment, kind)
+    with run(experiment, kind, found) as opened:
+        opened.set_tags({"kind": kind})
+        yield opened
+
+
+def _latest(client: mlflow.MlflowClient, experiment: str, kind: str) -> str | None:
+    """The latest run of a kind, as its tag tells it."""
+    runs = client.search_runs(
+        [experiment_id(client, experiment)], f"tags.kind = '{kind}'", max_results=1
+    )
+    return str(runs[0].info.run_id) if runs else None
 
 
 @contextmanager

@@ -135,7 +135,7 @@ def test_networks_stand_among_the_baselines_in_the_report(
     }
     write_json(Path("figures/bilstm.json"), network)
     stages.report()
-    results, _, standing = capsys.readouterr().out.split("\n\n")
+    results, _, standing = Path("reports/results.md").read_text(encoding="utf-8").split("\n\n")
     nb_svm = found(project, "reviews")["baselines"]["nb_svm"]["test"]["accuracy"]
     assert f"| bilstm     | accuracy | {nb_svm:.4f}" in results  # the best baseline
     of_reviews = [line.split("|")[3].strip() for line in standing.splitlines() if "reviews" in line]
@@ -155,6 +155,7 @@ def test_figures_of_other_data_are_left_out_of_the_report(
 ) -> None:
     for folder in ("figures", "data"):
         shutil.copytree(project / folder, tmp_path / folder)
+    shutil.copy(project / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     checksum = found(project, "reviews")["data_sha256"]
     assert (
@@ -178,7 +179,7 @@ def test_figures_of_other_data_are_left_out_of_the_report(
         found(project, "entities") | {"data_sha256": "of other data"},
     )
     stages.report()
-    tables, left_out = capsys.readouterr().out.split("Left out")
+    tables, left_out = Path("reports/results.md").read_text(encoding="utf-8").split("Left out")
     assert "| new" in tables and "old" not in tables and "linear_crf" not in tables
     assert "old: evaluate again: dvc repro evaluate@old" in left_out
     assert "entities: fit the baselines again: dvc repro baselines@entities" in left_out

@@ -696,6 +696,40 @@ def test_a_shared_store_is_not_changed_by_its_readers(
     assert current_run("toy") == runs[1]
 
 
+def test_the_only_run_of_a_kind_is_reopened_and_its_files_are_replaced(store, tmp_path):
+    with tracking.run("e", "report") as other:
+        pass  # the training of an experiment that is called so
+    runs = []
+    for text in ("first", "second"):
+        (tmp_path / "page.html").write_text(text)
+        with tracking.only_run("e", "report") as run:
+            run.log_file(tmp_path / "page.html")
+            runs.append(run)
+    assert other.id != runs[0].id == runs[1].id
+    assert (runs[0].new, runs[1].new) == (True, False)
+    (tmp_path / "kept").mkdir()
+    with connected() as client:
+        page = client.download_artifacts(runs[0].id, "page.html", str(tmp_path / "kept"))
+    assert Path(page).read_text() == "second"
+
+
+def test_an_experiment_in_a_temporary_workspace_leaves_the_only_run(store, tmp_path, monkeypatch):
+    with tracking.only_run("e", "report") as run:
+        pass
+    workspace = tmp_path / ".dvc/tmp/exps/tmp1"
+    workspace.mkdir(parents=True)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.chdir(workspace)
+    with tracking.only_run("e", "report") as tried:
+        assert tried.id != run.id
+
+
+def test_pages_are_those_of_runs_that_the_store_holds(store):
+    with tracking.run("e", "toy") as run:
+        pass
+    assert tracking.pages({"toy": run.id, "gone": "0f" * 16, "never": ""}) == {"toy": run.url}
+
+
 def test_an_experiment_in_a_temporary_workspace_leaves_the_alias(
     store, predictor, bundle, tmp_path, monkeypatch
 ):
