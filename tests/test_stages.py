@@ -173,7 +173,7 @@ def test_everything_is_where_users_look_for_it(project: Path) -> None:
 
 
 def test_the_report_sets_every_model_beside_baseline_and_optimum(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project)
     stages.report()

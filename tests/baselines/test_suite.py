@@ -123,7 +123,7 @@ def test_each_baseline_is_a_run_of_its_own(project: Path) -> None:
 
 
 def test_networks_stand_among_the_baselines_in_the_report(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project)
     network = {
@@ -151,7 +151,6 @@ def test_figures_of_other_data_are_left_out_of_the_report(
     project: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     for folder in ("figures", "data"):
         shutil.copytree(project / folder, tmp_path / folder)
