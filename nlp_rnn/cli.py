@@ -13,6 +13,7 @@ from nlp_rnn.commands import (
     export,
     generate,
     inspect,
+    new,
     parameters,
     pipeline,
     predict,
@@ -24,6 +25,7 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.process import print_everything
 
 COMMANDS = (
+    new,
     check,
     pipeline,
     stage,

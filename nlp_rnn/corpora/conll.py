@@ -107,9 +107,11 @@ class Sentence:
     def check_empty(self, empty_words: EmptyWords) -> None:
         """Raise UserError where there are empty words and they are not to be skipped."""
         if self.empty and empty_words == "error":
-            raise UserError(
+            raise SettingError(
                 f"{self.block.where(self.empty[0].index)}: found an empty column, expected a word; "
-                "write it there, or set empty_words: skip to leave out the lines without a word"
+                "write it there, or set ",
+                Setting("empty_words", "skip"),
+                " to leave out the lines without a word",
             )
 
 
