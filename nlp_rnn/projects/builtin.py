@@ -7,7 +7,7 @@ from typing import Any
 from nlp_rnn.projects.defaults import Defaults
 
 
-def _labels(corpus: str, task: str, suffix: str, **model: Any) -> Defaults:
+def _labels(corpus: str, task: str, suffix: str, sample: str, **model: Any) -> Defaults:
     sentences = {"train": 3000, "validation": 500, "test": 1000}
     return Defaults(
         dataset={
@@ -31,6 +31,7 @@ def _labels(corpus: str, task: str, suffix: str, **model: Any) -> Defaults:
         },
         suffix=suffix,
         why="small enough to train within a minute",
+        sample=sample,
     )
 
 
@@ -61,10 +62,12 @@ def _text(unit: str, lines: int, dimension: int, **model: Any) -> Defaults:
     )
 
 
+REVIEW, SENTENCE = "good , not bad at all", "Clara Jensen travelled to Cardona ."
+
 BUILT_IN = {
-    "sentiment": _labels("reviews", "classification", "bilstm", pooling="max"),
-    "pos": _labels("parts_of_speech", "tagging", "bilstm"),
-    "ner": _labels("entities", "tagging", "bilstm-crf", output="crf"),
+    "sentiment": _labels("reviews", "classification", "bilstm", REVIEW, pooling="max"),
+    "pos": _labels("parts_of_speech", "tagging", "bilstm", SENTENCE),
+    "ner": _labels("entities", "tagging", "bilstm-crf", SENTENCE, output="crf"),
     "lm": _text("whitespace", 15_000, 64, cell="lstm", units=100, dropout=0.1),
     "characters": _text("character", 8_000, 32, cell="gru", units=128),
 }

@@ -116,7 +116,7 @@ def table_settings(
     else:
         columns = _columns_of_records(path, format, bad_bytes)
     if not any(column.values for column in columns):
-        raise UserError(f"{path}: has a header and no rows")
+        raise UserError(f"{path}: has no rows")
     found["text_column"] = text = _text_column(path, columns, found)
     found["label_column"] = _label_column(path, columns, text, found)
     _check_labels(path, next(c for c in columns if c.name == found["label_column"]))
@@ -142,6 +142,8 @@ def _settled_rows(
                 raise
             found[remedy.name] = remedy.value
             continue
+        if not rows:
+            raise UserError(f"{path}: has no rows")
         quoted = all(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in rows[0])
         if quoted and dialect.quoting == "none" and "quoting" not in found:
             found["quoting"] = "double"

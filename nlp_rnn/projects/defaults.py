@@ -29,12 +29,14 @@ class Defaults:
         experiment: all keys but the data set's name.
         suffix: what the experiment's name ends in.
         why: the size of the model, in words.
+        sample: a text to try the model with.
     """
 
     dataset: dict[str, Any]
     experiment: dict[str, Any]
     suffix: str
     why: str
+    sample: str = "some text"
 
 
 def defaults(sight: Sight) -> Defaults:

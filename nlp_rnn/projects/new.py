@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nlp_rnn.config import load
+from nlp_rnn.config import parse
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import whole_folder
 from nlp_rnn.projects.builtin import BUILT_IN
@@ -54,13 +54,6 @@ COMMENTS = {
 }
 """What a line of ``params.yaml`` says of its key."""
 
-TRY = {
-    "classification": ("predict", "echo 'some text' | nlp-rnn predict models/{model} - -"),
-    "tagging": ("predict", "echo 'Some words .' | nlp-rnn predict models/{model} - -"),
-    "language_modelling": ("generate", "nlp-rnn generate models/{model} --length 60"),
-}
-"""What to do with a trained model of each task, and the method in Python."""
-
 
 @dataclass(frozen=True)
 class Project:
@@ -70,16 +63,27 @@ class Project:
         folder: where it lies.
         model: the name of its experiment.
         task: of the experiment.
+        sample: a text to try the model with.
     """
 
     folder: Path
     model: str
     task: str
+    sample: str
 
     @property
     def use(self) -> str:
         """A command that uses the trained model."""
-        return TRY[self.task][1].format(model=self.model)
+        if self.task == "language_modelling":
+            return f"nlp-rnn generate models/{self.model} --length 60"
+        return f"echo '{self.sample}' | nlp-rnn predict models/{self.model} - -"
+
+    @property
+    def use_in_python(self) -> str:
+        """The same in Python, once the model is loaded."""
+        if self.task == "language_modelling":
+            return "generate(length=60)"
+        return f'predict("{self.sample}")'
 
 
 def check_free(folder: Path) -> None:
@@ -150,19 +154,16 @@ def _write(
             _copy(source, partial / RAW / place)
         parameters = _parameters(name, dataset, model, experiment, found.why)
         (partial / "params.yaml").write_text(parameters, encoding="utf-8")
-        write_pipeline(load(partial / "params.yaml"), partial)
+        written = {"datasets": {name: dataset}, "experiments": {model: experiment}}
+        write_pipeline(parse(written, folder / "params.yaml"), partial)
         (partial / ".gitignore").write_text(GITIGNORE, encoding="utf-8")
         (partial / ".dvcignore").write_text(DVCIGNORE, encoding="utf-8")
-        project = Project(folder, model, task)
+        project = Project(folder, model, task, found.sample)
         readme = README.format(
-            name=name, model=model, use=project.use, method=TRY[task][0], argument=_argument(task)
+            name=name, model=model, use=project.use, use_in_python=project.use_in_python
         )
         (partial / "README.md").write_text(readme, encoding="utf-8")
     return project
-
-
-def _argument(task: str) -> str:
-    return "length=60" if task == "language_modelling" else '"some text"'
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -207,7 +208,7 @@ def _flow(value: Any) -> str:
 
 def _scalar(value: Any) -> str:
     """A value in YAML; strings in quotes where they would be read as something else."""
-    plain = isinstance(value, str) and re.fullmatch(r"[A-Za-z./][\w./ -]*[\w./-]|[A-Za-z]", value)
+    plain = isinstance(value, str) and re.fullmatch(r"(\./|[A-Za-z])([\w./ -]*[\w./-])?", value)
     words = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
     if plain and str(value).lower() not in words:
         return str(value)

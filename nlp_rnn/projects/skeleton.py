@@ -49,7 +49,7 @@ From Python:
 ```python
 import nlp_rnn
 
-nlp_rnn.load("models/{model}").{method}({argument})
+nlp_rnn.load("models/{model}").{use_in_python}
 ```
 
 `reports/results.md` compares the model with simple baselines, and `data/prepared/{name}/card.json`

@@ -332,7 +332,7 @@ ERRORS: dict[str, tuple[str, str, list[str]]] = {
     "own labels": ("r.csv", wide("text,label", lambda i: f"a {i},name {i}"), [
         "60 different labels"]),
     "too few": ("r.csv", "text,label\na b,x\nc d,y\n", ["2 examples are too few"]),
-    "header only": ("r.csv", "text,label\n", ["has a header and no rows"]),
+    "header only": ("r.csv", "text,label\n", ["has no rows"]),
     "blank": ("r.txt", "\n \n", ["begins with 2 blank lines"]),
     "empty": ("r.csv", "", ["r.csv: is empty"]),
     "empty label": ("r.csv", wide("text,label", lambda i: f"a {i},{'xy'[i % 2] * (i < 50)}"), [
@@ -421,6 +421,26 @@ def test_a_name_with_blanks_is_written_with_hyphens() -> None:
     parameters = new("My films 2", "--train", "my data (1).csv")
     assert list(parameters.experiments) == ["My-films-2-bilstm"]
     assert data_set(parameters).train == "./data/raw/my data (1).csv"
+
+
+@pytest.mark.parametrize("names", [("on: #1", ".5"), ("null", "1"), ("größe, x", "- a")])
+def test_columns_of_any_name_are_written_so_that_they_are_read_back(names: tuple[str, str]) -> None:
+    rows = [{names[0]: text, names[1]: label} for text, label in reviews()]
+    Path("r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = data_set(new("p", "--train", "r.jsonl"))
+    assert (data.text_column, data.label_column) == names
+
+
+def test_a_user_may_settle_how_a_file_is_read() -> None:
+    Path("r.txt").write_text("".join(f'one " {i}; x\n\nanother {i}; y\n' for i in range(30)))
+    options = ["--format", "csv", "--delimiter", ";", "--no-header", "--quoting", "none"]
+    options += ["--text-column", "0", "--label-column", "1", "--task", "classification"]
+    data = data_set(new("p", "--train", "r.txt", *options))
+    assert (data.delimiter, data.quoting, data.text_column) == (";", "none", 0)
+    Path("e.txt").write_text(conll())
+    data = data_set(new("q", "--train", "e.txt", "--task", "tagging", "--scheme", "null"))
+    assert (data.format, data.scheme) == ("conll", None)
+    assert new("l", "--train", "e.txt", "--format", "text").experiments["l-lstm"]
 
 
 # --- files that went wrong elsewhere --------------------------------------------------
