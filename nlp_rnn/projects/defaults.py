@@ -44,8 +44,9 @@ def defaults(sight: Sight) -> Defaults:
 
     Few examples get a small network, much dropout and many epochs that end when validation gets no
     better (``patience``); many get a wide one and few epochs. Taggers read characters and casing,
-    since most words are rare; entities get a CRF, which knows what may follow what. A label that
-    is rare makes accuracy a poor guide: then the loss selects the best epoch.
+    since most words are rare; entities get a CRF, which knows what may follow what. A rare label
+    makes accuracy a poor guide, and few examples a coarse one: then the loss selects the best
+    epoch.
     """
     if sight.kind == "text":
         return _language_model(sight)
@@ -99,7 +100,7 @@ def _classifier(sight: Sight) -> Defaults:
             "embeddings": {"kind": "learned", "dimension": sizes["dimension"]},
             "model": {**model, "dropout": 0.5},
             "training": {
-                "select": "loss" if counts.imbalanced else "accuracy",
+                "select": "loss" if counts.imbalanced or counts.total < SMALL else "accuracy",
                 **training,
                 "clip_norm": 1.0,
                 **cut,

@@ -21,12 +21,18 @@ from nlp_rnn.corpora.splits import with_all_splits
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import SPLITS, Example, Kind
 from nlp_rnn.projects.columns import conll_settings, conllu_settings, table_settings
-from nlp_rnn.projects.formats import expanded, format_of, path_of
+from nlp_rnn.projects.formats import expanded, format_of, parts, path_of
 from nlp_rnn.task_kinds import TASK_KINDS
 from nlp_rnn.text.tokenizers import make_tokenizer
 
 SAMPLED = 2000
 """Texts whose script and markup are looked at."""
+
+LOOKED_AT = 1000
+"""Characters of each of these whose script is looked at."""
+
+FEWEST_CHARACTERS = 1000
+"""Of running text, for a language model."""
 
 WITHOUT_SPACES = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
 """Scripts that write no space between words, by the first word of Unicode's names."""
@@ -211,7 +217,7 @@ def _counted(corpus: Corpus) -> Counts:
             if sampled < SAMPLED:
                 sampled += 1
                 text = example.text or " ".join(example.tokens)
-                counts.scripts.update(_scripts(text))
+                counts.scripts.update(_scripts(text[:LOOKED_AT]))
                 marked += _MARKUP.search(text) is not None
             if not corpus.continuous:
                 label = first_label.setdefault(text_hash(example), example.label)
@@ -233,6 +239,11 @@ def _scripts(text: str) -> Iterator[str]:
 
 def _check_labels(corpus: Corpus, counts: Counts) -> None:
     """Raise UserError unless there is something to learn, and enough for every split."""
+    if corpus.kind == "text" and counts.characters < FEWEST_CHARACTERS:
+        raise UserError(
+            f"{corpus.origin('train')}: {counts.characters} characters are too few for a language "
+            f"model; give {FEWEST_CHARACTERS:,} or more"
+        )
     if corpus.kind != "text" and len(counts.labels) < 2:
         (label,) = counts.labels
         what = "tag" if corpus.kind == "tagged" else "label"
@@ -264,11 +275,11 @@ def _tokenizer(kind: Kind, counts: Counts) -> dict[str, Any]:
 
 def _measure(corpus: Corpus, counts: Counts, parameters: TokenizerParameters) -> None:
     """Count the tokens of every example."""
-    spans = make_tokenizer(parameters).tokens
+    tokens_of = make_tokenizer(parameters).tokens
     types: set[str] = set()
     for split in corpus.splits():
         for example in corpus.read(split):
-            tokens = example.tokens or spans(example.text)
+            tokens = example.tokens or tokens_of(example.text)
             counts.lengths.append(len(tokens))
             types.update(tokens)
     counts.types = len(types)
@@ -282,8 +293,10 @@ UNITS = {"labelled": "labelled text", "tagged": "tagged sentence", "text": "line
 def described(sight: Sight) -> list[str]:
     """What the files hold, a line for each thing."""
     counts = sight.counts
-    files = " and ".join(path for paths in sight.splits.values() for path in paths)
-    lines = [f"{files}: {', '.join([sight.format, *_read_as(sight)])}"]
+    files = [path for _, path in parts(sight.splits)]
+    named = " and ".join(files[:3] if len(files) == 3 else files[:2])
+    more = f" and {len(files) - 2} more" if len(files) > 3 else ""
+    lines = [f"{named}{more}: {', '.join([sight.format, *_read_as(sight)])}"]
     lines.append(
         f"examples: {counts.total:,} {UNITS[sight.kind]}{'s' * (counts.total != 1)}"
         + (f" ({_split_sizes(sight)})" if len(sight.splits) > 1 else "")

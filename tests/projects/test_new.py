@@ -268,11 +268,15 @@ def test_duplicates_stay_together_and_markup_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shares", "select"), [((1, 1), "accuracy"), ((9, 1), "loss")], ids=["balanced", "imbalanced"]
+    ("shares", "times", "select"),
+    [((1, 1), 1000, "accuracy"), ((1, 1), 900, "loss"), ((9, 1), 200, "loss")],
+    ids=["balanced", "few", "imbalanced"],
 )
-def test_rare_labels_are_judged_by_the_loss(shares: tuple[int, int], select: str) -> None:
+def test_rare_labels_and_few_examples_are_judged_by_the_loss(
+    shares: tuple[int, int], times: int, select: str
+) -> None:
     rows = [("good", "a")] * shares[0] + [("bad", "b")] * shares[1]
-    rows = [(f"{text} {i}", label) for i in range(200) for text, label in rows]
+    rows = [(f"{text} {i}", label) for i in range(times) for text, label in rows]
     Path("r.csv").write_text("text,label\n" + "".join(f"{t},{c}\n" for t, c in rows))
     (experiment,) = new("p", "--train", "r.csv").experiments.values()
     assert experiment.training.select == select
@@ -332,6 +336,7 @@ ERRORS: dict[str, tuple[str, str, list[str]]] = {
     "own labels": ("r.csv", wide("text,label", lambda i: f"a {i},name {i}"), [
         "60 different labels"]),
     "too few": ("r.csv", "text,label\na b,x\nc d,y\n", ["2 examples are too few"]),
+    "short": ("b.txt", "A few words.\n", ["13 characters are too few for a language model"]),
     "header only": ("r.csv", "text,label\n", ["has no rows"]),
     "blank": ("r.txt", "\n \n", ["begins with 2 blank lines"]),
     "empty": ("r.csv", "", ["r.csv: is empty"]),
@@ -475,6 +480,8 @@ def test_files_of_other_people(
         ("trailing-blanks/trailing_tab.conll", "3 different examples are too few"),
         ("tsv-quotes/b_swallow.tsv", "5 examples are too few"),
         ("empty-words/train.conll", "--empty-words skip"),
+        ("one-sentence/thirtythree.txt", "299 characters are too few"),
+        ("zero-width/persian.txt", "characters are too few for a language model"),
         ("line-ends/mac.csv", "--label-column: 'id' (1, 2)"),
         ("word-column/new.conll", "the only tag is '_'"),
     ],
