@@ -13,6 +13,7 @@ from nlp_rnn.commands import (
     export,
     generate,
     inspect,
+    new,
     parameters,
     pipeline,
     predict,
@@ -24,6 +25,7 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.process import print_everything
 
 COMMANDS = (
+    new,
     check,
     pipeline,
     stage,
@@ -63,9 +65,10 @@ def parser() -> argparse.ArgumentParser:
     """The parser of ``nlp-rnn``."""
     top = argparse.ArgumentParser(
         prog="nlp-rnn",
-        description="Recurrent neural networks for text: use a trained model.",
-        epilog="To train models, run `dvc repro` in a folder with params.yaml and dvc.yaml. Exit "
-        "status: 0 success, 2 a mistake (one line), 1 an unexpected error, 130 interrupted.",
+        description="Recurrent neural networks for text: start a project, use a trained model.",
+        epilog="To train models, run `dvc repro` in a project's folder, which `nlp-rnn new` "
+        "writes. Exit status: 0 success, 2 a mistake (one line), 1 an unexpected error, "
+        "130 interrupted.",
     )
     subparsers = top.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:

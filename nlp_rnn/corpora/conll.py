@@ -108,9 +108,11 @@ class Sentence:
     def check_empty(self, empty_words: EmptyWords) -> None:
         """Raise UserError if there are empty words that are not to be skipped."""
         if self.empty and empty_words == "error":
-            raise UserError(
+            raise SettingError(
                 f"{self.block.where(self.empty[0].index)}: found an empty column, expected a word; "
-                "add it, or set empty_words: skip to skip lines without a word"
+                "add it, or set ",
+                Setting("empty_words", "skip"),
+                " to skip lines without a word",
             )
 
 

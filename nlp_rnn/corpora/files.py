@@ -15,6 +15,7 @@ from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.dialects import Dialect
 from nlp_rnn.corpora.folders import (
     ARCHIVES,
+    DEEPER,
     OTHER_SUFFIX,
     Selection,
     is_archive,
@@ -24,6 +25,7 @@ from nlp_rnn.corpora.folders import (
 from nlp_rnn.corpora.lines import fingerprint, open_binary, read_lines
 from nlp_rnn.corpora.remote import is_address, local_copy
 from nlp_rnn.corpora.schemes import TagSurvey
+from nlp_rnn.corpora.settings import Setting, SettingError
 from nlp_rnn.corpora.tables import read_jsonl, read_parquet, read_table
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import SPLITS, Example, Scheme
@@ -121,8 +123,13 @@ class FilesCorpus(Corpus):
         left_out = selection.summary()
         if empty:
             remedy = "; files left out: " + left_out if left_out else ""
+            if DEEPER in selection.left_out and place.inside is not None:
+                remedy += "; name the folder that holds those of the labels, as ARCHIVE!FOLDER"
             if OTHER_SUFFIX in selection.left_out:
-                remedy += '; set suffix to the ending of their names, or to "" for all files'
+                how = ' to the ending of their names, or to "" for all files'
+                raise SettingError(
+                    self._no_example(split), remedy, "; set ", Setting("suffix"), how
+                )
             raise UserError(self._no_example(split) + remedy)
         if left_out and split not in self._told:
             self._told.add(split)

@@ -32,6 +32,9 @@ UNLABELLED = "unsup"
 OTHER_SUFFIX = "of a suffix other than .txt"
 """The reason for leaving out a file that the parameter ``suffix`` could include."""
 
+DEEPER = "in deeper folders"
+"""Why a file is left out that does not lie directly in the folder of a label."""
+
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 
 _BROKEN = (
@@ -89,7 +92,7 @@ class Selection:
         if not folders:
             return "not in a label folder"
         if len(folders) > 1:
-            return "in deeper folders"
+            return DEEPER
         if self.labelled and folders[0] == UNLABELLED:
             return f"unlabelled, in {UNLABELLED}"
         if self.suffix is not None:

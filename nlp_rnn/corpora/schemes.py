@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import get_args
 
+from nlp_rnn.corpora.settings import Setting, SettingError
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Scheme
 
@@ -38,6 +39,9 @@ ROLES: dict[Scheme, dict[str, str]] = {
 
 _PREFIXES = frozenset().union(*ROLES.values())
 _ENTITY = re.compile(f"[{''.join(sorted(_PREFIXES))}]-.+")
+CLASSES = Setting("scheme", "null")
+"""The setting by which tags are classes of words."""
+
 _OTHER_FORM = re.compile(r"(?P<before>[BIELMSUW])_.+|.+[-_](?P<after>[BIELMSUW])")
 """Entity tags as other tools write them: ``B_PER``, ``PER-B``."""
 
@@ -166,17 +170,21 @@ class TagSurvey:
             if continued is None:
                 return None
             tag, where = self._strange
-            raise UserError(
+            raise SettingError(
                 f"{where}: the tag '{tag}' marks no entity, but others do ('{continued[0]}' and "
-                f"'{continued[1]}', {self._pairs[continued]}); correct it, or set scheme: null if "
-                "the tags are classes of words"
+                f"'{continued[1]}', {self._pairs[continued]}); correct it, or set ",
+                CLASSES,
+                " if the tags are classes of words",
             )
         if continued is None and len(entity_tags) > 1 and "O" not in self._first:
             tag = entity_tags[0]
-            raise UserError(
+            raise SettingError(
                 f"{self._first[tag]}: the tag '{tag}' may begin an entity, but no word is outside "
-                f"entities (O); set scheme: {_covering(entity_tags)[0]} if the tags mark entities, "
-                "scheme: null if they are classes of words"
+                "entities (O); set ",
+                Setting("scheme", _covering(entity_tags)[0]),
+                " if the tags mark entities, ",
+                CLASSES,
+                " if they are classes of words",
             )
         if scheme := next(obeyed, None):
             return scheme
@@ -186,9 +194,11 @@ class TagSurvey:
         marks = self._all_in_other_form and {"B"} < self._other_prefixes and "O" in self._first
         if self._strange and marks:
             tag, where = self._strange
-            raise UserError(
+            raise SettingError(
                 f"{where}: the tag '{tag}' seems to mark an entity; write such tags as 'B-TYPE', "
-                "or set scheme: null to learn them as classes of words"
+                "or set ",
+                CLASSES,
+                " to learn them as classes of words",
             )
 
     def _ambiguous(self, entity_tags: Sequence[str]) -> UserError:
@@ -198,19 +208,24 @@ class TagSurvey:
             known = ", ".join(f"{scheme} ({' '.join(ROLES[scheme])})" for scheme in SCHEMES)
             first = next(i for i in range(len(entity_tags)) if not _covering(entity_tags[: i + 1]))
             tag = entity_tags[first]
-            return UserError(
+            return SettingError(
                 f"{self._first[tag]}: the tag '{tag}': no scheme has the prefixes {prefixes} of "
-                f"the tags; correct them to those of a scheme, {known}, or set scheme: null if the "
-                "tags are classes of words"
+                f"the tags; correct them to those of a scheme, {known}, or set ",
+                CLASSES,
+                " if the tags are classes of words",
             )
         breaks = []
         for scheme in candidates:
             pair = next(pair for pair in self._pairs if not obeys(*pair, scheme))
             breaks.append(f"{self._pairs[pair]}: '{pair[1]}' after '{pair[0]}' breaks {scheme}")
-        choices = " or ".join(f"scheme: {scheme}" for scheme in candidates)
-        return UserError(
-            f"{'; '.join(breaks)}; set {choices} to read such tags as conlleval does, or "
-            "scheme: null if the tags are classes of words"
+        chosen, *others = (Setting("scheme", scheme) for scheme in candidates)
+        return SettingError(
+            f"{'; '.join(breaks)}; set ",
+            chosen,
+            *(part for other in others for part in (" or ", other)),
+            " to read such tags as conlleval does, or ",
+            CLASSES,
+            " if the tags are classes of words",
         )
 
 

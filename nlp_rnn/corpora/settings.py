@@ -39,7 +39,7 @@ class Setting:
         name = "tokenizer.bad_bytes" if self.name == "bad_bytes" else self.name
         if self.value is None:
             return name
-        plain = isinstance(self.value, str) and self.value.isalpha()
+        plain = isinstance(self.value, str) and self.value.isidentifier()
         return f"{name}: {self.value if plain else json.dumps(self.value)}"
 
     def as_option(self) -> str:

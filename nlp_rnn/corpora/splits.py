@@ -128,13 +128,14 @@ class _SplitCorpus(Corpus):
         """Which split each example goes to, by one pass over the training data."""
         validation = self._shares.get("validation", 0.0)
         test = self._shares.get("test", 0.0)
+        texts = array("Q")
         if self._corpus.continuous:
             assignment = cut_in_order(self._lengths, validation, test)
         else:
             # Examples without labels form a single stratum.
             examples = self._corpus.read("train")
             numbers: dict[str, int] = {}
-            labels, texts = array("q"), array("Q")
+            labels = array("q")
             for each in examples:
                 labels.append(numbers.setdefault(each.label, len(numbers)))
                 if self._together:
@@ -149,7 +150,8 @@ class _SplitCorpus(Corpus):
         for position, split in enumerate(SPLITS):
             wanted = split == "train" or split in self._shares
             if wanted and position not in assignment and self._cuts is None:
-                raise self._too_few(split, _counted(len(assignment)))
+                found = len(set(texts)) if self._together else len(assignment)
+                raise self._too_few(split, _counted(found, self._together))
         return assignment
 
     @cached_property
@@ -317,5 +319,6 @@ def _begins(text: str, i: int) -> bool:
     return text[i - 1].isspace() and not text[i].isspace()
 
 
-def _counted(examples: int) -> str:
-    return "1 example is" if examples == 1 else f"{examples} examples are"
+def _counted(examples: int, different: bool) -> str:
+    what = "different example" if different else "example"
+    return f"1 {what} is" if examples == 1 else f"{examples} {what}s are"

@@ -407,7 +407,7 @@ def test_name_with_nul(tmp_path: Path) -> None:
 def test_one_file_for_two_splits(tmp_path: Path, other: str) -> None:
     file = tmp_path / "train.txt"
     file.write_text("a\n")
-    names = {"same": "train.txt", "dotted": "./sub/../train.txt"}
+    names = {"same": "train.txt", "dotted": "sub/../train.txt"}
     (tmp_path / "sub").mkdir()
     (tmp_path / "symbolic").symlink_to(file)
     os.link(file, tmp_path / "hard")

@@ -1,0 +1,492 @@
+"""``nlp-rnn new``: a project for each kind of file, and errors that say how to settle a doubt."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nlp_rnn.cli import main
+from nlp_rnn.config import FilesDataset, Parameters, load
+from nlp_rnn.files import read_json
+from nlp_rnn.projects import versions
+from nlp_rnn.projects.builtin import BUILT_IN
+from nlp_rnn.stages import prepare
+
+CASES = Path("/work/shared/cases/people")
+GOOD, BAD = ("good", "great", "fine", "lovely"), ("bad", "poor", "dull", "awful")
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Git and DVC, which have tests of their own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(versions, "set_up", lambda folder: iter(()))
+
+
+def reviews(count: int = 60) -> list[tuple[str, str]]:
+    draw = random.Random(1)
+    rows = []
+    for i in range(count):
+        label, words = (("positive", GOOD), ("negative", BAD))[i % 2]
+        rows.append((f"a {draw.choice(words)} film, number {i}, {draw.choice(words)}", label))
+    return rows
+
+
+def sentences(count: int = 40) -> list[list[tuple[str, str]]]:
+    draw = random.Random(1)
+    return [
+        [(draw.choice(["Ann", "Bob"]), "B-PER"), ("Lee", "I-PER"), ("saw", "O"), (f"x{i}", "O")]
+        for i in range(count)
+    ]
+
+
+def table(separator: str, header: str = "text{}label\n") -> str:
+    rows = (f'"{text}"{separator}{label}\n' for text, label in reviews())
+    return header.format(separator) + "".join(rows)
+
+
+def tsv() -> str:
+    return "text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in reviews())
+
+
+def jsonl() -> str:
+    return "".join(
+        json.dumps({"review": t, "stars": 1 + len(c[:4].strip("n"))}) + "\n" for t, c in reviews()
+    )
+
+
+def conll(columns: Callable[[int, str, str], str] = lambda i, w, t: f"{w}\t{t}") -> str:
+    return "".join(
+        "".join(columns(i, *pair) + "\n" for i, pair in enumerate(sentence, 1)) + "\n"
+        for sentence in sentences()
+    )
+
+
+def conllu() -> str:
+    return conll(lambda i, word, tag: f"{i}\t{word}\t_\t{tag[:1]}X\t_\t_\t0\t_\t_\t_")
+
+
+def new(name: str, *arguments: str) -> Parameters:
+    assert main(["new", name, *arguments]) == 0
+    text = Path(name, "params.yaml").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 60
+    return load(Path(name, "params.yaml"))
+
+
+def data_set(parameters: Parameters) -> FilesDataset:
+    (found,) = parameters.datasets.values()
+    assert isinstance(found, FilesDataset)
+    return found
+
+
+def check_and_prepare(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The data card."""
+    monkeypatch.chdir(name)
+    assert main(["check"]) == 0
+    prepare(name)
+    return read_json(Path("data/prepared", name, "card.json"), "")
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one line of an error, after which nothing has been written."""
+    assert main(["new", "p", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert not Path("p").exists()
+    assert not list(Path().glob(".p*"))
+    return error
+
+
+FILES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "comma": ("r.csv", table(","), {"format": "csv", "delimiter": None, "text_column": "text"}),
+    "excel": (
+        "r.csv",
+        "\ufeff" + table(";", "Text{}Klasse\n"),
+        {"delimiter": ";", "text_column": "Text", "label_column": "Klasse"},
+    ),
+    "bar": ("r.csv", table("|"), {"delimiter": "|", "header": True}),
+    "headless": ("r.csv", table(",", ""), {"header": False, "text_column": 0, "label_column": 1}),
+    "tabs": ("r.tsv", tsv(), {"format": "tsv", "quoting": None}),
+    "quoted-tabs": (
+        "r.tsv",
+        table("\t", '"text"{}"label"\n').replace("positive", '"good"').replace("negative", '"bad"'),
+        {"format": "tsv", "quoting": "double", "text_column": "text"},
+    ),
+    "no-suffix": ("SMSSpam", tsv(), {"format": "tsv", "label_column": "label"}),
+    "json-lines": ("r.jsonl", jsonl(), {"text_column": "review", "label_column": "stars"}),
+    "json": ("r.txt", jsonl(), {"format": "jsonl"}),
+    "conll": ("e.conll", conll(), {"format": "conll", "word_column": 0, "tag_column": None}),
+    "tagged-text": ("e.txt", conll(lambda i, w, t: f"{w} {t}"), {"format": "conll"}),
+    "numbered": (
+        "e.conll",
+        conll(lambda i, word, tag: f"{i}\t{word}\t{tag}\tO"),
+        {"word_column": 1, "tag_column": 2},
+    ),
+    "treebank": ("u.conllu", conllu(), {"format": "conllu"}),
+    "treebank-x": ("u.conll", conllu(), {"format": "conllu"}),
+    "prose": ("b.txt", "".join(f"{t}.\n" for t, _ in reviews(200)), {"format": "text"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_becomes_a_project_that_can_be_prepared(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, content, expected = FILES[name]
+    Path(file).write_text(content, encoding="utf-8")
+    data = data_set(new(name, "--train", file))
+    assert {key: getattr(data, key) for key in expected} == expected
+    assert data.train == f"./data/raw/{file}"
+    assert Path(name, "data/raw", file).read_text(encoding="utf-8") == content
+    card = check_and_prepare(name, monkeypatch)
+    assert sum(counts["sentences"] for counts in card["splits"].values()) > 39
+
+
+def test_parquet_becomes_a_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    texts, labels = zip(*reviews(), strict=True)
+    ids = list(range(len(texts)))
+    pq.write_table(pa.table({"id": ids, "sentence": texts, "target": labels}), "r.parquet")
+    data = data_set(new("parquet", "--train", "r.parquet"))
+    assert (data.text_column, data.label_column) == ("sentence", "target")
+    check_and_prepare("parquet", monkeypatch)
+
+
+def write_folder(folder: Path) -> None:
+    for i, (text, label) in enumerate(reviews()):
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        (folder / label / f"{i}.txt").write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("write", "given", "expected"),
+    [
+        (["films"], "films", {"train": "./data/raw/films", "test": None}),
+        (
+            ["all/train", "all/test"],
+            "all",
+            {"train": "./data/raw/train", "test": "./data/raw/test"},
+        ),
+    ],
+)
+def test_folders_become_a_project(
+    monkeypatch: pytest.MonkeyPatch, write: Sequence[str], given: str, expected: dict[str, Any]
+) -> None:
+    for i, folder in enumerate(write):
+        write_folder(Path(folder))
+        Path(folder, "positive", f"{i}.md").write_text("left out")
+    data = data_set(new("p", "--train", given))
+    assert (data.format, data.kind) == ("folders", "labelled")
+    assert {key: getattr(data, key) for key in expected} == expected
+    check_and_prepare("p", monkeypatch)
+
+
+def test_an_archive_becomes_a_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_folder(Path("x/films"))
+    shutil.make_archive("films", "zip", "x")
+    data = data_set(new("p", "--train", "films.zip!films"))
+    assert data.train == "./data/raw/films.zip!films"
+    check_and_prepare("p", monkeypatch)
+
+
+def test_an_archive_of_deeper_folders_asks_for_the_folder_inside(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_folder(Path("x/films"))
+    shutil.make_archive("films", "gztar", "x")
+    assert "as ARCHIVE!FOLDER" in refused(capsys, "--train", "films.tar.gz")
+
+
+def test_each_split_may_have_files_and_names_may_clash(monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder, label in (("a", "one"), ("b", "two"), ("c", "three")):
+        Path(folder).mkdir()
+        text = "".join(f"{label} text {i},{c}\n" for i, (_, c) in enumerate(reviews(20)))
+        Path(folder, "data.csv").write_text("text,label\n" + text)
+    parts = ("--train", "a/data.csv", "--validation", "b/data.csv", "--test", "c/data.csv")
+    data = data_set(new("p", *parts))
+    assert (data.train, data.validation, data.test) == (
+        "./data/raw/data.csv",
+        "./data/raw/validation-data.csv",
+        "./data/raw/test-data.csv",
+    )
+    assert "split" not in data.model_fields_set
+    card = check_and_prepare("p", monkeypatch)
+    assert card["splits"]["test"]["sentences"] == 20
+
+
+def test_a_folder_of_files_that_are_named_after_splits(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("d").mkdir()
+    for i, file in enumerate(("my-train.conll", "dev.conll", "README.md")):
+        Path("d", file).write_text(conll(lambda i, word, tag, n=i: f"{word}{n}\t{tag}"))
+    data = data_set(new("p", "--train", "d"))
+    assert (data.train, data.validation) == ("./data/raw/my-train.conll", "./data/raw/dev.conll")
+    assert not Path("p/data/raw/README.md").exists()
+    assert data.split.test == 0.1
+
+
+@pytest.mark.parametrize("example", BUILT_IN)
+def test_examples_are_projects(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = new(example, "--example", example)
+    assert list(parameters.datasets) == [example]
+    monkeypatch.chdir(example)
+    assert main(["check"]) == 0
+    assert not Path("data").exists()
+
+
+# --- what it says and chooses ---------------------------------------------------------
+
+
+def test_it_says_what_it_sees(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"{text};{label}\n" for text, label in [*reviews(), *reviews(6)])
+    Path("r.csv").write_text("comment;class\n" + rows)
+    new("p", "--train", "r.csv")
+    said = capsys.readouterr().out
+    assert "csv, separated by ';', with a header, text in column 'comment'" in said
+    assert "66 labelled texts" in said
+    assert "labels: positive 50%, negative 50%" in said
+    assert "duplicates: 6 (9.1%), kept in one split" in said
+    assert said.endswith(
+        "cd p\ndvc repro\necho 'some text' | nlp-rnn predict models/p-bilstm - -\n"
+    )
+
+
+def test_duplicates_stay_together_and_markup_is_read() -> None:
+    Path("r.csv").write_text(
+        "text,label\n" + "".join(f"so<br />{t[:9]},{c}\n" for t, c in reviews())
+    )
+    data = data_set(new("p", "--train", "r.csv"))
+    assert data.split.duplicates == "together"
+    assert data.tokenizer.html_breaks
+
+
+@pytest.mark.parametrize(
+    ("shares", "times", "select"),
+    [((1, 1), 1000, "accuracy"), ((1, 1), 900, "loss"), ((9, 1), 200, "loss")],
+    ids=["balanced", "few", "imbalanced"],
+)
+def test_rare_labels_and_few_examples_are_judged_by_the_loss(
+    shares: tuple[int, int], times: int, select: str
+) -> None:
+    rows = [("good", "a")] * shares[0] + [("bad", "b")] * shares[1]
+    rows = [(f"{text} {i}", label) for i in range(times) for text, label in rows]
+    Path("r.csv").write_text("text,label\n" + "".join(f"{t},{c}\n" for t, c in rows))
+    (experiment,) = new("p", "--train", "r.csv").experiments.values()
+    assert experiment.training.select == select
+
+
+@pytest.mark.parametrize(("count", "units"), [(200, 32), (3000, 64), (20_000, 128)])
+def test_networks_grow_with_the_data(count: int, units: int) -> None:
+    rows = "".join(f"text {i},{i % 2}\n" for i in range(count))
+    Path("r.csv").write_text("text,label\n" + rows)
+    (experiment,) = new("p", "--train", "r.csv").experiments.values()
+    assert getattr(experiment.model, "units") == units  # noqa: B009
+    assert experiment.training.patience
+
+
+def test_entities_get_a_crf_and_characters_and_texts_without_spaces_are_cut_so() -> None:
+    Path("e.conll").write_text(conll())
+    (experiment,) = new("e", "--train", "e.conll").experiments.values()
+    model: Any = experiment.model
+    assert (model.output, model.casing, experiment.training.select) == ("crf", 10, "f1")
+    assert model.characters.kind == "cnn"
+    Path("z.csv").write_text(
+        "text,label\n" + "".join(f"这部电影很{'好坏'[i % 2]}{i},{i % 2}\n" for i in range(40))
+    )
+    assert data_set(new("z", "--train", "z.csv")).tokenizer.unit == "character"
+
+
+def test_long_texts_are_cut() -> None:
+    rows = "".join(f"{'long ' * 600}{i},{i % 2}\n" for i in range(40))
+    Path("r.csv").write_text("text,label\n" + rows)
+    (experiment,) = new("p", "--train", "r.csv").experiments.values()
+    training: Any = experiment.training
+    assert (training.max_length, training.long_texts) == (400, "both")
+
+
+# --- errors ---------------------------------------------------------------------------
+
+
+def wide(header: str, cells: Callable[[int], str]) -> str:
+    return header + "\n" + "".join(cells(i) + "\n" for i in range(60))
+
+
+ERRORS: dict[str, tuple[str, str, list[str]]] = {
+    "two texts": ("r.csv", wide("text,comment,label", lambda i: f"a {i},b {i},{i % 2}"), [
+        "2 columns may hold the text; choose one with --text-column: 'text' (a 0, a 1, a 2, …), "
+        "'comment'"]),
+    "two labels": ("r.csv", wide("text,topic,stars", lambda i: f"a {i},{i % 3},{i % 2}"), [
+        "2 columns may hold the label; choose one with --label-column: 'topic' (0, 1, 2)"]),
+    "no label": ("r.csv", wide("text,id", lambda i: f"a {i},{i}"), [
+        "no column may hold the label"]),
+    "one column": ("r.csv", wide("text", lambda i: f"a {i}"), ["one column only"]),
+    "one label": ("r.csv", wide("text,label", lambda i: f"a {i},same"), [
+        "the only label is 'same'"]),
+    "amounts": ("r.csv", wide("text,score", lambda i: f"a {i},{i / 7:.2f}"), [
+        "60 different numbers", "amount", "--label-column"]),
+    "several": ("r.csv", wide("text,label", lambda i: f"a {i},{('a', 'a|b', 'b', 'b|c')[i % 4]}"), [
+        "several labels in a cell ('a|b')"]),
+    "own labels": ("r.csv", wide("text,label", lambda i: f"a {i},name {i}"), [
+        "60 different labels"]),
+    "too few": ("r.csv", "text,label\na b,x\nc d,y\n", ["2 examples are too few"]),
+    "short": ("b.txt", "A few words.\n", ["13 characters are too few for a language model"]),
+    "header only": ("r.csv", "text,label\n", ["has no rows"]),
+    "blank": ("r.txt", "\n \n", ["begins with 2 blank lines"]),
+    "empty": ("r.csv", "", ["r.csv: is empty"]),
+    "empty label": ("r.csv", wide("text,label", lambda i: f"a {i},{'xy'[i % 2] * (i < 50)}"), [
+        "line 52", "found nothing"]),
+    "excel's mark": ("r.csv", "sep=;\n" + wide("text;label", lambda i: f"a {i};{i % 2}"), [
+        "--delimiter ';'"]),
+    "sheet": ("r.xlsx", "PK", ["save the sheet as CSV in UTF-8"]),
+    "array": ("r.json", "[{}]", ["write one JSON object on each line"]),
+    "scheme": ("e.conll", conll(lambda i, w, t: f"{w}\t{t.replace('B-', 'I-')}").replace(
+        "x3\tO", "x3\tB-PER"), ["--scheme BIO or --scheme IOB1", "--scheme null"]),
+    "no word": ("e.conll", conll() + "\tO\nx\tO\n", ["--empty-words skip"]),
+    "no tags": ("e.conll", conll(lambda i, w, t: f"{w}\t{t}\t{i}\t_"), ["--tag-column: 1 (B-PER"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_a_doubt_or_a_fault_is_one_line_and_writes_nothing(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, content, parts = ERRORS[name]
+    Path(file).write_text(content, encoding="utf-8")
+    error = refused(capsys, "--train", file)
+    assert file in error
+    for part in parts:
+        assert part in error
+
+
+def test_encodings_that_are_no_utf8_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    text = table(",").replace("film", "Grüße")
+    Path("r.csv").write_bytes(text.encode("utf-16"))
+    assert "is UTF-16 text; save the file as UTF-8" in refused(capsys, "--train", "r.csv")
+    Path("r.csv").write_bytes(text.encode("latin-1"))
+    assert "--bad-bytes replace" in refused(capsys, "--train", "r.csv")
+    assert data_set(new("q", "--train", "r.csv", "--bad-bytes", "replace")).tokenizer.bad_bytes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--train", "none.csv"], "none.csv: no such file"),
+        ([], "give the training data with --train"),
+        (["--train", "r.csv", "--example", "ner"], "--example has data of its own"),
+        (["--train", "r.csv", "--test", "r.csv"], "serves both train and test"),
+        (["--train", "r.csv", "--text-column", "txt"], "no column 'txt' (--text-column)"),
+        (["--train", "r.csv", "--task", "tagging"], "--task tagging: needs data of format conll"),
+        (["--train", "r.csv", "e.conll"], "r.csv: seems to be csv, but e.conll conll"),
+        (["--train", "void"], "void: is an empty folder"),
+        (["--train", "r.csv", "--tag-column", "1"], "tag_column"),
+    ],
+)
+def test_arguments_that_do_not_fit(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    Path("r.csv").write_text(table(","))
+    Path("e.conll").write_text(conll())
+    Path("void").mkdir()
+    assert message in refused(capsys, *arguments)
+
+
+def test_a_label_of_another_split_that_training_lacks(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("r.csv").write_text(table(","))
+    Path("t.csv").write_text("text,label\nso so,mixed\n")
+    error = refused(capsys, "--train", "r.csv", "--test", "t.csv")
+    assert "r.csv: lacks the label 'mixed'" in error
+
+
+def test_nothing_is_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("r.csv").write_text(table(","))
+    Path("full").mkdir()
+    Path("full/mine.txt").write_text("mine")
+    for folder, message in (
+        ("full", "full: is not empty"),
+        (".", "is the current folder"),
+        ("r.csv", "is a file"),
+        ("___", "needs a letter or digit"),
+    ):
+        assert main(["new", folder, "--train", "r.csv"]) == 2
+        assert message in capsys.readouterr().err
+    assert Path("full/mine.txt").read_text() == "mine"
+    Path("void").mkdir()
+    assert main(["new", "void", "--train", "r.csv"]) == 0
+
+
+def test_a_name_with_blanks_is_written_with_hyphens() -> None:
+    Path("my data (1).csv").write_text(table(","))
+    parameters = new("My films 2", "--train", "my data (1).csv")
+    assert list(parameters.experiments) == ["My-films-2-bilstm"]
+    assert data_set(parameters).train == "./data/raw/my data (1).csv"
+
+
+@pytest.mark.parametrize("names", [("on: #1", ".5"), ("null", "1"), ("größe, x", "- a")])
+def test_columns_of_any_name_are_written_so_that_they_are_read_back(names: tuple[str, str]) -> None:
+    rows = [{names[0]: text, names[1]: label} for text, label in reviews()]
+    Path("r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = data_set(new("p", "--train", "r.jsonl"))
+    assert (data.text_column, data.label_column) == names
+
+
+def test_a_user_may_settle_how_a_file_is_read() -> None:
+    Path("r.txt").write_text("".join(f'one " {i}; x\n\nanother {i}; y\n' for i in range(30)))
+    options = ["--format", "csv", "--delimiter", ";", "--no-header", "--quoting", "none"]
+    options += ["--text-column", "0", "--label-column", "1", "--task", "classification"]
+    data = data_set(new("p", "--train", "r.txt", *options))
+    assert (data.delimiter, data.quoting, data.text_column) == (";", "none", 0)
+    Path("e.txt").write_text(conll())
+    data = data_set(new("q", "--train", "e.txt", "--task", "tagging", "--scheme", "null"))
+    assert (data.format, data.scheme) == ("conll", None)
+    assert new("l", "--train", "e.txt", "--format", "text").experiments["l-lstm"]
+
+
+# --- files that went wrong elsewhere --------------------------------------------------
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="the shared cases are not here")
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("tag-schemes/bilou.conll", {"format": "conll", "scheme": "auto"}),
+        ("tag-schemes/bioes.conll", {"format": "conll", "scheme": "auto"}),
+        ("word-column/train.conll", {"word_column": 1, "tag_column": None}),
+        ("tsv-quotes/big.tsv", {"format": "tsv", "quoting": None}),
+        ("html-entities/train.csv", {"text_column": "text", "label_column": "label"}),
+        ("folders/train", {"format": "folders"}),
+    ],
+)
+def test_files_of_other_people(
+    file: str, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = data_set(new("p", "--train", str(CASES / file)))
+    assert {key: getattr(data, key) for key in expected} == expected
+    check_and_prepare("p", monkeypatch)
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="the shared cases are not here")
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("comments/germeval.conll", "3 different examples are too few"),
+        ("trailing-blanks/pos_trailing_space.conll", "5 different examples are too few"),
+        ("trailing-blanks/trailing_tab.conll", "3 different examples are too few"),
+        ("tsv-quotes/b_swallow.tsv", "5 examples are too few"),
+        ("empty-words/train.conll", "--empty-words skip"),
+        ("one-sentence/thirtythree.txt", "299 characters are too few"),
+        ("zero-width/persian.txt", "characters are too few for a language model"),
+        ("line-ends/mac.csv", "--label-column: 'id' (1, 2)"),
+        ("word-column/new.conll", "the only tag is '_'"),
+    ],
+)
+def test_files_of_other_people_that_hold_too_little(
+    file: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert message in refused(capsys, "--train", str(CASES / file))
