@@ -31,6 +31,7 @@ from nlp_rnn.config.section import Section, nearest
 from nlp_rnn.config.vectors import AnyVectors, Vectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Kind
+from nlp_rnn.extras import require
 from nlp_rnn.task_kinds import TASK_KINDS
 
 T = TypeVar("T")
@@ -483,6 +484,8 @@ def read_yaml(file: Path) -> Any:
     Raises:
         UserError: it is missing, cannot be read or is no YAML.
     """
+    require("ruamel", "train", str(file))
+
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 

@@ -76,7 +76,7 @@ class SearchParameters(Section, title="Search"):
 
 
 def check_space(search: SearchParameters, experiment: AnyExperiment, where: str) -> None:
-    """Whether the keys of a space are parameters that may be varied.
+    """Raise UserError unless the keys of a space are parameters that may be varied.
 
     Args:
         where: the file and key of the search, for messages.

@@ -1,0 +1,1 @@
+"""Baselines that a model must beat: the simplest predictors, estimated on the training split."""

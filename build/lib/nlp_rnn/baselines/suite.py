@@ -1,0 +1,225 @@
+"""All baselines of a data set: fitted, tuned on the validation split, applied to the test split.
+
+A method chooses its settings from a few values by its metric on the validation split. If that split
+was drawn from the training data, because like IMDB the data set has none of its own, the chosen
+model is then refitted to both; an official validation split is never trained on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nlp_rnn.arrays import Ints
+from nlp_rnn.baselines.bag_of_words import NBSVM, bag_of_words, term_counts, tf_idf
+from nlp_rnn.baselines.counts import majority_class, most_frequent_tags
+from nlp_rnn.baselines.hmm import HMM
+from nlp_rnn.baselines.linear_crf import Features, Problem, allowed_in, train_crfs
+from nlp_rnn.baselines.n_grams import n_gram_losses
+from nlp_rnn.evaluation.familiar import words_and_entities
+from nlp_rnn.evaluation.metrics import (
+    Metrics,
+    classification_metrics,
+    entity_surface_metrics,
+    language_model_metrics,
+    tagging_metrics,
+)
+from nlp_rnn.evaluation.predictions import Row, labelled_rows, scored_rows, tagged_rows
+from nlp_rnn.example import SPLITS, Kind
+from nlp_rnn.process import log
+from nlp_rnn.text.prepared import PreparedDataset, Split
+from nlp_rnn.text.tokenizers import make_tokenizer
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+Settings = dict[str, float]
+
+BAG_OF_WORDS_PENALTIES = (0.01, 0.1, 1.0)
+TF_IDF_PENALTIES = (1.0, 10.0, 100.0)
+NB_SVM_PENALTIES = (0.01, 0.1, 1.0)
+"""Values of ``C``, the inverse of the penalty's weight."""
+
+NB_SVM_INTERPOLATIONS = (0.25, 0.5, 0.75, 1.0)
+"""``beta``."""
+
+CRF_PENALTIES = (1.0, 0.3, 0.1)
+"""``l2``."""
+
+MOST_TAGS = 150
+"""With more tags, the trigrams of an HMM would not fit into memory, so it is skipped."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The result of a baseline on the test split.
+
+    Attributes:
+        name: the name of the method.
+        predicted: class indices ``(examples,)``, the tag indices of each sentence, or for a
+            language model ``-ln P`` of each token in nats ``(tokens,)``.
+        chosen: the setting that was best on the validation split.
+        tried: every setting, with its metric there.
+        seconds: the time taken; work shared between baselines counts for the first of them.
+    """
+
+    name: str
+    predicted: Any
+    chosen: Settings = field(default_factory=dict)
+    tried: list[Settings] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def fit_all(dataset: PreparedDataset) -> Iterator[Fitted]:
+    """Fit the baselines of a data set one by one, the simplest first."""
+    methods: dict[Kind, Callable[[PreparedDataset], Iterator[Fitted]]]
+    methods = {"labelled": _classifiers, "tagged": _taggers, "text": _language_models}
+    started = time.perf_counter()
+    for fitted in methods[dataset.kind](dataset):
+        seconds = time.perf_counter() - started
+        log(f"{dataset.folder.name}: {fitted.name}, {seconds:.1f} s")
+        yield replace(fitted, seconds=seconds)
+        started = time.perf_counter()
+
+
+def judged(dataset: PreparedDataset, fitted: Fitted) -> tuple[Metrics, list[Row]]:
+    """The same metrics on the test split as in a network's evaluation, and the rows of a
+    predictions file."""
+    test, labels = dataset.split("test"), dataset.labels
+    if dataset.kind == "labelled":
+        classes = np.asarray(test.labels)
+        figures = classification_metrics(classes, fitted.predicted, labels)
+        return figures, labelled_rows(labels, classes, fitted.predicted)
+    if dataset.kind == "text":
+        losses = np.add.reduceat(fitted.predicted, test.offsets[:-1])
+        characters = dataset.card["splits"]["test"]["characters"]
+        figures = language_model_metrics(float(losses.sum()), len(test.ids), characters)
+        return figures, scored_rows(test, losses)
+    normalised = make_tokenizer(dataset.tokenizer_parameters).words
+    counts, entities = words_and_entities(dataset)
+    words = [sentence for sentence in _words(test) if sentence]
+    seen = [np.array([word in counts for word in normalised(sentence)]) for sentence in words]
+    pairs = _sentences(test, test.labels), fitted.predicted
+    gold, best = ([tags for tags in side if len(tags)] for side in pairs)
+    figures = tagging_metrics(gold, best, labels, seen, entities=dataset.entities)
+    if dataset.entities:
+        figures |= entity_surface_metrics(gold, best, labels, words, entities)
+    return figures, tagged_rows(labels, *pairs, entities=dataset.entities)
+
+
+def _language_models(dataset: PreparedDataset) -> Iterator[Fitted]:
+    for name, losses in n_gram_losses(dataset):
+        yield Fitted(name, losses)
+
+
+# --- classification ---------------------------------------------------------------------
+
+Grid = Mapping[str, Sequence[float]]
+"""The values of each setting from which to choose."""
+
+Fits = Callable[["csr_matrix", Ints, Grid], Iterator[tuple[Settings, Any]]]
+"""Maps counts ``(texts, terms)``, labels ``(texts,)`` and a grid to a fitted model per setting."""
+
+
+def _logistic(make: Callable[[float], Any]) -> Fits:
+    def fits(counts: csr_matrix, labels: Ints, grid: Grid) -> Iterator[tuple[Settings, Any]]:
+        for C in grid["C"]:
+            yield {"C": C}, make(C).fit(counts, labels)
+
+    return fits
+
+
+def _nb_svms(counts: csr_matrix, labels: Ints, grid: Grid) -> Iterator[tuple[Settings, Any]]:
+    for C in grid["C"]:
+        fitted = NBSVM.fit(counts, labels, C)
+        for beta in grid["beta"]:
+            yield {"C": C, "beta": beta}, replace(fitted, beta=beta)
+
+
+def _classifiers(dataset: PreparedDataset) -> Iterator[Fitted]:
+    from scipy.sparse import hstack
+
+    splits = [dataset.split(name) for name in SPLITS]
+    train, _, test = splits
+    yield Fitted("majority", np.full(len(test), majority_class(train)))
+    units = make_tokenizer(dataset.tokenizer_parameters)
+    units.load(dataset.folder)
+    texts = [units.tokens(record["text"]) for split in splits for record in split.records()]
+    words = term_counts(texts, 1)
+    both = hstack([words, term_counts(texts, 2)], format="csr")
+    drawn = "validation" in dataset.card.get("taken_from_train", {})
+    for name, counts, fits, grid in (
+        ("bag_of_words", words, _logistic(bag_of_words), {"C": BAG_OF_WORDS_PENALTIES}),
+        ("tf_idf", both, _logistic(tf_idf), {"C": TF_IDF_PENALTIES}),
+        ("nb_svm", both, _nb_svms, {"C": NB_SVM_PENALTIES, "beta": NB_SVM_INTERPOLATIONS}),
+    ):
+        yield _chosen(name, counts, splits, fits, grid, drawn)
+
+
+def _chosen(
+    name: str, counts: csr_matrix, splits: Sequence[Split], fits: Fits, grid: Grid, refit: bool
+) -> Fitted:
+    """The best model on the validation split, applied to the test split.
+
+    Args:
+        counts: the counts of the training, validation and test texts, one after the other.
+        refit: whether to refit the chosen model to training and validation together.
+    """
+    labels = np.concatenate([np.asarray(split.labels) for split in splits])
+    trained, judged, _ = np.cumsum([len(split) for split in splits]).tolist()
+
+    def known_in(first: int) -> Ints:
+        """The terms of the first texts; models fitted to these texts know no others."""
+        return np.flatnonzero(counts[:first].getnnz(axis=0))
+
+    known = known_in(trained)
+    found = list(fits(counts[:trained, known], labels[:trained], grid))
+    texts, gold = counts[trained:judged, known], labels[trained:judged]
+    accuracies = [float(np.mean(model.predict(texts) == gold)) for _, model in found]
+    settings, model = found[int(np.argmax(accuracies))]
+    tried = [of | {"accuracy": a} for (of, _), a in zip(found, accuracies, strict=True)]
+    if refit:
+        known = known_in(judged)
+        single = {option: (value,) for option, value in settings.items()}
+        [(_, model)] = fits(counts[:judged, known], labels[:judged], single)
+    return Fitted(name, model.predict(counts[judged:, known]), settings, tried)
+
+
+# --- tagging ----------------------------------------------------------------------------
+
+
+def _taggers(dataset: PreparedDataset) -> Iterator[Fitted]:
+    train, validation, test = (dataset.split(name) for name in SPLITS)
+    tags = dataset.labels
+    majority = np.full(len(test.ids), majority_class(train))
+    yield Fitted("majority", _sentences(test, majority))
+    of_types = most_frequent_tags(train, len(dataset.vocabulary), len(tags))
+    yield Fitted("most_frequent_tag", _sentences(test, of_types[test.ids]))
+    if len(tags) <= MOST_TAGS:
+        hmm = HMM(_words(train), _sentences(train, train.labels), len(tags))
+        yield Fitted("hmm", [hmm.tag(sentence) for sentence in _words(test)])
+    features = Features(dataset.forms, train)
+    problem = Problem(features.matrix(train), train, allowed_in(train, tags, dataset.entities))
+    figure = "f1" if dataset.entities else "accuracy"
+    gold = _sentences(validation, validation.labels)
+    found = list(train_crfs(features, problem, CRF_PENALTIES))
+    judged = (
+        tagging_metrics(gold, crf.tag(validation), tags, entities=dataset.entities) for crf in found
+    )
+    figures = [float(metrics[figure]) for metrics in judged]
+    best = int(np.argmax(figures))
+    tried = [{"l2": l2, figure: f} for l2, f in zip(CRF_PENALTIES, figures, strict=True)]
+    yield Fitted("linear_crf", found[best].tag(test), {"l2": CRF_PENALTIES[best]}, tried)
+
+
+def _words(split: Split) -> Iterator[list[str]]:
+    return (record["tokens"] for record in split.records())
+
+
+def _sentences(split: Split, of_words: Any) -> list[Ints]:
+    """An array over the words of a split, divided into its sentences."""
+    return np.split(np.asarray(of_words), split.offsets[1:-1])

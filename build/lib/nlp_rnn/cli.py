@@ -1,0 +1,83 @@
+"""The command ``nlp-rnn``, and the frame in which every pipeline script runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from nlp_rnn.commands import (
+    check,
+    compare,
+    embeddings,
+    export,
+    generate,
+    inspect,
+    new,
+    parameters,
+    pipeline,
+    predict,
+    score,
+    search,
+    stage,
+)
+from nlp_rnn.errors import UserError
+from nlp_rnn.process import print_everything
+
+COMMANDS = (
+    new,
+    check,
+    pipeline,
+    stage,
+    search,
+    parameters,
+    predict,
+    generate,
+    score,
+    export,
+    compare,
+    inspect,
+    embeddings,
+)
+"""In the order of the help."""
+
+
+def run(action: Callable[[], None]) -> int:
+    """Run a command; returns its exit status: 0, or 2 after a user's mistake in one line.
+
+    Anything unexpected keeps its traceback and ends the process with status 1.
+    """
+    try:
+        action()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to continue", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output is gone, as in `nlp-rnn ... | head`
+        return 0
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of ``nlp-rnn``."""
+    top = argparse.ArgumentParser(
+        prog="nlp-rnn",
+        description="Recurrent neural networks for text: start a project, use a trained model.",
+        epilog="To train models, run `dvc repro` in a project's folder, which `nlp-rnn new` "
+        "writes. Exit status: 0 success, 2 a mistake (one line), 1 an unexpected error, "
+        "130 interrupted.",
+    )
+    subparsers = top.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add(subparsers)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of ``nlp-rnn``; returns the exit status."""
+    print_everything()
+    options = parser().parse_args(arguments)
+    return run(lambda: options.action(options))

@@ -1,0 +1,36 @@
+"""``nlp-rnn check``: everything that is wrong with a project's parameters, at once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from nlp_rnn.errors import UserError
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    check = commands.add_parser(
+        "check",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        help="check params.yaml and dvc.yaml",
+        description=(
+            "List everything that is wrong with params.yaml, one line for each section, and say\n"
+            "whether dvc.yaml has the stages that it needs. A stage checks only the sections that\n"
+            "it reads, so one broken experiment does not stop the others."
+        ),
+    )
+    check.set_defaults(action=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from nlp_rnn.config import faults, load
+    from nlp_rnn.projects.pipeline import missing_stages
+
+    if found := faults():
+        raise UserError("\n".join(map(str, found)))
+    if missing := missing_stages(load(), Path()):
+        raise UserError(
+            f"dvc.yaml: lacks the stages {', '.join(missing)}; write it anew: nlp-rnn pipeline"
+        )
+    print("params.yaml and dvc.yaml fit together.")

@@ -1,0 +1,179 @@
+"""``nlp-rnn new``: a project for the user's own files, or for a built-in example."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from nlp_rnn.commands.arguments import delimiter
+from nlp_rnn.errors import UserError
+
+EXAMPLES = ("sentiment", "pos", "ner", "lm", "characters")
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    new = commands.add_parser(
+        "new",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        help="start a project from your own files",
+        description=(
+            "Look at your files, say what is in them, and write a project into FOLDER: the files\n"
+            "themselves (data/raw), a commented params.yaml with a model that suits their size,\n"
+            "dvc.yaml, .gitignore and a README. Git and DVC are set up; nothing is committed.\n"
+            "Where it is not clear how a file is to be read, an error names the option that\n"
+            "settles it."
+        ),
+        epilog=(
+            "examples:\n"
+            "  nlp-rnn new reviews --train reviews.csv\n"
+            "  nlp-rnn new entities --train train.conll --validation dev.conll --test test.conll\n"
+            "  nlp-rnn new news --train 20news/ --test 20news-test/\n"
+            "  nlp-rnn new tickets --train tickets.csv --text-column message --label-column team\n"
+            "  nlp-rnn new first --example sentiment"
+        ),
+    )
+    new.add_argument("folder", metavar="FOLDER", type=Path, help="a new folder, named as the model")
+    _add_data(new)
+    _add_reading(new)
+    new.set_defaults(action=_run)
+
+
+def _add_data(new: argparse.ArgumentParser) -> None:
+    data = new.add_argument_group("data")
+    data.add_argument(
+        "--train",
+        nargs="+",
+        default=[],
+        metavar="PATH",
+        help="training data: files, a folder or archive with a folder for each label "
+        "(ARCHIVE!FOLDER for one inside it), or a folder with files or folders called train, "
+        "validation and test",
+    )
+    for split in ("validation", "test"):
+        data.add_argument(
+            f"--{split}",
+            nargs="+",
+            default=[],
+            metavar="PATH",
+            help=f"the same for the {split} split (default: a tenth of the training data)",
+        )
+    data.add_argument(
+        "--example",
+        choices=EXAMPLES,
+        help="instead of files: a small project on data that the built-in grammar writes",
+    )
+
+
+def _add_reading(new: argparse.ArgumentParser) -> None:
+    reading = new.add_argument_group("what files cannot say themselves")
+    tasks = ["classification", "tagging", "language_modelling"]
+    formats = ["csv", "tsv", "jsonl", "parquet", "folders", "conll", "conllu", "text"]
+    reading.add_argument("--task", choices=tasks, help="what is to be learned")
+    reading.add_argument("--format", choices=formats, help="how the files are written")
+    for option, what in (("text", "text"), ("label", "label")):
+        reading.add_argument(
+            f"--{option}-column",
+            metavar="NAME",
+            help=f"column of the {what}: its name, or without a header its number, from 0",
+        )
+    reading.add_argument(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="whether the first row of a csv or tsv names the columns",
+    )
+    reading.add_argument(
+        "--delimiter", type=delimiter, metavar="C", help="separator of the fields of a csv or tsv"
+    )
+    reading.add_argument(
+        "--quoting",
+        choices=["double", "none"],
+        help="whether fields of a csv or tsv may be in double quotes",
+    )
+    reading.add_argument(
+        "--word-column", type=int, metavar="N", help="column of the word in conll, from 0"
+    )
+    reading.add_argument(
+        "--tag-column",
+        type=_tag_column,
+        metavar="N",
+        help="column of the tag in conll, from 0 or from the end (-1); in conllu upos or xpos",
+    )
+    reading.add_argument(
+        "--scheme",
+        choices=["BIO", "IOB1", "BIOES", "BILOU", "BMES", "BMEWO", "null"],
+        help="how tags in conll mark entities; null: they are classes of words",
+    )
+    reading.add_argument(
+        "--empty-words",
+        choices=["error", "skip"],
+        help="whether lines of conll or conllu without a word are an error",
+    )
+    reading.add_argument(
+        "--suffix", help="how the names of the texts in folders end, such as .md (default: .txt)"
+    )
+    reading.add_argument(
+        "--bad-bytes",
+        choices=["error", "replace"],
+        help="whether bytes that are not UTF-8 are an error, or read as U+FFFD",
+    )
+
+
+def _tag_column(text: str) -> int | str:
+    """The number of a column, or ``upos`` or ``xpos``."""
+    if text in ("upos", "xpos"):
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, upos or xpos, found {text}") from None
+
+
+READING = (
+    "text_column",
+    "label_column",
+    "header",
+    "delimiter",
+    "quoting",
+    "word_column",
+    "tag_column",
+    "scheme",
+    "empty_words",
+    "suffix",
+    "bad_bytes",
+)
+"""Options that are keys of a data set in ``params.yaml``."""
+
+
+def _reading(options: argparse.Namespace) -> dict[str, Any]:
+    found = {key: getattr(options, key) for key in READING}
+    found = {key: value for key, value in found.items() if value is not None}
+    if found.get("scheme") == "null":
+        found["scheme"] = None
+    return found
+
+
+def _run(options: argparse.Namespace) -> None:
+    from nlp_rnn.corpora.settings import options_named
+    from nlp_rnn.projects.look import Given, described, look
+    from nlp_rnn.projects.new import check_free, name_of, write_built_in, write_from_files
+    from nlp_rnn.projects.versions import set_up
+
+    check_free(options.folder)
+    splits = {split: getattr(options, split) for split in ("train", "validation", "test")}
+    if options.example:
+        if any(splits.values()):
+            raise UserError("--example has data of its own; leave --train, or --example, out")
+        project = write_built_in(options.folder, options.example)
+    else:
+        with options_named():
+            name = name_of(options.folder)
+            given = Given(name, splits, options.format, options.task, _reading(options))
+            sight = look(given)
+        print("\n".join(described(sight)))
+        project = write_from_files(options.folder, sight)
+    for line in set_up(options.folder):
+        print(line)
+    print(f"\nwritten: {options.folder}/ (params.yaml, dvc.yaml, README.md); next:\n")
+    print(f"cd {options.folder}\ndvc repro\n{project.use}")

@@ -1,0 +1,111 @@
+"""``nlp-rnn score`` and ``nlp-rnn rank``: how likely texts are to a language model."""
+
+from __future__ import annotations
+
+import argparse
+
+from nlp_rnn.commands.arguments import MODEL_HELP, add_reading, bundle_folder, reading
+
+FORMATS = ".txt, .csv, .tsv, .jsonl, .parquet"
+
+TREATMENT = (
+    "Each text is scored by itself, independently of the other texts. The model starts\n"
+    "as in training: from a zero state with streams: lines, from its state at the end\n"
+    "of a line with streams: text. It reads the end symbol (<eos>, or the newline for\n"
+    "characters), then predicts every token and finally the end symbol. A text of n\n"
+    "tokens thus has n + 1 probabilities, and P of the text is their product. A token\n"
+    "outside the vocabulary is read and scored as <unk>: this is the probability of\n"
+    "any unknown word, not of this one. Compare results only between models with the\n"
+    "same vocabulary: a smaller one has more <unk>, which is easy to predict."
+)
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands."""
+    _add_score(commands)
+    _add_rank(commands)
+
+
+def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    score = commands.add_parser(
+        "score",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        help="give the probability of every token",
+        description=(
+            "Write the probability of each token in INPUT, given the tokens before it in its\n"
+            "text: a table with one row per token.\n\n"
+            "  text             number of the text in INPUT, from 1\n"
+            "  position         position of the token in the text, from 1\n"
+            "  token            the token; the last one of a text is the end symbol\n"
+            "  log_probability  ln P, nats\n"
+            "  bits             -log2 P, the surprisal\n"
+            "  rank             1 for the token that the model considered the most likely\n"
+            "  unknown          whether it is scored as <unk>\n\n" + TREATMENT
+        ),
+        epilog=(
+            "examples:\n"
+            "  nlp-rnn score models/lm-lstm sentences.txt tokens.csv\n"
+            "  echo 'the old dog sleeps .' | nlp-rnn score models/lm-lstm - -"
+        ),
+    )
+    _add_files(score, f"{FORMATS} (.txt: ln P per line), or - for JSON lines on standard output")
+    score.set_defaults(action=_score)
+
+
+def _add_rank(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    rank = commands.add_parser(
+        "rank",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        help="sort texts from likely to unlikely",
+        description=(
+            "Sort the texts of INPUT from the most to the least likely for a language model.\n"
+            "Each row has the rank, log_probability (nats, of the whole text), tokens,\n"
+            "perplexity, and the unknown words, which are scored as <unk>. Blank texts come\n"
+            "last.\n\n"
+            "--by total favours short texts, because every token lowers the probability: use\n"
+            "it for texts of equal length. --by mean uses the mean over the tokens (the\n"
+            "perplexity): use it for texts of different lengths.\n\n" + TREATMENT
+        ),
+        epilog=(
+            "examples:\n"
+            "  nlp-rnn rank models/lm-lstm candidates.txt ranked.csv\n"
+            "  printf 'like I cats\\nI like cats\\n' | nlp-rnn rank models/lm-lstm - -"
+        ),
+    )
+    _add_files(rank, f"{FORMATS} (.txt: the texts only), or - for JSON lines on standard output")
+    rank.add_argument(
+        "--by",
+        choices=["total", "mean"],
+        default="total",
+        help="log-probability of the whole text, or its mean over the tokens (default: total)",
+    )
+    rank.set_defaults(action=_rank)
+
+
+def _add_files(parser: argparse.ArgumentParser, output: str) -> None:
+    parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
+    parser.add_argument(
+        "input",
+        metavar="INPUT",
+        help=f"{FORMATS}, .conll, .conllu, or - for lines on standard input",
+    )
+    parser.add_argument("output", metavar="OUTPUT", help=output)
+    add_reading(parser)
+
+
+def _score(options: argparse.Namespace) -> None:
+    from nlp_rnn.inference.scoring import score_file
+
+    score_file(bundle_folder(options.model), options.input, options.output, reading(options))
+
+
+def _rank(options: argparse.Namespace) -> None:
+    from nlp_rnn.inference.scoring import rank_file
+
+    rank_file(
+        bundle_folder(options.model),
+        options.input,
+        options.output,
+        reading(options),
+        options.by,
+    )

@@ -1,0 +1,411 @@
+"""``datasets:`` of ``params.yaml``: where examples come from and how text becomes indices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from nlp_rnn.config.section import Section, impossible
+from nlp_rnn.example import Kind, Scheme
+
+
+class TokenizerParameters(Section, title="Tokenizer"):
+    """How raw text becomes tokens."""
+
+    unit: Literal["auto", "word", "whitespace", "character", "subword"] = "auto"
+    """What a token is. ``word`` is a word or a single other visible character, ``whitespace`` is
+    whatever white space separates, ``character`` is one character, and ``subword`` is a piece that
+    is learned from the training split. ``auto`` chooses ``word``; for tagged sentences it chooses
+    whichever of ``word`` and ``whitespace`` cuts raw text more nearly into the words of the
+    training split."""
+    lowercase: bool = True
+    """Whether every token is written in lower case."""
+    digits: Literal["keep", "zero"] = "keep"
+    """``keep`` leaves digits as they are, ``zero`` writes every decimal digit as 0."""
+    unicode: Literal["NFC", "NFKC", "none"] = "NFC"
+    """The Unicode normal form that tokens are brought to. ``NFC`` joins letters with their marks,
+    ``NFKC`` also replaces compatibility characters such as ligatures, and ``none`` changes
+    nothing."""
+    html_breaks: bool = False
+    """``true`` reads ``<br />`` as a space and HTML entities as the characters that they name."""
+    bad_bytes: Literal["error", "replace"] = "error"
+    """What becomes of bytes that are not UTF-8. ``error`` stops and names their line, ``replace``
+    reads them as U+FFFD."""
+    rules: Literal[1, 2] = 2
+    """The version of the tokenizer's rules: 2 are those of today, 1 those from before they had
+    numbers."""
+
+    @model_validator(mode="after")
+    def _breaks_are_between_words(self) -> TokenizerParameters:
+        if self.html_breaks and self.unit == "character":
+            raise impossible("html_breaks is for words and subwords, not for unit: character")
+        return self
+
+
+class VocabularyParameters(Section, title="Vocabulary"):
+    """Which types of the training split get an index of their own."""
+
+    size: int | None = Field(default=None, ge=4)
+    """The largest number of types that are kept, special tokens included; the most frequent ones
+    stay. ``null`` keeps all."""
+    min_count: int = Field(default=1, ge=1)
+    """Types that occur less often than this in the training split become ``<unk>``."""
+
+
+class SplitParameters(Section, title="Split"):
+    """Shares of the training data that become splits without a file of their own."""
+
+    validation: float = Field(default=0.1, gt=0, lt=1)
+    """The share of the training data that becomes the validation split, where that has no file of
+    its own."""
+    test: float = Field(default=0.1, gt=0, lt=1)
+    """The share of the training data that becomes the test split, where that has no file of its
+    own."""
+    duplicates: Literal["anywhere", "together"] = "anywhere"
+    """Where examples with the same text go. ``anywhere`` draws them one by one, ``together`` puts
+    all of them into the same split, so that no copy of a test example is in training."""
+
+
+class DatasetSection(Section, title="Every data set"):
+    """What every data set has, whatever its source."""
+
+    tokenizer: TokenizerParameters = TokenizerParameters()
+    """How text becomes tokens."""
+    vocabulary: VocabularyParameters = VocabularyParameters()
+    """Which types get an index of their own."""
+    split: SplitParameters = SplitParameters()
+    """How much of the training data goes to splits that have no file of their own."""
+    seed: int = Field(default=1, ge=0)
+    """The seed that draws these splits, and the examples of a built-in corpus."""
+    licence: str = "not stated"
+    """The licence of the data. It is copied to the data card."""
+    citation: str = "not stated"
+    """What to cite for the data. It is copied to the data card."""
+
+
+class Sizes(Section, title="Sizes"):
+    """How many examples each split of a built-in corpus has."""
+
+    train: int = Field(gt=0)
+    """Reviews, sentences, lines or sequences of the training split."""
+    validation: int = Field(gt=0)
+    """The same for the validation split."""
+    test: int = Field(gt=0)
+    """The same for the test split."""
+
+
+class GrammarDataset(DatasetSection, title="Built-in grammar"):
+    """A corpus that the built-in probabilistic grammar writes. Its optimum is known exactly."""
+
+    source: Literal["grammar"]
+    """``grammar`` chooses the built-in grammar."""
+    corpus: Literal["reviews", "parts_of_speech", "entities", "text"]
+    """What the grammar writes. ``reviews`` have a label that order and negation decide,
+    ``parts_of_speech`` are sentences with a part of speech for each word, ``entities`` are
+    sentences with named entities in BIO tags, and ``text`` is running text."""
+    sizes: Sizes
+    """How many reviews, sentences or lines each split has."""
+    tokenizer: TokenizerParameters = TokenizerParameters(unit="whitespace", lowercase=False)
+    """How text becomes tokens. Tokens are the grammar's own words, or for ``text`` their
+    characters; for ``entities`` and ``text`` case is kept."""
+
+    @property
+    def kind(self) -> Kind:
+        kinds: dict[str, Kind] = {"reviews": "labelled", "text": "text"}
+        return kinds.get(self.corpus, "tagged")
+
+    @model_validator(mode="after")
+    def _tokens_are_the_grammars_own(self) -> GrammarDataset:
+        """The optimum is that of the grammar's own words, so a tokenizer must not change them."""
+        units = self.tokenizer
+        if units.unit != "whitespace" and not (units.unit == "character" and self.corpus == "text"):
+            raise impossible(
+                f"tokenizer.unit of the built-in corpus {self.corpus} is 'whitespace'"
+                + (" or 'character'" if self.corpus == "text" else "")
+            )
+        if units.lowercase and self.corpus in ("entities", "text"):
+            raise impossible(
+                f"tokenizer.lowercase of the built-in corpus {self.corpus} is false, or its known "
+                "optimum would be of other words"
+            )
+        return self
+
+
+class MemoryDataset(DatasetSection, title="Built-in memory problem"):
+    """Sequences that ask a network to remember."""
+
+    source: Literal["memory"]
+    """``memory`` chooses a built-in problem."""
+    problem: Literal["store_bit", "adding", "copy", "columns"]
+    """What is asked. ``store_bit`` asks for a bit that was read at first (Bengio et al. 1994),
+    ``adding`` for the sum of two marked digits (Hochreiter & Schmidhuber 1997), ``copy`` for five
+    symbols in their order (Arjovsky et al. 2016), and ``columns`` for the column of digits whose
+    sum is larger."""
+    steps: int = Field(gt=0)
+    """How many tokens lie between what must be remembered and where it is asked for."""
+    sizes: Sizes
+    """How many sequences each split has."""
+    tokenizer: TokenizerParameters = TokenizerParameters(unit="whitespace", lowercase=False)
+    """Leave this out: a problem is written in tokens of its own. The same holds for
+    ``vocabulary``."""
+
+    @property
+    def kind(self) -> Kind:
+        return "tagged" if self.problem == "copy" else "labelled"
+
+    @model_validator(mode="after")
+    def _tokens_are_the_problems_own(self) -> MemoryDataset:
+        for name in ("tokenizer", "vocabulary"):
+            if getattr(self, name) != MemoryDataset.model_fields[name].default:
+                raise impossible(
+                    f"the problem {self.problem} is written in tokens of its own: leave {name} out"
+                )
+        return self
+
+
+LABELLED_FORMATS = ("csv", "tsv", "jsonl", "parquet", "folders")
+TAGGED_FORMATS = ("conll", "conllu")
+
+Quoting = Literal["double", "none"]
+
+
+def check_delimiter(delimiter: str) -> str:
+    r"""A delimiter of tables as it is, from how a user writes it: ``tab`` and ``\t`` are a tab.
+
+    Raises:
+        ValueError: it is not one character, or one that cannot divide fields.
+    """
+    delimiter = {"tab": "\t", "\\t": "\t"}.get(delimiter, delimiter)
+    if len(delimiter) != 1 or delimiter in '"\r\n\0\ufeff':
+        raise ValueError(
+            f"expected one character such as ; or | (tab for a tab), found '{delimiter}'"
+        )
+    return delimiter
+
+
+def _kind_of_format(section: Mapping[str, Any]) -> Kind:
+    """What the files of a data set hold."""
+    if section.get("format") in LABELLED_FORMATS:
+        return "labelled"
+    return "tagged" if section.get("format") in TAGGED_FORMATS else "text"
+
+
+class FilesDataset(DatasetSection, title="Your own files"):
+    """Data in files of your own. Paths are relative to ``NLP_RNN_DATA`` (default ``data/raw``), and
+    to the project if they begin with ``./`` or ``../``."""
+
+    source: Literal["files"]
+    """``files`` chooses your own files."""
+    format: Literal["csv", "tsv", "jsonl", "parquet", "folders", "conll", "conllu", "text"]
+    """The format of the files. ``csv``, ``tsv``, ``jsonl`` and ``parquet`` have one labelled text
+    in each row; ``folders`` has one text in each file, in a folder named after its label; ``conll``
+    and ``conllu`` have one tagged word in each line; ``text`` is running text."""
+    kind: Kind = Field(default_factory=_kind_of_format)
+    """What is read from the files: ``labelled`` texts, ``tagged`` sentences or running ``text``.
+    The format decides, except that ``text`` reads the texts of ``folders`` without their labels,
+    and those of ``unsup`` too."""
+    train: str | list[str]
+    """The file, folder or archive of the training split, such as ``tickets.csv`` or
+    ``imdb.tar.gz!imdb/train``. Several in a list are read in order, as one. A file or archive may
+    also be an address, such as ``s3://bucket/tickets.parquet`` or
+    ``https://example.org/tickets.jsonl``: a copy of it is kept under ``NLP_RNN_DATA``."""
+    validation: str | list[str] | None = None
+    """The same for the validation split; ``null`` takes it from the training data, as ``split``
+    says."""
+    test: str | list[str] | None = None
+    """The same for the test split; ``null`` takes it from the training data, as ``split`` says."""
+    text_column: str | int = "text"
+    """The column of the text: a name of the header, or in ``csv`` and ``tsv`` also a number,
+    counted from 0, or from the end when negative."""
+    label_column: str | int = "label"
+    """The column of the label, named or counted as ``text_column``."""
+    header: bool = True
+    """For ``csv`` and ``tsv``: whether the first row names the columns. If it does not, columns are
+    numbers."""
+    delimiter: str | None = None
+    """For ``csv`` and ``tsv``: the one character that divides fields, or ``tab``. ``null`` is a
+    comma in ``csv`` and a tab in ``tsv``."""
+    quoting: Quoting | None = None
+    """For ``csv`` and ``tsv``: ``double`` reads fields in double quotes (RFC 4180), ``none`` takes
+    a quotation mark as a character like any other. ``null`` is ``double`` in ``csv`` and ``none``
+    in ``tsv``."""
+    suffix: str | None = None
+    """For ``folders``: how the names of texts end, such as ``.md``; an empty suffix reads all
+    files. ``null`` reads those that end in ``.txt`` (in any case) or have no suffix."""
+    word_column: int = Field(default=0)
+    """For ``conll``: the column of the word, counted from 0, or from the end when negative."""
+    tag_column: int | Literal["upos", "xpos"] | None = None
+    """For ``conll``: the column of the tag, counted as ``word_column``; ``null`` is the last one.
+    For ``conllu``: ``upos`` (universal parts of speech) or ``xpos`` (those of the language);
+    ``null`` is ``upos``."""
+    scheme: Scheme | Literal["auto"] | None = "auto"
+    """For ``conll``: the scheme by which tags mark entities, which are kept as BIO. ``auto``
+    recognises it in the tags of all splits, and ``null`` says that tags are classes of words."""
+    empty_words: Literal["error", "skip"] = "error"
+    """For ``conll`` and ``conllu``: what happens at a line without a word. ``error`` stops,
+    ``skip`` leaves the line out and counts it in the data card."""
+
+    @model_validator(mode="after")
+    def _kind_fits_format(self) -> FilesDataset:
+        kind = _kind_of_format({"format": self.format})
+        if self.kind not in (kind, "text" if self.format == "folders" else kind):
+            raise impossible(f"kind of format {self.format} is '{kind}', not '{self.kind}'")
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_read(self) -> FilesDataset:
+        if [] in (self.train, self.validation, self.test):
+            raise impossible("train, validation and test each name one file or folder, or several")
+        return self
+
+    @field_validator("delimiter")
+    @classmethod
+    def _delimiter_divides(cls, value: str | None) -> str | None:
+        try:
+            return value if value is None else check_delimiter(value)
+        except ValueError as error:
+            raise impossible(str(error)) from None
+
+    @model_validator(mode="after")
+    def _table_fits_format(self) -> FilesDataset:
+        given = self.model_fields_set
+        tables = self.format in ("csv", "tsv")
+        for name in ("header", "delimiter", "quoting"):
+            if name in given and not tables:
+                raise impossible(f"{name} needs format csv or tsv, not {self.format}; leave it out")
+        for name in ("text_column", "label_column"):
+            column = getattr(self, name)
+            if isinstance(column, int) and not tables:
+                raise impossible(f"{name} of format {self.format} is a name, not a number")
+            if isinstance(column, str) and not self.header:
+                raise impossible(
+                    f"without a header, {name} is a number, counted from 0: set {name}: 0 or "
+                    "another"
+                )
+        if self.format in LABELLED_FORMATS[:4] and self.text_column == self.label_column:
+            raise impossible("text_column and label_column are the same column")
+        if self.suffix is not None and self.format != "folders":
+            raise impossible(f"suffix needs format folders, not {self.format}; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _columns_fit_format(self) -> FilesDataset:
+        if self.format == "conllu" and isinstance(self.tag_column, int):
+            raise impossible("tag_column of format conllu is 'upos' or 'xpos', not a number")
+        if self.format == "conll" and isinstance(self.tag_column, str):
+            raise impossible("tag_column of format conll is a column number, not a name")
+        tag_column = -1 if self.tag_column is None else self.tag_column
+        if self.format == "conll" and self.word_column == tag_column:
+            raise impossible("word_column and tag_column are the same column")
+        if self.tag_column is not None and self.format not in TAGGED_FORMATS:
+            raise impossible(f"tag_column needs format conll or conllu, not {self.format}")
+        if self.scheme not in (None, "auto") and self.format != "conll":
+            raise impossible(f"scheme needs format conll, not {self.format}")
+        if self.empty_words != "error" and self.format not in TAGGED_FORMATS:
+            raise impossible(f"empty_words needs format conll or conllu, not {self.format}")
+        return self
+
+
+class TfdsDataset(DatasetSection, title="TensorFlow Datasets"):
+    """A text data set of TensorFlow Datasets, by its name there."""
+
+    source: Literal["tfds"]
+    """``tfds`` chooses TensorFlow Datasets."""
+    name: str
+    """The name of the data set, such as ``imdb_reviews`` or ``glue/sst2``."""
+    kind: Kind
+    """What its examples are: ``labelled`` texts, ``tagged`` sentences or lines of running
+    ``text``."""
+    train: str = "train"
+    """The training split, as TensorFlow Datasets writes it, such as ``train[:90%]``."""
+    validation: str | None = None
+    """The same for the validation split; ``null`` takes it from the training data, as ``split``
+    says."""
+    test: str | None = None
+    """The same for the test split; ``null`` takes it from the training data, as ``split`` says."""
+    text_feature: str = "text"
+    """For ``labelled`` and ``text``: the feature that holds the text."""
+    label_feature: str = "label"
+    """For ``labelled``: the feature that holds the label."""
+    tokens_feature: str = "tokens"
+    """For ``tagged``: the feature that holds the words."""
+    tags_feature: str = "tags"
+    """For ``tagged``: the feature that holds the tags."""
+    scheme: Scheme | Literal["auto"] | None = "auto"
+    """For ``tagged``: the scheme by which tags mark entities, as in your own files."""
+
+
+_HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+"""A name on the hub, which becomes a folder: ``organisation/name``."""
+
+
+class HuggingFaceDataset(DatasetSection, title="Hugging Face datasets"):
+    """A text data set of the Hugging Face hub, or a folder laid out like one. Only files of data
+    are read; code of a data set is never run."""
+
+    source: Literal["huggingface"]
+    """``huggingface`` chooses Hugging Face datasets."""
+    name: str | None = None
+    """The name on the hub, such as ``stanfordnlp/imdb``."""
+    path: str | None = None
+    """Instead of ``name``: a folder of files laid out as on the hub, or one that
+    ``save_to_disk`` wrote. It is relative to ``NLP_RNN_DATA``."""
+    configuration: str | None = None
+    """The configuration of the data set, such as ``en``; ``null`` is its default."""
+    revision: str | None = None
+    """With ``name``, required: the commit hash or tag that pins the data."""
+    streaming: bool = False
+    """With ``name``: ``true`` reads the data over the network each time instead of keeping a copy
+    under ``NLP_RNN_DATA``. This is for data sets that are too large for the disk."""
+    kind: Kind
+    """What its examples are: ``labelled`` texts, ``tagged`` sentences or lines of running
+    ``text``."""
+    train: str = "train"
+    """The name of the training split there."""
+    validation: str | None = None
+    """The same for the validation split; ``null`` takes it from the training data, as ``split``
+    says."""
+    test: str | None = None
+    """The same for the test split; ``null`` takes it from the training data, as ``split`` says."""
+    text_column: str = "text"
+    """For ``labelled`` and ``text``: the column of the text."""
+    label_column: str = "label"
+    """For ``labelled``: the column of the label. Numbers of classes become their names."""
+    tokens_column: str = "tokens"
+    """For ``tagged``: the column of the lists of words."""
+    tags_column: str = "tags"
+    """For ``tagged``: the column of the lists of tags. Numbers of classes become their names."""
+    scheme: Scheme | Literal["auto"] | None = "auto"
+    """For ``tagged``: the scheme by which tags mark entities, as in your own files."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> HuggingFaceDataset:
+        if (self.name is None) == (self.path is None):
+            raise impossible("give either name, for a data set of the hub, or path, for a folder")
+        if self.path is not None:
+            for key in ("revision", "streaming"):
+                if key in self.model_fields_set:
+                    raise impossible(f"{key} needs name, as a folder has none; leave it out")
+        elif not _HUB_NAME.fullmatch(str(self.name)):
+            raise impossible(f"name is 'organisation/name' as on the hub, not '{self.name}'")
+        elif self.revision in (None, "", "main"):
+            raise impossible(
+                "revision must pin the data: set it to a tag or a commit hash, which "
+                f"https://huggingface.co/datasets/{self.name}/commits/main lists"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> HuggingFaceDataset:
+        if self.kind == "labelled" and self.text_column == self.label_column:
+            raise impossible("text_column and label_column are the same column")
+        if self.kind == "tagged" and self.tokens_column == self.tags_column:
+            raise impossible("tokens_column and tags_column are the same column")
+        return self
+
+
+AnyDataset = GrammarDataset | MemoryDataset | FilesDataset | TfdsDataset | HuggingFaceDataset
+Dataset = Annotated[AnyDataset, Field(discriminator="source")]

@@ -1,0 +1,160 @@
+"""``experiments:`` of ``params.yaml``: one model on one data set."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from nlp_rnn.config.embeddings import Embeddings, GivenEmbeddings
+from nlp_rnn.config.evaluation import EvaluationParameters
+from nlp_rnn.config.model import Classifier, LanguageModel, TaggerParameters
+from nlp_rnn.config.section import Section, impossible
+from nlp_rnn.config.training import (
+    BatchTrainingParameters,
+    ClassificationTrainingParameters,
+    LanguageModelTrainingParameters,
+    TrainingParameters,
+)
+
+
+class ExperimentSection(Section, title="Every experiment"):
+    """One model on one data set."""
+
+    dataset: str
+    """The name of the data set that the model is trained and tested on."""
+    embeddings: Embeddings
+    """Where the vectors of words come from."""
+    training: TrainingParameters
+    """How the model is fitted."""
+
+    @model_validator(mode="after")
+    def _thaws_in_time(self) -> Self:
+        frozen = self.embeddings.frozen_epochs
+        if frozen >= self.training.epochs:
+            raise impossible(
+                f"embeddings.trainable.after is {frozen}, so that none of the "
+                f"{self.training.epochs} epochs would train them; lower it, or set "
+                "trainable: false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _more_words_are_of_taggers(self) -> Self:
+        if self.embeddings.more_words and not isinstance(self._model, TaggerParameters):
+            raise impossible("embeddings.more_words is of tagging; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _unfreezes_in_time(self) -> Self:
+        groups = getattr(self._model, "layers", 0) + 1 + (not self._bottom_is_frozen)
+        if self.training.unfreezing == "gradual" and groups > self.training.epochs:
+            raise impossible(
+                f"training.unfreezing: gradual takes {groups} epochs for the {groups} groups of "
+                f"layers, and there are {self.training.epochs}; raise training.epochs"
+            )
+        return self
+
+    @property
+    def _bottom_is_frozen(self) -> bool:
+        """Whether nothing below the first recurrent layer is ever trained."""
+        frozen = isinstance(self.embeddings, GivenEmbeddings) and self.embeddings.frozen
+        beside = (getattr(self._model, name, None) for name in ("characters", "casing", "pairs"))
+        return frozen and not any(beside)
+
+    @property
+    def _model(self) -> Section:
+        model: Section = self.model  # type: ignore[attr-defined]
+        return model
+
+    def of_training(self) -> dict[str, Any]:
+        """The parameters that a trained model depends on: all but those of its evaluation."""
+        return self.model_dump(exclude={"evaluation"})
+
+    def of_one_training(self) -> dict[str, Any]:
+        """The parameters that are the same for each of its seeds."""
+        return self.model_dump(exclude={"evaluation": True, "training": {"seeds"}})
+
+
+class ClassificationExperiment(ExperimentSection, title="Classification"):
+    """A label for each text, such as its sentiment."""
+
+    task: Literal["classification"]
+    """``classification`` gives a text a label."""
+    model: Classifier
+    """The network: recurrent unless ``kind: averaged`` says otherwise."""
+    training: ClassificationTrainingParameters
+    """How the classifier is fitted."""
+
+    @model_validator(mode="after")
+    def _figure_exists(self) -> ClassificationExperiment:
+        if self.training.select == "f1":
+            raise impossible("training.select of a classifier is 'loss' or 'accuracy'")
+        if self.training.gradient_flow and self.model.kind == "averaged":
+            raise impossible("training.gradient_flow is of recurrent layers; leave it out")
+        return self
+
+
+class TaggingExperiment(ExperimentSection, title="Tagging"):
+    """A tag for every word: parts of speech or named entities."""
+
+    task: Literal["tagging"]
+    """``tagging`` gives every word a tag."""
+    model: TaggerParameters
+    """The network."""
+    training: BatchTrainingParameters
+    """How the tagger is fitted."""
+
+
+class LanguageModellingExperiment(ExperimentSection, title="Language modelling"):
+    """The probability of the next word, character or subword."""
+
+    task: Literal["language_modelling"]
+    """``language_modelling`` gives the next token a probability."""
+    model: LanguageModel
+    """The network: recurrent unless ``kind: feed_forward`` says otherwise."""
+    training: LanguageModelTrainingParameters
+    """How the language model is fitted."""
+    evaluation: EvaluationParameters = EvaluationParameters()
+    """What is added to the trained model when it is judged."""
+
+    @model_validator(mode="after")
+    def _evaluation_fits(self) -> LanguageModellingExperiment:
+        evaluation, lines = self.evaluation, self.training.streams == "lines"
+        if lines and (evaluation.cache or evaluation.dynamic):
+            raise impossible(
+                "evaluation.cache and evaluation.dynamic learn from the text before a token: "
+                "they need training.streams: text"
+            )
+        if evaluation.dynamic and self.model.monte_carlo_samples:
+            raise impossible(
+                "evaluation.dynamic has one pass: model.monte_carlo_samples: 0, or leave one out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _figure_exists(self) -> LanguageModellingExperiment:
+        if self.training.select != "loss":
+            raise impossible("training.select of a language model is 'loss'")
+        if self.training.gradient_flow and self.model.kind == "feed_forward":
+            raise impossible("training.gradient_flow is of recurrent layers; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _tied_weights_fit(self) -> LanguageModellingExperiment:
+        if self.model.tied and self.embeddings.dimension != self.model.width:
+            raise impossible(
+                f"model.tied needs embeddings.dimension ({self.embeddings.dimension}) equal to "
+                f"the width of the model's last layer ({self.model.width})"
+            )
+        if (
+            self.model.tied
+            and isinstance(self.embeddings, GivenEmbeddings)
+            and (self.embeddings.frozen)
+        ):
+            raise impossible("model.tied needs embeddings.trainable: true")
+        return self
+
+
+AnyExperiment = ClassificationExperiment | TaggingExperiment | LanguageModellingExperiment
+Experiment = Annotated[AnyExperiment, Field(discriminator="task")]

@@ -1,0 +1,79 @@
+"""The interface of every source of examples: its splits, their examples and their origin."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from nlp_rnn.errors import UserError
+from nlp_rnn.example import Example, Kind
+
+
+class Corpus(ABC):
+    """A source of examples in up to three splits.
+
+    Attributes:
+        name: the name of the data set in ``params.yaml``, for messages.
+        kind: the kind of its examples, which decides what fields they have.
+        continuous: whether each example continues the one before, like the lines of one text.
+    """
+
+    name: str
+    kind: Kind
+
+    @property
+    def continuous(self) -> bool:
+        return self.kind == "text"
+
+    @abstractmethod
+    def splits(self) -> tuple[str, ...]:
+        """Which of ``train``, ``validation`` and ``test`` the source itself has, in that order."""
+
+    @abstractmethod
+    def read(self, split: str) -> Iterator[Example]:
+        """Stream the examples of one split, in an order that never changes.
+
+        Each call starts at the first example again. However long the source, memory holds only one
+        example (for Parquet, one batch of rows) at a time.
+
+        Raises:
+            UserError: while iterating, at the first fault of the source, or at its end if it has no
+                examples.
+        """
+
+    @abstractmethod
+    def origin(self, split: str) -> str:
+        """Where the examples of ``split`` come from, for messages: usually a file."""
+
+    @abstractmethod
+    def provenance(self) -> dict[str, Any]:
+        """For the data card: ``source``, ``files``, ``licence`` and ``citation``.
+
+        ``files`` maps each path to its ``sha256`` and ``bytes``. Of a small file that is streamed
+        from the Hugging Face hub, Git's hash (``git_blob``) stands for the first.
+        """
+
+    def findings(self) -> dict[str, Any]:
+        """For the data card: facts that only the source knows.
+
+        A tagged source gives ``entities``, whether its tags mark entities (as BIO, once read) or
+        are classes of words, and ``scheme``, how its files mark them (None for classes). This may
+        read the whole source.
+        """
+        return {}
+
+    def _not_empty(self, examples: Iterable[Example], split: str) -> Iterator[Example]:
+        """Pass ``examples`` on, and raise UserError at their end if there were none."""
+        empty = True
+        for example in examples:
+            empty = False
+            yield example
+        if empty:
+            raise UserError(self._no_example(split))
+
+    def _no_example(self, split: str) -> str:
+        return (
+            f"{self.origin(split)}: has no examples; split {split} of data set "
+            f"'{self.name}' needs at least one"
+        )

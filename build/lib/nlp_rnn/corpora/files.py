@@ -1,0 +1,286 @@
+"""Corpora in the user's own files, on this machine or at addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, combinations
+from pathlib import Path
+from typing import Any, Literal
+
+from nlp_rnn.config import FilesDataset
+from nlp_rnn.corpora.conll import TaggedColumns, conllu_sentences, read_conllu
+from nlp_rnn.corpora.corpus import Corpus
+from nlp_rnn.corpora.dialects import Dialect
+from nlp_rnn.corpora.folders import (
+    ARCHIVES,
+    DEEPER,
+    OTHER_SUFFIX,
+    Selection,
+    is_archive,
+    read_archive,
+    read_folder,
+)
+from nlp_rnn.corpora.lines import fingerprint, open_binary, read_lines
+from nlp_rnn.corpora.remote import is_address, local_copy
+from nlp_rnn.corpora.schemes import TagSurvey
+from nlp_rnn.corpora.settings import Setting, SettingError
+from nlp_rnn.corpora.tables import read_jsonl, read_parquet, read_table
+from nlp_rnn.errors import UserError
+from nlp_rnn.example import SPLITS, Example, Scheme
+from nlp_rnn.files import sha256
+from nlp_rnn.paths import located
+from nlp_rnn.process import log
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The location of a split: a file or folder, or a folder inside an archive."""
+
+    path: Path
+    inside: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}!{self.inside}" if self.inside else str(self.path)
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """What reading a whole tagged data set reveals.
+
+    Attributes:
+        scheme: how its tags mark entities; None if they are classes of words.
+        skipped: the number of lines without a word in each split.
+    """
+
+    scheme: Scheme | None
+    skipped: dict[str, int]
+
+
+class FilesCorpus(Corpus):
+    """The splits of a data set of ``source: files``.
+
+    Args:
+        name: the name of the data set in ``params.yaml``.
+        dataset: its parameters.
+        folder: what its paths are relative to, and where copies of files at addresses are kept.
+        refresh: whether to look for changes of files at addresses.
+
+    Raises:
+        UserError: a file is missing, empty or of the wrong kind, or is used for two splits.
+    """
+
+    def __init__(
+        self, name: str, dataset: FilesDataset, folder: Path, refresh: bool = False
+    ) -> None:
+        self.name = name
+        self.kind = dataset.kind
+        self._dataset = dataset
+        self._refresh = refresh
+        self._places: dict[str, list[_Place]] = {}
+        self._told: set[str] = set()
+        for split in SPLITS:
+            if given := self._given(split):
+                self._places[split] = [self._locate(split, path, folder) for path in given]
+        self._check_distinct()
+
+    def _given(self, split: str) -> list[str]:
+        """The paths of a split as the parameters name them."""
+        given: str | list[str] | None = getattr(self._dataset, split)
+        return [given] if isinstance(given, str) else given or []
+
+    @property
+    def continuous(self) -> bool:
+        return super().continuous and self._dataset.format != "folders"
+
+    def splits(self) -> tuple[str, ...]:
+        return tuple(self._places)
+
+    def origin(self, split: str) -> str:
+        return " and ".join(map(str, self._places[split]))
+
+    def read(self, split: str) -> Iterator[Example]:
+        if self._dataset.format == "folders":
+            return self._read_folders(split)
+        each = map(self._examples, self._places[split])
+        return self._not_empty(chain.from_iterable(each), split)
+
+    def _read_folders(self, split: str) -> Iterator[Example]:
+        """The texts of a split; logs once which files were left out."""
+        data = self._dataset
+        selection = Selection(data.kind == "labelled", data.suffix)
+        bad_bytes = data.tokenizer.bad_bytes
+        empty = True
+        for place in self._places[split]:
+            for example in (
+                read_folder(place.path, bad_bytes, selection)
+                if place.inside is None
+                else read_archive(place.path, place.inside, bad_bytes, selection)
+            ):
+                empty = False
+                yield example
+        left_out = selection.summary()
+        if empty:
+            remedy = "; files left out: " + left_out if left_out else ""
+            if DEEPER in selection.left_out and place.inside is not None:
+                remedy += "; name the folder that holds those of the labels, as ARCHIVE!FOLDER"
+            if OTHER_SUFFIX in selection.left_out:
+                how = ' to the ending of their names, or to "" for all files'
+                raise SettingError(
+                    self._no_example(split), remedy, "; set ", Setting("suffix"), how
+                )
+            raise UserError(self._no_example(split) + remedy)
+        if left_out and split not in self._told:
+            self._told.add(split)
+            log(f"{self.origin(split)}: files left out: {left_out}")
+
+    def provenance(self) -> dict[str, Any]:
+        folders = self._dataset.format == "folders"
+        paths = {
+            given.partition("!")[0] if folders and is_archive(place.path) else given: place.path
+            for split, places in self._places.items()
+            for given, place in zip(self._given(split), places, strict=True)
+        }
+        return {
+            "source": f"files ({self._dataset.format})",
+            **self._reading(),
+            "files": {name: fingerprint(path) for name, path in paths.items()},
+            "licence": self._dataset.licence,
+            "citation": self._dataset.citation,
+        }
+
+    def findings(self) -> dict[str, Any]:
+        if self.kind != "tagged":
+            return {}
+        data, survey = self._dataset, self._survey
+        found: dict[str, Any] = {"entities": survey.scheme is not None, "scheme": survey.scheme}
+        if data.format == "conll":
+            found["scheme_recognised"] = data.scheme == "auto"
+        if data.empty_words == "skip":
+            found["empty_words_skipped"] = survey.skipped
+        return found
+
+    @property
+    def _columns(self) -> TaggedColumns:
+        data = self._dataset
+        tag_column = data.tag_column if isinstance(data.tag_column, int) else -1
+        bad_bytes = data.tokenizer.bad_bytes
+        return TaggedColumns(data.word_column, tag_column, data.empty_words, bad_bytes)
+
+    @cached_property
+    def _survey(self) -> _Survey:
+        """Reads all splits of tagged data once if the parameters leave something open."""
+        data, tags = self._dataset, TagSurvey()
+        given = data.scheme if data.format == "conll" else None
+        if given != "auto" and data.empty_words == "error":
+            return _Survey(given, {})
+        skipped = {
+            split: sum(self._empty_words(place.path, tags) for place in places)
+            for split, places in self._places.items()
+        }
+        return _Survey(tags.scheme() if given == "auto" else given, skipped)
+
+    def _empty_words(self, path: Path, tags: TagSurvey) -> int:
+        if self._dataset.format == "conll":
+            return self._columns.survey(path, tags)
+        sentences = conllu_sentences(path, self._dataset.tokenizer.bad_bytes)
+        return sum(len(sentence.empty) for sentence in sentences)
+
+    def _reading(self) -> dict[str, Any]:
+        """How tables and columns were read: the defaults for predictions on such files."""
+        data = self._dataset
+        if data.format in ("jsonl", "parquet"):
+            return {"reading": {"format": data.format, "text_column": data.text_column}}
+        if data.format in ("csv", "tsv"):
+            names = ("format", "text_column", "header", "delimiter", "quoting")
+            return {"reading": {name: getattr(data, name) for name in names}}
+        if data.format == "conll":
+            return {"reading": {"format": data.format, "word_column": data.word_column}}
+        return {}
+
+    def _examples(self, place: _Place) -> Iterator[Example]:
+        data = self._dataset
+        bad_bytes = data.tokenizer.bad_bytes
+        path = place.path
+        match data.format:
+            case "csv" | "tsv":
+                dialect = Dialect.of(data.format, data.delimiter, data.quoting, data.header)
+                return read_table(path, data.text_column, data.label_column, dialect, bad_bytes)
+            case "jsonl":
+                return read_jsonl(path, str(data.text_column), str(data.label_column), bad_bytes)
+            case "parquet":
+                return read_parquet(path, str(data.text_column), str(data.label_column), bad_bytes)
+            case "folders":
+                raise AssertionError("folders are read by _read_folders")
+            case "conll":
+                return self._columns.read(path, self._survey.scheme)
+            case "conllu":
+                tag: Literal["upos", "xpos"] = "xpos" if data.tag_column == "xpos" else "upos"
+                return read_conllu(path, tag, data.empty_words, bad_bytes)
+            case "text":
+                return (Example(text=line) for line in read_lines(path, bad_bytes))
+
+    def _locate(self, split: str, given: str, folder: Path) -> _Place:
+        parameter = f"parameter {split} of data set '{self.name}'"
+        wants_folder = self._dataset.format == "folders"
+        name, inside = given, None
+        if wants_folder:
+            archive, bang, rest = given.partition("!")
+            if bang or is_archive(Path(archive)):
+                name, inside = archive, rest
+        path = located(name, folder)
+        if is_address(name):
+            path = local_copy(name, folder, parameter, self._refresh)
+        place = _Place(path, inside)
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise UserError(
+                f"{path}: no such file or folder ({parameter}); put it there, or set the "
+                f"environment variable NLP_RNN_DATA to the folder that holds {given} "
+                f"(now {folder})"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path}: cannot be read ({parameter}): {error}") from None
+        if wants_folder and place.inside is None:
+            if not path.is_dir():
+                raise UserError(
+                    f"{path}: is a file ({parameter}); format folders needs a folder or an "
+                    f"archive ({', '.join(ARCHIVES)})"
+                )
+            return place
+        if path.is_dir():
+            raise UserError(
+                f"{path}: is a folder ({parameter}); "
+                f"{'an archive' if wants_folder else f'format {self._dataset.format}'} is one file"
+            )
+        with open_binary(path) as stream:
+            if not stream.read(1):
+                raise UserError(f"{path}: is empty ({parameter})")
+        return place
+
+    def _check_distinct(self) -> None:
+        each = [(split, place) for split, places in self._places.items() for place in places]
+        for (first, one), (second, other) in combinations(each, 2):
+            if _same(one, other) and first == second:
+                raise UserError(f"{one}: is listed twice in {first} of data set '{self.name}'")
+            if _same(one, other):
+                raise UserError(
+                    f"{one}: is used for both {first} and {second} of data set '{self.name}'; give "
+                    f"{second} its own data, or omit {second} to take a share of train"
+                )
+
+
+def _same(one: _Place, other: _Place) -> bool:
+    """Whether two places hold the same data: one file under two names, or a copy of it."""
+    if one.inside is not None or other.inside is not None or one.path.is_dir():
+        return one.path.resolve() == other.path.resolve() and _parts(one) == _parts(other)
+    if one.path.samefile(other.path):
+        return True
+    same_size = one.path.stat().st_size == other.path.stat().st_size
+    return same_size and sha256(one.path) == sha256(other.path)
+
+
+def _parts(place: _Place) -> list[str]:
+    return [part for part in (place.inside or "").split("/") if part not in ("", ".")]

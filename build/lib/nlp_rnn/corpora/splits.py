@@ -1,0 +1,324 @@
+"""Validation and test data taken from the training data if a corpus has none of its own."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nlp_rnn.corpora.corpus import Corpus
+from nlp_rnn.corpora.duplicates import Hashes, text_hash
+from nlp_rnn.errors import UserError
+from nlp_rnn.example import SPLITS, Example
+
+if TYPE_CHECKING:
+    from nlp_rnn.config import SplitParameters
+
+Integers = npt.NDArray[np.int64]
+Assignment = npt.NDArray[np.int8]
+"""For each training example, the position in ``SPLITS`` of the split to which it goes."""
+
+TRAIN, VALIDATION, TEST = range(len(SPLITS))
+
+
+def with_all_splits(corpus: Corpus, ratios: SplitParameters, seed: int) -> Corpus:
+    """The corpus with all of train, validation and test.
+
+    Missing splits are taken from its training data; shares refer to all of that data. Labelled
+    texts are drawn at random in proportion to their labels, tagged sentences and independent texts
+    simply at random. Running text is cut in order into training, validation and test, at line ends,
+    or at white space if it has too few lines.
+
+    Args:
+        corpus: a corpus with at least ``train``.
+        ratios: shares of the training data, in (0, 1).
+        seed: the seed of the draw; the same seed draws the same examples.
+
+    Raises:
+        UserError: the shares leave nothing to train on; or, while reading, a split is empty.
+    """
+    missing = tuple(split for split in SPLITS if split not in corpus.splits())
+    if not missing:
+        return corpus
+    shares = {split: float(getattr(ratios, split)) for split in missing}
+    if sum(shares.values()) >= 1:
+        raise UserError(
+            f"data set '{corpus.name}': split.validation + split.test = "
+            f"{sum(shares.values()):g} leaves nothing of train; lower them below 1"
+        )
+    together = ratios.duplicates == "together"
+    if together and corpus.continuous:
+        raise UserError(
+            f"data set '{corpus.name}': split.duplicates: running text is cut in order, so that "
+            "lines which are equal stay where they are; omit duplicates"
+        )
+    return _SplitCorpus(corpus, shares, seed, together)
+
+
+class _SplitCorpus(Corpus):
+    """A corpus whose training data also provides the splits that it lacks."""
+
+    def __init__(self, corpus: Corpus, shares: dict[str, float], seed: int, together: bool) -> None:
+        self.name = corpus.name
+        self.kind = corpus.kind
+        self._corpus = corpus
+        self._shares = shares
+        self._seed = seed
+        self._together = together
+
+    @property
+    def continuous(self) -> bool:
+        return self._corpus.continuous
+
+    def splits(self) -> tuple[str, ...]:
+        return SPLITS
+
+    def origin(self, split: str) -> str:
+        return self._corpus.origin("train" if split in self._shares else split)
+
+    def read(self, split: str) -> Iterator[Example]:
+        if split != "train" and split not in self._shares:
+            return self._corpus.read(split)
+        if self._cuts is not None:
+            return self._part(SPLITS.index(split), *self._cuts)
+        return self._share(SPLITS.index(split))
+
+    def provenance(self) -> dict[str, Any]:
+        manner = {
+            "labelled": f"drawn with seed {self._seed}, labels in proportion",
+            "tagged": f"sentences drawn with seed {self._seed}",
+            "text": f"texts drawn with seed {self._seed}",
+        }[self.kind]
+        if self._together:
+            manner += ", duplicates together"
+        if self._corpus.continuous:
+            where = "line ends" if self._cuts is None else "white space"
+            manner = f"cut in order at {where}: train, validation, test"
+        taken = {split: f"{share:g} of train, {manner}" for split, share in self._shares.items()}
+        return {**self._corpus.provenance(), "taken_from_train": taken}
+
+    def findings(self) -> dict[str, Any]:
+        return self._corpus.findings()
+
+    def _share(self, wanted: int) -> Iterator[Example]:
+        assignment = self._assignment
+        read = 0
+        for example in self._corpus.read("train"):
+            if read < len(assignment) and assignment[read] == wanted:
+                yield example
+            read += 1
+        if read != len(assignment):
+            raise UserError(
+                f"{self._corpus.origin('train')}: had {len(assignment)} examples when it was "
+                f"split and now has {read}; it changed while it was read: run again"
+            )
+
+    @cached_property
+    def _lengths(self) -> Integers:
+        """The characters in each line of running text, including its end, so that none has zero."""
+        examples = self._corpus.read("train")
+        return np.array(array("q", (len(each.text) + 1 for each in examples)), np.int64)
+
+    @cached_property
+    def _assignment(self) -> Assignment:
+        """Which split each example goes to, by one pass over the training data."""
+        validation = self._shares.get("validation", 0.0)
+        test = self._shares.get("test", 0.0)
+        texts = array("Q")
+        if self._corpus.continuous:
+            assignment = cut_in_order(self._lengths, validation, test)
+        else:
+            # Examples without labels form a single stratum.
+            examples = self._corpus.read("train")
+            numbers: dict[str, int] = {}
+            labels = array("q")
+            for each in examples:
+                labels.append(numbers.setdefault(each.label, len(numbers)))
+                if self._together:
+                    texts.append(text_hash(each))
+            strata = np.array(labels, np.int64)
+            if self._together:
+                assignment = draw_texts(
+                    strata, np.array(texts, np.uint64), validation, test, self._seed
+                )
+            else:
+                assignment = draw(strata, validation, test, self._seed)
+        for position, split in enumerate(SPLITS):
+            wanted = split == "train" or split in self._shares
+            if wanted and position not in assignment and self._cuts is None:
+                found = len(set(texts)) if self._together else len(assignment)
+                raise self._too_few(split, _counted(found, self._together))
+        return assignment
+
+    @cached_property
+    def _cuts(self) -> tuple[int, int] | None:
+        """Where validation and test begin in running text, in characters from its start; None if it
+        is cut between lines or is not running text."""
+        if not self._corpus.continuous:
+            return None
+        validation = self._shares.get("validation", 0.0)
+        test = self._shares.get("test", 0.0)
+        found = set(cut_in_order(self._lengths, validation, test).tolist())
+        if {0, *(SPLITS.index(split) for split in self._shares)} <= found:
+            return None
+        end = total = int(self._lengths.sum())
+        starts = {}
+        for split, share in (("test", test), ("validation", validation + test)):
+            if split in self._shares:
+                end = self._word_start(min(round(total * (1 - share)), end - 1), end)
+                if not end:
+                    raise self._too_few(split, f"{total} characters are")
+            starts[split] = end
+        return starts["validation"], starts["test"]
+
+    def _word_start(self, wanted: int, below: int) -> int:
+        """Where the word at ``wanted`` begins, in characters from the start of the text; 0 if
+        nowhere."""
+        first = 0
+        for example in self._corpus.read("train"):
+            if wanted <= first + len(example.text):
+                start = first + word_start(example.text, wanted - first, at_begin=first == 0)
+                return start if start < below else 0
+            first += len(example.text) + 1
+        return 0
+
+    def _too_few(self, split: str, found: str) -> UserError:
+        if split == "train":
+            remedy = "lower the shares under split, or provide more data"
+        else:
+            remedy = f"give {split} a file of its own, or provide more data"
+        return UserError(
+            f"{self.origin(split)}: {found} too few to take a {split} split of data set "
+            f"'{self.name}' from; {remedy}"
+        )
+
+    def _part(self, wanted: int, validation: int, test: int) -> Iterator[Example]:
+        """The lines of a part of running text; a line that was cut counts as two or three."""
+        total = int(self._lengths.sum())
+        begin, end = ((0, validation), (validation, test), (test, total))[wanted]
+        first = 0
+        for example in self._corpus.read("train"):
+            last = first + len(example.text) + 1
+            if first < end and last > begin:
+                yield Example(text=example.text[max(begin - first, 0) : end - first])
+            first = last
+
+
+def draw(labels: Integers, validation: float, test: float, seed: int) -> Assignment:
+    """Draw validation and test examples at random, in proportion to their labels.
+
+    Every label keeps at least one example to train on.
+
+    Args:
+        labels: ``[examples]``, each label as a number from 0.
+        validation: share of all examples, in [0, 1).
+        test: the same for the test split.
+        seed: the seed of the draw.
+
+    Returns:
+        ``[examples]``, positions in ``SPLITS``.
+    """
+    counts = np.bincount(labels)
+    tests = apportion(counts, test, counts - 1)
+    validations = apportion(counts, validation, counts - 1 - tests)
+    # RandomState, because NumPy guarantees that its stream never changes (NEP 19): an upgrade does
+    # not change the split.
+    generator = np.random.RandomState(np.random.MT19937(np.random.SeedSequence(seed)))
+    order = generator.permutation(len(labels))
+    by_label = order[np.argsort(labels[order], kind="stable")]
+    ends = np.cumsum(counts)
+    assignment = np.full(len(labels), TRAIN, np.int8)
+    for label, end in enumerate(ends):
+        own = by_label[end - counts[label] : end]
+        assignment[own[: tests[label]]] = TEST
+        assignment[own[tests[label] : tests[label] + validations[label]]] = VALIDATION
+    return assignment
+
+
+def draw_texts(
+    labels: Integers, texts: Hashes, validation: float, test: float, seed: int
+) -> Assignment:
+    """Like :func:`draw`, but keep duplicates of a text in the same split.
+
+    Args:
+        labels: ``[examples]``; the label of a text is that of its first example.
+        texts: ``[examples]``, equal for duplicates.
+        validation: share of all distinct texts, in [0, 1).
+        test: the same for the test split.
+    """
+    _, first, text = np.unique(texts, return_index=True, return_inverse=True)
+    _, strata = np.unique(labels[first], return_inverse=True)
+    return draw(strata, validation, test, seed)[text]
+
+
+def apportion(counts: Integers, share: float, room: Integers) -> Integers:
+    """Apportion a share of all examples among the labels, by the largest remainder.
+
+    Args:
+        counts: ``[labels]``, the examples of each label.
+        share: in [0, 1).
+        room: ``[labels]``, the most that may be taken of each label.
+
+    Returns:
+        ``[labels]``, which sum to the rounded share of all counts if there is room.
+    """
+    quotas = counts * share
+    taken: Integers = np.minimum(np.floor(quotas).astype(np.int64), room)
+    rest = round(float(counts.sum()) * share) - int(taken.sum())
+    for label in np.argsort(taken - quotas, kind="stable"):
+        if rest <= 0:
+            break
+        if taken[label] < room[label]:
+            taken[label] += 1
+            rest -= 1
+    return taken
+
+
+def cut_in_order(lengths: Integers, validation: float, test: float) -> Assignment:
+    """Cut running text into training, validation and test, at the nearest line ends.
+
+    Args:
+        lengths: ``[lines]``, characters with the line end.
+        validation: share of all characters, in [0, 1).
+        test: the same for the test split.
+
+    Returns:
+        ``[lines]``, positions in ``SPLITS``.
+    """
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    total = float(ends[-1])
+    validation_starts = int(np.abs(ends - total * (1 - validation - test)).argmin())
+    test_starts = int(np.abs(ends - total * (1 - test)).argmin())
+    assignment = np.full(len(lengths), TRAIN, np.int8)
+    assignment[validation_starts:] = VALIDATION
+    assignment[test_starts:] = TEST
+    return assignment
+
+
+def word_start(text: str, position: int, at_begin: bool) -> int:
+    """Where the word at ``position`` in ``text`` begins, or the next word if it is the first.
+
+    Args:
+        at_begin: whether the start of ``text`` itself does not count.
+
+    Returns:
+        ``position`` if the text has no white space to cut at.
+    """
+    starts = (i for i in range(min(position, len(text) - 1), 0, -1) if _begins(text, i))
+    following = (i for i in range(position + 1, len(text)) if _begins(text, i))
+    if (found := next(starts, 0)) or not at_begin:
+        return found
+    return next(following, position)
+
+
+def _begins(text: str, i: int) -> bool:
+    return text[i - 1].isspace() and not text[i].isspace()
+
+
+def _counted(examples: int, different: bool) -> str:
+    what = "different example" if different else "example"
+    return f"1 {what} is" if examples == 1 else f"{examples} {what}s are"

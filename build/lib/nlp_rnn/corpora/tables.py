@@ -1,0 +1,253 @@
+"""Labelled texts in tables: CSV, TSV, JSON Lines and Parquet."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nlp_rnn.config import nearest
+from nlp_rnn.corpora.dialects import Dialect, position
+from nlp_rnn.corpora.lines import BadBytes, decode, numbered_lines
+from nlp_rnn.corpora.settings import Setting, SettingError
+from nlp_rnn.errors import UserError
+from nlp_rnn.example import Example
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PARQUET_ROWS = 1024
+"""The number of rows held in memory at a time."""
+
+
+def text_of(value: object, where: str, column: str) -> str:
+    """Return ``value`` if it is a string; raise UserError otherwise."""
+    if isinstance(value, str):
+        return value
+    found = "null" if value is None else f"{type(value).__name__} {value!r}"
+    raise UserError(
+        f"{where}: column '{column}': expected text, found {found}; give the row a text or "
+        "remove it"
+    )
+
+
+def label_of(value: object, where: str, column: str | int) -> str:
+    """A label as a string; whole numbers and booleans are written as JSON writes them."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str) and value.strip():
+        if len(value.splitlines()) > 1:
+            raise UserError(
+                f"{where}: column '{column}': a label contains a line break: {value!r}; remove it"
+            )
+        return value
+    remedy = "label the example or remove it"
+    if value is None or value == "":
+        found = "null" if value is None else "nothing"
+    else:
+        found = f"{type(value).__name__} {value!r}"
+        if not isinstance(value, str) and not (isinstance(value, float) and math.isnan(value)):
+            remedy = "write the labels as text"
+    raise UserError(
+        f"{where}: column '{column}': expected a label (text or a whole number), found {found}; "
+        f"{remedy}"
+    )
+
+
+def read_table(
+    path: Path,
+    text_column: str | int,
+    label_column: str | int,
+    dialect: Dialect,
+    bad_bytes: BadBytes,
+) -> Iterator[Example]:
+    """Stream a table of CSV or TSV (see :mod:`nlp_rnn.corpora.dialects`).
+
+    Args:
+        text_column: a name in the header, or a number counted from 0.
+        label_column: see ``text_column``.
+
+    Raises:
+        UserError: a column is missing, a row is ill-formed or a label is empty; the message names
+            file and line.
+    """
+    text: int | None = None
+    label = 0
+    for where, row in dialect.rows(path, bad_bytes):
+        if text is None:
+            text = dialect.column(text_column, row, where, "text_column")
+            label = dialect.column(label_column, row, where, "label_column")
+            if dialect.header:
+                continue
+        yield Example(text=row[text], label=label_of(row[label], where, label_column))
+
+
+def clean(text: str, bad_bytes: BadBytes, where: str, column: str) -> str:
+    r"""Text without NULs and lone surrogates, which JSON can write as ``\u`` escapes.
+
+    Raises:
+        UserError: ``bad_bytes`` is ``error`` and the text contains one.
+    """
+    if "\0" not in text:
+        try:
+            text.encode("utf-8")
+            return text
+        except UnicodeEncodeError:
+            pass
+    if bad_bytes == "replace":
+        raw = text.encode("utf-8", errors="surrogatepass")
+        return decode(raw, "replace", where)
+    raise SettingError(
+        f"{where}: key '{column}': an invalid escape (NUL or half a surrogate pair); "
+        "correct it, or set ",
+        Setting("bad_bytes", "replace"),
+    )
+
+
+def jsonl_records(path: Path, bad_bytes: BadBytes) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Stream a file of one JSON object per line, each with its file and line.
+
+    Blank lines are skipped.
+
+    Raises:
+        UserError: a line is not a JSON object.
+    """
+    for number, line in numbered_lines(path, bad_bytes):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise UserError(f"{where}, column {error.colno}: not valid JSON: {error.msg}") from None
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{where}: not valid JSON: {error}") from None
+        if not isinstance(record, dict):
+            raise UserError(f"{where}: expected a JSON object, found {type(record).__name__}")
+        yield where, record
+
+
+def member(record: Mapping[str, Any], key: str, where: str, setting: str) -> Any:
+    """The value of ``key``; raises UserError, with the nearest key, if there is none."""
+    if key not in record:
+        hint = nearest(key, record)
+        raise SettingError(f"{where}: no key '{key}' (", Setting(setting), f"); {hint}")
+    return record[key]
+
+
+def read_jsonl(
+    path: Path, text_column: str, label_column: str, bad_bytes: BadBytes
+) -> Iterator[Example]:
+    """Stream a file of one JSON object per line; blank lines are skipped.
+
+    Raises:
+        UserError: a line is not a JSON object, lacks a key, or has a null or empty label; the
+            message names file and line.
+    """
+    for where, record in jsonl_records(path, bad_bytes):
+        text = text_of(member(record, text_column, where, "text_column"), where, text_column)
+        label = label_of(member(record, label_column, where, "label_column"), where, label_column)
+        yield Example(
+            text=clean(text, bad_bytes, where, text_column),
+            label=clean(label, bad_bytes, where, label_column),
+        )
+
+
+def _as_bytes(column: pa.Array) -> list[Any]:
+    """The values of a column; text as raw bytes, because Arrow does not say where UTF-8 is
+    invalid."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        column = column.cast(pa.large_binary())
+    return list(column.to_pylist())
+
+
+def parquet_batches(
+    path: Path, needed: Mapping[str, str], columns: Sequence[str] | None = None
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Stream a Parquet table, :data:`PARQUET_ROWS` rows at a time.
+
+    Args:
+        path: the file.
+        needed: the required columns, each with the setting that names it.
+        columns: the columns to read; None for all.
+
+    Yields:
+        The number of the first row, counted from 1, and the rows.
+
+    Raises:
+        UserError: the file is not Parquet, or lacks a column.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    row = 1
+    try:
+        with pq.ParquetFile(path) as table:
+            for column, setting in needed.items():
+                position(column, table.schema_arrow.names, str(path), setting)
+            for batch in table.iter_batches(batch_size=PARQUET_ROWS, columns=columns):
+                yield row, batch
+                row += batch.num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise _no_parquet(path, error) from None
+
+
+def parquet_columns(path: Path) -> list[str]:
+    """The names of the columns of a Parquet table.
+
+    Raises:
+        UserError: the file is not Parquet.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return list(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError) as error:
+        raise _no_parquet(path, error) from None
+
+
+def _no_parquet(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}")
+
+
+def parquet_values(
+    path: Path, first_row: int, batch: pa.RecordBatch, column: str, bad_bytes: BadBytes
+) -> Iterator[tuple[str, Any]]:
+    """The values of a column, its text decoded, each with its file and row.
+
+    Raises:
+        UserError: text is not UTF-8, and ``bad_bytes`` is ``error``.
+    """
+    for row, value in enumerate(_as_bytes(batch.column(column)), first_row):
+        where = f"{path}, row {row}"
+        if isinstance(value, bytes):
+            value = decode(value, bad_bytes, f"{where}, column '{column}'")
+        yield where, value
+
+
+def read_parquet(
+    path: Path, text_column: str, label_column: str, bad_bytes: BadBytes
+) -> Iterator[Example]:
+    """Stream a Parquet table (see :func:`parquet_batches`).
+
+    Raises:
+        UserError: the file is not Parquet, lacks a column, or has a value that is null or of the
+            wrong type; the message names file and row, counted from 1.
+    """
+    needed = {text_column: "text_column", label_column: "label_column"}
+    for row, batch in parquet_batches(path, needed, list(needed)):
+        texts = parquet_values(path, row, batch, text_column, bad_bytes)
+        labels = parquet_values(path, row, batch, label_column, bad_bytes)
+        for (where, text), (_, label) in zip(texts, labels, strict=True):
+            yield Example(
+                text=text_of(text, where, text_column), label=label_of(label, where, label_column)
+            )

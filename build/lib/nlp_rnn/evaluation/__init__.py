@@ -1,0 +1,1 @@
+"""Evaluation: exact metrics from sums, error tables, plots."""

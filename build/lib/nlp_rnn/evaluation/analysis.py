@@ -1,0 +1,186 @@
+"""A readable report of an evaluation: the uncertainty of its metrics, and the model's errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nlp_rnn.arrays import Floats
+from nlp_rnn.evaluation.bootstrap import LEVEL, interval
+from nlp_rnn.evaluation.calibration import (
+    calibration_figures,
+    reliability,
+    reliability_picture,
+    review_table,
+)
+from nlp_rnn.evaluation.predictions import figures, labels_of
+from nlp_rnn.files import whole_file, write_json
+from nlp_rnn.markdown import markdown_table
+
+if TYPE_CHECKING:
+    from nlp_rnn.evaluation.result import Evaluation
+
+Table = list[dict[str, Any]]
+
+ERRORS_IN_REPORT = 20
+
+LONGEST_TEXT = 300
+"""The maximum number of characters of a text that the report shows."""
+
+
+def certainty(result: Evaluation, temperature: float) -> dict[str, Any]:
+    """The confidence ``intervals`` of metrics, and the model's ``calibration`` before and after."""
+    rows = result.predictions
+    limits = {name: interval(figure) for name, figure in figures(rows, labels_of(rows)).items()}
+    intervals = {name: {"low": low, "high": high} for name, (low, high) in limits.items()}
+    if not result.labels:
+        return {"intervals": intervals}
+    return {
+        "intervals": intervals,
+        "calibration": {
+            "temperature": temperature,
+            "before": _side(result, "before", result.uncalibrated),
+            "after": _side(result, "after", result.confidence),
+        },
+    }
+
+
+def _side(result: Evaluation, side: str, confidence: Floats) -> dict[str, float]:
+    """Metrics of the confidences before or after calibration."""
+    loss = {} if result.log_loss is None else {"loss": result.log_loss[side]}
+    return loss | calibration_figures(confidence, result.gold == result.predicted)
+
+
+def harm(calibration: Mapping[str, Any]) -> str | None:
+    """A warning if calibration makes probabilities worse on the test split; None otherwise.
+
+    Args:
+        calibration: the result of :func:`certainty`.
+    """
+    before, after = (calibration[side].get("loss", 0.0) for side in ("before", "after"))
+    if after <= before + 1e-9:
+        return None
+    return (
+        f"On the test split this calibration is worse than none: the loss is {after:.4g} nats, but "
+        f"{before:.4g} without it. Do not rely on the probabilities that nlp-rnn predict gives. A "
+        "larger validation split that resembles the test split would help; then train again."
+    )
+
+
+def over_seeds(each: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The mean and standard deviation of test metrics over training runs with different seeds.
+
+    The deviation is that of a single run, with ``n - 1``, not that of the mean.
+
+    Args:
+        each: the metrics by seed, for two seeds or more.
+    """
+    numbers = {
+        seed: {k: v for k, v in test.items() if isinstance(v, int | float)}
+        for seed, test in each.items()
+    }
+    columns = {
+        name: [figures[name] for figures in numbers.values()]
+        for name in next(iter(numbers.values()))
+        if all(name in figures for figures in numbers.values())
+    }
+    return {
+        "mean": {name: float(np.mean(values)) for name, values in columns.items()},
+        "deviation": {name: float(np.std(values, ddof=1)) for name, values in columns.items()},
+        "each": numbers,
+    }
+
+
+def write_analysis(
+    folder: Path, name: str, found: dict[str, Any], result: Evaluation
+) -> dict[str, Table]:
+    """Write tables, the reliability diagram and ``report.md`` of a classifier or tagger.
+
+    Args:
+        found: the contents of ``figures/<experiment>.json``.
+
+    Returns:
+        The tables by name.
+    """
+    from nlp_rnn.drawing import save
+
+    right = result.gold == result.predicted
+    temperature = found["calibration"]["temperature"]
+    before, after = (reliability(c, right) for c in (result.uncalibrated, result.confidence))
+    tables = {**result.tables, "reliability": after, "review": _review(result)}
+    for table, rows in tables.items():
+        write_json(folder / f"{table}.json", rows)
+    save(reliability_picture(before, after, temperature, name), folder / "reliability.png")
+    with whole_file(folder / "report.md") as partial:
+        partial.write_text("\n".join(_report(name, found, result, tables)), encoding="utf-8")
+    return tables
+
+
+def _review(result: Evaluation) -> Table:
+    """:func:`review_table` per example, because people review whole examples."""
+    rows = [row for row in result.predictions if row["gold"]]  # a sentence may be empty
+    sure = np.array([np.min(row["confidence"]) for row in rows])
+    return review_table(sure, np.array([row["gold"] == row["predicted"] for row in rows]))
+
+
+def _report(
+    name: str, found: dict[str, Any], result: Evaluation, tables: dict[str, Table]
+) -> Iterator[str]:
+    yield f"# {name}\n\n## Metrics on the test split\n"
+    yield f"With {LEVEL:.0%} bootstrap intervals over its examples, for this single training run.\n"
+    intervals = found["intervals"].items()
+    yield _markdown([{"figure": f, "value": found["test"][f], **limits} for f, limits in intervals])
+    yield "\n## Calibration\n"
+    calibration = found["calibration"]
+    yield (
+        f"{found.get('calibration_choice') or ''} Logits are divided by the temperature "
+        f"{calibration['temperature']:.3f}; predictions stay the same. ECE is the mean gap between "
+        "confidence and accuracy; the loss is -ln P of each gold label, in nats.\n".lstrip()
+    )
+    if worse := harm(calibration):
+        yield f"**{worse}**\n"
+    sides = ("before", "after")
+    yield _markdown([{"temperature scaling": side, **calibration[side]} for side in sides])
+    yield "\n![Reliability diagram](reliability.png)\n\n## Review\n"
+    yield "What `nlp-rnn predict --review-below` would mark here, and the accuracy of the rest.\n"
+    yield _markdown(tables["review"])
+    for table in ("accuracy_by_length", "accuracy_by_frequency", "slices"):
+        if table in tables:
+            yield f"\n## {table.replace('_', ' ').capitalize()}\n"
+            yield _markdown(tables[table])
+    yield "\n## Confusion pairs\n\nThe most common errors, each with its most confident examples.\n"
+    for pair in tables["confusion_pairs"]:
+        yield (
+            f"- **{_plain(pair['gold'])}** mistaken for **{_plain(pair['predicted'])}**: "
+            f"{pair['errors']:,}, {pair['share_of_gold']:.1%} of this gold label"
+        )
+        yield from (f"  - {_plain(text)}" for text in pair["examples"])
+    yield "\n## The most confident errors\n"
+    for error in result.samples[:ERRORS_IN_REPORT]:
+        yield (
+            f"- {error['confidence']:.3f} **{_plain(error['predicted'])}**, gold "
+            f"**{_plain(error['gold'])}**: {_plain(error['text'])}"
+        )
+    yield ""
+
+
+def _markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """A Markdown table."""
+    header = list(rows[0])
+    return markdown_table(header, [[_cell(row[column]) for column in header] for row in rows])
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return _plain(value)
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+
+
+def _plain(text: str) -> str:
+    """A text on one line that Markdown shows unchanged."""
+    line = " ".join(text.split())
+    line = line if len(line) <= LONGEST_TEXT else line[:LONGEST_TEXT] + " …"
+    return "".join("\\" + c if c in r"\`*_[]<>|#$" else c for c in line)

@@ -1,0 +1,27 @@
+"""The words and entities that a tagger can know from training."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from nlp_rnn.text.entities import entity_spans
+from nlp_rnn.text.prepared import PreparedDataset
+from nlp_rnn.text.tokenizers import make_tokenizer
+
+
+def words_and_entities(dataset: PreparedDataset) -> tuple[Counter[str], set[str]]:
+    """The count of each word in the training split, however rare, and all entities.
+
+    Words are normalised by the data set's tokenizer; entities are as in the text, with their words
+    joined by spaces.
+    """
+    normalised = make_tokenizer(dataset.tokenizer_parameters).words
+    counts: Counter[str] = Counter()
+    entities: set[str] = set()
+    for record in dataset.split("train").records():
+        words = record["tokens"]
+        counts.update(normalised(words))
+        entities.update(
+            " ".join(words[start:end]) for _, start, end in entity_spans(record["tags"])
+        )
+    return counts, entities

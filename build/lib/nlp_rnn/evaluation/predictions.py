@@ -1,0 +1,292 @@
+"""Files of predictions on a test split, and the metrics computed from them.
+
+Each line is a JSON object for one example, in the order of the split:
+
+===================  ==============================================================
+classification       ``gold``, ``predicted``, ``confidence``
+tagging              the same, each a list with an item per word, and ``entities``,
+                     whether the tags mark entities
+language modelling   ``loss`` (nats), ``tokens``, ``unknown`` (of them), ``characters``
+===================  ==============================================================
+
+``confidence``, the probability of the prediction, may be absent; so may ``entities`` in files of
+earlier versions. Every metric is a function of sums over examples, so it can be recomputed for any
+resampling of them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nlp_rnn import paths
+from nlp_rnn.arrays import Floats, Ints
+from nlp_rnn.errors import UserError
+from nlp_rnn.files import whole_file
+from nlp_rnn.hints import Remedy
+from nlp_rnn.text.entities import entity_spans, is_entity_scheme
+from nlp_rnn.text.prepared import Split
+from nlp_rnn.text.vocabulary import UNK_INDEX
+
+Row = dict[str, Any]
+
+DIGITS = 6
+"""The number of decimals of a confidence in a file."""
+
+
+def labelled_rows(
+    labels: Sequence[str], gold: Ints, predicted: Ints, confidence: Floats | None = None
+) -> list[Row]:
+    """Rows of a classifier's predictions: class indices ``(texts,)`` and their probabilities."""
+    rows: list[Row] = [
+        {"gold": labels[g], "predicted": labels[p]} for g, p in zip(gold, predicted, strict=True)
+    ]
+    if confidence is not None:
+        for row, sure in zip(rows, confidence.tolist(), strict=True):
+            row["confidence"] = round(sure, DIGITS)
+    return rows
+
+
+def tagged_rows(
+    tags: Sequence[str],
+    gold: Sequence[Ints],
+    predicted: Sequence[Ints],
+    confidence: Sequence[Floats] | None = None,
+    *,
+    entities: bool,
+) -> list[Row]:
+    """Rows of a tagger's predictions: per sentence, tag indices ``(words,)`` and probabilities.
+
+    Args:
+        entities: whether the tags mark entities, which the data set knows.
+    """
+    rows: list[Row] = [
+        {"gold": [tags[i] for i in g], "predicted": [tags[i] for i in p], "entities": entities}
+        for g, p in zip(gold, predicted, strict=True)
+    ]
+    if confidence is not None:
+        for row, sure in zip(rows, confidence, strict=True):
+            row["confidence"] = [round(p, DIGITS) for p in sure.tolist()]
+    return rows
+
+
+def scored_rows(split: Split, losses: Floats) -> list[Row]:
+    """Rows of a language model's scores: ``-ln P`` of every line of a split, in nats
+    ``(lines,)``."""
+    is_unknown = (split.ids == UNK_INDEX).astype(np.int64)
+    unknown = np.add.reduceat(is_unknown, split.offsets[:-1])
+    lines = zip(split.records(), losses, split.lengths, unknown, strict=True)
+    return [
+        {
+            "loss": float(loss),
+            "tokens": int(tokens),
+            "unknown": int(unknown),
+            "characters": len(record["text"]) + 1,  # the newline counts
+        }
+        for record, loss, tokens, unknown in lines
+    ]
+
+
+def write_predictions(file: Path, rows: Iterable[Row]) -> None:
+    """Write ``rows`` completely or not at all."""
+    with whole_file(file) as partial, partial.open("w", encoding="utf-8") as stream:
+        for row in rows:
+            stream.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_predictions(file: Path) -> list[Row]:
+    """Read what :func:`write_predictions` wrote.
+
+    Raises:
+        UserError: the file is missing or empty, or a line is not a prediction.
+    """
+    try:
+        with file.open(encoding="utf-8") as lines:
+            rows = [_row(file, number, line) for number, line in enumerate(lines, 1)]
+    except FileNotFoundError:
+        raise UserError(f"{file}: no such file; {_missing(file)}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}: cannot be read ({error}); give a file of predictions") from None
+    if not rows:
+        raise UserError(f"{file}: has no predictions")
+    kinds = [kind_of(row) for row in rows]
+    if wrong := next((i for i, kind in enumerate(kinds, 1) if kind != kinds[0]), None):
+        raise UserError(f"{file}, line {wrong}: a prediction for {kinds[wrong - 1]} after others")
+    return rows
+
+
+def _missing(file: Path) -> str:
+    """How to get a missing file of predictions."""
+    if file == paths.predictions(file.stem):
+        return str(Remedy("evaluate the experiment", file.stem, ("evaluate",)))
+    if file.parent != paths.baseline_predictions(file.parent.name):
+        return "give an evaluated experiment, or a file of predictions"
+    if found := sorted(other.stem for other in file.parent.glob("*.jsonl")):
+        return f"the baselines there are {', '.join(found)}"
+    return str(Remedy("fit the baselines", file.parent.name, ("baselines",)))
+
+
+def _row(file: Path, number: int, line: str) -> Row:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict) or not (_is_judged(row) or _is_scored(row)):
+        raise UserError(
+            f"{file}, line {number}: no prediction; expected gold and predicted (strings, or lists "
+            "of equal length), or loss, tokens, unknown and characters (numbers)"
+        )
+    return row
+
+
+def _is_judged(row: Row) -> bool:
+    gold, predicted = row.get("gold"), row.get("predicted")
+    if isinstance(gold, list) and isinstance(predicted, list):
+        if not isinstance(row.get("entities", False), bool):
+            return False
+        return len(gold) == len(predicted) and all(isinstance(x, str) for x in gold + predicted)
+    return isinstance(gold, str) and isinstance(predicted, str)
+
+
+def _is_scored(row: Row) -> bool:
+    numbers = (row.get(key) for key in ("loss", "tokens", "unknown", "characters"))
+    return all(isinstance(n, int | float) and n >= 0 and math.isfinite(n) for n in numbers)
+
+
+def kind_of(row: Row) -> str:
+    """The task to which a row of predictions belongs."""
+    if "loss" in row:
+        return "language_modelling"
+    return "tagging" if isinstance(row["gold"], list) else "classification"
+
+
+# --- figures --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A metric of a test split that is a function of sums over its examples.
+
+    Attributes:
+        terms: the terms that each example adds ``(examples, terms)``.
+        of_sums: maps the sums ``(..., terms)`` to the metric ``(...)``.
+    """
+
+    terms: Floats
+    of_sums: Callable[[Floats], Floats]
+
+    @property
+    def value(self) -> float:
+        return float(self.of_sums(self.terms.sum(axis=0)))
+
+
+def figures(
+    rows: Sequence[Row], labels: Sequence[str], entities: bool | None = None
+) -> dict[str, Figure]:
+    """The metrics of predictions, named as in ``figures/<experiment>.json``.
+
+    Accuracy and F1 of labels and tags (see :func:`nlp_rnn.evaluation.metrics.tagging_metrics`),
+    perplexity and bits per character of language models.
+
+    Args:
+        labels: the classes of macro-F1; :func:`labels_of` finds those that occur in ``rows``. They
+            stay the same in every resample: a class missing from one has an F1 of 0, as in
+            ``sklearn.metrics.f1_score(labels=labels, zero_division=0)``.
+        entities: whether tags mark entities; None uses :func:`marks_entities`.
+    """
+    kind = kind_of(rows[0])
+    if kind == "language_modelling":
+        keys = ("loss", "tokens", "characters")
+        terms = np.array([[row[key] for key in keys] for row in rows], np.float64)
+        return {"perplexity": Figure(terms, _perplexity), "bits_per_character": Figure(terms, _bpc)}
+    sentences = [_sentence(row) for row in rows]
+    right = [sum(g == p for g, p in zip(*pair, strict=True)) for pair in sentences]
+    targets = [len(gold) for gold, _ in sentences]
+    f1 = (
+        Figure(_entity_counts(sentences), _micro_f1)
+        if (marks_entities(rows) if entities is None else entities)
+        else Figure(_label_counts(sentences, labels), _macro_f1)
+    )
+    return {"accuracy": Figure(np.array([right, targets], np.float64).T, _quotient), "f1": f1}
+
+
+def labels_of(*files: Sequence[Row]) -> list[str]:
+    """Every label or tag in files of predictions, sorted; empty for language models."""
+    return sorted(
+        {
+            label
+            for rows in files
+            if "gold" in rows[0]
+            for row in rows
+            for side in _sentence(row)
+            for label in side
+        }
+    )
+
+
+def marks_entities(*files: Sequence[Row]) -> bool:
+    """Whether files of predictions for one test split contain entity tags.
+
+    The rows of taggers say so. In files of earlier versions, which do not, the names of the tags
+    decide.
+    """
+    if kind_of(files[0][0]) != "tagging":
+        return False
+    known = [rows[0]["entities"] for rows in files if "entities" in rows[0]]
+    return known[0] if known else is_entity_scheme(labels_of(*files))
+
+
+def _sentence(row: Row) -> tuple[list[str], list[str]]:
+    """Gold and predicted labels, with a text treated as a single word."""
+    if isinstance(row["gold"], list):
+        return row["gold"], row["predicted"]
+    return [row["gold"]], [row["predicted"]]
+
+
+def _quotient(sums: Floats) -> Floats:
+    """The first sum divided by the second; 0 divided by 0 gives 0."""
+    return sums[..., 0] / np.where(sums[..., 1] > 0, sums[..., 1], 1)
+
+
+def _perplexity(sums: Floats) -> Floats:
+    return np.exp(np.minimum(_quotient(sums), 700))
+
+
+def _bpc(sums: Floats) -> Floats:
+    return _quotient(sums[..., [0, 2]]) / math.log(2)
+
+
+def _entity_counts(sentences: Sequence[tuple[list[str], list[str]]]) -> Floats:
+    """Per sentence, the entities found, and those in gold and predictions ``(sentences, 2)``."""
+    spans = [(set(entity_spans(gold)), set(entity_spans(best))) for gold, best in sentences]
+    return np.array([[len(g & p), len(g) + len(p)] for g, p in spans], np.float64)
+
+
+def _micro_f1(sums: Floats) -> Floats:
+    return 2 * _quotient(sums)
+
+
+def _label_counts(
+    sentences: Sequence[tuple[list[str], list[str]]], labels: Sequence[str]
+) -> Floats:
+    """For each label, how often it was found, and how often it is in gold and predictions together,
+    ``(sentences, 2 * labels)``."""
+    index = {label: i for i, label in enumerate(labels)}
+    counts = np.zeros((len(sentences), len(labels), 2))
+    for of_sentence, (gold, best) in zip(counts, sentences, strict=True):
+        for g, p in zip(gold, best, strict=True):
+            of_sentence[index[g], 1] += 1
+            of_sentence[index[p], 1] += 1
+            of_sentence[index[g], 0] += g == p
+    return counts.reshape(len(sentences), -1)
+
+
+def _macro_f1(sums: Floats) -> Floats:
+    """The mean F1 over all labels; 0 for a label that is neither in gold nor in predictions."""
+    return _micro_f1(sums.reshape(*sums.shape[:-1], -1, 2)).mean(axis=-1)

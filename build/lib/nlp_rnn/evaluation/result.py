@@ -1,0 +1,43 @@
+"""The result of an evaluation: metrics, predictions, and the data for calibration and errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_rnn.arrays import Ints
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The results of a model on the test split.
+
+    Attributes:
+        test: the metrics of the model.
+        baselines: the metrics of each baseline.
+        samples: sample predictions, the worst errors first.
+        predictions: a row for every example (see :mod:`nlp_rnn.evaluation.predictions`).
+        labels: the names of the classes; empty for language models.
+        gold: the gold class indices of all targets ``(targets,)``.
+        predicted: the predicted class indices ``(targets,)``.
+        confidence: the calibrated probabilities of the predictions ``(targets,)``.
+        uncalibrated: the same probabilities without calibration.
+        tables: error tables by name (see :mod:`nlp_rnn.evaluation.errors`).
+        log_loss: ``-ln P`` of the gold labels, the mean over targets in nats, ``before`` and
+            ``after`` calibration; for a CRF, of its marginals. None for language models.
+    """
+
+    test: dict[str, Any]
+    baselines: dict[str, dict[str, Any]]
+    samples: list[dict[str, Any]]
+    predictions: list[dict[str, Any]]
+    labels: list[str] = field(default_factory=list)
+    gold: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    predicted: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    confidence: NDArray[Any] = field(default_factory=lambda: np.empty(0))
+    uncalibrated: NDArray[Any] = field(default_factory=lambda: np.empty(0))
+    tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    log_loss: dict[str, float] | None = None

@@ -1,0 +1,157 @@
+"""Predict for every text of a file, in order and with memory that does not grow with the file."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from nlp_rnn.corpora.dialects import Dialect
+from nlp_rnn.corpora.settings import Setting
+from nlp_rnn.errors import UserError
+from nlp_rnn.inference.inputs import (
+    TABLES,
+    Source,
+    Survey,
+    check_readable,
+    format_of,
+    no_texts,
+    survey,
+)
+from nlp_rnn.inference.outputs import SENTENCES, Writer, check_writable, open_writer
+from nlp_rnn.inference.predictor import DEFAULT, Options, Predictor
+from nlp_rnn.inference.reading import AS_TRAINED, Reading, open_input
+from nlp_rnn.process import log, terminable
+from nlp_rnn.progress import progress
+from nlp_rnn.runtime.bundle import Bundle
+
+T = TypeVar("T")
+
+
+def predict_file(
+    bundle_folder: Path,
+    input: str,
+    output: str,
+    reading: Reading = AS_TRAINED,
+    options: Options = DEFAULT,
+) -> None:
+    """Predict for every text of ``input`` and write ``output`` completely or not at all.
+
+    All faults of the arguments or a file are found before a network is loaded: a file is read once
+    to check it, then a second time to predict.
+
+    Args:
+        bundle_folder: a model bundle.
+        input: a file (see :data:`~nlp_rnn.inference.inputs.SOURCES`), or ``-`` for lines on
+            standard input.
+        output: a file of one of the same formats, or ``-`` for JSON lines on standard output.
+        reading: how to read ``input``.
+        options: the prediction options.
+
+    Raises:
+        UserError: the bundle, a file or a suffix is invalid, or there is no text.
+    """
+    bundle, source, format = open_all(bundle_folder, input, output, reading)
+    options.check(bundle, lambda name: Setting(name).as_option())
+    _check_marks(output, format, options)
+    known = read_once(source, format not in (".parquet", ".txt"), output, format)
+    dialect = output_dialect(source, format)
+    predictor = Predictor.of(bundle, options)
+    started = time.perf_counter()
+    with (
+        terminable(),
+        open_writer(output, format, known.columns, predictor.columns, dialect) as writer,
+    ):
+        texts = predict_all(predictor, source, writer, known.texts)
+    seconds = time.perf_counter() - started
+    log(
+        f"{texts:,} text{'' if texts == 1 else 's'} in {seconds:.1f} s, "
+        f"{texts / seconds:,.0f} texts/s"
+    )
+
+
+def open_all(
+    bundle_folder: Path, input: str, output: str, reading: Reading
+) -> tuple[Bundle, Source, str]:
+    """The bundle, the texts and the format of ``output``; see :func:`predict_file`."""
+    format_of(input, "INPUT")
+    format = format_of(output, "OUTPUT")
+    check_readable(input)
+    check_writable(output, input)
+    bundle = Bundle.open(bundle_folder)
+    _check_fits(bundle, output, format)
+    return bundle, open_input(input, reading, bundle), format
+
+
+def output_dialect(source: Source, format: str) -> Dialect | None:
+    """The dialect of an output table: that of a source in the same format, or the format's default.
+
+    It always has a header, because predicted columns need names.
+    """
+    if format not in TABLES:
+        return None
+    if source.dialect is None or source.format != format:
+        return Dialect.of(TABLES[format])
+    return replace(source.dialect, header=True)
+
+
+def read_once(source: Source, whole_rows: bool, output: str, format: str) -> Survey:
+    """Read all of ``source`` to find its faults and values that ``output`` cannot hold.
+
+    Args:
+        whole_rows: whether all columns will be written as Python values.
+    """
+    dialect = output_dialect(source, format)
+    check = partial(dialect.check_cells, output=output) if dialect and whole_rows else None
+    with progress(None, "reading", "texts") as bar:
+        return survey(source, whole_rows, bar.update, check)
+
+
+def _check_fits(bundle: Bundle, output: str, format: str) -> None:
+    if format in SENTENCES and not bundle.task.tagged:
+        raise UserError(
+            f"{output}: {format} is for tagged words, but {bundle.folder} is a model for "
+            f"{bundle.experiment.task}; write .jsonl, .csv, .tsv, .parquet or .txt"
+        )
+
+
+def _check_marks(output: str, format: str, options: Options) -> None:
+    if options.review_below is not None and format in (".txt", *SENTENCES):
+        raise UserError(
+            f"{output}: {format} has no place for --review-below; write .jsonl, .csv, .tsv or "
+            ".parquet"
+        )
+
+
+def predict_all(
+    predictor: Predictor, source: Source, writer: Writer, expected: int | None = None
+) -> int:
+    """Predict for all of ``source``; returns the number of texts.
+
+    Args:
+        expected: the number of texts, if it is known.
+    """
+    texts = 0
+    begun = ((chunk, predictor.predict_chunk(list(chunk.items))) for chunk in source.read())
+    with progress(None, "predicting", "texts", expected) as bar:
+        for chunk, predictions in _ahead(begun):
+            writer.write(chunk, predictions)
+            texts += len(chunk.items)
+            bar.update(len(chunk.items))
+    if not texts:
+        raise no_texts(source)
+    return texts
+
+
+def _ahead(values: Iterable[T]) -> Iterator[T]:
+    """Yield each value after starting the next: the network works while a chunk is written."""
+    values = iter(values)
+    for before in itertools.islice(values, 1):
+        for value in values:
+            yield before
+            before = value
+        yield before

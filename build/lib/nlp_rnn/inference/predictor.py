@@ -1,0 +1,355 @@
+"""Predictions from a bundle: one JSON-able record for each text, in order.
+
+The model reads texts exactly as in training, with the bundle's own tokenizer and vocabulary. Texts
+are taken in chunks, sorted by length within a chunk and predicted in batches, so memory does not
+grow with the number of texts.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from nlp_rnn.arrays import Floats, Ints
+from nlp_rnn.config import ClassificationTrainingParameters
+from nlp_rnn.errors import UserError
+from nlp_rnn.inference import schema
+from nlp_rnn.inference.items import CHUNK, Item, as_text
+from nlp_rnn.process import log
+from nlp_rnn.runtime.bundle import REMEDY, START_STATES, Bundle
+from nlp_rnn.runtime.forward import Tagged, losses_of_lines, probabilities, tag
+from nlp_rnn.runtime.network import Network
+from nlp_rnn.text.batches import Encoded, shortened
+from nlp_rnn.text.entities import entity_spans
+from nlp_rnn.text.rules import Span
+from nlp_rnn.text.spelling import spell
+from nlp_rnn.text.vocabulary import UNK
+
+Prediction = dict[str, Any]
+
+BATCH = 32
+"""The number of texts in one forward pass."""
+
+
+NOTHING = Tagged(np.empty(0, np.int32), np.empty((0, 0)), np.empty((0, 0)), lambda tags: 0.0)
+"""The output for a sentence without words."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """The user's options for predictions.
+
+    Attributes:
+        n_best: the number of tag sequences per sentence, for a tagger with a CRF.
+        review_below: the confidence below which a prediction is marked for human review: the
+            probability of the label, or the lowest probability of the tags. None marks nothing.
+        batch_size: the number of texts in one forward pass; it affects speed and memory, not
+            predictions.
+    """
+
+    n_best: int = 1
+    review_below: float | None = None
+    batch_size: int = BATCH
+
+    def check(self, bundle: Bundle, written: Callable[[str], str] = str) -> None:
+        """Raise UserError unless the model supports the options.
+
+        Args:
+            written: returns the name of an option for messages.
+        """
+        for name in ("n_best", "batch_size"):
+            if not (isinstance(value := getattr(self, name), int) and value >= 1):
+                raise UserError(
+                    f"{written(name)}: expected a whole number of 1 or more, found {value!r}"
+                )
+        if self.n_best > 1 and getattr(bundle.experiment.model, "output", None) != "crf":
+            raise UserError(
+                f"{written('n_best')} {self.n_best}: {bundle.folder} has no CRF, which gives "
+                "the most likely tag sequences; train a tagger with model.output: crf"
+            )
+        if self.review_below is None:
+            return
+        if not 0 < self.review_below <= 1:
+            raise UserError(
+                f"{written('review_below')}: expected a number above 0, at most 1, found "
+                f"{self.review_below!r}"
+            )
+        if not bundle.task.labels:
+            raise UserError(
+                f"{written('review_below')}: {bundle.folder} is a language model, whose "
+                "predictions are not right or wrong; omit it"
+            )
+
+
+DEFAULT = Options()
+
+
+class Predictor(ABC):
+    """A loaded model with its prediction options.
+
+    Args:
+        bundle: the opened bundle.
+        options: the prediction options.
+        network: the network of the bundle, if it is loaded already.
+    """
+
+    def __init__(
+        self, bundle: Bundle, options: Options = DEFAULT, network: Network | None = None
+    ) -> None:
+        self.bundle = bundle
+        self.options = options
+        self.network = network or bundle.network()
+
+    @staticmethod
+    def load(folder: Path) -> Predictor:
+        """Load the bundle in ``folder``.
+
+        Raises:
+            UserError: the bundle is missing or broken, or the library that runs it is not
+                installed.
+        """
+        return Predictor.of(Bundle.open(folder))
+
+    @staticmethod
+    def of(bundle: Bundle, options: Options = DEFAULT) -> Predictor:
+        """Load an opened bundle; see :meth:`load`.
+
+        Raises:
+            UserError: also if the model does not support the options.
+        """
+        options.check(bundle)
+        return PREDICTORS[bundle.experiment.task](bundle, options)
+
+    def asked(self, options: Options) -> Self:
+        """The same model with other options."""
+        options.check(self.bundle)
+        return type(self)(self.bundle, options, self.network)
+
+    def predict(self, items: Iterable[Item]) -> Iterator[Prediction]:
+        """One record for each text or sentence, in order."""
+        stream = iter(items)
+        while chunk := list(itertools.islice(stream, CHUNK)):
+            yield from self.predict_chunk(chunk)
+
+    @property
+    @abstractmethod
+    def columns(self) -> schema.Columns:
+        """The keys of a record, in order, each with its type."""
+
+    @abstractmethod
+    def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
+        """Predict a list of items; the network may start before the first record is requested."""
+
+
+class ClassificationPredictor(Predictor):
+    """``label``, its ``probability``, and the ``probabilities`` of all labels."""
+
+    @property
+    def columns(self) -> schema.Columns:
+        return schema.of_classifier(self.options.review_below is not None)
+
+    def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
+        training = self.bundle.experiment.training
+        assert isinstance(training, ClassificationTrainingParameters)
+        encode, tokens = self.bundle.vocabulary.encode, self.bundle.tokenizer.tokens
+        ids = (np.array(encode(tokens(as_text(item)) or [UNK])) for item in items)
+        texts = [Encoded(shortened(x, training.max_length, training.long_texts)) for x in ids]
+        predicted = probabilities(
+            self.network, texts, self.options.batch_size, self.bundle.temperature
+        )
+        return map(self._prediction, predicted)
+
+    def _prediction(self, probabilities: Floats) -> Prediction:
+        labels, values = self.bundle.labels, probabilities.tolist()
+        best = int(probabilities.argmax())
+        prediction = {"label": labels[best], "probability": values[best]}
+        if self.options.review_below is not None:
+            prediction["review"] = values[best] < self.options.review_below
+        return prediction | {"probabilities": dict(zip(labels, values, strict=True))}
+
+
+class TaggingPredictor(Predictor):
+    """``tokens``, their ``tags`` and the ``probabilities`` of these.
+
+    With ``n_best`` above 1 (CRF only), also the most likely tag sequences of the sentence, each
+    with its ``tags`` and ``probability``. If tags mark entities, also ``entities``, each with
+    ``type``, ``text`` and the character offsets ``start`` and ``end`` in the raw text (for
+    sentences given as words, in the words joined by spaces).
+    """
+
+    def __init__(
+        self, bundle: Bundle, options: Options = DEFAULT, network: Network | None = None
+    ) -> None:
+        super().__init__(bundle, options, network)
+        self._marks_entities = bundle.entities
+        self._learned = bundle.learned_tags
+
+    @property
+    def columns(self) -> schema.Columns:
+        return schema.of_tagger(
+            review=self.options.review_below is not None,
+            n_best=self.options.n_best > 1,
+            entities=self._marks_entities,
+        )
+
+    def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
+        spans = [self._spans(item) for item in items]
+        forms = [
+            [text[start:end] for _, start, end in span]
+            for text, span in zip(map(as_text, items), spans, strict=True)
+        ]
+        sentences = [
+            self._encoded([word for word, _, _ in span], form)
+            for span, form in zip(spans, forms, strict=True)
+            if span
+        ]
+        tagged = tag(
+            self.network,
+            sentences,
+            self.options.batch_size,
+            self._learned,
+            self.options.n_best,
+            self.bundle.temperature,
+        )
+        return (
+            self._prediction(as_text(item), span, form, next(tagged) if span else NOTHING)
+            for item, span, form in zip(items, spans, forms, strict=True)
+        )
+
+    def _spans(self, item: Item) -> list[Span]:
+        if isinstance(item, str):
+            return self.bundle.tokenizer.spans(item)
+        ends = list(itertools.accumulate(len(word) + 1 for word in item))
+        words = self.bundle.tokenizer.words(item)
+        return [
+            (word, end - 1 - len(raw), end - 1)
+            for word, raw, end in zip(words, item, ends, strict=True)
+        ]
+
+    def _encoded(self, words: Sequence[str], forms: Sequence[str]) -> Encoded:
+        """A sentence as the network reads it: words normalised, forms as written."""
+        longest = self.bundle.experiment.model.longest  # type: ignore[union-attr]
+        ids = np.array(self.bundle.vocabulary.encode(words))
+        if longest is None:
+            return Encoded(ids)
+        assert self.bundle.characters is not None
+        spellings = [*map(self.bundle.tokenizer.spelling, forms)]
+        return Encoded(ids, spell(spellings, self.bundle.characters, longest))
+
+    def _prediction(
+        self, text: str, spans: Sequence[Span], forms: Sequence[str], tagged: Tagged
+    ) -> Prediction:
+        tags = self._tags(tagged.best)
+        right = tagged.probabilities[np.arange(len(tags)), tagged.best]
+        prediction: Prediction = {"tokens": forms, "tags": tags, "probabilities": right.tolist()}
+        if self.options.review_below is not None:
+            prediction["review"] = bool(right.min(initial=1.0) < self.options.review_below)
+        if self.options.n_best > 1:
+            prediction["n_best"] = [
+                {"tags": self._tags(path), "probability": math.exp(log_p)}
+                for path, log_p in tagged.paths
+            ]
+        if self._marks_entities:
+            ends = (
+                (kind, spans[first][1], spans[last - 1][2])
+                for kind, first, last in entity_spans(tags)
+            )
+            prediction["entities"] = [
+                {"type": kind, "start": start, "end": end, "text": text[start:end]}
+                for kind, start, end in ends
+            ]
+        return prediction
+
+    def _tags(self, indices: Ints) -> list[str]:
+        labels = self.bundle.labels
+        return [labels[i] for i in indices.tolist()]
+
+
+class LanguageModelPredictor(Predictor):
+    """``log_probability`` of each line including its end (nats), ``tokens``, ``perplexity``.
+
+    Each line is scored separately, from the states of :meth:`Bundle.start_states`.
+
+    Attributes:
+        start: these states, each ``(width,)``; None for zeros.
+    """
+
+    def __init__(
+        self, bundle: Bundle, options: Options = DEFAULT, network: Network | None = None
+    ) -> None:
+        super().__init__(bundle, options, network)
+        self.start = start_states(bundle, self.network)
+
+    @property
+    def columns(self) -> schema.Columns:
+        return schema.LANGUAGE_MODEL
+
+    def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
+        vocabulary = self.bundle.vocabulary
+        texts = [self.tokens(item) for item in items]
+        lines = [np.array(vocabulary.encode(tokens)) for tokens in texts]
+        losses = losses_of_lines(
+            self.network,
+            lines,
+            vocabulary.end_index,
+            len(vocabulary),
+            self.options.batch_size,
+            self.start,
+        )
+        return map(self._prediction, texts, lines, losses)
+
+    def tokens(self, item: Item) -> list[str]:
+        """The tokens of a text and the end symbol."""
+        assert self.bundle.vocabulary.end is not None
+        return [*self.bundle.tokenizer.tokens(as_text(item)), self.bundle.vocabulary.end]
+
+    def _prediction(self, tokens: Sequence[str], ids: Ints, losses: Floats) -> Prediction:
+        loss = float(losses.sum())
+        return {
+            "log_probability": -loss,
+            "tokens": len(tokens),
+            "perplexity": math.exp(min(loss / len(tokens), 700)),
+        }
+
+
+def start_states(bundle: Bundle, network: Network) -> list[Floats] | None:
+    """The states of :meth:`Bundle.start_states`, checked against the network.
+
+    Raises:
+        UserError: they do not fit the network.
+    """
+    start = bundle.start_states()
+    if start is None and bundle.experiment.training.streams == "text":  # type: ignore[union-attr]
+        log(
+            f"{bundle.folder}: has no {START_STATES}, because an earlier version wrote it, so "
+            "each text starts from a zero state and looks less likely than it is; train it again"
+        )
+    if start is not None and [len(state) for state in start] != list(network.widths):
+        raise UserError(
+            f"{bundle.folder / START_STATES}: does not fit the network, whose states have the "
+            f"widths {list(network.widths)}; {REMEDY}"
+        )
+    return start
+
+
+PREDICTORS: dict[str, type[Predictor]] = {
+    "classification": ClassificationPredictor,
+    "tagging": TaggingPredictor,
+    "language_modelling": LanguageModelPredictor,
+}
+
+
+def language_model(folder: Path) -> LanguageModelPredictor:
+    """Load a language model's bundle; raises UserError if it is another model."""
+    bundle = Bundle.open(folder)
+    bundle.require_language_model("generate text")
+    predictor = Predictor.of(bundle)
+    assert isinstance(predictor, LanguageModelPredictor)
+    return predictor

@@ -1,0 +1,1 @@
+"""Models: embeddings, a recurrent encoder and a head for each task."""

@@ -1,0 +1,54 @@
+"""Text classifiers: encoder, pooling over real tokens, softmax; or no encoder at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from nlp_rnn.config import AnyClassifier, AveragedParameters, ClassifierParameters
+from nlp_rnn.layers.pairs import PairBuckets
+from nlp_rnn.layers.pooling import POOLING, LastPooling, MeanPooling
+from nlp_rnn.models.encoder import embedded, real_tokens, recurrent_stack
+
+
+def classifier(embedding: layers.Embedding, parameters: AnyClassifier, labels: int) -> keras.Model:
+    """Build a classifier.
+
+    Returns:
+        A model that maps token indices, int32 ``(batch, timesteps)`` padded on the right with 0, to
+        logits ``(batch, labels)``.
+    """
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    mask = real_tokens(ids)
+    vectors = embedded(embedding, ids, parameters)
+    if isinstance(parameters, AveragedParameters):
+        text = _averaged(ids, vectors, mask, parameters)
+    else:
+        states, _ = recurrent_stack(vectors, parameters, parameters.bidirectional, mask)
+        text = _pooled(states, mask, parameters)
+    logits = layers.Dense(labels, name="logits")(text)
+    return keras.Model(ids, logits, name="classifier")
+
+
+def _averaged(ids: Any, vectors: Any, mask: Any, parameters: AveragedParameters) -> Any:
+    """The mean over real tokens of the token's vector plus the vector of its pair with the next."""
+    if parameters.pairs:
+        buckets = PairBuckets(parameters.pairs, name="pairs")(ids)
+        dimension = vectors.shape[-1]
+        of_pairs = layers.Embedding(parameters.pairs, dimension, name="pair_embedding")(buckets)
+        vectors = layers.Add(name="terms")([vectors, of_pairs])
+    mean = MeanPooling(name="mean")(vectors, mask=mask)
+    return layers.Dropout(parameters.dropout, name="dropout_output")(mean)
+
+
+def _pooled(states: Any, mask: Any, parameters: ClassifierParameters) -> Any:
+    def by(name: str) -> Any:
+        if name == "last":
+            return LastPooling(parameters.bidirectional, name=name)(states, mask=mask)
+        return POOLING[name](name=name)(states, mask=mask)
+
+    if parameters.pooling == "concatenated":
+        return layers.Concatenate(name="pooled")([by("last"), by("max"), by("mean")])
+    return by(parameters.pooling)

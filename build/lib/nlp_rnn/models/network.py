@@ -1,0 +1,47 @@
+"""Builds the network that an experiment's parameters describe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from numpy.typing import NDArray
+
+from nlp_rnn.config import (
+    AnyExperiment,
+    ClassificationExperiment,
+    GivenEmbeddings,
+    TaggingExperiment,
+)
+from nlp_rnn.models.classifier import classifier
+from nlp_rnn.models.encoder import embedding_layer
+from nlp_rnn.models.language_model import language_model
+from nlp_rnn.models.tagger import tagger
+
+
+def build_network(
+    experiment: AnyExperiment,
+    vocabulary_size: int,
+    labels: Sequence[str],
+    characters: Sequence[str] = (),
+    vectors: NDArray[Any] | None = None,
+    entities: bool = True,
+) -> keras.Model:
+    """Build the network of ``experiment``.
+
+    Args:
+        labels: names of labels or tags; ignored for language models.
+        characters: every character type, the special ones first; ignored if the network reads none.
+        vectors: initial embeddings ``(vocabulary_size, dimension)``; None if weights are loaded
+            afterwards.
+        entities: whether tags that look like BIO mark entities.
+    """
+    embeddings = experiment.embeddings
+    frozen = isinstance(embeddings, GivenEmbeddings) and embeddings.frozen
+    embedding = embedding_layer(vocabulary_size, embeddings.dimension, vectors, not frozen)
+    if isinstance(experiment, ClassificationExperiment):
+        return classifier(embedding, experiment.model, len(labels))
+    if isinstance(experiment, TaggingExperiment):
+        return tagger(embedding, experiment.model, labels, characters, entities)
+    return language_model(embedding, experiment.model)

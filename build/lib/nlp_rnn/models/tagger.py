@@ -1,0 +1,72 @@
+"""Taggers: an encoder, then a softmax at every token or a CRF over the sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers
+
+from nlp_rnn.config import AnyCharacterEncoder, CharacterCNNParameters, TaggerParameters
+from nlp_rnn.layers.casing import Casing
+from nlp_rnn.layers.characters import CharacterBiLSTM, CharacterCNN
+from nlp_rnn.layers.crf import CRF
+from nlp_rnn.models.encoder import embedded, real_tokens, recurrent_stack
+from nlp_rnn.text.entities import LearnedTags, allowed_transitions
+
+
+def character_encoder(parameters: AnyCharacterEncoder, characters: int) -> layers.Layer:
+    """The layer that reads a word's spelling; ``characters`` is the number of character types."""
+    options: dict[str, Any] = {"dropout": parameters.dropout, "name": "spelling"}
+    if isinstance(parameters, CharacterCNNParameters):
+        return CharacterCNN(
+            characters, parameters.dimension, parameters.units, parameters.window, **options
+        )
+    return CharacterBiLSTM(characters, parameters.dimension, parameters.units, **options)
+
+
+def tagger(
+    embedding: layers.Embedding,
+    parameters: TaggerParameters,
+    labels: Sequence[str],
+    characters: Sequence[str] = (),
+    entities: bool = True,
+) -> keras.Model:
+    """Build a tagger.
+
+    Args:
+        labels: names of the data's tags; a constrained CRF derives from them what the tagging
+            scheme allows.
+        characters: every character type, the special ones first; ignored if the network reads none.
+        entities: whether tags that look like BIO mark entities; if not, they are plain classes and
+            no transition between them is forbidden.
+
+    Returns:
+        A model that maps token indices, int32 ``(batch, timesteps)`` padded on the right with 0, to
+        logits ``(batch, timesteps, tags)`` of :class:`~nlp_rnn.text.entities.LearnedTags`; with a
+        CRF these are its emissions. With a character encoder or casing there is a second input, the
+        characters of each word, int32 ``(batch, timesteps, characters)``.
+    """
+    tags = LearnedTags(labels, parameters.tag_scheme).tags
+    inputs = [keras.Input((None,), dtype="int32", name="ids")]
+    mask = real_tokens(inputs[0])
+    vectors = [embedded(embedding, inputs[0], parameters)]
+    if parameters.longest:
+        inputs.append(keras.Input((None, None), dtype="int32", name="characters"))
+    if parameters.characters:
+        vectors.append(character_encoder(parameters.characters, len(characters))(inputs[1]))
+    if parameters.casing:
+        vectors.append(Casing(characters, parameters.casing, name="casing")(inputs[1]))
+    word = layers.Concatenate(name="word")(vectors) if len(vectors) > 1 else vectors[0]
+    states, _ = recurrent_stack(word, parameters, parameters.bidirectional, mask)
+    logits = layers.Dense(len(tags), name="logits")(states)
+    if parameters.output == "crf":
+        allowed = allowed_transitions(tags, entities) if parameters.constrained else None
+        logits = CRF(len(tags), allowed, name="crf")(logits, mask=mask)
+    return keras.Model(inputs if parameters.longest else inputs[0], logits, name="tagger")
+
+
+def crf_of(network: keras.Model) -> CRF | None:
+    """The CRF of a tagger; None if it has a softmax."""
+    return next((layer for layer in network.layers if isinstance(layer, CRF)), None)

@@ -1,0 +1,1 @@
+"""Projects: a folder with ``params.yaml``, and the ``dvc.yaml`` that runs what it says."""

@@ -1,0 +1,346 @@
+"""Which columns of the user's files hold the text and its label, or the words and their tags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from nlp_rnn.corpora.conll import DOCUMENT_START, UD_UPOS, conll_sentences, conllu_sentences
+from nlp_rnn.corpora.dialects import Dialect, TableFormat
+from nlp_rnn.corpora.lines import BadBytes
+from nlp_rnn.corpora.settings import Setting, SettingError
+from nlp_rnn.corpora.tables import jsonl_records, parquet_batches, parquet_columns, parquet_values
+from nlp_rnn.errors import UserError
+
+HEAD = 5000
+"""Rows in which columns show what they hold."""
+
+# fmt: off
+TEXT_NAMES = frozenset({
+    "text", "review", "sentence", "comment", "message", "content", "body", "document", "tweet",
+    "utterance", "question", "description", "review_text", "reviewtext", "comment_text", "sms",
+    "post", "query",
+})
+LABEL_NAMES = frozenset({
+    "label", "class", "category", "sentiment", "rating", "target", "intent", "topic", "stars",
+    "score", "polarity", "emotion", "labels", "spam",
+})
+# fmt: on
+
+MOST_LABELS = 50
+"""Different values of a column that is taken for the label by its content alone."""
+
+MOST_NUMBERS = 20
+"""Different numbers as labels, above which they seem to be amounts."""
+
+LONGEST_NAME = 40
+"""Characters of a column's name; a longer cell in the first row is data."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table's head.
+
+    Attributes:
+        name: in the header, or its number.
+        values: in the head, as they are in the file.
+    """
+
+    name: str | int
+    values: Sequence[Any]
+
+    @cached_property
+    def distinct(self) -> list[str]:
+        """The different values as text, in the order of their first occurrence."""
+        return list(dict.fromkeys(map(str, self.values)))
+
+    def is_named(self, names: Iterable[str]) -> bool:
+        """Whether the name is one of those, in whatever case."""
+        return isinstance(self.name, str) and self.name.strip().lower() in names
+
+    def seems_text(self) -> bool:
+        """Whether it holds words of which most rows have others."""
+        texts = [value for value in self.values if isinstance(value, str)]
+        spaced = sum(" " in text.strip() for text in texts)
+        return 2 * spaced > len(self.values) and 2 * len(self.distinct) > len(self.values)
+
+    def seems_label(self) -> bool:
+        """Whether it holds a few short values again and again."""
+        return (
+            2 <= len(self.distinct) <= min(MOST_LABELS, len(self.values) / 2)
+            and max(map(len, self.distinct)) <= LONGEST_NAME
+            and not any(isinstance(value, dict | list | type(None)) for value in self.values)
+        )
+
+    def __str__(self) -> str:
+        shown = ", ".join(_short(value) for value in self.distinct[:3])
+        return f"{self.name!r} ({shown}{', …' if len(self.distinct) > 3 else ''})"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 24 else text[:23].rstrip() + "…"
+
+
+def names_columns(cells: Sequence[str]) -> bool:
+    """Whether the cells of a first row hold the name of a text or label column."""
+    cells = [cell.strip().strip('"').lower() for cell in cells]
+    return len(cells) > 1 and any(cell in TEXT_NAMES | LABEL_NAMES for cell in cells)
+
+
+# --- tables ---------------------------------------------------------------------------
+
+
+def table_settings(
+    path: Path, format: str, given: Mapping[str, Any], bad_bytes: BadBytes
+) -> dict[str, Any]:
+    """The keys of a data set that say how a table is read: dialect and columns.
+
+    Args:
+        given: those keys that the user has settled.
+
+    Raises:
+        UserError: what holds the text or the label is not clear; names the option.
+    """
+    found = dict(given)
+    if format in ("csv", "tsv"):
+        rows = _settled_rows(path, format, found, bad_bytes)
+        if not found.setdefault("header", has_header(rows)):
+            columns = _transposed(range(len(rows[0])), rows)
+        else:
+            columns = _transposed(rows[0], rows[1:])
+    else:
+        columns = _columns_of_records(path, format, bad_bytes)
+    if not any(column.values for column in columns):
+        raise UserError(f"{path}: has no rows")
+    found["text_column"] = text = _text_column(path, columns, found)
+    found["label_column"] = _label_column(path, columns, text, found)
+    _check_labels(path, next(c for c in columns if c.name == found["label_column"]))
+    return found
+
+
+def _transposed(names: Sequence[str | int], rows: Sequence[Sequence[str]]) -> list[Column]:
+    return [Column(name, [row[i] for row in rows]) for i, name in enumerate(names)]
+
+
+def _settled_rows(
+    path: Path, format: str, found: dict[str, Any], bad_bytes: BadBytes
+) -> list[list[str]]:
+    """The first rows; ``found`` gets what :class:`Dialect` names as their remedy."""
+    while True:
+        table: TableFormat = "csv" if format == "csv" else "tsv"
+        dialect = Dialect.of(table, found.get("delimiter"), found.get("quoting"))
+        try:
+            rows = [row for _, row in islice(dialect.rows(path, bad_bytes), HEAD)]
+        except SettingError as error:
+            remedy = _remedy(error, found)
+            if remedy is None:
+                raise
+            found[remedy.name] = remedy.value
+            continue
+        if not rows:
+            raise UserError(f"{path}: has no rows")
+        quoted = all(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in rows[0])
+        if quoted and dialect.quoting == "none" and "quoting" not in found:
+            found["quoting"] = "double"
+            continue
+        return rows
+
+
+def _remedy(error: SettingError, found: Mapping[str, Any]) -> Setting | None:
+    """The first remedy of a table's error that has not been tried, unless it needs a decision."""
+    settings = (part for part in error.parts if isinstance(part, Setting))
+    wanted = (s for s in settings if s.name == "delimiter" or s == Setting("quoting", "double"))
+    setting = next(wanted, None)
+    return None if setting is None or setting.name in found else setting
+
+
+def has_header(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row of a table names its columns.
+
+    It does so if a name in it is a usual one. It does not if a cell of it is a number, empty, long
+    or twice there, or stands again in its own column.
+    """
+    first, rest = rows[0], rows[1:]
+    if names_columns(first):
+        return True
+    if len(set(first)) < len(first) or any(_is_data(cell) for cell in first):
+        return False
+    return not any(row[i] == cell for row in rest for i, cell in enumerate(first))
+
+
+def _is_data(cell: str) -> bool:
+    return not cell.strip() or len(cell) > LONGEST_NAME or _number(cell) is not None
+
+
+def _columns_of_records(path: Path, format: str, bad_bytes: BadBytes) -> list[Column]:
+    """The columns of JSON Lines or Parquet."""
+    if format == "jsonl":
+        records = [record for _, record in islice(jsonl_records(path, bad_bytes), HEAD)]
+        names = dict.fromkeys(name for record in records for name in record)
+        return [Column(name, [record.get(name) for record in records]) for name in names]
+    names = dict.fromkeys(parquet_columns(path))
+    for row, batch in parquet_batches(path, {}):
+        return [
+            Column(name, [v for _, v in parquet_values(path, row, batch, name, bad_bytes)])
+            for name in names
+        ]
+    return [Column(name, []) for name in names]
+
+
+def _text_column(path: Path, columns: Sequence[Column], given: Mapping[str, Any]) -> str | int:
+    label = given.get("label_column")
+    free = [column for column in columns if column.name != label]
+    return _one(
+        path,
+        free,
+        given.get("text_column"),
+        ("text", "--text-column"),
+        [column for column in free if column.is_named(TEXT_NAMES)],
+        Column.seems_text,
+    )
+
+
+def _label_column(
+    path: Path, columns: Sequence[Column], text: str | int, given: Mapping[str, Any]
+) -> str | int:
+    free = [column for column in columns if column.name != text]
+    if not free:
+        raise UserError(
+            f"{path}: has one column only, so no label; add one, or give plain text for "
+            "--task language_modelling"
+        )
+    return _one(
+        path,
+        free,
+        given.get("label_column"),
+        ("label", "--label-column"),
+        [column for column in free if column.is_named(LABEL_NAMES)],
+        Column.seems_label,
+    )
+
+
+def _one(
+    path: Path,
+    columns: Sequence[Column],
+    given: str | int | None,
+    wanted: tuple[str, str],
+    named: Sequence[Column],
+    seems: Callable[[Column], bool],
+) -> str | int:
+    """The one column that is wanted: as given, or by its name, or by its content."""
+    what, option = wanted
+    names = [column.name for column in columns]
+    if given is not None:
+        if given in names:
+            return given
+        if isinstance(given, str) and re.fullmatch("[0-9]+", given) and int(given) in names:
+            return int(given)
+        raise UserError(f"{path}: no column {given!r} ({option}); there are {_listed(columns)}")
+    candidates = named or list(filter(seems, columns))
+    if len(candidates) == 1:
+        return candidates[0].name
+    found = f"{len(candidates)} columns" if candidates else "no column"
+    raise UserError(
+        f"{path}: {found} may hold the {what}; choose one with {option}: "
+        f"{_listed(candidates or columns)}"
+    )
+
+
+def _listed(columns: Sequence[Column]) -> str:
+    return ", ".join(map(str, columns))
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:
+        return None
+
+
+def _check_labels(path: Path, column: Column) -> None:
+    """Raise UserError where a column holds amounts, several labels a cell, or no classes at all."""
+    distinct, where = column.distinct, f"{path}: column {column.name!r}"
+    if len(distinct) > MOST_NUMBERS and _are_amounts(distinct, len(column.values)):
+        raise UserError(
+            f"{where}: has {len(distinct):,} different numbers, so it seems to hold an amount; a "
+            "classifier needs classes: write a few ranges instead, or choose another column with "
+            "--label-column"
+        )
+    for separator in ",;|":
+        pieces = {piece.strip() for value in distinct for piece in value.split(separator)}
+        if any(separator in value for value in distinct) and len(pieces) < len(distinct):
+            example = next(value for value in distinct if separator in value)
+            raise UserError(
+                f"{where}: seems to hold several labels in a cell ({_short(example)!r}); a text "
+                "has one label: keep one of them, or write a column for each and choose it with "
+                "--label-column"
+            )
+    if len(column.values) > 2 and 2 * len(distinct) > len(column.values):
+        raise UserError(
+            f"{where}: has {len(distinct):,} different labels in {len(column.values):,} rows, too "
+            "many to learn; choose another column with --label-column"
+        )
+
+
+def _are_amounts(distinct: Sequence[str], rows: int) -> bool:
+    """Whether all values are numbers, and not the ordinal numbers of classes: 0, 1, 2, ..."""
+    numbers = [_number(value) for value in distinct]
+    known = sorted(number for number in numbers if number is not None)
+    if len(known) < len(numbers):
+        return False
+    ordinal = known == [known[0] + i for i in range(len(known))] and known[0] in (0, 1)
+    return not ordinal or rows < 5 * len(known)
+
+
+# --- tags -----------------------------------------------------------------------------
+
+
+def conll_settings(path: Path, given: Mapping[str, Any], bad_bytes: BadBytes) -> dict[str, Any]:
+    """The keys of a data set that say where a CoNLL file has words and tags.
+
+    The words are in the first column, or in the second where the first numbers them. The tags are
+    in the last one unless that is always the same.
+
+    Raises:
+        UserError: the last column is always the same, and several others are not.
+    """
+    sentences = islice(conll_sentences(path, bad_bytes, 0), HEAD)
+    rows = [[word.columns for word in sentence.words] for sentence in sentences if sentence.words]
+    if not rows:
+        raise UserError(
+            f"{path}: no sentence in it; a line has a word and its tag, parted by a tab"
+        )
+    found = dict(given)
+    numbered = all(row[0] == str(i) for each in rows for i, row in enumerate(each, 1))
+    if numbered and "word_column" not in found:
+        found["word_column"] = 1
+    if "tag_column" in found:
+        return found
+    words = [row for each in rows for row in each if row[0] != DOCUMENT_START]
+    width = min(map(len, words))
+    columns = [Column(i, [row[i] for row in words]) for i in range(width)]
+    free = columns[found.get("word_column", 0) + 1 :]
+    if not free or len(free[-1].distinct) > 1:
+        return found
+    candidates = [column for column in free if len(column.distinct) > 1]
+    if not candidates:
+        return found
+    if len(candidates) > 1:
+        raise UserError(
+            f"{path}: the last column is always {free[-1].distinct[0]!r}; choose that of the tags "
+            f"with --tag-column: {_listed(candidates)}"
+        )
+    found["tag_column"] = int(candidates[0].name)
+    return found
+
+
+def conllu_settings(path: Path, given: Mapping[str, Any], bad_bytes: BadBytes) -> dict[str, Any]:
+    """``tag_column: xpos`` where a CoNLL-U file has no universal parts of speech."""
+    sentences = islice(conllu_sentences(path, bad_bytes), HEAD)
+    tags = {word.columns[UD_UPOS] for sentence in sentences for word in sentence.words}
+    return {**({"tag_column": "xpos"} if tags == {"_"} else {}), **given}

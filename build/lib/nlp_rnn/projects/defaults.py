@@ -1,0 +1,181 @@
+"""A model of a size that suits the data: where a user of the package would begin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nlp_rnn.projects.look import OWN_SHARES, Sight
+
+SMALL, LARGE = 2_000, 20_000
+"""Examples below which a network is small, and from which it is large."""
+
+MOST_CHARACTERS = 1_000_000
+"""Characters of text below which a language model reads characters: words would be too rare."""
+
+MOST_TYPES = 20_000
+"""Words that get a vector of their own."""
+
+LONGEST = 400
+"""Tokens of a text that a classifier reads at most."""
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """The parameters of a data set and an experiment, and why they are as they are.
+
+    Attributes:
+        dataset: keys of the data set beside those of its files.
+        experiment: all keys but the data set's name.
+        suffix: what the experiment's name ends in.
+        why: the size of the model, in words.
+        sample: a text to try the model with.
+    """
+
+    dataset: dict[str, Any]
+    experiment: dict[str, Any]
+    suffix: str
+    why: str
+    sample: str = "some text"
+
+
+def defaults(sight: Sight) -> Defaults:
+    """Parameters to begin with.
+
+    Few examples get a small network, much dropout and many epochs that end when validation gets no
+    better (``patience``); many get a wide one and few epochs. Taggers read characters and casing,
+    since most words are rare; entities get a CRF, which knows what may follow what. A rare label
+    makes accuracy a poor guide, and few examples a coarse one: then the loss selects the best
+    epoch.
+    """
+    if sight.kind == "text":
+        return _language_model(sight)
+    return _tagger(sight) if sight.kind == "tagged" else _classifier(sight)
+
+
+def _size(sight: Sight) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """Of a network on examples: units and dimension, training, and the size in words."""
+    total = sight.counts.total
+    if total < SMALL:
+        sizes = {"units": 32, "dimension": 50}
+        training = {"learning_rate": 0.003, "epochs": 30, "patience": 5, "batch_size": 16}
+        return sizes, training, f"{total:,} examples are few: a small network, stopped early"
+    if total < LARGE:
+        sizes = {"units": 64, "dimension": 100}
+        training = {"learning_rate": 0.002, "epochs": 12, "patience": 3, "batch_size": 32}
+        return sizes, training, f"{total:,} examples: a network of medium size"
+    sizes = {"units": 128, "dimension": 100}
+    training = {"learning_rate": 0.002, "epochs": 6, "patience": 2, "batch_size": 64}
+    return sizes, training, f"{total:,} examples are many: a wide network, few epochs"
+
+
+def _data(sight: Sight, min_count: int) -> dict[str, Any]:
+    """Splits, tokenizer and vocabulary."""
+    found: dict[str, Any] = {}
+    if sight.lacking:
+        found["split"] = {split: OWN_SHARES[split] for split in sight.lacking}
+        if sight.counts.duplicates:
+            found["split"]["duplicates"] = "together"
+    if sight.tokenizer:
+        found["tokenizer"] = dict(sight.tokenizer)
+    vocabulary = {"size": MOST_TYPES} if sight.counts.types > MOST_TYPES else {}
+    found["vocabulary"] = {**vocabulary, "min_count": min_count}
+    return found
+
+
+def _classifier(sight: Sight) -> Defaults:
+    sizes, training, why = _size(sight)
+    model = {"cell": "lstm", "units": sizes["units"], "bidirectional": True, "pooling": "max"}
+    counts = sight.counts
+    cut: dict[str, Any] = {}
+    if counts.longest(1) > LONGEST:
+        cut = {"max_length": min(LONGEST, -(-counts.longest(0.99) // 50) * 50)}
+        if counts.longest(0.95) > LONGEST:
+            cut["long_texts"] = "both"
+    return Defaults(
+        # A word seen once teaches nothing, unless there are few words at all.
+        dataset=_data(sight, 2 if counts.tokens > 10 * SMALL else 1),
+        experiment={
+            "task": "classification",
+            "embeddings": {"kind": "learned", "dimension": sizes["dimension"]},
+            "model": {**model, "dropout": 0.5},
+            "training": {
+                "select": "loss" if counts.imbalanced or counts.total < SMALL else "accuracy",
+                **training,
+                "clip_norm": 1.0,
+                **cut,
+            },
+        },
+        suffix="bilstm",
+        why=why,
+    )
+
+
+def _tagger(sight: Sight) -> Defaults:
+    sizes, training, why = _size(sight)
+    entities = sight.scheme is not None
+    return Defaults(
+        dataset=_data(sight, 1),
+        experiment={
+            "task": "tagging",
+            "embeddings": {"kind": "learned", "dimension": sizes["dimension"]},
+            "model": {
+                "cell": "lstm",
+                "units": sizes["units"],
+                "bidirectional": True,
+                "dropout": 0.5,
+                "casing": 10,
+                "characters": {"kind": "cnn", "dropout": 0.3},
+                **({"output": "crf"} if entities else {}),
+            },
+            "training": {
+                "select": "f1" if entities else "accuracy",
+                **training,
+                "clip_norm": 1.0,
+                "singleton_dropout": 0.5,
+            },
+        },
+        suffix="bilstm-crf" if entities else "bilstm",
+        why=why,
+    )
+
+
+def _language_model(sight: Sight) -> Defaults:
+    characters = sight.counts.characters
+    by_character = characters < MOST_CHARACTERS or sight.tokenizer.get("unit") == "character"
+    long = characters >= MOST_CHARACTERS
+    if by_character:
+        dataset = {"tokenizer": {**sight.tokenizer, "unit": "character", "lowercase": False}}
+        why = f"{characters:,} characters: read one by one, as words would be too rare"
+        sizes = {"units": 512 if long else 256, "dimension": 64}
+        training = {"window": 100, "epochs": 10 if long else 20}
+    else:
+        dataset = _data(sight, 2)
+        why = f"{sight.counts.tokens:,} words"
+        sizes = {"units": 256, "dimension": 256}
+        training = {"window": 35, "epochs": 10}
+    # Each batch reads so many places of the text at once: few, where it is short.
+    streams = 32 if characters > 300_000 else 8
+    shares = {split: OWN_SHARES[split] for split in sight.lacking}
+    return Defaults(
+        dataset={**({"split": shares} if shares else {}), **dataset},
+        experiment={
+            "task": "language_modelling",
+            "embeddings": {"kind": "learned", "dimension": sizes["dimension"]},
+            "model": {
+                "cell": "lstm",
+                "units": sizes["units"],
+                "dropout": 0.3,
+                **({} if by_character else {"tied": True}),
+            },
+            "training": {
+                "learning_rate": 0.002,
+                **training,
+                "patience": 2,
+                "batch_size": streams,
+                "clip_norm": 1.0,
+            },
+        },
+        suffix="lstm",
+        why=why,
+    )

@@ -1,0 +1,334 @@
+"""The ``dvc.yaml`` of a project, written from its ``params.yaml``.
+
+It has the stages that the parameters need, so a project without word vectors of its own has none of
+their stages. DVC expands ``foreach`` itself: another experiment on the same kind of data needs no
+other file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nlp_rnn.config import (
+    FilesDataset,
+    GrammarDataset,
+    MemoryDataset,
+    Parameters,
+    PretrainedEmbeddings,
+    read_yaml,
+)
+from nlp_rnn.files import whole_file
+
+COMMAND = "nlp-rnn stage {stage}"
+"""What runs a stage where this package is installed."""
+
+KINDS_WITHOUT_VECTORS = ("learned", "pretrained")
+"""Kinds of embeddings that are no folder of vectors; files of these names stand for one."""
+
+PLACEHOLDER = """\
+Experiments with `embeddings: {{kind: {kind}}}` depend on this file instead of on word vectors
+that the project makes, because DVC has no conditional dependencies.
+"""
+
+RAW = "data/raw"
+"""The folder of the data that a project holds itself."""
+
+PLOTS = """\
+# Drawn by `dvc plots show`, each folder with a curve or a matrix for every experiment.
+plots:
+  - plots/loss:
+      x: epoch
+      y: [train_loss, validation_loss]
+      y_label: nats per target
+  - plots/confusion:
+      template: confusion
+      x: predicted
+      y: gold
+  - plots/calibration:
+      x: confidence
+      y: accuracy
+"""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of ``dvc.yaml``, as DVC's templates write it.
+
+    Attributes:
+        name: of the stage, and of the function in :mod:`nlp_rnn.stages`.
+        foreach: the section of ``params.yaml`` whose names it runs for; "" for once.
+        deps, params, outs: as in ``dvc.yaml``.
+        metrics: outputs that DVC shows as metrics.
+        persist: outputs that DVC does not restore from its cache of runs.
+        always: whether DVC runs it at each ``dvc repro``.
+    """
+
+    name: str
+    foreach: str = ""
+    deps: Sequence[str] = ()
+    params: Sequence[str] = ()
+    outs: Sequence[str] = ()
+    metrics: Sequence[str] = ()
+    persist: Sequence[str] = ()
+    always: bool = False
+
+    @property
+    def argument(self) -> str:
+        """What DVC puts behind the command: the name that the stage runs for."""
+        if not self.foreach:
+            return ""
+        return " ${item}" if self.foreach in LISTS else " ${key}"
+
+
+LISTS = ("encoders", "memory.problems")
+"""Sections that are lists of names."""
+
+
+def stages(parameters: Parameters) -> list[Stage]:
+    """The stages that ``parameters`` need, in the order of the data's way."""
+    return [
+        *_of_data(parameters),
+        *_of_vectors(parameters),
+        *_of_experiments(parameters),
+        *_of_memory(parameters),
+    ]
+
+
+def _of_data(parameters: Parameters) -> Iterator[Stage]:
+    datasets = parameters.datasets.values()
+    elsewhere = any(map(_lies_elsewhere, datasets))
+    if elsewhere:
+        yield Stage(
+            "download",
+            "datasets",
+            params=["datasets.${key}"],
+            outs=["data/checksums/${key}.json"],
+            always=True,
+        )
+    raw = [RAW] if any(map(_lies_in_the_project, datasets)) else []
+    checksums = ["data/checksums/${key}.json"] if elsewhere else []
+    if datasets:
+        yield Stage(
+            "prepare",
+            "datasets",
+            deps=raw + checksums,
+            params=["datasets.${key}"],
+            outs=["data/prepared/${key}"],
+        )
+    if parameters.pseudo_labelled:
+        yield Stage(
+            "pseudo_label",
+            "pseudo_labelled",
+            deps=[
+                "data/prepared/${item.labelled}",
+                "data/prepared/${item.unlabelled}",
+                "models/${item.teachers[0]}",
+                "models/${item.teachers[1]}",
+            ],
+            params=["pseudo_labelled.${key}"],
+            outs=["data/prepared/${key}"],
+        )
+    for name, section in (("baselines", "datasets"), ("pseudo_baselines", "pseudo_labelled")):
+        if getattr(parameters, section):
+            yield Stage(
+                name,
+                section,
+                deps=["data/prepared/${key}"],
+                outs=["figures/baselines/${key}.json", "predictions/baselines/${key}"],
+            )
+
+
+def _of_vectors(parameters: Parameters) -> Iterator[Stage]:
+    if parameters.vectors:
+        yield Stage(
+            "vectors",
+            "vectors",
+            deps=["data/prepared/${item.dataset}"],
+            params=["seed", "vectors.${key}"],
+            outs=["vectors/${key}"],
+        )
+    if parameters.encoders:
+        yield Stage("encoder", "encoders", deps=["models/${item}"], outs=["vectors/${item}"])
+
+
+def _of_experiments(parameters: Parameters) -> Iterator[Stage]:
+    if not parameters.experiments:
+        return
+    starts = ["data/prepared/${item.dataset}"]
+    if makes_vectors(parameters):
+        starts.append("vectors/${item.embeddings.kind}")
+    if any(map(_reads_a_file, parameters.experiments.values())):
+        starts.append("data/checksums/vectors/${key}.json")
+        yield Stage(
+            "vector_file",
+            "experiments",
+            params=["experiments.${key}.embeddings"],
+            outs=["data/checksums/vectors/${key}.json"],
+            always=True,
+        )
+    yield Stage(
+        "embed",
+        "experiments",
+        deps=starts,
+        params=["seed", "experiments.${key}.dataset", "experiments.${key}.embeddings"],
+        outs=["embeddings/${key}"],
+    )
+    # All of the experiment but `evaluation`, which trains nothing.
+    parts = ("task", "dataset", "embeddings", "model", "training")
+    yield Stage(
+        "train",
+        "experiments",
+        deps=["data/prepared/${item.dataset}", "embeddings/${key}"],
+        params=["backend", "seed", *(f"experiments.${{key}}.{part}" for part in parts)],
+        outs=[
+            "models/${key}",
+            "runs/${key}.json",
+            "plots/loss/${key}.csv",
+            "plots/training/${key}",
+        ],
+    )
+    yield Stage(
+        "evaluate",
+        "experiments",
+        deps=[
+            "data/prepared/${item.dataset}",
+            "figures/baselines/${item.dataset}.json",
+            "models/${key}",
+            "runs/${key}.json",
+        ],
+        params=["experiments.${key}"],
+        metrics=["metrics/${key}.json"],
+        outs=[
+            "figures/${key}.json",
+            "plots/evaluation/${key}",
+            "plots/confusion/${key}",
+            "plots/calibration/${key}",
+        ],
+        # A stage that DVC restores runs no code, and the registry's alias `current` would stay at
+        # another model than that in models/.
+        persist=["predictions/${key}.jsonl"],
+    )
+    yield Stage("report", deps=["figures"], outs=["reports"])
+
+
+def _of_memory(parameters: Parameters) -> Iterator[Stage]:
+    if parameters.memory is not None:
+        yield Stage(
+            "memory",
+            "memory.problems",
+            params=["backend", "seed", "memory"],
+            outs=["figures/memory/${item}.json", "plots/memory/${item}"],
+        )
+
+
+def makes_vectors(parameters: Parameters) -> bool:
+    """Whether the project makes vectors that an experiment may start from."""
+    return bool(parameters.vectors or parameters.encoders)
+
+
+def _files(dataset: Any) -> list[str]:
+    """The paths of a data set in files."""
+    if not isinstance(dataset, FilesDataset):
+        return []
+    given = (dataset.train, dataset.validation, dataset.test)
+    return [path for each in given for path in ([each] if isinstance(each, str) else each or ())]
+
+
+def _lies_in_the_project(dataset: Any) -> bool:
+    return any(path.startswith(f"./{RAW}/") for path in _files(dataset))
+
+
+def _lies_elsewhere(dataset: Any) -> bool:
+    built_in = isinstance(dataset, GrammarDataset | MemoryDataset)
+    return not built_in and not _lies_in_the_project(dataset)
+
+
+def _reads_a_file(experiment: Any) -> bool:
+    return isinstance(experiment.embeddings, PretrainedEmbeddings)
+
+
+# --- as text ------------------------------------------------------------------------
+
+
+def dvc_yaml(
+    parameters: Parameters,
+    command: str = COMMAND,
+    code: Mapping[str, Sequence[str]] | None = None,
+) -> str:
+    """The text of ``dvc.yaml``.
+
+    Args:
+        command: runs a stage; ``{stage}`` stands for its name.
+        code: files that each stage depends on beside its data.
+    """
+    needed = stages(parameters)
+    way = " -> ".join(stage.name for stage in needed)
+    parts = [f"# {way}", "# Written by `nlp-rnn pipeline` from params.yaml.", "stages:"]
+    for stage in needed:
+        own = (code or {}).get(_function(stage), ())
+        parts += [*_lines(stage, command.format(stage=_function(stage)), own), ""]
+    if parameters.experiments:
+        parts.append(PLOTS)
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _function(stage: Stage) -> str:
+    """The function of :mod:`nlp_rnn.stages` that a stage runs."""
+    return "baselines" if stage.name == "pseudo_baselines" else stage.name
+
+
+def _lines(stage: Stage, command: str, code: Sequence[str]) -> Iterator[str]:
+    yield f"  {stage.name}:"
+    indent = "    "
+    if stage.foreach:
+        yield f"    foreach: ${{{stage.foreach}}}"
+        yield "    do:"
+        indent = "      "
+    yield f"{indent}cmd: {command}{stage.argument}"
+    if stage.always:
+        yield f"{indent}always_changed: true # so that a changed file of yours is noticed"
+    for key, entries in (
+        ("deps", [*code, *stage.deps]),
+        ("params", stage.params),
+        ("metrics", stage.metrics),
+        ("outs", stage.outs),
+    ):
+        if entries:
+            yield f"{indent}{key}:"
+            yield from (f"{indent}  - {entry}" for entry in entries)
+    for entry in stage.persist:
+        yield f"{indent}  - {entry}:"
+        yield f"{indent}      persist: true"
+
+
+def placeholders(parameters: Parameters, project: Path) -> list[Path]:
+    """The files that stand for vectors, for experiments that start from none of the project's.
+
+    DVC has no conditional dependencies.
+    """
+    return [project / "vectors" / kind for kind in KINDS_WITHOUT_VECTORS] * makes_vectors(
+        parameters
+    )
+
+
+def write_pipeline(parameters: Parameters, project: Path) -> None:
+    """Write ``dvc.yaml`` and the files that it depends on into a project's folder."""
+    with whole_file(project / "dvc.yaml") as partial:
+        partial.write_text(dvc_yaml(parameters), encoding="utf-8")
+    for file in placeholders(parameters, project):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(PLACEHOLDER.format(kind=file.name), encoding="utf-8")
+
+
+def missing_stages(parameters: Parameters, project: Path) -> list[str]:
+    """The stages that ``parameters`` need and the project's ``dvc.yaml`` lacks.
+
+    Raises:
+        UserError: there is no ``dvc.yaml``, or it is no YAML.
+    """
+    found = read_yaml(project / "dvc.yaml")
+    there = found.get("stages") if isinstance(found, dict) else None
+    return [stage.name for stage in stages(parameters) if stage.name not in (there or ())]

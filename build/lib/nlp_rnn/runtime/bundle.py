@@ -1,0 +1,375 @@
+"""A model bundle: one folder that predicts on any machine, without the training data.
+
+=====================  ==========================================================
+``bundle.json``        format, name, experiment, provenance, validation metrics, graph, checksums
+``tokenizer.json``     the tokenizer's parameters and the version of its rules (``subwords.json``
+                       too for subword units)
+``vocabulary.json``    types and counts
+``labels.json``        labels or tags (not for language models)
+``characters.json``    characters (only for taggers)
+``data_card.json``     what the model was trained on
+``start_states.json``  the initial states of single texts (only for models of running text)
+``model.onnx``         the network for ONNX Runtime, if ONNX supports all its layers
+``model.weights.h5``   the weights in Keras's own format, without pickle (not in an exported bundle)
+=====================  ==========================================================
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from nlp_rnn import backend
+from nlp_rnn.arrays import Floats
+from nlp_rnn.config import Experiment, TaggerParameters
+from nlp_rnn.errors import UserError
+from nlp_rnn.extras import require
+from nlp_rnn.files import read_json, sha256, whole_folder, write_json
+from nlp_rnn.process import log
+from nlp_rnn.runtime.network import KerasNetwork, Network
+from nlp_rnn.runtime.onnx_network import OnnxNetwork
+from nlp_rnn.runtime.start import state_at_line_end
+from nlp_rnn.task_kinds import TASK_KINDS, TaskKind
+from nlp_rnn.text.entities import LearnedTags, are_entities
+from nlp_rnn.text.prepared import PreparedDataset
+from nlp_rnn.text.rules import SubwordTokenizer, Tokenizer
+from nlp_rnn.text.tokenizers import FILE as TOKENIZER
+from nlp_rnn.text.tokenizers import load_parameters, make_tokenizer
+from nlp_rnn.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import keras
+
+    from nlp_rnn.config import AnyExperiment
+
+FORMAT = 5
+READABLE = (4, FORMAT)
+"""The formats that can be opened. Format 4 does not record the version of the tokenizer's rules,
+which is 1."""
+WEIGHTS = "model.weights.h5"
+GRAPH = "model.onnx"
+DESCRIPTION = "bundle.json"
+DATA_CARD = "data_card.json"
+CHARACTERS = "characters.json"
+START_STATES = "start_states.json"
+COPIED = (
+    TOKENIZER,
+    SubwordTokenizer.FILE,
+    "vocabulary.json",
+    "labels.json",
+    CHARACTERS,
+)
+"""The files that a bundle copies from its prepared data set, if they exist there."""
+REMEDY = "copy the whole bundle again, or train the model again"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What ``bundle.json`` says about the ONNX graph.
+
+    Attributes:
+        unsupported: why there is no graph, so that Keras makes the predictions; None if there is
+            one.
+        int8: whether its weights were rounded to 8 bits.
+    """
+
+    unsupported: str | None
+    int8: bool = False
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An opened bundle; the weights stay on disk until a network is built."""
+
+    folder: Path
+    name: str
+    experiment: AnyExperiment
+    tokenizer: Tokenizer
+    vocabulary: Vocabulary
+    labels: list[str]
+    characters: Vocabulary | None
+    provenance: dict[str, Any]
+    figures: dict[str, Any]
+    graph: Graph
+
+    @classmethod
+    def open(cls, folder: Path) -> Bundle:
+        """Read a bundle.
+
+        Raises:
+            UserError: it is not a bundle, has an unknown format or is damaged; the message names
+                the file.
+        """
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such model folder; give a folder written by training")
+        file = folder / DESCRIPTION
+        data = read_json(file, f"{folder} is not a complete model bundle; {REMEDY}")
+        try:
+            found = data["format"]
+            if found not in READABLE:
+                raise UserError(
+                    f"{file}: bundle format {found}, but this nlp_rnn reads formats "
+                    f"{' and '.join(map(str, READABLE))}; "
+                    "install the version that wrote it"
+                )
+            experiment: AnyExperiment = TypeAdapter(Experiment).validate_python(data["experiment"])
+            name, provenance, figures = data["name"], data["provenance"], data["figures"]
+            graph = Graph(**data["graph"])
+            checksums = {str(name): str(value) for name, value in data["sha256"].items()}
+            if not (isinstance(provenance, dict) and isinstance(figures, dict)):
+                raise TypeError("provenance and figures are mappings")
+            temperature = figures.get("temperature", 1.0)
+            if not 0 < float(temperature) < math.inf:
+                raise ValueError(f"the temperature {temperature} is not a positive number")
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{file}: not a model bundle ({reason}); {REMEDY}") from None
+        for part, checksum in checksums.items():
+            if not (folder / part).is_file():
+                raise UserError(f"{folder / part}: no such file; {REMEDY}")
+            if sha256(folder / part) != checksum:
+                raise UserError(f"{folder / part}: damaged, its checksum differs; {REMEDY}")
+        kind = TASK_KINDS[experiment.task]
+        return cls(
+            folder,
+            name,
+            experiment,
+            _read_tokenizer(folder),
+            Vocabulary.load(folder / "vocabulary.json"),
+            _read_labels(folder) if kind.labels else [],
+            Vocabulary.load(folder / CHARACTERS) if kind.characters else None,
+            provenance,
+            figures,
+            graph,
+        )
+
+    @cached_property
+    def data_card(self) -> dict[str, Any]:
+        """The data card of the training data; empty if the bundle has no card."""
+        if not (self.folder / DATA_CARD).is_file():
+            return {}
+        card = read_json(self.folder / DATA_CARD, REMEDY)
+        return card if isinstance(card, dict) else {}
+
+    @property
+    def task(self) -> TaskKind:
+        """The task of the model."""
+        return TASK_KINDS[self.experiment.task]
+
+    def require_language_model(self, ability: str) -> None:
+        """Raise UserError unless this is a language model.
+
+        Args:
+            ability: what only language models can do, as a verb phrase for the message.
+        """
+        if self.experiment.task != "language_modelling":
+            raise UserError(
+                f"{self.folder}: a model for {self.experiment.task}; only language models {ability}"
+            )
+
+    @property
+    def entities(self) -> bool:
+        """Whether the tags that a tagger predicts mark entity spans, like BIO."""
+        return are_entities(self.data_card, self.labels)
+
+    @property
+    def learned_tags(self) -> LearnedTags:
+        """The tags that a tagger's network learned, and their meaning in terms of
+        :attr:`labels`."""
+        assert isinstance(self.experiment.model, TaggerParameters)
+        return LearnedTags(self.labels, self.experiment.model.tag_scheme)
+
+    @property
+    def temperature(self) -> float:
+        """The divisor of the logits that calibrates the probabilities."""
+        return float(self.figures.get("temperature", 1.0))
+
+    def network(self) -> Network:
+        """Load the network that makes this bundle's predictions.
+
+        Raises:
+            UserError: its file does not fit the bundle, or a library that runs it is not installed.
+        """
+        if self.graph.unsupported is None:
+            network: Network = OnnxNetwork(self.folder / GRAPH)
+        else:
+            log(f"{self.folder}: predictions by Keras ({self.graph.unsupported})")
+            network = KerasNetwork(self.keras_model(), self.experiment.model.monte_carlo_samples)
+        self._check_fits(network)
+        return network
+
+    def _check_fits(self, network: Network) -> None:
+        """Raise UserError unless the network accepts the last word and has the right number of
+        outputs."""
+        last = np.array([[len(self.vocabulary) - 1]], np.int32)
+        try:
+            if not self.task.labels:
+                found, _ = network.log_probabilities(last, network.zero_states(1))
+                answers = len(self.vocabulary)
+            else:
+                found = network.logits(last, np.ones(1, np.int32), self._last_character())
+                answers = len(self._learned_labels)
+        except Exception as error:  # each library that runs networks has its own errors
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{self.folder}: its parts do not match ({reason}); {REMEDY}") from None
+        if found.shape[-1] != answers:
+            raise UserError(
+                f"{self.folder}: its parts do not match (the network has {found.shape[-1]} "
+                f"outputs, expected {answers}); {REMEDY}"
+            )
+
+    def _last_character(self) -> NDArray[np.int32] | None:
+        """A word of one character, the last in the vocabulary; None if spelling is not read."""
+        model = self.experiment.model
+        if not isinstance(model, TaggerParameters) or model.longest is None:
+            return None
+        assert self.characters is not None
+        return np.full((1, 1, model.longest + 2), len(self.characters) - 1, np.int32)
+
+    @property
+    def _learned_labels(self) -> list[str]:
+        if isinstance(self.experiment.model, TaggerParameters):
+            return self.learned_tags.tags
+        return self.labels
+
+    def start_states(self) -> list[Floats] | None:
+        """The states from which this language model reads a single text, each ``(width,)``.
+
+        If it was trained on running text, they are those at the end of a line; None means zeros.
+
+        Raises:
+            UserError: the file does not hold lists of numbers.
+        """
+        file = self.folder / START_STATES
+        if not file.is_file():
+            return None
+        try:
+            states = [np.array(values, np.float32) for values in read_json(file, REMEDY)]
+            if not all(state.ndim == 1 and np.isfinite(state).all() for state in states):
+                raise ValueError("expected a list of finite numbers for each state")
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{file}: not a list of states ({error}); {REMEDY}") from None
+        return states
+
+    def keras_model(self) -> keras.Model:
+        """Build the network in Keras, on ``KERAS_BACKEND`` or else the backend that trained it.
+
+        Raises:
+            UserError: its weights do not fit or were not exported, or no backend is installed.
+        """
+        if not (self.folder / WEIGHTS).is_file():
+            raise UserError(
+                f"{self.folder}: has no Keras weights, only an ONNX graph; use the bundle "
+                "from which it was exported"
+            )
+        require("keras", "train", f"{self.folder}: the model in it")
+        backend.select(backend.installed(self.provenance.get("backend")))
+
+        from nlp_rnn.models.network import build_network
+
+        characters = self.characters.types if self.characters else ()
+        size = len(self.vocabulary)
+        model = build_network(
+            self.experiment, size, self.labels, characters, entities=self.entities
+        )
+        file = self.folder / WEIGHTS
+        try:
+            model.load_weights(file)
+        except (ValueError, OSError, KeyError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{file}: does not fit bundle.json ({reason}); {REMEDY}") from None
+        return model
+
+
+def _read_tokenizer(folder: Path) -> Tokenizer:
+    found = make_tokenizer(load_parameters(folder, REMEDY))
+    found.load(folder)
+    return found
+
+
+def _read_labels(folder: Path) -> list[str]:
+    file = folder / "labels.json"
+    try:
+        labels = TypeAdapter(list[str]).validate_python(read_json(file, REMEDY), strict=True)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise UserError(f"{file}: not a list of labels ({reason}); {REMEDY}") from None
+    if not labels or len(set(labels)) < len(labels):
+        raise UserError(f"{file}: expected one or more distinct labels; {REMEDY}")
+    return labels
+
+
+def write_bundle(
+    target: Path,
+    name: str,
+    experiment: AnyExperiment,
+    model: keras.Model,
+    dataset: PreparedDataset,
+    provenance: dict[str, Any],
+    figures: dict[str, Any],
+    calibration: Callable[[Network], dict[str, Any]] = lambda network: {},
+) -> None:
+    """Write a bundle completely or not at all.
+
+    Args:
+        provenance: where the model comes from: commit, backend, versions, seed, hashes.
+        figures: validation metrics and training history.
+        calibration: maps the network that will predict to its ``temperature`` and ``calibration``,
+            the reason for this temperature.
+    """
+    with whole_folder(target) as folder:
+        for file in COPIED:
+            if (dataset.folder / file).exists():
+                shutil.copyfile(dataset.folder / file, folder / file)
+        dataset.vocabulary.save(folder / "vocabulary.json")
+        write_json(folder / DATA_CARD, dataset.card)
+        model.save_weights(folder / WEIGHTS)
+        graph = _write_graph(experiment, model, folder / GRAPH)
+        predicting = (
+            OnnxNetwork(folder / GRAPH)
+            if graph.unsupported is None
+            else KerasNetwork(model, experiment.model.monte_carlo_samples)
+        )
+        if experiment.task == "language_modelling" and experiment.training.streams == "text":
+            ids, end = dataset.split("validation").ids, dataset.vocabulary.end_index
+            states = state_at_line_end(predicting, ids, end)
+            write_json(folder / START_STATES, [state.tolist() for state in states])
+        describe(
+            folder,
+            name=name,
+            experiment=experiment.of_training(),
+            provenance=provenance,
+            figures={"temperature": 1.0} | figures | calibration(predicting),
+            graph=asdict(graph),
+        )
+
+
+def _write_graph(experiment: AnyExperiment, model: keras.Model, file: Path) -> Graph:
+    """Write ``model`` as an ONNX graph that predicts as Keras does, if ONNX can express it."""
+    if experiment.model.monte_carlo_samples:
+        return Graph("monte_carlo_samples averages passes with dropout, which a graph lacks")
+
+    from nlp_rnn.runtime.onnx_graph import Unsupported, check, onnx_model
+
+    try:
+        graph = onnx_model(model)
+        check(graph, model, seed=0)
+    except (Unsupported, UserError) as reason:
+        return Graph(str(reason))
+    file.write_bytes(graph.SerializeToString())
+    return Graph(None)
+
+
+def describe(folder: Path, **description: Any) -> None:
+    """Write ``bundle.json``, the last file of a bundle, with the checksums of all others."""
+    checksums = {file.name: sha256(file) for file in sorted(folder.iterdir())}
+    write_json(folder / DESCRIPTION, {"format": FORMAT, **description, "sha256": checksums})

@@ -1,0 +1,289 @@
+"""Exported bundles: an ONNX graph, the files it needs, and instructions for use without Python."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from nlp_rnn.config import TokenizerParameters
+from nlp_rnn.errors import UserError
+from nlp_rnn.extras import require
+from nlp_rnn.files import whole_folder
+from nlp_rnn.markdown import markdown_table
+from nlp_rnn.runtime.bundle import (
+    COPIED,
+    DATA_CARD,
+    DESCRIPTION,
+    GRAPH,
+    START_STATES,
+    Bundle,
+    describe,
+)
+from nlp_rnn.text.characters import (
+    DROPPED,
+    PATTERNS,
+    PORTABLE,
+    WORD_BREAK,
+    apostrophe_pattern,
+    portable,
+)
+from nlp_rnn.text.first_rules import word_pattern as first_word_pattern
+
+README = "README.md"
+
+
+def export_onnx(source: Path, target: Path, int8: bool = False) -> None:
+    """Write the bundle ``source`` without Keras weights into the new folder ``target``.
+
+    ``target`` is itself a bundle, and holds a description for users of other languages. It is
+    written completely or not at all.
+
+    Args:
+        int8: whether to round the weights to 8 bits.
+
+    Raises:
+        UserError: the bundle has no graph for predictions, or ``target`` exists.
+    """
+    if target.exists():
+        raise UserError(f"{target}: already exists; remove it, or choose another folder")
+    bundle = Bundle.open(source)
+    if bundle.graph.unsupported is not None:
+        raise UserError(
+            f"{source}: cannot be exported: only Keras can run it ({bundle.graph.unsupported})"
+        )
+    if int8 and bundle.graph.int8:
+        raise UserError(f"{source}: already has 8-bit weights; export it without --int8")
+    if int8:
+        require("onnx", "train", "--int8")
+    with whole_folder(target) as folder:
+        for file in (*COPIED, START_STATES, DATA_CARD, GRAPH):
+            if (source / file).exists():
+                shutil.copyfile(source / file, folder / file)
+        if int8:
+            _round(folder / GRAPH)
+        (folder / README).write_text(readme(bundle, folder / GRAPH, int8), encoding="utf-8")
+        original = json.loads((source / DESCRIPTION).read_text(encoding="utf-8"))
+        describe(folder, **original | {"graph": original["graph"] | {"int8": int8}})
+
+
+def _round(file: Path) -> None:
+    import onnx
+
+    from nlp_rnn.runtime.onnx_int8 import quantized
+
+    onnx.save(quantized(onnx.load(file)), file)
+
+
+# --- the description ----------------------------------------------------------------
+
+UNITS = {
+    "word": "a word is letters, numbers, underscores and combining marks, with apostrophes inside, "
+    "and every other visible character is a token of its own",
+    "whitespace": "tokens are separated by white space",
+    "character": "a token is a character with its marks, including white space",
+    "subword": "tokens are the subwords of `subwords.json`, a file of the library `tokenizers`",
+}
+
+
+def readme(bundle: Bundle, graph: Path, int8: bool) -> str:
+    """Instructions for running the graph without this package."""
+    subword = bundle.tokenizer.parameters.unit == "subword"
+    head = HEAD.format(
+        name=bundle.name,
+        purpose=bundle.task.gives,
+        extras="predict,subword" if subword else "predict",
+        libraries="numpy onnxruntime tokenizers" if subword else "numpy onnxruntime",
+    )
+    steps = [*_token_steps(bundle), *_batch_steps(bundle)]
+    sections = [
+        head + (OF_INT8 if int8 else ""),
+        f"## `{graph.name}`\n\n{_interface(graph)}",
+        "## From text to numbers\n\n" + "\n".join(f"{i}. {s}" for i, s in enumerate(steps, 1)),
+        f"## From numbers to predictions\n\n{_answers(bundle)}",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _interface(graph: Path) -> str:
+    """A table of the inputs and outputs, read from the file itself."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    rows = [
+        (role, f"`{value.name}`", value.type, " × ".join(map(str, value.shape)))
+        for role, values in (("input", session.get_inputs()), ("output", session.get_outputs()))
+        for value in values
+    ]
+    table = markdown_table(("", "name", "type", "shape"), rows)
+    return f"{table}\n\nEvery named axis may have any size from 1 up."
+
+
+def _token_steps(bundle: Bundle) -> Iterator[str]:
+    """The steps from a text to the ids of its tokens."""
+    parameters = bundle.tokenizer.parameters
+    split = f"Split the text: {UNITS[parameters.unit]}."
+    if parameters.html_breaks:
+        yield "Replace `<br />` by a space, and `&amp;` and other entities by their characters."
+    if parameters.rules == 1:
+        yield split + (_matches(first_word_pattern(PORTABLE)) if parameters.unit == "word" else "")
+        yield from _folding(parameters)
+    elif parameters.unit == "subword":
+        yield from (_unspaced(), *_cleaning(parameters), "Replace all white space by spaces.")
+        yield from _folding(parameters)
+        yield split
+    else:
+        yield _unspaced()
+        yield split + _matches(PATTERNS[parameters.unit](PORTABLE))
+        yield from (*_cleaning(parameters), "Drop a token if nothing is left of it.")
+        yield from _folding(parameters)
+    yield (
+        "The id of a token is its index in `types` of `vocabulary.json`, counted from 0; that of a "
+        "token not listed there is 1 (`<unk>`)."
+    )
+
+
+def _matches(pattern: str) -> str:
+    return f" The tokens are the matches, from left to right, of{_code(pattern)}"
+
+
+def _code(pattern: str) -> str:
+    """A regular expression for a numbered list, in the syntax that most libraries read."""
+    return f"\n\n   ```\n   {portable(pattern)}\n   ```\n"
+
+
+def _unspaced() -> str:
+    return f"Replace separators that are not white space by a space: matches of{_code(WORD_BREAK)}"
+
+
+def _cleaning(parameters: TokenizerParameters) -> Iterator[str]:
+    """Steps that clean tokens, or a whole text before it is split into subwords."""
+    yield f"Remove invisible characters: replace by `$1$2` the matches of{_code(DROPPED)}"
+    if parameters.unit != "character":
+        apostrophe = apostrophe_pattern(PORTABLE)
+        yield f"Replace every apostrophe by `'`: apostrophes are the matches of{_code(apostrophe)}"
+
+
+def _folding(parameters: TokenizerParameters) -> Iterator[str]:
+    """Steps that normalise tokens, or a whole text before it is split into subwords."""
+    if parameters.unicode != "none":
+        yield f"Normalise it to Unicode {parameters.unicode}."
+    if parameters.lowercase:
+        yield "Convert it to lower case."
+    if parameters.digits == "zero":
+        yield "Replace each of its decimal digits by 0."
+
+
+def _batch_steps(bundle: Bundle) -> Iterator[str]:
+    """The steps from the ids of texts to the inputs."""
+    experiment = bundle.experiment
+    if experiment.task == "language_modelling":
+        end = bundle.vocabulary.end_index
+        states = "states of zeros"
+        if bundle.start_states() is not None:
+            states = (
+                f"the states in `{START_STATES}`, one list each in the order of the inputs above,"
+            )
+        yield (
+            f"A text begins with {states} and the id {end}, which also ends it. The states "
+            "that are returned go into the next piece of the text. Rows may be padded on the right "
+            "with 0; outputs before the padding do not change, but the returned states are useless."
+        )
+        return
+    longest = experiment.training.max_length
+    if experiment.task == "classification" and longest:
+        kept = {
+            "head": f"the first {longest} tokens",
+            "tail": f"the last {longest} tokens",
+            "both": f"the first {longest - longest // 2} and the last {longest // 2} tokens",
+        }
+        yield f"Of a longer text, keep {kept[experiment.training.long_texts]}."
+    yield (
+        "Pad the rows of a batch on the right with 0. `lengths` is the number of tokens in each, "
+        "1 or more; a text without tokens is the single id 1."
+    )
+    if experiment.task == "tagging" and experiment.model.longest:
+        most, rules = experiment.model.longest, bundle.tokenizer.parameters.rules
+        yield (
+            "`characters` holds for each word, as written"
+            + (" except for invisible characters and apostrophes (as above)" if rules > 1 else "")
+            + ", 2, the indices of its characters in "
+            "`types` of `characters.json` (1 for those not listed), 2, and 0 up to a width "
+            f"of {most + 2}. Of a word of more than {most} characters take the first "
+            f"{most - most // 2} and the last {most // 2}. Padding is 2, 2, and 0."
+        )
+
+
+def _answers(bundle: Bundle) -> str:
+    """The steps from the outputs to the predictions."""
+    experiment = bundle.experiment
+    if experiment.task == "language_modelling":
+        return PROBABILITIES
+    answers = SOFTMAX
+    if experiment.task == "tagging" and experiment.model.output == "crf":
+        answers = CRF
+    if bundle.temperature != 1:
+        answers += CALIBRATED.format(temperature=bundle.temperature)
+    if experiment.task == "tagging" and experiment.model.tag_scheme:
+        tags = ", ".join(f"`{tag}`" for tag in bundle.learned_tags.tags)
+        answers += LEARNED.format(tags=tags)
+    return answers
+
+
+HEAD = """\
+# {name}
+
+A neural network that predicts {purpose}. If you have the package `nlp_rnn`, which is not on a
+package index, install it with the libraries for prediction from its folder or wheel, and predict
+with one command:
+
+```
+pip install 'PATH_TO_FOLDER_OR_WHEEL[{extras}]'
+nlp-rnn predict THIS_FOLDER texts.txt -
+```
+
+Without the package, in Python or any other language, all you need is an ONNX runtime and the
+instructions below; in Python, `pip install {libraries}`."""
+
+OF_INT8 = """
+
+Its weights were rounded to 8 bits. The file is smaller and faster, but its predictions differ
+slightly from those of the trained network and depend slightly on the other rows of a batch."""
+
+PROBABILITIES = """\
+`log_probabilities[b, t, v]` is `ln P` of the token `v` after the ids of row `b` up to `t`. The
+log-probability of a text is the sum over its tokens and the end id; its perplexity is `exp` of the
+negative mean."""
+
+SOFTMAX = """\
+The softmax over the last axis of `logits` gives the probability of each entry of `labels.json`, in
+that order. Outputs at padding are meaningless."""
+
+CRF = """\
+The logits `e` are the emissions of a conditional random field over the tags of `labels.json`, in
+the order of the last axis. With `start = crf_start`, `A = crf_transitions` (from the row's tag to
+the column's) and `end = crf_end`, which are the same in every run, the tags `y` of a sentence of
+`T = lengths[b]` words are those with the highest score
+
+    s(y) = start[y_1] + e_1[y_1] + sum over t = 2..T of (A[y_(t-1), y_t] + e_t[y_t]) + end[y_T]
+
+The Viterbi algorithm finds them:
+
+    v_1[j] = start[j] + e_1[j]
+    v_t[j] = e_t[j] + max over i of (v_(t-1)[i] + A[i, j]),    b_t[j] = the i of that maximum
+    y_T = the j of the highest v_T[j] + end[j],                y_(t-1) = b_t[y_t]
+
+A score of -10000 means that a tag may not begin a sentence, follow the other tag or end a
+sentence."""
+
+CALIBRATED = """
+
+For calibrated probabilities, first divide all these scores by the temperature {temperature:.6g}.
+The predictions stay the same."""
+
+LEARNED = """
+
+Here the tags of the network are not those of `labels.json` but, in this order, {tags}. In the
+predictions, replace `S-` by `B-` and `E-` by `I-`; the probability of the resulting tag is the sum
+of both."""

@@ -1,0 +1,321 @@
+"""Run a network over many sequences: sort them by length, batch them, restore their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_rnn import linear_chain
+from nlp_rnn.arrays import Floats, Ints
+from nlp_rnn.linear_chain import Transitions
+from nlp_rnn.runtime.network import Network, States
+from nlp_rnn.text.batches import (
+    TOKENS_AT_ONCE,
+    Batch,
+    Encoded,
+    by_length,
+    pad,
+    padded,
+    restore_order,
+)
+from nlp_rnn.text.entities import LearnedTags
+from nlp_rnn.text.vocabulary import PAD_INDEX
+
+IMPOSSIBLE = -5e3
+"""Tag sequences with a lower ``log P`` than this break a CRF's constraints."""
+
+
+def softmax(logits: Floats) -> Floats:
+    """The softmax along the last axis, in float64."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    exponentials = np.exp(shifted)
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def _by_length(
+    network: Network,
+    lengths: Sequence[int],
+    batch_size: int,
+    run: Callable[[NDArray[np.intp]], Sequence[Any]],
+) -> Iterator[Any]:
+    """The results of ``run`` for each sequence, from batches of similar lengths, in order.
+
+    If the network computes in threads, the work begins immediately.
+    """
+    # The longest first, so that no thread starts a long batch when the others have finished.
+    batches = list(by_length(np.array(lengths, np.int64), batch_size))[::-1]
+    results = network.map(run, batches)
+
+    def ordered() -> Iterator[Any]:
+        yield from restore_order(batches, list(results))
+
+    return ordered()
+
+
+def _logits(
+    network: Network,
+    sequences: Sequence[Encoded],
+    batch_size: int,
+    run: Callable[[Floats, NDArray[np.int32]], Sequence[Any]],
+) -> Iterator[Any]:
+    """The results of ``run``, called with the logits and lengths of a batch, for each sequence."""
+
+    def run_rows(rows: NDArray[np.intp]) -> Sequence[Any]:
+        batch = [sequences[i] for i in rows]
+        lengths = np.array([len(sequence) for sequence in batch], np.int32)
+        ids, characters = padded(batch, network.padded_length(int(lengths.max())))
+        return run(network.logits(ids, lengths, characters), lengths)
+
+    return _by_length(network, [len(s) for s in sequences], batch_size, run_rows)
+
+
+def log(probabilities: Floats) -> Floats:
+    """The natural logarithm, finite for 0."""
+    return np.log(np.maximum(probabilities, 1e-300))
+
+
+def probabilities(
+    network: Network,
+    sequences: Sequence[Encoded],
+    batch_size: int,
+    temperature: float = 1.0,
+    learned: LearnedTags | None = None,
+) -> Iterator[Floats]:
+    """The softmax output of a classifier or tagger for each sequence.
+
+    Args:
+        sequences: the sequences, each of length 1 or more.
+        temperature: the divisor of the logits (see
+            :func:`nlp_rnn.evaluation.calibration.fit_temperature`).
+        learned: the tags that a tagger's network learned, if they are not those of the data.
+
+    Returns:
+        For each sequence, in order: ``(labels,)``, or ``(timesteps, tags)`` for taggers.
+    """
+
+    def run(logits: Floats, lengths: NDArray[np.int32]) -> Sequence[Floats]:
+        found = softmax(logits)
+        if learned:
+            found = learned.of_labels(found)
+        if temperature != 1:
+            found = softmax(log(found) / temperature)
+        if found.ndim == 2:
+            return list(found)
+        return [row[:length] for row, length in zip(found, lengths, strict=True)]
+
+    return _logits(network, sequences, batch_size, run)
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """The output of a tagger for a sentence.
+
+    Attributes:
+        best: the tag of each word ``(words,)``: for a softmax the most likely of each word, for a
+            CRF the most likely sequence.
+        probabilities: the probability of every tag ``(words, tags)``; for a CRF, the marginals.
+        logits: the scores behind them: for a softmax ``ln P`` ``(words, tags)``, for a CRF the
+            emissions over the tags that its network learned.
+        paths: the most likely tag sequences with their ``log P``, best first (only for a CRF).
+        log_likelihood: returns ``log P`` of a tag sequence ``(words,)``, in nats.
+    """
+
+    best: Ints
+    probabilities: Floats
+    logits: Floats
+    log_likelihood: Callable[[Ints], float]
+    paths: Sequence[tuple[Ints, float]] = ()
+
+
+def tag(
+    network: Network,
+    sentences: Sequence[Encoded],
+    batch_size: int,
+    learned: LearnedTags | None = None,
+    n_best: int = 1,
+    temperature: float = 1.0,
+) -> Iterator[Tagged]:
+    """Tag sentences; for the arguments see :func:`probabilities`.
+
+    A temperature changes the confidence of a tagger, not its predictions: for a CRF it divides all
+    scores, so that ``P(y)`` is proportional to ``exp(s(y) / temperature)``.
+
+    Args:
+        n_best: the number of tag sequences of a CRF to find; fewer if its constraints allow no
+            more.
+    """
+    transitions = network.transitions
+    if transitions is None:
+        return map(_tagged, probabilities(network, sentences, batch_size, temperature, learned))
+
+    def run(logits: Floats, lengths: NDArray[np.int32]) -> Sequence[Tagged]:
+        found = _decoded(logits, lengths, transitions, n_best, temperature)
+        return [_in_labels(tagged, learned) for tagged in found] if learned else found
+
+    return _logits(network, sentences, batch_size, run)
+
+
+def _tagged(probabilities: Floats) -> Tagged:
+    """A sentence whose tags are independent of one another."""
+
+    def log_likelihood(tags: Ints) -> float:
+        return float(logits[np.arange(len(tags)), tags].sum())
+
+    logits = log(probabilities)
+    return Tagged(probabilities.argmax(axis=1), probabilities, logits, log_likelihood)
+
+
+def _in_labels(tagged: Tagged, learned: LearnedTags) -> Tagged:
+    """The output of a CRF in terms of the tags of the data."""
+    return Tagged(
+        learned.meaning[tagged.best],
+        learned.of_labels(tagged.probabilities),
+        tagged.logits,
+        lambda labels: tagged.log_likelihood(learned.encode(labels)),
+        [(learned.meaning[path], log_p) for path, log_p in tagged.paths],
+    )
+
+
+def _decoded(
+    logits: Floats,
+    lengths: NDArray[np.int32],
+    transitions: Transitions,
+    n_best: int,
+    temperature: float,
+) -> list[Tagged]:
+    """Sentences tagged jointly by a CRF."""
+    emissions, transitions = linear_chain.tempered(logits, transitions, temperature)
+    alphas = linear_chain.forward(emissions, lengths, transitions)
+    betas = linear_chain.backward(emissions, lengths, transitions)
+    marginals = linear_chain.marginals(alphas, betas)
+    log_z = linear_chain.log_partition(alphas, transitions)
+    paths, scores = linear_chain.viterbi(emissions, lengths, transitions, n_best)
+
+    def tagged(i: int, words: int) -> Tagged:
+        return Tagged(
+            paths[i, 0, :words],
+            marginals[i, :words],
+            logits[i, :words],
+            lambda tags: linear_chain.path_score(emissions[i], tags, transitions) - log_z[i],
+            [
+                (path[:words], log_p)
+                for path, log_p in zip(paths[i], (scores[i] - log_z[i]).tolist(), strict=True)
+                if log_p * temperature > IMPOSSIBLE
+            ],
+        )
+
+    return [tagged(i, words) for i, words in enumerate(lengths.tolist())]
+
+
+def over_windows(
+    network: Network,
+    batches: Iterable[Batch],
+    run: Callable[[Batch, States], tuple[Floats, States]],
+    start: Sequence[Floats] | None = None,
+) -> Iterator[tuple[Batch, Floats]]:
+    """Yield each window of a text, from its start, with the result of ``run``.
+
+    Args:
+        batches: the windows, all with the same number of rows.
+        run: maps a window and the states before it to a result and the states after it, which are
+            carried over to the next window.
+        start: the states before the first window, each ``(width,)``; zeros by default.
+    """
+    states: States | None = None
+    for batch in batches:
+        before = network.first_states(len(batch.ids), start) if states is None else states
+        found, states = run(batch, before)
+        yield batch, found
+
+
+def losses_of_windows(
+    network: Network,
+    batches: Iterable[Batch],
+    visit: Callable[[Batch, Floats], None],
+    start: Sequence[Floats] | None = None,
+) -> None:
+    """Run a language model over windows of a text, from its start.
+
+    Args:
+        batches: the windows, all with the same number of rows.
+        visit: called with each window and its losses in nats, float64 ``(streams, window)``.
+        start: see :func:`over_windows`.
+    """
+
+    def run(batch: Batch, states: States) -> tuple[Floats, States]:
+        losses, after = network.losses(batch.ids, batch.targets, states)
+        return losses.astype(np.float64), after
+
+    for batch, losses in over_windows(network, batches, run, start):
+        visit(batch, losses)
+
+
+LOGITS_AT_ONCE = 1 << 22
+"""The maximum number of a language model's logits held at once: 16 MiB in float32."""
+
+
+def losses_of_lines(
+    network: Network,
+    lines: Sequence[Ints],
+    end_index: int,
+    vocabulary_size: int,
+    batch_size: int,
+    start: Sequence[Floats] | None = None,
+) -> Iterator[Floats]:
+    """A language model's ``-ln P`` of each token of each line, in nats, ``(tokens,)`` per line.
+
+    Args:
+        lines: token indices with the end symbol, each of length 1 or more. Each line is a text of
+            its own.
+        start: the states before each line, each ``(width,)``; zeros by default.
+    """
+
+    def read(windows: Iterable[Batch]) -> list[Floats]:
+        found: list[Floats] = []
+        losses_of_windows(network, windows, lambda _, losses: found.append(losses), start)
+        return found
+
+    return of_lines(network, lines, end_index, vocabulary_size, batch_size, read)
+
+
+def of_lines(
+    network: Network,
+    lines: Sequence[Ints],
+    end_index: int,
+    vocabulary_size: int,
+    batch_size: int,
+    read: Callable[[Iterable[Batch]], Sequence[Floats]],
+) -> Iterator[Floats]:
+    """The values that ``read`` gives for each token of each line; see :func:`losses_of_lines`.
+
+    Args:
+        read: maps the windows of a batch, the first of which starts its lines, to values of their
+            targets, each ``(rows, width, ...)``.
+
+    Returns:
+        For each line, in order, ``(tokens, ...)``.
+    """
+
+    def run(rows: NDArray[np.intp]) -> Sequence[Floats]:
+        batch = [lines[i] for i in rows]
+        length = network.padded_length(max(map(len, batch)))
+        targets = pad(batch, length)
+        ids = np.concatenate([np.full((len(batch), 1), end_index), targets[:, :-1]], axis=1)
+        steps = min(LOGITS_AT_ONCE // vocabulary_size, TOKENS_AT_ONCE) // len(batch)
+        width = max(8, steps // 8 * 8)
+        windows = (
+            Batch(
+                ids[:, start : start + width].astype(np.int32),
+                targets[:, start : start + width],
+                (targets[:, start : start + width] != PAD_INDEX).astype(np.float32),
+            )
+            for start in range(0, length, width)
+        )
+        values = np.concatenate(read(windows), axis=1)
+        return [row[: len(line)] for row, line in zip(values, batch, strict=True)]
+
+    return _by_length(network, [len(line) for line in lines], batch_size, run)

@@ -1,0 +1,1 @@
+"""Hyperparameter search for an experiment: the space, the trials, and their plots."""

@@ -1,0 +1,38 @@
+"""Stage embed: the initial vectors of an experiment, and recurrent layers of an encoder."""
+
+from __future__ import annotations
+
+from nlp_rnn import paths
+from nlp_rnn.config import load_part
+from nlp_rnn.errors import UserError
+from nlp_rnn.hints import Remedy
+from nlp_rnn.process import log
+
+
+def embed(name: str) -> None:
+    """Write what an experiment starts from: word vectors, and recurrent layers of an encoder."""
+    parameters = load_part("experiments", name)
+    experiment = parameters.experiment(name)
+
+    from nlp_rnn.embeddings.encoders import is_encoder
+    from nlp_rnn.embeddings.initial import write_initial
+    from nlp_rnn.text.prepared import PreparedDataset
+
+    dataset = PreparedDataset(paths.prepared(experiment.dataset))
+    source = experiment.embeddings.kind
+    if source in parameters.encoders and not is_encoder(paths.vectors(source)):
+        raise UserError(
+            f"{paths.vectors(source)}: no encoder there; {Remedy('write it', source, ('encoder',))}"
+        )
+    coverage = write_initial(
+        paths.embeddings(name),
+        experiment.embeddings,
+        dataset.vocabulary,
+        parameters.seed,
+        dataset.card["data_sha256"],
+    )
+    if "type_coverage" in coverage:
+        log(
+            f"{name}: vectors for {coverage['type_coverage']:.1%} of types, "
+            f"{coverage['token_coverage']:.1%} of tokens"
+        )

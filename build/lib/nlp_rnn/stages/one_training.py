@@ -1,0 +1,297 @@
+"""One training, with one seed: from the prepared data to a bundle, a picture and a run."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from nlp_rnn import backend, paths
+from nlp_rnn.config import LearnedEmbeddings, Parameters
+from nlp_rnn.errors import UserError
+from nlp_rnn.files import read_json, sha256, write_json, write_table
+from nlp_rnn.hints import Remedy
+from nlp_rnn.process import log
+from nlp_rnn.stages.finished import Place, code_sha256, finished, record_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import keras
+
+    from nlp_rnn.config import AnyExperiment
+    from nlp_rnn.runtime.bundle import Bundle
+    from nlp_rnn.runtime.network import Network
+    from nlp_rnn.tasks.task import Task
+    from nlp_rnn.text.prepared import PreparedDataset
+    from nlp_rnn.text.vocabulary import Vocabulary
+    from nlp_rnn.tracking import Run
+    from nlp_rnn.training.checkpoint import Checkpoint, Progress
+
+
+LOSS = "loss.csv"
+"""The losses of every epoch, beside the plots of a training."""
+
+
+class Child(NamedTuple):
+    """One training of several, in an MLflow run under that of all."""
+
+    title: str
+    parent: str
+
+
+def train_once(
+    parameters: Parameters,
+    name: str,
+    experiment: AnyExperiment,
+    seed: int,
+    place: Place,
+    child: Child | None = None,
+) -> Bundle:
+    """Train with one seed, or resume it; a training that is complete is not repeated.
+
+    Args:
+        name: of the experiment, whose initial vectors ``embed`` has written.
+        child: if it is one of several trainings.
+    """
+    title, parent = child or (name, None)
+    backend_name = backend.select(parameters.backend)
+
+    from nlp_rnn import tracking
+    from nlp_rnn.runtime.bundle import Bundle, write_bundle
+    from nlp_rnn.tasks.registry import make_task
+    from nlp_rnn.text.prepared import PreparedDataset
+    from nlp_rnn.training.checkpoint import Checkpoint
+
+    started = time.time()
+    code_sha256()  # before somebody edits what is running
+    backend.deterministic(seed)
+    dataset = PreparedDataset(paths.prepared(experiment.dataset), _more_words(name, experiment))
+    vectors = initial_vectors(name, experiment, dataset, seed, parameters.seed)
+    identity = identity_of(name, experiment, dataset.card["data_sha256"], seed, backend_name)
+    if finished(place, identity):
+        log(f"{title}: is trained already, see {place.results}; to train anew, delete that folder")
+        return Bundle.open(place.bundle)
+    place.record.unlink(missing_ok=True)
+    shutil.rmtree(place.plots, ignore_errors=True)
+    task = make_task(experiment, dataset, seed)
+    network = starting_network(task, name, vectors)
+    run_id = begun(place.notes, identity)
+    with tracking.run(parameters.tracking.experiment, title, run_id, "new", parent) as run:
+        log(f"MLflow run {run.url}")
+        write_json(place.notes, {"run_id": run.id, "fingerprint": identity})
+        run.log_parameters(
+            {
+                "backend": backend_name,
+                "seed": seed,
+                **experiment.of_one_training(),
+                "parameters": network.count_params(),
+            }
+        )
+        run.log_data(dataset.card)
+        with _gradient_flow(task, network, run, title, place.plots):
+            progress = _fit(task, network, Checkpoint(place.checkpoint, identity), run)
+        figures = _training_figures(progress, network.count_params())
+        write_bundle(
+            place.bundle,
+            name,
+            experiment,
+            network,
+            dataset,
+            provenance={
+                "run_id": run.id,
+                "fingerprint": identity,
+                "seed": seed,
+                "backend": backend_name,
+                "devices": backend.devices(),
+                "versions": backend.versions(),
+                "data_sha256": dataset.card["data_sha256"],
+                **tracking.provenance(),
+                "trained": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+            },
+            figures=figures,
+            calibration=partial(_calibrated, task, title),
+        )
+        _draw_loss(run, title, place.plots, progress)
+        run.log_metrics({"training": {k: v for k, v in figures.items() if k != "history"}})
+        write_json(place.record, record_of(run, identity))
+    Checkpoint(place.checkpoint, identity).clear()
+    place.notes.unlink(missing_ok=True)
+    return Bundle.open(place.bundle)
+
+
+def _fit(task: Task, network: keras.Model, checkpoint: Checkpoint, run: Run) -> Progress:
+    """Train a network, or resume it, and log every epoch."""
+    from nlp_rnn.training.fit import fit
+    from nlp_rnn.training.objective import compiled
+
+    experiment = task.experiment
+    objective = compiled(
+        task.objective(network), experiment.training, experiment.embeddings.frozen_epochs
+    )
+    if saved := checkpoint.load():
+        # A run killed between its checkpoint and its log lacks an epoch here.
+        logged = run.steps("validation/loss")
+        for epoch, row in enumerate(saved.progress.history, start=1):
+            if epoch not in logged:
+                run.log_metrics(row, epoch)
+    return fit(
+        objective,
+        task.batches,
+        lambda: task.validate(objective),
+        experiment.training,
+        checkpoint,
+        lambda epoch, row: run.log_metrics(row, epoch),
+    )
+
+
+def _calibrated(task: Task, title: str, network: Network) -> dict[str, Any]:
+    """What the bundle records of its calibration, which the log says too."""
+    found = task.calibrate(network)
+    log(f"{title}: {found.reason}")
+    return found.figures
+
+
+def initial_vectors(
+    name: str, experiment: AnyExperiment, dataset: PreparedDataset, seed: int, of_embed: int
+) -> Any:
+    """The vectors that ``embed`` wrote with the seed ``of_embed``, if they are for this data and
+    these parameters; vectors drawn at random are drawn again for another ``seed``."""
+    import numpy as np
+
+    folder = paths.embeddings(name)
+    remedy = Remedy("write them again", name, ("embed",))
+    coverage = read_json(folder / "coverage.json", remedy)
+    if coverage.get("data_sha256") != dataset.card["data_sha256"]:
+        raise UserError(f"{folder}: the vectors are for other data; {remedy}")
+    if coverage.get("dimension") != experiment.embeddings.dimension:
+        raise UserError(f"{folder}: the vectors have another dimension; {remedy}")
+    if seed != of_embed and isinstance(experiment.embeddings, LearnedEmbeddings):
+        from nlp_rnn.embeddings.initial import learned
+
+        return learned(experiment.embeddings, dataset.vocabulary, seed).matrix
+    try:
+        return np.load(folder / "vectors.npy", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        raise UserError(f"{folder / 'vectors.npy'}: missing or broken; {remedy}") from None
+
+
+def _more_words(name: str, experiment: AnyExperiment) -> Vocabulary | None:
+    """The vocabulary that ``embed`` wrote, where it has more words than the data set's."""
+    from nlp_rnn.embeddings.encoders import VOCABULARY
+    from nlp_rnn.text.vocabulary import Vocabulary
+
+    if not experiment.embeddings.more_words:
+        return None
+    return Vocabulary.load(paths.embeddings(name) / VOCABULARY)
+
+
+def initial_files(name: str) -> list[Path]:
+    """What ``embed`` wrote: the vectors, of an encoder also the weights of recurrent layers, of
+    more words than the data set's the vocabulary."""
+    from nlp_rnn.embeddings.encoders import RECURRENT, VECTORS, VOCABULARY
+
+    files = (paths.embeddings(name) / part for part in (VECTORS, RECURRENT, VOCABULARY))
+    return [file for file in files if file.exists()]
+
+
+def starting_network(task: Task, name: str, vectors: Any) -> keras.Model:
+    """A fresh network, which starts from an encoder's recurrent layers where there is one."""
+    from nlp_rnn.embeddings.encoders import RECURRENT, is_encoder, read_recurrent
+
+    network = task.network(vectors)
+    folder = paths.embeddings(name)
+    if is_encoder(folder):
+        from nlp_rnn.models.transfer import start_from
+
+        remedy = Remedy("write it again", name, ("embed",))
+        start_from(network, read_recurrent(folder / RECURRENT, remedy))
+    return network
+
+
+def begun(notes: Path, identity: str) -> str | None:
+    """The MLflow run of a training that was interrupted, if it is the same one."""
+    record = read_json(notes, "delete it") if notes.exists() else {}
+    return record["run_id"] if record.get("fingerprint") == identity else None
+
+
+def identity_of(
+    name: str, experiment: AnyExperiment, data_sha256: str, seed: int, backend_name: str
+) -> str:
+    """A hash of what decides on the weights of one training, apart from the code."""
+    from nlp_rnn.training.checkpoint import fingerprint
+
+    return fingerprint(
+        experiment.of_one_training(),
+        data_sha256,
+        *map(sha256, initial_files(name)),
+        seed,
+        backend_name,
+    )
+
+
+@contextmanager
+def _gradient_flow(
+    task: Task, network: keras.Model, run: Run, title: str, folder: Path
+) -> Iterator[None]:
+    """How far gradients reach back, before and after the training that happens inside."""
+    if not task.training.gradient_flow:
+        yield
+        return
+
+    from nlp_rnn.drawing import save
+    from nlp_rnn.inspection.gradient_flow import (
+        gradient_flow_picture,
+        gradient_flow_rows,
+        network_gradient_flow,
+    )
+
+    curves = network_gradient_flow(network, task.example_inputs(), "fresh")
+    yield
+    curves |= network_gradient_flow(network, task.example_inputs(), "trained")
+    write_table(folder / "gradient_flow.csv", gradient_flow_rows(curves))
+    picture = folder / "gradient_flow.png"
+    save(gradient_flow_picture(curves, title), picture)
+    run.log_file(picture, "plots")
+
+
+def _draw_loss(run: Run, title: str, folder: Path, progress: Progress) -> None:
+    """The losses of every epoch, as a table and as a picture."""
+    from nlp_rnn.drawing import save
+    from nlp_rnn.evaluation.plots import loss_curves
+
+    write_table(folder / LOSS, _history_rows(progress.history))
+    picture = folder / "loss.png"
+    save(loss_curves(progress.history, progress.best_epoch, title), picture)
+    run.log_file(picture, "plots")
+
+
+def _training_figures(progress: Progress, parameters: int) -> dict[str, Any]:
+    """What training took and reached, for the bundle."""
+    seconds = sum(row["seconds"] for row in progress.history)
+    tokens = sum(row["seconds"] * row["tokens_per_second"] for row in progress.history)
+    return {
+        "epochs": progress.epoch,
+        "best_epoch": progress.best_epoch,
+        "validation": {
+            name.removeprefix("validation/"): value
+            for name, value in progress.history[progress.best_epoch - 1].items()
+            if name.startswith("validation/")
+        },
+        "seconds": seconds,
+        "tokens_per_second": tokens / seconds,
+        "parameters": parameters,
+        "history": progress.history,
+    }
+
+
+def _history_rows(history: Sequence[dict[str, float]]) -> list[dict[str, Any]]:
+    """One row an epoch, for ``dvc plots``."""
+    # Vega, which draws DVC's plots, gives dots and slashes in names a meaning of its own.
+    return [
+        {"epoch": epoch, **{name.replace("/", "_"): f"{value:.6g}" for name, value in row.items()}}
+        for epoch, row in enumerate(history, start=1)
+    ]

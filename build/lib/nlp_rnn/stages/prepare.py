@@ -1,0 +1,116 @@
+"""Stage prepare: a data set's tokens as numbers, its vocabulary and its data card."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from nlp_rnn import paths
+from nlp_rnn.config import GrammarDataset, MemoryDataset, load_part
+from nlp_rnn.process import log
+from nlp_rnn.progress import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nlp_rnn.config import TokenizerParameters, VocabularyParameters
+    from nlp_rnn.corpora.corpus import Corpus
+    from nlp_rnn.text.prepared import Optimum
+    from nlp_rnn.text.vocabulary import Vocabulary
+
+T = TypeVar("T")
+
+DUPLICATES_TO_WARN_OF = 0.01
+"""Share of a split's texts that training may have too, before a warning."""
+
+
+def prepare(name: str) -> None:
+    """Download or generate a data set, tokenise it, build its vocabulary, write its data card."""
+    dataset = load_part("datasets", name).dataset(name)
+
+    from nlp_rnn.corpora import open_corpus
+    from nlp_rnn.corpora.splits import with_all_splits
+
+    corpus = with_all_splits(open_corpus(name, dataset), dataset.split, dataset.seed)
+
+    def optimum(vocabulary: Vocabulary) -> Optimum:
+        from nlp_rnn.corpora import grammar
+        from nlp_rnn.corpora.memory import OPTIMUM
+
+        if isinstance(dataset, MemoryDataset):
+            return {"words": OPTIMUM, "indices": OPTIMUM}
+        assert isinstance(dataset, GrammarDataset)
+        examples = list(corpus.read("test"))
+        unit: Literal["word", "character"]
+        unit = "character" if dataset.tokenizer.unit == "character" else "word"
+        known = frozenset(vocabulary.types)
+        indices = _rounded(grammar.optimum(dataset.corpus, examples, known, unit))
+        if dataset.kind == "text":  # what language models predict is limited by the vocabulary too
+            return {"words": indices, "indices": indices}
+        return {"words": _rounded(grammar.optimum(dataset.corpus, examples)), "indices": indices}
+
+    known = isinstance(dataset, GrammarDataset | MemoryDataset)
+    write_prepared(name, corpus, dataset.tokenizer, dataset.vocabulary, optimum if known else None)
+
+
+def _rounded(figures: dict[str, float]) -> dict[str, float]:
+    """Figures to ten significant digits: the last ones of a sum differ from run to run, with the
+    order in which a library adds, and DVC compares files byte by byte."""
+    return {name: float(f"{value:.10g}") for name, value in figures.items()}
+
+
+def write_prepared(
+    name: str,
+    corpus: Corpus,
+    tokenizer: TokenizerParameters,
+    vocabulary: VocabularyParameters,
+    optimum: Callable[[Vocabulary], Optimum] | None = None,
+) -> None:
+    """Tokenise a corpus, build its vocabulary, write both, and say what is in it."""
+    from nlp_rnn.text.prepared import prepare as prepare_dataset
+
+    card = prepare_dataset(
+        name,
+        corpus,
+        tokenizer,
+        vocabulary,
+        paths.prepared(name),
+        lambda examples: progress(examples, name, "examples"),
+        optimum,
+    )
+    if card.get("scheme"):
+        how = ", recognised in the tags" if card.get("scheme_recognised") else ""
+        log(f"{name}: tags mark entities in the scheme {card['scheme']}{how}; kept as BIO")
+    elif card["kind"] == "tagged":
+        log(f"{name}: tags are classes of words and mark no entities")
+    if skipped := sum(card.get("empty_words_skipped", {}).values()):
+        log(f"{name}: {skipped:,} lines without a word skipped (empty_words: skip)")
+    if (found := card.get("segmentation")) is not None:
+        from nlp_rnn.text.segmentation import warning
+
+        log(f"{name}: raw text will be cut by tokenizer.unit '{found['unit']}'")
+        if (caution := warning(found)) is not None:
+            log(f"{name}: warning: {caution}")
+    for split, counts in card["splits"].items():
+        log(
+            f"{name} {split}: {counts['sentences']:,} examples, {counts['tokens']:,} tokens, "
+            f"{counts['unknown_rate']:.2%} unknown"
+        )
+    if optimum is None:  # built-in corpora repeat sentences as often as their grammar says
+        _warn_of_duplicates(name, card)
+
+
+def _warn_of_duplicates(name: str, card: dict[str, Any]) -> None:
+    """Say where a split shares texts with training, and how to draw one that does not."""
+    for split, counts in card["splits"].items():
+        rate = counts.get("also_in_training_rate", 0.0)
+        if rate < DUPLICATES_TO_WARN_OF:
+            continue
+        remedy = (
+            "to keep each text in one split, set split: {duplicates: together}"
+            if split in card.get("taken_from_train", ())
+            else "take them out of one of the two files"
+        )
+        log(
+            f"{name}: warning: {rate:.1%} of the {split} split's texts also stand in training, so "
+            f"its metrics may be better than on new texts; {remedy}"
+        )

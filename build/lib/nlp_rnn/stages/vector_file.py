@@ -1,0 +1,20 @@
+"""Stage vector_file: the checksum of the file of word vectors that an experiment starts from."""
+
+from __future__ import annotations
+
+from nlp_rnn import paths
+from nlp_rnn.config import load_part
+from nlp_rnn.files import write_json
+
+
+def vector_file(name: str) -> None:
+    """Get or find the file of word vectors that an experiment starts from; write its checksum.
+
+    Where the checksum is as before, nothing after this stage runs again. An experiment that starts
+    from no file has none.
+    """
+    embeddings = load_part("experiments", name).experiment(name).embeddings
+
+    from nlp_rnn.embeddings.initial import checksum_of_file
+
+    write_json(paths.vector_checksum(name), checksum_of_file(embeddings))

@@ -1,0 +1,1 @@
+"""Tasks: each ties together data, model, loss, metrics, baselines and error tables."""

@@ -1,0 +1,93 @@
+"""The base of tasks on separate examples: classification and tagging."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_rnn.arrays import Ints
+from nlp_rnn.config import AnyExperiment, BatchTrainingParameters, LongTexts
+from nlp_rnn.errors import UserError
+from nlp_rnn.tasks.task import EXAMPLES_SHOWN, LONGEST_SHOWN, Task
+from nlp_rnn.text.batches import Batch, Encoded, encoded, example_batches, mini_batches
+from nlp_rnn.text.prepared import PreparedDataset, Split
+from nlp_rnn.text.word_dropout import drop_words, unknown_rates
+
+EVALUATION_BATCH = 64
+"""The number of examples predicted at once: large enough for speed, small enough for little
+padding."""
+
+
+class ExamplesTask(Task):
+    """A task on independent labelled or tagged examples.
+
+    Raises:
+        UserError: ``singleton_dropout`` is set, but no word of the vocabulary occurs only once.
+    """
+
+    def __init__(self, experiment: AnyExperiment, dataset: PreparedDataset, seed: int) -> None:
+        super().__init__(experiment, dataset, seed)
+        if self._examples.singleton_dropout and 1 not in dataset.vocabulary.counts[2:]:
+            raise UserError(
+                f"training.singleton_dropout: no word of the vocabulary of {experiment.dataset} "
+                "occurs only once; set the data set's vocabulary.min_count: 1, or omit it"
+            )
+
+    @property
+    def max_length(self) -> int | None:
+        return self._examples.max_length
+
+    @property
+    def long_texts(self) -> LongTexts:
+        """The part to keep of examples that are longer than ``max_length``."""
+        return "head"
+
+    @property
+    def _examples(self) -> BatchTrainingParameters:
+        assert isinstance(self.training, BatchTrainingParameters)
+        return self.training
+
+    @cached_property
+    def spelling(self) -> Ints | None:
+        """The characters of every form, for models that read them."""
+        return None
+
+    def _lengths(self, split: str, max_length: int | None) -> Ints:
+        lengths = self.dataset.split(split).lengths
+        return np.minimum(lengths, max_length) if max_length else lengths
+
+    def split(self, name: str) -> Split:
+        """A split as the network learns it."""
+        return self.dataset.split(name)
+
+    def _batches(self, split: Split, rows: Iterable[NDArray[np.intp]]) -> Iterator[Batch]:
+        return example_batches(split, rows, self.max_length, self.spelling, self.long_texts)
+
+    def batches(self, epoch: int) -> tuple[Iterable[Batch], int]:
+        lengths = self._lengths("train", self.max_length)
+        training, rng = self._examples, self.rng(epoch)
+        rows = mini_batches(
+            lengths, training.batch_size, rng, training.batching, training.batch_tokens
+        )
+        batches = self._batches(self.split("train"), rows)
+        if training.word_dropout or training.singleton_dropout:
+            counts = self.dataset.vocabulary.counts
+            rates = unknown_rates(counts, training.word_dropout, training.singleton_dropout)
+            batches = drop_words(batches, rates, rng)
+        return batches, len(rows)
+
+    def encoded(self, split: str, numbers: Sequence[int], max_length: int | None) -> list[Encoded]:
+        """Examples of a split as the network reads them."""
+        examples = self.dataset.split(split)
+        return [encoded(examples, i, max_length, self.spelling, self.long_texts) for i in numbers]
+
+    def example_inputs(self) -> list[Sequence[Ints]]:
+        lengths = self._lengths("validation", LONGEST_SHOWN)
+        longest = np.argsort(-lengths, kind="stable")[:EXAMPLES_SHOWN].tolist()
+        return [
+            [x.ids] if x.spelling is None else [x.ids, x.spelling]
+            for x in self.encoded("validation", longest, LONGEST_SHOWN)
+        ]

@@ -1,0 +1,21 @@
+"""Creates the task of an experiment."""
+
+from __future__ import annotations
+
+from nlp_rnn.config import AnyExperiment
+from nlp_rnn.tasks.classification import Classification
+from nlp_rnn.tasks.language_modelling import LanguageModelling
+from nlp_rnn.tasks.tagging import Tagging
+from nlp_rnn.tasks.task import Task
+from nlp_rnn.text.prepared import PreparedDataset
+
+TASKS: dict[str, type[Task]] = {
+    "classification": Classification,
+    "tagging": Tagging,
+    "language_modelling": LanguageModelling,
+}
+
+
+def make_task(experiment: AnyExperiment, dataset: PreparedDataset, seed: int) -> Task:
+    """The task of ``experiment`` on its prepared data."""
+    return TASKS[experiment.task](experiment, dataset, seed)

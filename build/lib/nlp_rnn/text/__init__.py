@@ -1,0 +1,1 @@
+"""From text to numbers: tokenizers, vocabularies, prepared data sets and batches."""

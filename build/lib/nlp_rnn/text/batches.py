@@ -1,0 +1,268 @@
+"""Batches of examples of similar length, padded on the right.
+
+Padding costs a recurrent network as much as real tokens, so examples of similar length share a
+batch (bucketing). Padded lengths are rounded up to a few bounds, because each new shape costs a
+compilation on some backends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_rnn.arrays import Ints
+from nlp_rnn.config import LongTexts
+from nlp_rnn.text.prepared import Split
+from nlp_rnn.text.spelling import BOUNDARY_INDEX
+from nlp_rnn.text.vocabulary import PAD_INDEX
+
+SORTED_BATCHES = 50
+"""The number of batches whose shuffled examples are sorted by length together: enough to need
+little padding, few enough to keep the composition of a batch random."""
+
+
+TOKENS_AT_ONCE = 1 << 15
+"""The maximum number of tokens, including padding, in one forward pass outside training. It bounds
+memory."""
+
+
+def padded_length(length: int) -> int:
+    """The bound to which ``length`` is padded: multiples of 8 up to 64, then coarser and coarser.
+
+    >>> [padded_length(n) for n in (1, 8, 9, 63, 65, 130, 1000)]
+    [8, 8, 16, 64, 80, 160, 1024]
+    """
+    step = 8
+    while length > 8 * step:
+        step *= 2
+    return -(-length // step) * step
+
+
+def pad(sequences: Sequence[Ints], length: int) -> NDArray[np.int32]:
+    """Sequences padded on the right with 0, or truncated, to ``(len(sequences), length)``."""
+    batch = np.full((len(sequences), length), PAD_INDEX, np.int32)
+    for row, sequence in zip(batch, sequences, strict=True):
+        row[: len(sequence)] = sequence[:length]
+    return batch
+
+
+def shortened(sequence: Ints, longest: int | None, part: LongTexts = "head") -> Ints:
+    """At most ``longest`` items of a sequence: its first, its last, or half of each.
+
+    >>> shortened(np.arange(9), 5, "both").tolist()
+    [0, 1, 2, 7, 8]
+    """
+    if longest is None or len(sequence) <= longest:
+        return sequence
+    if part == "head":
+        return sequence[:longest]
+    if part == "tail":
+        return sequence[-longest:]
+    last = longest // 2
+    return np.concatenate([sequence[: longest - last], sequence[len(sequence) - last :]])
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A text or sentence as a model reads it.
+
+    Attributes:
+        ids: token indices ``(tokens,)``.
+        spelling: the characters of each token ``(tokens, characters)``, for models that read
+            them.
+    """
+
+    ids: Ints
+    spelling: Ints | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def pad_spelling(sentences: Sequence[Ints], length: int) -> NDArray[np.int32]:
+    """The spelling of sentences, each ``(words, characters)``, padded with empty words.
+
+    Returns:
+        int32 ``(len(sentences), length, characters)``.
+    """
+    batch = np.zeros((len(sentences), length, sentences[0].shape[1]), np.int32)
+    batch[:, :, :2] = BOUNDARY_INDEX
+    for row, sentence in zip(batch, sentences, strict=True):
+        row[: len(sentence)] = sentence
+    return batch
+
+
+def padded(
+    sequences: Sequence[Encoded], length: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32] | None]:
+    """The token indices of a batch, padded to ``length``, and its characters if it has any."""
+    ids = pad([sequence.ids for sequence in sequences], length)
+    spelling = [sequence.spelling for sequence in sequences if sequence.spelling is not None]
+    return ids, pad_spelling(spelling, length) if spelling else None
+
+
+def _cut(
+    order: NDArray[np.intp], lengths: Ints, batch_size: int, batch_tokens: int | None
+) -> Iterator[NDArray[np.intp]]:
+    """Split ``order`` into batches of a number of examples, or of a number of tokens with
+    padding."""
+    if batch_tokens is None:
+        for start in range(0, len(order), batch_size):
+            yield order[start : start + batch_size]
+        return
+    start = longest = 0
+    for end, i in enumerate(order):
+        longest = max(longest, padded_length(int(lengths[i])))
+        if start < end and longest * (end + 1 - start) > batch_tokens:
+            yield order[start:end]
+            start, longest = end, padded_length(int(lengths[i]))
+    if start < len(order):
+        yield order[start:]
+
+
+def mini_batches(
+    lengths: Ints,
+    batch_size: int,
+    rng: np.random.Generator,
+    batching: Literal["bucketed", "shuffled", "sorted"] = "bucketed",
+    batch_tokens: int | None = None,
+) -> list[NDArray[np.intp]]:
+    """The examples of each batch of an epoch, by the methods that Morishita et al. (2017) compare.
+
+    - ``shuffled``: random examples;
+    - ``sorted``: the whole split sorted by length, then cut;
+    - ``bucketed``: sorted within :data:`SORTED_BATCHES` batches of random examples, then cut.
+
+    The batches come in random order.
+
+    Args:
+        lengths: ``(examples,)``; examples of length 0 are skipped, because no layer may receive a
+            row that is all padding.
+        rng: shuffles examples and batches.
+        batch_tokens: the number of tokens in a batch, including padding; replaces ``batch_size``
+            examples.
+    """
+    order = np.flatnonzero(lengths)
+    rng.shuffle(order)
+    usual = max(1, int(batch_tokens / lengths[order].mean())) if batch_tokens else batch_size
+    part = usual * SORTED_BATCHES if batching == "bucketed" else max(len(order), 1)
+    batches: list[NDArray[np.intp]] = []
+    for start in range(0, len(order), part):
+        rows = order[start : start + part]
+        if batching != "shuffled":
+            rows = rows[np.argsort(lengths[rows], kind="stable")]
+        cut = list(_cut(rows, lengths, batch_size, batch_tokens))
+        batches += [cut[i] for i in rng.permutation(len(cut))]
+    return batches
+
+
+def by_length(lengths: Ints, batch_size: int) -> Iterator[NDArray[np.intp]]:
+    """Indices of all examples from the shortest to the longest, batch by batch.
+
+    Batches of long examples have fewer rows: before lengths are rounded up, none has more than
+    :data:`TOKENS_AT_ONCE` tokens unless a single example has. Examples of length 0 are left out.
+    """
+    order = np.flatnonzero(lengths)
+    order = order[np.argsort(lengths[order], kind="stable")]
+    start = 0
+    while start < len(order):
+        rows = order[start : start + batch_size]
+        while len(rows) > 1 and len(rows) * lengths[rows[-1]] > TOKENS_AT_ONCE:
+            rows = rows[: len(rows) // 2]
+        yield rows
+        start += len(rows)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The data of one training step.
+
+    Attributes:
+        ids: int32 ``(batch, length)``, padded on the right with 0.
+        targets: int32 ``(batch,)`` for labels, ``(batch, length)`` for tags or next tokens.
+        weights: float32, the shape of ``targets``: 1 where a target counts, else 0.
+        characters: the spelling of the words, int32 ``(batch, length, characters)``, for models
+            that read it.
+        starts: for language models, float32 ``(batch,)``: 1 where a row begins a new text, whose
+            state is zero, else 0.
+        rate: the factor of the learning rate in this step.
+    """
+
+    ids: NDArray[np.int32]
+    targets: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    characters: NDArray[np.int32] | None = None
+    starts: NDArray[np.float32] | None = None
+    rate: float = 1.0
+
+    @property
+    def inputs(self) -> Any:
+        """The inputs of the objective."""
+        more = [x for x in (self.characters, self.starts) if x is not None]
+        return [self.ids, *more] if more else self.ids
+
+    @property
+    def tokens(self) -> int:
+        """The number of real tokens in the batch."""
+        return int(np.count_nonzero(self.ids))
+
+
+def encoded(
+    split: Split,
+    i: int,
+    max_length: int | None = None,
+    spelling: Ints | None = None,
+    long_texts: LongTexts = "head",
+) -> Encoded:
+    """Example ``i`` of a split as a model reads it; for the arguments see
+    :func:`example_batches`."""
+    ids = shortened(split.sequence(split.ids, i), max_length, long_texts)
+    if spelling is None or split.forms is None:
+        return Encoded(ids)
+    forms = shortened(split.sequence(split.forms, i), max_length, long_texts)
+    return Encoded(ids, spelling[forms])
+
+
+def example_batches(
+    split: Split,
+    batches: Iterable[NDArray[np.intp]],
+    max_length: int | None = None,
+    spelling: Ints | None = None,
+    long_texts: LongTexts = "head",
+) -> Iterator[Batch]:
+    """Labelled or tagged examples, padded.
+
+    Args:
+        batches: the examples of each batch, see :func:`mini_batches` and :func:`by_length`.
+        max_length: longer examples are cut to this number of tokens.
+        spelling: the characters of every form, ``(forms, characters)``, for models that read
+            them.
+        long_texts: which tokens of longer examples are kept, see :func:`shortened`.
+    """
+    if split.labels is None:
+        raise ValueError("running text has no labels: use streams")
+    for rows in batches:
+        examples = [encoded(split, i, max_length, spelling, long_texts) for i in rows]
+        ids, characters = padded(examples, padded_length(max(map(len, examples))))
+        if split.kind == "tagged":
+            tags = [
+                shortened(split.sequence(split.labels, i), max_length, long_texts) for i in rows
+            ]
+            targets, weights = pad(tags, ids.shape[1]), (ids != PAD_INDEX).astype(np.float32)
+        else:
+            targets = np.asarray(split.labels[rows], np.int32)
+            weights = np.ones(len(rows), np.float32)
+        yield Batch(ids, targets, weights, characters)
+
+
+def restore_order(rows: Sequence[NDArray[np.intp]], values: Sequence[Sequence[Any]]) -> list[Any]:
+    """Put values computed batch by batch back in the order of the examples."""
+    ordered: list[Any] = [None] * sum(map(len, rows))
+    for indices, batch in zip(rows, values, strict=True):
+        for i, value in zip(indices, batch, strict=True):
+            ordered[i] = value
+    return ordered

@@ -1,0 +1,1 @@
+"""Fitting: objectives, truncated BPTT, schedules, checkpoints and the epoch loop."""
