@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from nlp_rnn.errors import UserError
@@ -28,7 +29,10 @@ def _run(options: argparse.Namespace) -> None:
     from nlp_rnn.projects.pipeline import missing_stages
 
     if found := faults():
-        raise UserError("\n".join(map(str, found)))
+        *others, last = found
+        for fault in others:
+            print(f"error: {fault}", file=sys.stderr)
+        raise last
     if missing := missing_stages(load(), Path()):
         raise UserError(
             f"dvc.yaml: lacks the stages {', '.join(missing)}; write it anew: nlp-rnn pipeline"
