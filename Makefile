@@ -48,7 +48,10 @@ test-fast: lint ## check style and types, run the tests that are not slow
 	$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadgroup -m "not slow"
 
 ui: $(STAMP) ## show the runs in MLflow's web interface
-	$(VENV)/bin/mlflow ui --backend-store-uri sqlite:///mlflow.db
+	@case "$$MLFLOW_TRACKING_URI" in \
+		http*) echo "Open $$MLFLOW_TRACKING_URI" ;; \
+		*) $(VENV)/bin/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" ;; \
+	esac
 
 clean: ## remove what the pipeline wrote; keeps raw data and MLflow's runs
 	rm -rf data/prepared data/checksums embeddings vectors/*/ checkpoints models runs metrics figures plots predictions reports

@@ -179,7 +179,9 @@ def fit(
     first_batches, _ = batches(0)
     training = training_steps(objective, next(iter(first_batches)))
     saved = checkpoint.load()
-    if saved is not None:
+    if saved is None:
+        log(f"training from the beginning, {parameters.epochs} epochs at most")
+    else:
         variables, best, progress = saved
         _assign(_variables(objective), variables)
         within = f", step {progress.part.steps:,}" if progress.part.steps else ""
