@@ -90,11 +90,11 @@ def pretrained(
         parameters,
         vocabulary,
         seed,
-        paths.located(parameters.file, folder),
-        file.vectors,
-        file.mean,
-        file.deviation,
-        origin,
+        source=paths.located(parameters.file, folder),
+        vectors=file.vectors,
+        mean=file.mean,
+        deviation=file.deviation,
+        origin=origin,
     )
 
 
@@ -148,12 +148,12 @@ def transferred(
         parameters,
         vocabulary,
         seed,
-        folder,
-        learned.vectors,
-        rows.mean(axis=0),
-        rows.std(axis=0),
-        origin,
-        learned.subwords if parameters.unknown == "subwords" else None,
+        source=folder,
+        vectors=learned.vectors,
+        mean=rows.mean(axis=0),
+        deviation=rows.std(axis=0),
+        origin=origin,
+        subwords=learned.subwords if parameters.unknown == "subwords" else None,
     )
 
 
@@ -161,6 +161,7 @@ def _looked_up(
     parameters: PretrainedEmbeddings | TransferredEmbeddings,
     vocabulary: Vocabulary,
     seed: int,
+    *,
     source: Path,
     vectors: WordVectors,
     mean: NDArray[np.float64],
