@@ -101,7 +101,7 @@ def miniature(tmp_path_factory: pytest.TempPathFactory) -> Path:
         dataset["vocabulary"] = {"min_count": 1}
     for experiment in parameters["experiments"].values():
         experiment["training"] |= {"epochs": 1}
-        experiment["model"]["units"] = 8
+        experiment["model"]["units"] = 20
     parameters["backend"] = "tensorflow"
     project = Project(folder, parameters)
     shutil.copy(PROJECT / "dvc.yaml", folder)
@@ -119,16 +119,19 @@ def miniature(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def write_inputs(folder: Path) -> None:
     """The files of a reader that commands name."""
+    vectors = (folder / "vectors/grammar-pmi/vectors.txt").read_text().splitlines()
+    words = [line.split()[0] for line in vectors[1:8]]
+    pairs = [f"{words[i]},{words[i + 1]},{i}\n" for i in range(5)]
     files = {
-        "reviews.csv": "text\ngood , not bad at all\na bad film\n",
+        "reviews.csv": "text\ngood not bad at all\na bad film\n",
         "articles.txt": "Clara Jensen travelled to Cardona .\n",
         "sentences.txt": "the old dog sleeps .\nthe cat sleeps .\n",
         "candidates.txt": "like I cats\nI like cats\n",
         "texts.txt": "good\nbad\n",
-        "chapter.txt": "the old dog sleeps .\n" * 20,
+        "chapter.txt": 'the old dog sleeps .\nthe " old dog " sleeps .\n' * 20,
         "story.txt": "the old dog sleeps . the cat sees the dog .\n" * 20,
         "questions-words.txt": ": family\nman woman king queen\nboy girl king queen\n",
-        "combined.csv": "Word 1,Word 2,Human\nboat,captain,7.5\nking,queen,8.5\nboy,girl,8\n",
+        "combined.csv": "Word 1,Word 2,Human\n" + "".join(pairs),
         "sentences.conllu": "".join(
             "\t".join([str(i), word, *"_" * 8]) + "\n" for i, word in enumerate(("the", "dog"), 1)
         )

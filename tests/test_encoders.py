@@ -166,7 +166,7 @@ def test_an_encoder_that_is_not_there_says_what_to_run(project: Path) -> None:
     with pytest.raises(UserError, match=r"no encoder there.*dvc repro encoder@text-lm"):
         stages.embed("pretrained")
     (project / "vectors/away").rename(project / "vectors/text-lm")
-    with pytest.raises(UserError, match="no encoder 'text-ln'; did you mean 'text-lm'"):
+    with pytest.raises(UserError, match="no experiment 'text-ln'; did you mean 'text-lm'"):
         stages.encoder("text-ln")
 
 

@@ -31,6 +31,8 @@ from nlp_rnn.tasks import classification, language_modelling, tagging
 from nlp_rnn.tasks.registry import make_task as task_of
 from nlp_rnn.text.prepared import PreparedDataset
 
+PACKAGE = Path(predictor.__file__).parents[1]
+
 PEEPHOLES = {"kind": "lstm", "peepholes": True}
 CNN = {"kind": "cnn", "units": 4, "dimension": 4}
 BILSTM = {"kind": "bilstm", "units": 4, "dimension": 4}
@@ -248,7 +250,7 @@ def test_mlflow_predicts_alike(
 
     mlflow.pyfunc.save_model(
         tmp_path / "model",
-        python_model=str(Path(predictor.__file__).with_name("pyfunc.py")),
+        python_model=str(PACKAGE / "tracking/pyfunc.py"),
         artifacts={"bundle": str(loaded(name).bundle.folder)},
         pip_requirements=[],
     )

@@ -118,7 +118,7 @@ def test_each_seed_is_a_run_under_that_of_the_experiment(project: Path) -> None:
     assert parent.info.run_id == read(project / "runs/names.json")["run_id"]
     figures = read(project / "figures/names.json")["seeds"]
     assert parent.data.metrics["seeds/mean.accuracy"] == pytest.approx(figures["mean"]["accuracy"])
-    assert set(runs) == {"names", "names seed 3", "names seed 1"}
+    assert set(runs) == {"names", "names seed 3", "names seed 1", "report"}
     for seed in SEEDS:
         child = runs[f"names seed {seed}"]
         assert child.info.status == "FINISHED"

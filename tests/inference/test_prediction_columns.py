@@ -23,8 +23,9 @@ from helpers.tables import parquet_rows
 from nlp_rnn.cli import main
 from nlp_rnn.example import Example
 from nlp_rnn.files import sha256
-from nlp_rnn.inference import outputs, pyfunc, schema
+from nlp_rnn.inference import outputs, schema
 from nlp_rnn.inference.predictor import LanguageModelPredictor
+from nlp_rnn.tracking import pyfunc
 
 LABELS = ["a.b", "a b", "ü", "A", "a", "label", "probabilities", 'x"y', "input_label", "key"]
 CASES = ("classification", "labels", "tagging", "crf", "language_modelling")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import recurrence
 
+from helpers import recurrence
 from helpers.backends import assert_all_agree
 from nlp_rnn.inspection import activations
 from nlp_rnn.inspection.activations import states_along

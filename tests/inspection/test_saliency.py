@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-import recurrence
 
+from helpers import recurrence
 from helpers.backends import assert_all_agree, numerical_gradient
 from nlp_rnn.config import LanguageModelParameters
 from nlp_rnn.inspection.saliency import Saliency, saliency

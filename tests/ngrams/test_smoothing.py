@@ -6,10 +6,10 @@ import itertools
 from collections.abc import Callable
 from functools import cache, partial
 
-import brute_force
 import numpy as np
 import pytest
 
+from helpers import brute_force
 from nlp_rnn.corpora import data_folder
 from nlp_rnn.ngrams import (
     BackoffScores,

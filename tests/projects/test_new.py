@@ -380,7 +380,7 @@ def test_encodings_that_are_no_utf8_are_named(capsys: pytest.CaptureFixture[str]
         (["--train", "none.csv"], "none.csv: no such file"),
         ([], "give the training data with --train"),
         (["--train", "r.csv", "--example", "ner"], "--example has data of its own"),
-        (["--train", "r.csv", "--test", "r.csv"], "serves both train and test"),
+        (["--train", "r.csv", "--test", "r.csv"], "is used for both train and test"),
         (["--train", "r.csv", "--text-column", "txt"], "no column 'txt' (--text-column)"),
         (["--train", "r.csv", "--task", "tagging"], "--task tagging: needs data of format conll"),
         (["--train", "r.csv", "e.conll"], "r.csv: seems to be csv, but e.conll conll"),

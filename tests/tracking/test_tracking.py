@@ -530,7 +530,7 @@ def test_model_is_registered_fetched_and_loads_elsewhere(store, predictor, bundl
     assert not {"keras", "tensorflow", "jax", "torch", "tokenizers"} & required(model)
     suffixes = {path.suffix for path in model.rglob("*") if path.is_file()}
     assert not suffixes & {".pkl", ".pickle", ".joblib", ".pyc"}
-    assert (model / "code" / "nlp_rnn" / "tracking.py").is_file()
+    assert (model / "code" / "nlp_rnn" / "tracking" / "runs.py").is_file()
 
     # In a fresh process and folder, the model's own copy of the package is what runs.
     code = f"""
