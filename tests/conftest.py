@@ -95,6 +95,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         on_backends = "on_backends" in getattr(item, "fixturenames", ())
+        if on_backends:
+            item.add_marker(pytest.mark.slow)
         group = "backends" if on_backends else item.nodeid.split("::")[0]
         item.add_marker(pytest.mark.xdist_group(group))
 

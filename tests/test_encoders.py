@@ -27,6 +27,8 @@ from nlp_rnn.stages.one_training import starting_network
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.text.vocabulary import UNK_INDEX
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parents[1]
 
 WORDS = 100

@@ -31,6 +31,8 @@ from nlp_rnn.tasks import classification, language_modelling, tagging
 from nlp_rnn.tasks.registry import make_task as task_of
 from nlp_rnn.text.prepared import PreparedDataset
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = Path(predictor.__file__).parents[1]
 
 PEEPHOLES = {"kind": "lstm", "peepholes": True}

@@ -26,6 +26,8 @@ from nlp_rnn.runtime.bundle import DESCRIPTION, describe
 from nlp_rnn.text.prepared import prepare
 from nlp_rnn.text.vocabulary import Vocabulary
 
+pytestmark = pytest.mark.slow
+
 FRAGMENTS = [
     *(b'"', b"'", b",", b";", b"|", b"\t", b" ", b"\n", b"\r", b"\r\n", b"\n\n", b"#", b"\\", b"/"),
     *(b"{", b"}", b"[", b"]", b"[" * 3000, b":", b"- ", b"&a", b"*a", b"<<: ", b"!!python/x", b"%"),

@@ -24,6 +24,8 @@ from nlp_rnn.search.space import Space, changed
 from nlp_rnn.search.trials import Trial
 from nlp_rnn.training import fit
 
+pytestmark = pytest.mark.slow
+
 PARAMETERS: dict[str, Any] = {
     "backend": "tensorflow",
     "seed": 4,

@@ -17,6 +17,8 @@ from nlp_rnn.evaluation.analysis import over_seeds
 from nlp_rnn.runtime.bundle import WEIGHTS
 from nlp_rnn.training import fit
 
+pytestmark = pytest.mark.slow
+
 SEEDS = [3, 1]
 
 PARAMETERS: dict[str, Any] = {

@@ -24,6 +24,8 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.projects.pipeline import dvc_yaml, write_pipeline
 from nlp_rnn.runtime.bundle import WEIGHTS
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parents[1]
 
 PARAMETERS: dict[str, Any] = {

@@ -25,6 +25,8 @@ from nlp_rnn.tasks.adapted import adapted
 from nlp_rnn.tasks.language_modelling import LanguageModelling
 from nlp_rnn.text.prepared import PreparedDataset
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parents[2]
 EVALUATION = {
     "interpolation": {"order": 3},

@@ -16,6 +16,8 @@ from nlp_rnn.adaptation.dynamic_evaluation import DynamicEvaluation
 from nlp_rnn.config import DynamicEvaluationParameters
 from nlp_rnn.text.prepared import PreparedDataset
 
+pytestmark = pytest.mark.slow
+
 WINDOW = 4
 
 

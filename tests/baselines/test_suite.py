@@ -20,6 +20,8 @@ from nlp_rnn.evaluation.predictions import figures, labels_of, read_predictions
 from nlp_rnn.example import Example
 from nlp_rnn.files import write_json
 
+pytestmark = pytest.mark.slow
+
 UNIT = {"unit": "whitespace", "lowercase": False}
 PARAMETERS: dict[str, Any] = {
     "datasets": {

@@ -39,6 +39,8 @@ from nlp_rnn.corpora.grammar.sampling import sample
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
 
+pytestmark = pytest.mark.slow
+
 # Two labels, agreement, an optional item, a word of two tags, a noisy annotator.
 RULES = """
 feature label = 3 good | 1 bad

@@ -24,6 +24,8 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
 from nlp_rnn.files import sha256
 
+pytestmark = pytest.mark.slow
+
 datasets = pytest.importorskip(
     "datasets", reason="needs the extra huggingface: pip install -e '.[huggingface]'"
 )

@@ -24,6 +24,8 @@ from nlp_rnn.embeddings.learning.pmi_svd import pmi, truncated_svd
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
 
+pytestmark = pytest.mark.slow
+
 SEED = 1
 
 

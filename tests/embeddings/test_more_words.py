@@ -17,6 +17,8 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.runtime.bundle import Bundle
 from nlp_rnn.text.vocabulary import PAD, UNK, Vocabulary
 
+pytestmark = pytest.mark.slow
+
 KNOWN, NEW = range(20), range(20, 40)
 """Words of each of two tags: those of training and validation, those of the test split alone."""
 

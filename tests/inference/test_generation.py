@@ -43,6 +43,8 @@ from nlp_rnn.runtime.network import KerasNetwork
 from nlp_rnn.text.tokenizers import make_tokenizer
 from nlp_rnn.text.vocabulary import Vocabulary
 
+pytestmark = pytest.mark.slow
+
 START = 0
 
 

@@ -26,6 +26,8 @@ from nlp_rnn.tasks.registry import make_task
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.training.objective import compiled
 
+pytestmark = pytest.mark.slow
+
 PASSES, TYPES = 4, 9
 DROPPING = {"dropout": 0.5, "monte_carlo_samples": PASSES}
 OUTPUTS: list[Any] = [

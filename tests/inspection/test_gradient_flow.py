@@ -31,6 +31,8 @@ from nlp_rnn.models.encoder import embedding_layer
 from nlp_rnn.models.language_model import language_model, scorer
 from nlp_rnn.training.objective import Objective
 
+pytestmark = pytest.mark.slow
+
 FEATURES, UNITS, TIMESTEPS = 3, 4, 6
 
 

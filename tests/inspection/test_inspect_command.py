@@ -16,6 +16,8 @@ from nlp_rnn.example import Example
 from nlp_rnn.inspection import inspect as inspection
 from nlp_rnn.inspection.features import FEATURES
 
+pytestmark = pytest.mark.slow
+
 TEXT = 'the "cat" sleeps\nthe (dog) barks\n'
 LINES = [Example(text='the " cat " sleeps'), Example(text="the ( dog ) barks")]
 

@@ -16,6 +16,8 @@ from nlp_rnn.layers.bidirectional import Bidirectional
 from nlp_rnn.layers.gru import GRU, gru
 from nlp_rnn.layers.lstm import LSTM, lstm
 
+pytestmark = pytest.mark.slow
+
 BATCH, STEPS, FEATURES, UNITS = 4, 6, 3, 5
 PAIRS = {"lstm": (LSTM, layers.LSTM), "gru": (GRU, layers.GRU)}
 LENGTHS = np.array([[6], [1], [3], [5]])

@@ -14,6 +14,8 @@ import pytest
 from nlp_rnn import layers, linear_chain
 from nlp_rnn.linear_chain import Transitions
 
+pytestmark = pytest.mark.slow
+
 WORDS = np.array([[1, 2, 3, 4], [4, 2, 0, 0], [3, 3, 1, 0]], np.int32)
 SPELLED = np.tile(np.array([2, 3, 4, 2, 0], np.int32), (3, 4, 1))
 

@@ -17,6 +17,8 @@ from nlp_rnn.runtime.network import KerasNetwork
 from nlp_rnn.task_kinds import TASK_KINDS
 from nlp_rnn.training.objective import Objective, TruncatedBPTT
 
+pytestmark = pytest.mark.slow
+
 RAGGED = [[3, 4, 5, 6, 7], [8, 2], [9]]
 
 

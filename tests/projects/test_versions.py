@@ -13,6 +13,8 @@ import pytest
 from nlp_rnn.projects.skeleton import DVCIGNORE, GITIGNORE
 from nlp_rnn.projects.versions import set_up
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:

@@ -22,6 +22,8 @@ from nlp_rnn.runtime.bundle import GRAPH, Bundle
 from nlp_rnn.runtime.network import KerasNetwork
 from nlp_rnn.runtime.onnx_network import OnnxNetwork
 
+pytestmark = pytest.mark.slow
+
 TASKS = ("classification", "tagging", "language_modelling")
 
 PREDICTING_REFUSED = """

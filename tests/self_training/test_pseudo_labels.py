@@ -20,6 +20,8 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.self_training.pseudo_labels import Texts, pseudo_labels
 from nlp_rnn.text.prepared import PreparedDataset
 
+pytestmark = pytest.mark.slow
+
 WORDS = 250
 """Of each of two topics."""
 

@@ -30,6 +30,8 @@ from nlp_rnn.training.checkpoint import Checkpoint
 from nlp_rnn.training.fit import fit
 from nlp_rnn.training.objective import compiled
 
+pytestmark = pytest.mark.slow
+
 SENTENCES = [
     Example(tokens=("Ann", "lives", "in", "Rome"), tags=("B-PER", "O", "O", "B-LOC")),
     Example(tokens=("Rome", "sleeps"), tags=("B-LOC", "O")),

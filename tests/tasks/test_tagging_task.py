@@ -31,6 +31,8 @@ from nlp_rnn.training.checkpoint import Checkpoint
 from nlp_rnn.training.fit import fit
 from nlp_rnn.training.objective import compiled
 
+pytestmark = pytest.mark.slow
+
 
 def tagging(dataset: PreparedDataset, model: dict[str, Any], **training: Any) -> Tagging:
     training = {"epochs": 8, "batch_size": 8, "learning_rate": 0.02} | training

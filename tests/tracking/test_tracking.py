@@ -19,6 +19,8 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.tracking.origin import _git
 from nlp_rnn.tracking.store import connected
 
+pytestmark = pytest.mark.slow
+
 STAND_IN = '''
 """Stands in for the real models: no Keras, and a bundle that is one file."""
 import json

@@ -24,6 +24,8 @@ from nlp_rnn.training.fit import clipping_advice, fit
 from nlp_rnn.training.objective import Objective, Totals, compiled
 from nlp_rnn.training.steps import StepByStep
 
+pytestmark = pytest.mark.slow
+
 
 def work(name: str, dataset: PreparedDataset, **training: Any) -> Task:
     training = {"epochs": 4, "batch_size": 4, "learning_rate": 0.05} | training

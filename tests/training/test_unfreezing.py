@@ -23,6 +23,8 @@ from nlp_rnn.training.optimizer import OPTIMIZERS, optimizer
 from nlp_rnn.training.steps import training_steps
 from nlp_rnn.training.unfreezing import Pace
 
+pytestmark = pytest.mark.slow
+
 VOCABULARY, EPOCHS, STEPS = 7, 5, 3
 RATE, FACTOR, THAWED = 0.1, 0.25, 4
 GRADIENTS = np.random.default_rng(0).normal(size=(10, 2, 3)).astype(np.float32)

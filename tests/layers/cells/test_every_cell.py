@@ -22,6 +22,8 @@ from helpers.cell_reference import (
 )
 from nlp_rnn.layers.recurrent import RecurrentLayer
 
+pytestmark = pytest.mark.slow
+
 every_variant = pytest.mark.parametrize("name", VARIANTS)
 
 
