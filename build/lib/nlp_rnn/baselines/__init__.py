@@ -1,1 +1,0 @@
-"""Baselines that a model must beat: the simplest predictors, estimated on the training split."""

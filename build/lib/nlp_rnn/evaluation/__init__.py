@@ -1,1 +1,0 @@
-"""Evaluation: exact metrics from sums, error tables, plots."""

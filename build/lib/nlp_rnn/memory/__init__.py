@@ -1,1 +1,0 @@
-"""The long-memory experiment: the number of steps over which networks learn to remember."""

@@ -1,1 +1,0 @@
-"""Models: embeddings, a recurrent encoder and a head for each task."""

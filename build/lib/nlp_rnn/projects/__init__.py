@@ -1,1 +1,0 @@
-"""Projects: a folder with ``params.yaml``, and the ``dvc.yaml`` that runs what it says."""

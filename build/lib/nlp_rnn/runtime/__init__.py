@@ -1,1 +1,0 @@
-"""Running a trained network: its bundle, its ONNX graph, and forward passes over batches."""

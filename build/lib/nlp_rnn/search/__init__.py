@@ -1,1 +1,0 @@
-"""Hyperparameter search for an experiment: the space, the trials, and their plots."""

@@ -1,1 +1,0 @@
-"""Tasks: each ties together data, model, loss, metrics, baselines and error tables."""

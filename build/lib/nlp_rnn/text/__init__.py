@@ -1,1 +1,0 @@
-"""From text to numbers: tokenizers, vocabularies, prepared data sets and batches."""

@@ -1,1 +1,0 @@
-"""Fitting: objectives, truncated BPTT, schedules, checkpoints and the epoch loop."""
