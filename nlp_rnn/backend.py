@@ -29,7 +29,7 @@ NVIDIA = Path("/proc/driver/nvidia/version")
 
 
 def fastest() -> str:
-    """Of the installed backends, the one that trains fastest on this machine.
+    """The installed backend that trains fastest on this machine.
 
     On a CPU this is JAX (``docs/performance.md``), on a GPU TensorFlow, whose fused kernels take
     masks.

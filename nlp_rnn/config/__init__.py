@@ -61,6 +61,7 @@ from nlp_rnn.config.model import (
     ZoneoutParameters,
 )
 from nlp_rnn.config.parameters import (
+    KINDS_OF_EMBEDDINGS,
     Parameters,
     faults,
     load,
@@ -92,6 +93,7 @@ from nlp_rnn.config.vectors import (
 )
 
 __all__ = [
+    "KINDS_OF_EMBEDDINGS",
     "AnyCell",
     "AnyCharacterEncoder",
     "AnyClassifier",

@@ -423,7 +423,7 @@ AnyOutput = (
 )
 _Output = Annotated[AnyOutput, Field(discriminator="kind")]
 OutputName = Literal["softmax", "sampled_softmax", "hierarchical_softmax"]
-"""Of the output layers that need no options."""
+"""The kinds of output layers that need no options."""
 Output = Annotated[_Output, BeforeValidator(_by_name, json_schema_input_type=OutputName | _Output)]
 
 

@@ -26,7 +26,7 @@ class _Generator(GenerateJsonSchema):
         return False
 
     def encode_default(self, dft: Any) -> Any:
-        """Of a section only what differs from its own defaults."""
+        """A value in which a section keeps only what differs from its defaults."""
         if isinstance(dft, Section):
             return dft.model_dump(mode="json", exclude_unset=True)
         return super().encode_default(dft)

@@ -174,8 +174,6 @@ class Dialect:
         Raises:
             UserError: it is missing, or there are several.
         """
-        from nlp_rnn.config import nearest
-
         number = _number(column)
         if self.header and isinstance(column, str) and (column in first or number is None):
             if column not in first and (other := self._parting(column, first)) is not None:
@@ -185,14 +183,8 @@ class Dialect:
                     f") when split at {_shown(self.delimiter)}, but one at {_shown(other)}; set ",
                     Setting("delimiter", other),
                 )
-            if column not in first:
-                raise SettingError(
-                    f"{where}: no column '{column}' (",
-                    Setting(setting),
-                    f"); {nearest(column, first)}; if this row is data, set ",
-                    Setting("header", False),
-                )
-            return position(column, first, where, setting)
+            remedy = ("; if this row is data, set ", Setting("header", False))
+            return position(column, first, where, setting, *remedy)
         if number is None:
             raise SettingError(
                 f"{where}: there is no header, so column '{column}' must be a number, counted "
@@ -281,11 +273,14 @@ class TableWriter:
         (self._quoted if quoted else self._plain).writerow(cells)
 
 
-def position(column: str, names: Sequence[str], where: str, setting: str) -> int:
+def position(
+    column: str, names: Sequence[str], where: str, setting: str, *remedy: str | Setting
+) -> int:
     """The position of ``column`` in ``names``.
 
     Args:
         setting: the setting that named the column, for the message.
+        remedy: ends the message of a missing column.
 
     Raises:
         UserError: it is missing, or there are several.
@@ -295,7 +290,8 @@ def position(column: str, names: Sequence[str], where: str, setting: str) -> int
     count = names.count(column)
     if count == 0:
         hint = nearest(column, names)
-        raise SettingError(f"{where}: no column '{column}' (", Setting(setting), f"); {hint}")
+        missing = (f"{where}: no column '{column}' (", Setting(setting), f"); {hint}")
+        raise SettingError(*missing, *remedy)
     if count > 1:
         raise SettingError(
             f"{where}: {count} columns '{column}' (", Setting(setting), "); rename or remove one"

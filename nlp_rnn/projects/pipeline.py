@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nlp_rnn.config import (
+    KINDS_OF_EMBEDDINGS,
     FilesDataset,
     GrammarDataset,
     MemoryDataset,
@@ -24,9 +25,6 @@ from nlp_rnn.files import whole_file
 
 COMMAND = "nlp-rnn stage {stage}"
 """What runs a stage where this package is installed."""
-
-KINDS_WITHOUT_VECTORS = ("learned", "pretrained")
-"""Kinds of embeddings that are no folder of vectors; files of these names stand for one."""
 
 PLACEHOLDER = """\
 Experiments with `embeddings: {{kind: {kind}}}` depend on this file instead of on word vectors
@@ -309,9 +307,9 @@ def placeholders(parameters: Parameters, project: Path) -> list[Path]:
 
     DVC has no conditional dependencies.
     """
-    return [project / "vectors" / kind for kind in KINDS_WITHOUT_VECTORS] * makes_vectors(
-        parameters
-    )
+    if not makes_vectors(parameters):
+        return []
+    return [project / "vectors" / kind for kind in KINDS_OF_EMBEDDINGS]
 
 
 def write_pipeline(parameters: Parameters, project: Path) -> None:
