@@ -17,7 +17,7 @@ from nlp_rnn.errors import UserError
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "h5py": "keras"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "h5py": "keras", "ruamel": "ruamel.yaml"}
 """Where a module's name is not that of what is installed."""
 FILES = [
     *(ROOT / "nlp_rnn").rglob("*.py"),
