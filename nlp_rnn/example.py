@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["labelled", "tagged", "text"]
+Kind = Literal["labelled", "tagged", "text", "pairs"]
 
 Scheme = Literal["BIO", "IOB1", "BIOES", "BILOU", "BMES", "BMEWO"]
 """How the tags of words mark entities of several words."""
@@ -13,15 +13,20 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One unit of a corpus: a labelled text, a tagged sentence, or a line of running text.
+    """One unit of a corpus: a labelled text, a tagged sentence, a line of running text, or a pair.
 
     Attributes:
-        text: raw text of a ``labelled`` example, or one line (without its newline) of ``text``.
+        text: raw text of a ``labelled`` example, one line (without its newline) of ``text``, or the
+            source of a pair.
         label: the class of a ``labelled`` example.
         tokens: the words of a ``tagged`` sentence, as the corpus segments them.
         tags: one tag for each of ``tokens``.
         space_after: whether a space follows each of ``tokens`` in the raw text; empty where the
             corpus does not say. Not compared: it is about the file, not the sentence.
+        target: the raw text that a pair asks for.
+        context: further texts that are read before ``text``, in order, such as a story before a
+            question.
+        features: a vector that is read beside the texts of a pair, or instead of them.
     """
 
     text: str = ""
@@ -29,6 +34,9 @@ class Example:
     tokens: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     space_after: tuple[bool, ...] = field(default=(), compare=False)
+    target: str = ""
+    context: tuple[str, ...] = ()
+    features: tuple[float, ...] = ()
 
     def record(self, kind: Kind) -> dict[str, object]:
         """The example as a JSON object, with the fields that its kind has."""
@@ -36,4 +44,11 @@ class Example:
             return {"tokens": list(self.tokens), "tags": list(self.tags)}
         if kind == "labelled":
             return {"text": self.text, "label": self.label}
+        if kind == "pairs":
+            return {"text": self.text, "target": self.target} | self._more_inputs()
         return {"text": self.text}
+
+    def _more_inputs(self) -> dict[str, object]:
+        """The inputs of a pair beside its text, where it has any."""
+        more = {"context": list(self.context), "features": list(self.features)}
+        return {name: values for name, values in more.items() if values}
