@@ -20,6 +20,7 @@ from nlp_rnn.config.data import (
     VocabularyParameters,
     check_delimiter,
 )
+from nlp_rnn.config.decoding import DecodingParameters
 from nlp_rnn.config.embeddings import (
     AnyEmbeddings,
     GivenEmbeddings,
@@ -39,6 +40,7 @@ from nlp_rnn.config.experiment import (
     ClassificationExperiment,
     Experiment,
     LanguageModellingExperiment,
+    SequenceToSequenceExperiment,
     TaggingExperiment,
 )
 from nlp_rnn.config.memory import MemoryNetwork, MemoryParameters
@@ -47,10 +49,12 @@ from nlp_rnn.config.model import (
     AnyCharacterEncoder,
     AnyClassifier,
     AnyLanguageModel,
+    AttentionParameters,
     AveragedParameters,
     CharacterCNNParameters,
     ClassifierParameters,
     ConvolutionParameters,
+    EncoderDecoderParameters,
     EncoderParameters,
     FeedForwardParameters,
     GRUParameters,
@@ -79,6 +83,7 @@ from nlp_rnn.config.training import (
     AveragingParameters,
     BatchTrainingParameters,
     ClassificationTrainingParameters,
+    EncoderDecoderTrainingParameters,
     LanguageModelTrainingParameters,
     LongTexts,
     ScheduledSamplingParameters,
@@ -104,6 +109,7 @@ __all__ = [
     "AnyExperiment",
     "AnyLanguageModel",
     "AnyVectors",
+    "AttentionParameters",
     "AveragedParameters",
     "AveragingParameters",
     "BatchTrainingParameters",
@@ -114,7 +120,10 @@ __all__ = [
     "ClassifierParameters",
     "ConvolutionParameters",
     "CooccurrenceSvdVectors",
+    "DecodingParameters",
     "DynamicEvaluationParameters",
+    "EncoderDecoderParameters",
+    "EncoderDecoderTrainingParameters",
     "EncoderParameters",
     "EvaluationParameters",
     "Experiment",
@@ -148,6 +157,7 @@ __all__ = [
     "ScheduleParameters",
     "ScheduledSamplingParameters",
     "SearchParameters",
+    "SequenceToSequenceExperiment",
     "SimpleRNNParameters",
     "SplitParameters",
     "TaggerParameters",

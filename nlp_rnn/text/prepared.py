@@ -29,7 +29,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -169,6 +169,26 @@ class Split:
                 yield json.loads(line)
 
 
+@dataclass(frozen=True)
+class PairSizes:
+    """What an encoder-decoder must know of its data beside the vocabulary of sources.
+
+    Attributes:
+        targets: the number of types of targets.
+        shared: whether sources and targets have one vocabulary.
+        features: the width of the vectors that are read beside sources; 0 if there are none.
+    """
+
+    targets: int
+    shared: bool = False
+    features: int = 0
+
+    @classmethod
+    def of(cls, card: Mapping[str, Any], targets: Vocabulary) -> PairSizes:
+        """The sizes that a data card tells."""
+        return cls(len(targets), bool(card["target"]["shared"]), int(card["features"]))
+
+
 class PreparedDataset:
     """The data set written by :func:`prepare`, opened for reading.
 
@@ -209,9 +229,9 @@ class PreparedDataset:
         return Vocabulary.load(self.folder / f"{TARGET}vocabulary.json")
 
     @property
-    def shared_vocabulary(self) -> bool:
-        """Whether sources and targets of pairs have one vocabulary."""
-        return bool(self.card["target"]["shared"])
+    def pair_sizes(self) -> PairSizes | None:
+        """What an encoder-decoder must know of pairs; None for other kinds."""
+        return PairSizes.of(self.card, self.target_vocabulary) if self.kind == "pairs" else None
 
     @cached_property
     def labels(self) -> list[str]:

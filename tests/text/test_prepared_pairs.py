@@ -35,7 +35,7 @@ def test_texts_of_a_source_are_joined_and_targets_end(tmp_path: Path) -> None:
     assert targets == [["home", "<eos>"], ["it", "is", "Bob", "<eos>"]]
     assert split.target_lengths.tolist() == [2, 4]
     assert data.labels == []
-    assert not data.shared_vocabulary
+    assert not data.pair_sizes.shared
     assert data.card["splits"]["test"]["target_tokens"] == 6
     assert next(split.records()) == {
         "text": "where is Ann",
@@ -47,7 +47,7 @@ def test_texts_of_a_source_are_joined_and_targets_end(tmp_path: Path) -> None:
 def test_a_shared_vocabulary_has_the_types_of_both_sides(tmp_path: Path) -> None:
     corpus = same_everywhere("pairs", [Example(text="a b", target="b c")])
     data = pairs(tmp_path / "d", corpus, of_target=TargetParameters(shared=True))
-    assert data.shared_vocabulary
+    assert data.pair_sizes.shared
     assert data.vocabulary.types == data.target_vocabulary.types
     assert set(data.vocabulary.types) == {"<pad>", "<unk>", "<eos>", "a", "b", "c"}
     assert data.vocabulary.counts[data.vocabulary.types.index("b")] == 2
