@@ -53,7 +53,7 @@ class _Node:
 def word_class(word: str) -> str:
     """The class of an unknown word: digits, capitals, hyphens and the ending.
 
-    >>> [word_class(word) for word in ("Rowing", "1,000", "well-known", "xs")]
+    >>> [word_class(word) for word in ("Rowing", "1,000", "well-known", "cats")]
     ['<cap-ing>', '<number>', '<hyphen>', '<lower-s>']
     """
     if re.fullmatch(r"[\d.,:/$%-]*\d[\d.,:/$%-]*", word):
