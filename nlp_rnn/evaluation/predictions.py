@@ -213,7 +213,7 @@ def figures(
         if (marks_entities(rows) if entities is None else entities)
         else Figure(_label_counts(sentences, labels), _macro_f1)
     )
-    return {"accuracy": Figure(np.array([right, targets], np.float64).T, _quotient), "f1": f1}
+    return {"accuracy": Figure(np.array([right, targets], np.float64).T, quotient), "f1": f1}
 
 
 def labels_of(*files: Sequence[Row]) -> list[str]:
@@ -249,17 +249,17 @@ def _sentence(row: Row) -> tuple[list[str], list[str]]:
     return [row["gold"]], [row["predicted"]]
 
 
-def _quotient(sums: Floats) -> Floats:
+def quotient(sums: Floats) -> Floats:
     """The first sum divided by the second; 0 divided by 0 gives 0."""
     return sums[..., 0] / np.where(sums[..., 1] > 0, sums[..., 1], 1)
 
 
 def _perplexity(sums: Floats) -> Floats:
-    return np.exp(np.minimum(_quotient(sums), 700))
+    return np.exp(np.minimum(quotient(sums), 700))
 
 
 def _bpc(sums: Floats) -> Floats:
-    return _quotient(sums[..., [0, 2]]) / math.log(2)
+    return quotient(sums[..., [0, 2]]) / math.log(2)
 
 
 def _entity_counts(sentences: Sequence[tuple[list[str], list[str]]]) -> Floats:
@@ -269,7 +269,7 @@ def _entity_counts(sentences: Sequence[tuple[list[str], list[str]]]) -> Floats:
 
 
 def _micro_f1(sums: Floats) -> Floats:
-    return 2 * _quotient(sums)
+    return 2 * quotient(sums)
 
 
 def _label_counts(
