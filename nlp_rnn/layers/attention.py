@@ -115,3 +115,22 @@ class AdditiveAttention(Attention):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units}
+
+
+@keras.saving.register_keras_serializable("nlp_rnn")
+class Memory(keras.layers.Layer):
+    """The states of a source as a decoder may keep them: zeros at padding, and no mask of Keras's.
+
+    Call arguments:
+        states: ``(batch, timesteps, width)``.
+        mask: bool ``(batch, timesteps)``, true at real tokens.
+
+    Returns:
+        ``(batch, timesteps, width)``.
+    """
+
+    def call(self, states: Any, mask: Any) -> Any:
+        return states * ops.expand_dims(ops.cast(mask, states.dtype), -1)
+
+    def compute_mask(self, states: Any, previous_mask: Any) -> None:
+        return None

@@ -14,6 +14,7 @@ from nlp_rnn.layers.attention import (
     Attention,
     DotAttention,
     GeneralAttention,
+    Memory,
 )
 from nlp_rnn.layers.attention_decoder import AttentionDecoder
 from nlp_rnn.layers.conditioning import BesideEachStep, FirstStep, Zeros
@@ -116,7 +117,7 @@ def _encoder(
         first.append(Zeros(parameters.decoder.units, name=FED)(summary))
     if parameters.conditioning == "every_step":
         first.append(summary)
-    outputs = [memory] if parameters.attention else []
+    outputs = [Memory(name=MEMORY)(memory, mask=mask)] if parameters.attention else []
     return keras.Model([ids, *vectors], [*outputs, *first, *vectors], name=ENCODER)
 
 

@@ -9,7 +9,9 @@
 ``characters.json``    characters (only for taggers)
 ``data_card.json``     what the model was trained on
 ``start_states.json``  the initial states of single texts (only for models of running text)
+``target_...``         tokenizer and vocabulary of targets (only for encoder-decoders)
 ``model.onnx``         the network for ONNX Runtime, if ONNX supports all its layers
+``decoder.onnx``       the decoder of an encoder-decoder, whose encoder is ``model.onnx``
 ``model.weights.h5``   the weights in Keras's own format, without pickle (not in an exported bundle)
 =====================  ==========================================================
 """
@@ -40,10 +42,10 @@ from nlp_rnn.runtime.onnx_network import OnnxNetwork
 from nlp_rnn.runtime.start import state_at_line_end
 from nlp_rnn.task_kinds import TASK_KINDS, TaskKind
 from nlp_rnn.text.entities import LearnedTags, are_entities
-from nlp_rnn.text.prepared import PreparedDataset
+from nlp_rnn.text.prepared import PairSizes, PreparedDataset
 from nlp_rnn.text.rules import SubwordTokenizer, Tokenizer
 from nlp_rnn.text.tokenizers import FILE as TOKENIZER
-from nlp_rnn.text.tokenizers import load_parameters, make_tokenizer
+from nlp_rnn.text.tokenizers import TARGET, load_parameters, make_tokenizer
 from nlp_rnn.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ READABLE = (4, FORMAT)
 which is 1."""
 WEIGHTS = "model.weights.h5"
 GRAPH = "model.onnx"
+DECODER = "decoder.onnx"
 DESCRIPTION = "bundle.json"
 DATA_CARD = "data_card.json"
 CHARACTERS = "characters.json"
@@ -67,6 +70,9 @@ COPIED = (
     "vocabulary.json",
     "labels.json",
     CHARACTERS,
+    f"{TARGET}{TOKENIZER}",
+    f"{TARGET}{SubwordTokenizer.FILE}",
+    f"{TARGET}vocabulary.json",
 )
 """The files that a bundle copies from its prepared data set, if they exist there."""
 REMEDY = "copy the whole bundle again, or train the model again"
@@ -176,6 +182,40 @@ class Bundle:
                 f"{self.folder}: a model for {self.experiment.task}; only language models {ability}"
             )
 
+    def require_encoder_decoder(self, ability: str) -> None:
+        """Raise UserError unless this is an encoder-decoder; see :meth:`require_language_model`."""
+        if self.experiment.task != "sequence_to_sequence":
+            raise UserError(
+                f"{self.folder}: a model for {self.experiment.task}; only models for "
+                f"sequence_to_sequence {ability}"
+            )
+
+    @cached_property
+    def target_tokenizer(self) -> Tokenizer:
+        """How the targets of an encoder-decoder became tokens."""
+        return _read_tokenizer(self.folder, TARGET)
+
+    @cached_property
+    def target_vocabulary(self) -> Vocabulary:
+        """The types that an encoder-decoder writes."""
+        return Vocabulary.load(self.folder / f"{TARGET}vocabulary.json")
+
+    @property
+    def pair_sizes(self) -> PairSizes | None:
+        """What an encoder-decoder must know of its data; None for other tasks.
+
+        Raises:
+            UserError: the data card does not tell it.
+        """
+        if self.task.data != "pairs":
+            return None
+        try:
+            return PairSizes.of(self.data_card, self.target_vocabulary)
+        except (KeyError, TypeError):
+            raise UserError(
+                f"{self.folder / DATA_CARD}: does not tell the sizes of targets; {REMEDY}"
+            ) from None
+
     @property
     def entities(self) -> bool:
         """Whether the tags that a tagger predicts mark entity spans, like BIO."""
@@ -200,7 +240,7 @@ class Bundle:
             UserError: its file does not fit the bundle, or a library that runs it is not installed.
         """
         if self.graph.unsupported is None:
-            network: Network = OnnxNetwork(self.folder / GRAPH)
+            network: Network = _onnx_network(self.folder, self.task)
         else:
             log(f"{self.folder}: predictions by Keras ({self.graph.unsupported})")
             network = KerasNetwork(self.keras_model(), self.experiment.model.monte_carlo_samples)
@@ -212,7 +252,9 @@ class Bundle:
         outputs."""
         last = np.array([[len(self.vocabulary) - 1]], np.int32)
         try:
-            if not self.task.labels:
+            if self.task.data == "pairs":
+                found, answers = self._last_target(network), len(self.target_vocabulary)
+            elif not self.task.labels:
                 found, _ = network.log_probabilities(last, network.zero_states(1))
                 answers = len(self.vocabulary)
             else:
@@ -226,6 +268,17 @@ class Bundle:
                 f"{self.folder}: its parts do not match (the network has {found.shape[-1]} "
                 f"outputs, expected {answers}); {REMEDY}"
             )
+
+    def _last_target(self, network: Network) -> Floats:
+        """What an encoder-decoder says after the last type of either side."""
+        assert self.pair_sizes is not None
+        last, one = np.array([[len(self.vocabulary) - 1]], np.int32), np.ones(1, np.int32)
+        width = self.pair_sizes.features
+        source, states = network.encode(
+            last, one, np.zeros((1, width), np.float32) if width else None
+        )
+        last_target = np.array([[len(self.target_vocabulary) - 1]], np.int32)
+        return network.decode(last_target, source, states).log_probabilities
 
     def _last_character(self) -> NDArray[np.int32] | None:
         """A word of one character, the last in the vocabulary; None if spelling is not read."""
@@ -279,7 +332,12 @@ class Bundle:
         characters = self.characters.types if self.characters else ()
         size = len(self.vocabulary)
         model = build_network(
-            self.experiment, size, self.labels, characters, entities=self.entities
+            self.experiment,
+            size,
+            self.labels,
+            characters,
+            entities=self.entities,
+            pairs=self.pair_sizes,
         )
         file = self.folder / WEIGHTS
         try:
@@ -290,10 +348,15 @@ class Bundle:
         return model
 
 
-def _read_tokenizer(folder: Path) -> Tokenizer:
-    found = make_tokenizer(load_parameters(folder, REMEDY))
-    found.load(folder)
+def _read_tokenizer(folder: Path, prefix: str = "") -> Tokenizer:
+    found = make_tokenizer(load_parameters(folder, REMEDY, prefix))
+    found.load(folder, prefix)
     return found
+
+
+def _onnx_network(folder: Path, task: TaskKind) -> OnnxNetwork:
+    """The network in a bundle's graphs."""
+    return OnnxNetwork(folder / GRAPH, folder / DECODER if task.data == "pairs" else None)
 
 
 def _read_labels(folder: Path) -> list[str]:
@@ -333,9 +396,9 @@ def write_bundle(
         dataset.vocabulary.save(folder / "vocabulary.json")
         write_json(folder / DATA_CARD, dataset.card)
         model.save_weights(folder / WEIGHTS)
-        graph = _write_graph(experiment, model, folder / GRAPH)
+        graph = _write_graph(experiment, model, folder)
         predicting = (
-            OnnxNetwork(folder / GRAPH)
+            _onnx_network(folder, TASK_KINDS[experiment.task])
             if graph.unsupported is None
             else KerasNetwork(model, experiment.model.monte_carlo_samples)
         )
@@ -346,27 +409,42 @@ def write_bundle(
         describe(
             folder,
             name=name,
-            experiment=experiment.of_training(),
+            experiment=experiment.of_bundle(),
             provenance=provenance,
             figures={"temperature": 1.0} | figures | calibration(predicting),
             graph=asdict(graph),
         )
 
 
-def _write_graph(experiment: AnyExperiment, model: keras.Model, file: Path) -> Graph:
-    """Write ``model`` as an ONNX graph that predicts as Keras does, if ONNX can express it."""
+def _write_graph(experiment: AnyExperiment, model: keras.Model, folder: Path) -> Graph:
+    """Write ``model`` as an ONNX graph that predicts as Keras does, if ONNX can express it; an
+    encoder-decoder as two."""
     if experiment.model.monte_carlo_samples:
         return Graph("monte_carlo_samples averages passes with dropout, which a graph lacks")
 
     from nlp_rnn.runtime.onnx_graph import Unsupported, check, onnx_model
 
     try:
-        graph = onnx_model(model)
-        check(graph, model, seed=0)
+        if TASK_KINDS[experiment.task].data == "pairs":
+            _write_two_graphs(model, folder)
+        else:
+            graph = onnx_model(model)
+            check(graph, model, seed=0)
+            (folder / GRAPH).write_bytes(graph.SerializeToString())
     except (Unsupported, UserError) as reason:
+        for file in (GRAPH, DECODER):
+            (folder / file).unlink(missing_ok=True)
         return Graph(str(reason))
-    file.write_bytes(graph.SerializeToString())
     return Graph(None)
+
+
+def _write_two_graphs(model: keras.Model, folder: Path) -> None:
+    """Write an encoder-decoder, and compare the files with it."""
+    from nlp_rnn.runtime.onnx_graph.pairs import check_pairs, decoder_model, encoder_model
+
+    (folder / GRAPH).write_bytes(encoder_model(model).SerializeToString())
+    (folder / DECODER).write_bytes(decoder_model(model).SerializeToString())
+    check_pairs(folder / GRAPH, folder / DECODER, model, seed=0)
 
 
 def describe(folder: Path, **description: Any) -> None:

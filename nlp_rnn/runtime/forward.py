@@ -36,7 +36,7 @@ def softmax(logits: Floats) -> Floats:
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
-def _by_length(
+def by_length_in_order(
     network: Network,
     lengths: Sequence[int],
     batch_size: int,
@@ -70,7 +70,7 @@ def _logits(
         ids, characters = padded(batch, network.padded_length(int(lengths.max())))
         return run(network.logits(ids, lengths, characters), lengths)
 
-    return _by_length(network, [len(s) for s in sequences], batch_size, run_rows)
+    return by_length_in_order(network, [len(s) for s in sequences], batch_size, run_rows)
 
 
 def log(probabilities: Floats) -> Floats:
@@ -318,4 +318,4 @@ def of_lines(
         values = np.concatenate(read(windows), axis=1)
         return [row[: len(line)] for row, line in zip(values, batch, strict=True)]
 
-    return _by_length(network, [len(line) for line in lines], batch_size, run)
+    return by_length_in_order(network, [len(line) for line in lines], batch_size, run)

@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,11 +27,43 @@ States = Sequence[Any]
 """A language model's states, each ``(batch, width)``: arrays, or tensors on the network's device.
 Only the network itself looks into them."""
 
+NO_STATES = ("ids", "characters", "target_ids", "features")
+"""The inputs of networks that are no states."""
+
 SEED = 0
 """The default seed of the dropout masks."""
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the decoder of an encoder-decoder reads of a batch of sources.
+
+    Attributes:
+        memory: their states ``(rows, timesteps, width)``, on the network's device; None without
+            attention.
+        lengths: the real tokens of each, int32 ``(rows,)``.
+    """
+
+    memory: Any
+    lengths: Tokens
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What a decoder says of some steps of the target.
+
+    Attributes:
+        log_probabilities: ``ln P`` of each next token ``(rows, steps, types)``.
+        states: the states after the steps.
+        weights: those of attention ``(rows, steps, timesteps)``; None without attention.
+    """
+
+    log_probabilities: Floats
+    states: States
+    weights: Floats | None
 
 
 class Network(ABC):
@@ -73,6 +106,39 @@ class Network(ABC):
         """Like :meth:`log_probabilities`, but only ``-ln P`` of ``targets``, in their shape."""
 
     @abstractmethod
+    def encode(
+        self, ids: Tokens, lengths: Tokens, features: Floats | None = None
+    ) -> tuple[Source, States]:
+        """What an encoder-decoder's decoder reads of sources, and its first states.
+
+        Args:
+            ids: token indices ``(rows, timesteps)``, padded on the right with 0.
+            lengths: the number of tokens in each row ``(rows,)``, 1 or more.
+            features: vectors beside the sources ``(rows, width)``, if the network reads any.
+        """
+
+    @abstractmethod
+    def decode(self, ids: Tokens, source: Source, states: States) -> Decoded:
+        """Read some steps of the target.
+
+        Args:
+            ids: token indices ``(rows, steps)``, padded on the right with 0; the end symbol begins
+                a target.
+            source: of :meth:`encode`, the same rows.
+            states: the states before.
+        """
+
+    def select_source(self, source: Source, rows: Rows) -> Source:
+        """The sources of ``rows``, in this order; a row may occur more than once."""
+        memory = None if source.memory is None else self.select([source.memory], rows)[0]
+        return Source(memory, source.lengths[rows])
+
+    @property
+    def any_rows(self) -> bool:
+        """Whether batches of any number of rows are equally cheap, as nothing is compiled."""
+        return True
+
+    @abstractmethod
     def map(self, function: Callable[[T], R], batches: Iterable[T]) -> Iterator[R]:
         """Apply ``function`` to each batch, in order; to several at once if that is faster."""
 
@@ -102,7 +168,7 @@ def _monte_carlo(model: keras.Model) -> keras.Model:
     return MonteCarlo(model)
 
 
-@lru_cache(maxsize=1)  # likewise
+@lru_cache(maxsize=2)  # likewise; an encoder-decoder is two
 def _on_device(model: keras.Model) -> Callable[[Sequence[Any]], list[Any]]:
     from nlp_rnn.backend import on_device
 
@@ -135,7 +201,7 @@ class KerasNetwork(Network):
     def __init__(self, model: keras.Model, samples: int = 0, seed: int = SEED) -> None:
         self.passes = samples or 1
         self.widths = [
-            state.shape[-1] for state in model.inputs if state.name not in ("ids", "characters")
+            state.shape[-1] for state in model.inputs if state.name not in NO_STATES
         ] * self.passes
         self._model = model
         self._drops = samples > 0
@@ -234,6 +300,38 @@ class KerasNetwork(Network):
 
         found, after = self._averaged(log_p, states)
         return -found, after
+
+    def encode(
+        self, ids: Tokens, lengths: Tokens, features: Floats | None = None
+    ) -> tuple[Source, States]:
+        encoder = self._model.get_layer("encoder")
+        found = _on_device(encoder)([ids] if features is None else [ids, features])
+        found = list(found) if isinstance(found, list | tuple) else [found]
+        memory = found.pop(0) if self._attends else None
+        return Source(memory, lengths), found
+
+    @property
+    def _attends(self) -> bool:
+        """Whether the network is an encoder-decoder with attention."""
+        inputs = self._model.get_layer("decoder").inputs
+        return any(tensor.name == "memory" for tensor in inputs)
+
+    def decode(self, ids: Tokens, source: Source, states: States) -> Decoded:
+        from keras import ops
+
+        read: list[Any] = []
+        if self._attends:
+            mask = np.arange(source.memory.shape[1]) < source.lengths[:, None]
+            read = [source.memory, mask]
+        inputs = [ops.convert_to_tensor(value) for value in (ids, *read, *states)]
+        logits, *after = _on_device(self._model.get_layer("decoder"))(inputs)
+        weights = ops.convert_to_numpy(after.pop()) if self._attends else None
+        log_p = ops.convert_to_numpy(ops.log_softmax(logits, axis=-1))
+        return Decoded(log_p, after, weights)
+
+    @property
+    def any_rows(self) -> bool:
+        return False
 
     def map(self, function: Callable[[T], R], batches: Iterable[T]) -> Iterator[R]:
         return map(function, batches)

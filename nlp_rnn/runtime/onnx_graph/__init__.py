@@ -20,6 +20,8 @@ The outputs, all float32, are
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 import onnx
@@ -33,11 +35,43 @@ from nlp_rnn.models.feed_forward import CONTEXT
 from nlp_rnn.runtime.onnx_graph.converters import LENGTHS, convert
 from nlp_rnn.runtime.onnx_graph.graph import Graph, Unsupported
 
-__all__ = ["Unsupported", "check", "onnx_model"]
+__all__ = ["TOLERANCE", "Unsupported", "check", "converted", "onnx_model"]
 
 TOLERANCE = 1e-4
 """The largest difference allowed between a file's output and Keras's, relative to values above 1.
 Rounding alone reaches 1e-5 in networks with many units; a misplaced weight gives 1e-2."""
+
+
+def converted(
+    graph: Graph, network: keras.Model, given: Mapping[str, str] | None = None
+) -> dict[int, str]:
+    """Add the computation of a network to a graph.
+
+    Args:
+        given: the values of inputs, by name, that are in the graph already.
+
+    Returns:
+        The value of each of the network's tensors, by ``id``.
+
+    Raises:
+        Unsupported: ONNX has no operator for a layer or one of its options.
+    """
+    values: dict[int, str] = {}
+    for operation in network.operations:
+        graph.scope = operation.name
+        inputs = (values[id(tensor)] for tensor in tree.flatten(operation.input))
+        try:
+            results = (
+                [given[operation.name]]
+                if given and operation.name in given
+                else convert(graph, operation, *inputs)
+            )
+        except Unsupported as error:
+            raise Unsupported(f"{operation.name}: ONNX has no {error}") from None
+        outputs = map(id, tree.flatten(operation.output))
+        values.update(zip(outputs, results, strict=True))
+    graph.scope = "output"
+    return values
 
 
 def onnx_model(network: keras.Model) -> onnx.ModelProto:
@@ -50,17 +84,7 @@ def onnx_model(network: keras.Model) -> onnx.ModelProto:
         Unsupported: ONNX has no operator for a layer or one of its options.
     """
     graph = Graph()
-    values: dict[int, str] = {}
-    for operation in network.operations:
-        graph.scope = operation.name
-        inputs = (values[id(tensor)] for tensor in tree.flatten(operation.input))
-        try:
-            results = convert(graph, operation, *inputs)
-        except Unsupported as error:
-            raise Unsupported(f"{operation.name}: ONNX has no {error}") from None
-        outputs = map(id, tree.flatten(operation.output))
-        values.update(zip(outputs, results, strict=True))
-    graph.scope = "output"
+    values = converted(graph, network)
     prediction, *states = (values[id(tensor)] for tensor in network.outputs)
     names = ["logits"]
     if states:

@@ -20,9 +20,18 @@ from nlp_rnn.layers.activity import (
     NormStabilizer,
     TemporalActivationRegularization,
 )
+from nlp_rnn.layers.attention import (
+    AdditiveAttention,
+    Attention,
+    DotAttention,
+    GeneralAttention,
+    Memory,
+)
+from nlp_rnn.layers.attention_decoder import AttentionDecoder
 from nlp_rnn.layers.bidirectional import Bidirectional
 from nlp_rnn.layers.casing import Casing
 from nlp_rnn.layers.characters import CharacterBiLSTM, CharacterCNN
+from nlp_rnn.layers.conditioning import BesideEachStep, FirstStep, Zeros
 from nlp_rnn.layers.context import ContextTokens, JoinedNeighbours
 from nlp_rnn.layers.crf import CRF
 from nlp_rnn.layers.dropout import EmbeddingDropout
@@ -35,7 +44,7 @@ from nlp_rnn.layers.softmax.hierarchical import HierarchicalSoftmax
 from nlp_rnn.layers.softmax.sampled import SampledSoftmax
 from nlp_rnn.layers.weight_drop import WeightDrop
 from nlp_rnn.runtime.onnx_graph.graph import Graph, Unsupported, array
-from nlp_rnn.runtime.onnx_graph.recurrent import activation, recurrent
+from nlp_rnn.runtime.onnx_graph.recurrent import OneCell, activation, recurrent
 
 Converter = Callable[..., str | list[str]]
 
@@ -203,6 +212,84 @@ def _attention_pooling(graph: Graph, layer: AttentionPooling, states: str, lengt
     return graph.node("ReduceSum", weighted, np.array([1]), keepdims=0)
 
 
+# --- attention ------------------------------------------------------------------------
+
+
+def _attention(
+    graph: Graph, layer: Attention, queries: str, memory: str, lengths: str
+) -> list[str]:
+    """The contexts of queries ``(batch, steps, units)``, and the weights."""
+    if isinstance(layer, AdditiveAttention):
+        of_queries = graph.node("MatMul", queries, array(layer.of_query))
+        keys = _affine(graph, memory, layer.of_memory, layer.bias)
+        inner = graph.node(
+            "Add",
+            graph.node("Unsqueeze", of_queries, np.array([2])),
+            graph.node("Unsqueeze", keys, np.array([1])),
+        )
+        scores = graph.node("MatMul", graph.node("Tanh", inner), array(layer.vector))
+    else:
+        if isinstance(layer, GeneralAttention):
+            queries = graph.node("MatMul", queries, array(layer.kernel))
+        keys = graph.node("Transpose", memory, perm=[0, 2, 1])
+        scores = graph.node("MatMul", queries, keys)
+    real = graph.node("Transpose", _real(graph, memory, lengths), perm=[0, 2, 1])
+    weights = graph.node("Softmax", graph.node("Where", real, scores, LOWEST), axis=-1)
+    return [graph.node("MatMul", weights, memory), weights]
+
+
+def _memory(graph: Graph, layer: Memory, states: str, lengths: str) -> str:
+    real = graph.node("Cast", _real(graph, states, lengths), to=TensorProto.FLOAT)
+    return graph.node("Mul", states, real)
+
+
+def _attention_decoder(
+    graph: Graph, layer: AttentionDecoder, y: str, memory: str, lengths: str, *states: str
+) -> list[str]:
+    """One step of a decoder whose attention is in the loop."""
+    before = list(states)
+    fed = before.pop() if layer.placement == "after" else None
+    if fed is None:
+        top = before[-len(layer.sizes) // len(layer.cells)]
+        query = graph.node("Unsqueeze", top, np.array([1]))
+        read, weights = _attention(graph, layer.attention, query, memory, lengths)
+    else:
+        read, weights = graph.node("Unsqueeze", fed, np.array([1])), ""
+    s, after = graph.node("Concat", y, read, axis=-1), []
+    count = len(before) // len(layer.cells)
+    for i, cell in enumerate(layer.cells):
+        own = before[i * count : (i + 1) * count]
+        s, *new = recurrent(graph, [OneCell(cell)], s, initial_states=own)
+        after += new
+    if fed is not None:
+        read, weights = _attention(graph, layer.attention, s, memory, lengths)
+    r = _dense(graph, layer.readout, graph.node("Concat", s, read, axis=-1))
+    if fed is not None:
+        after.append(graph.node("Squeeze", r, np.array([1])))
+    return [r, weights, *after]
+
+
+def _beside_each_step(graph: Graph, layer: BesideEachStep, sequences: str, vector: str) -> str:
+    column = graph.node("Slice", sequences, *map(np.array, ([0], [1], [2])))
+    none = graph.node("Mul", column, np.float32(0))
+    every = graph.node("Add", none, graph.node("Unsqueeze", vector, np.array([1])))
+    return graph.node("Concat", sequences, every, axis=-1)
+
+
+def _first_step(graph: Graph, layer: FirstStep, sequences: str, vector: str) -> list[str]:
+    read = graph.node("MatMul", vector, array(layer.kernel))
+    read = graph.node("Unsqueeze", read, np.array([1]))
+    first = graph.node("Add", _steps(graph, sequences, 0, 1), read)
+    joined = graph.node("Concat", first, _steps(graph, sequences, 1), axis=1)
+    return [joined, graph.node("Mul", vector, np.float32(0))]
+
+
+def _zeros(graph: Graph, layer: Zeros, rows: str) -> str:
+    column = graph.node("Slice", rows, *map(np.array, ([0], [1], [1])))
+    none = graph.node("Mul", column, np.float32(0))
+    return graph.node("Add", none, np.zeros((1, layer.size), np.float32))
+
+
 # --- output layers --------------------------------------------------------------------
 
 
@@ -339,6 +426,14 @@ CONVERTERS: dict[type, Converter] = {
     MeanPooling: _mean_pooling,
     MaxPooling: _max_pooling,
     AttentionPooling: _attention_pooling,
+    DotAttention: _attention,
+    GeneralAttention: _attention,
+    AdditiveAttention: _attention,
+    Memory: _memory,
+    AttentionDecoder: _attention_decoder,
+    BesideEachStep: _beside_each_step,
+    FirstStep: _first_step,
+    Zeros: _zeros,
     CharacterCNN: partial(_character_encoder, encode=_convolved),
     CharacterBiLSTM: partial(_character_encoder, encode=_last_states),
     Casing: _casing,

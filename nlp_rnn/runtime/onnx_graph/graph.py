@@ -16,6 +16,9 @@ OPSET, IR_VERSION = 17, 9
 AXES = ("batch", "timesteps", "characters")
 """The name of an axis whose size is unknown."""
 
+Shape = tuple[int | str | None, ...]
+"""Sizes of axes: numbers, names, or None for the usual name of the axis."""
+
 
 class Unsupported(Exception):
     """The network has a part that no ONNX operator computes; the message names it."""
@@ -35,12 +38,12 @@ class Graph:
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
 
-    def input(self, name: str, dtype: str, shape: tuple[int | None, ...]) -> str:
+    def input(self, name: str, dtype: str, shape: Shape) -> str:
         """Add an input of the graph."""
         self._inputs.append(_typed(name, dtype, shape))
         return name
 
-    def output(self, name: str, value: str, shape: tuple[int | None, ...]) -> None:
+    def output(self, name: str, value: str, shape: Shape) -> None:
         """Add a float32 output of the graph."""
         self._nodes.append(helper.make_node("Identity", [value], [name], name))
         self._outputs.append(_typed(name, "float32", shape))
@@ -97,7 +100,7 @@ def array(values: Any) -> np.ndarray:
     return np.asarray(ops.convert_to_numpy(values), np.float32)
 
 
-def _typed(name: str, dtype: str, shape: tuple[int | None, ...]) -> onnx.ValueInfoProto:
+def _typed(name: str, dtype: str, shape: Shape) -> onnx.ValueInfoProto:
     axes = [size or AXES[axis] for axis, size in enumerate(shape)]
     return helper.make_tensor_value_info(
         name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), axes

@@ -157,9 +157,16 @@ def _cell(cell: Any) -> Cell:
     return CELLS[type(cell)](cell)
 
 
+@dataclass(frozen=True)
+class OneCell:
+    """A cell that no layer holds."""
+
+    cell: Any
+
+
 def recurrent(
     graph: Graph,
-    directions: Sequence[layers.RNN],
+    directions: Sequence[layers.RNN | OneCell],
     sequences: str,
     lengths: str = "",
     initial_states: Sequence[str] = (),
