@@ -20,6 +20,7 @@ from nlp_rnn.baselines.counts import majority_class, most_frequent_tags
 from nlp_rnn.baselines.hmm import HMM
 from nlp_rnn.baselines.linear_crf import Features, Problem, allowed_in, train_crfs
 from nlp_rnn.baselines.n_grams import n_gram_losses
+from nlp_rnn.baselines.pairs import pair_outputs
 from nlp_rnn.evaluation.familiar import words_and_entities
 from nlp_rnn.evaluation.metrics import (
     Metrics,
@@ -28,9 +29,17 @@ from nlp_rnn.evaluation.metrics import (
     language_model_metrics,
     tagging_metrics,
 )
-from nlp_rnn.evaluation.predictions import Row, labelled_rows, scored_rows, tagged_rows
+from nlp_rnn.evaluation.outputs import output_metrics
+from nlp_rnn.evaluation.predictions import (
+    Row,
+    labelled_rows,
+    scored_rows,
+    tagged_rows,
+    written_rows,
+)
 from nlp_rnn.example import SPLITS, Kind
 from nlp_rnn.process import log
+from nlp_rnn.text.gold import gold_targets, holds_trees
 from nlp_rnn.text.prepared import PreparedDataset, Split
 from nlp_rnn.text.tokenizers import make_tokenizer
 
@@ -61,7 +70,7 @@ class Fitted:
     Attributes:
         name: the name of the method.
         predicted: class indices ``(examples,)``, the tag indices of each sentence, or for a
-            language model ``-ln P`` of each token in nats ``(tokens,)``.
+            language model ``-ln P`` of each token in nats ``(tokens,)``, or for pairs the outputs.
         chosen: the setting that was best on the validation split.
         tried: every setting, with its metric there.
         seconds: the time taken; work shared between baselines counts for the first of them.
@@ -77,7 +86,12 @@ class Fitted:
 def fit_all(dataset: PreparedDataset) -> Iterator[Fitted]:
     """Fit the baselines of a data set one by one, the simplest first."""
     methods: dict[Kind, Callable[[PreparedDataset], Iterator[Fitted]]]
-    methods = {"labelled": _classifiers, "tagged": _taggers, "text": _language_models}
+    methods = {
+        "labelled": _classifiers,
+        "tagged": _taggers,
+        "text": _language_models,
+        "pairs": _of_pairs,
+    }
     started = time.perf_counter()
     for fitted in methods[dataset.kind](dataset):
         seconds = time.perf_counter() - started
@@ -99,6 +113,10 @@ def judged(dataset: PreparedDataset, fitted: Fitted) -> tuple[Metrics, list[Row]
         characters = dataset.card["splits"]["test"]["characters"]
         figures = language_model_metrics(float(losses.sum()), len(test.ids), characters)
         return figures, scored_rows(test, losses)
+    if dataset.kind == "pairs":
+        targets, trees = gold_targets(dataset, "test"), holds_trees(dataset)
+        rows = written_rows(test.records(), targets, fitted.predicted, trees=trees)
+        return output_metrics(rows), rows
     normalised = make_tokenizer(dataset.tokenizer_parameters).words
     counts, entities = words_and_entities(dataset)
     words = [sentence for sentence in _words(test) if sentence]
@@ -114,6 +132,11 @@ def judged(dataset: PreparedDataset, fitted: Fitted) -> tuple[Metrics, list[Row]
 def _language_models(dataset: PreparedDataset) -> Iterator[Fitted]:
     for name, losses in n_gram_losses(dataset):
         yield Fitted(name, losses)
+
+
+def _of_pairs(dataset: PreparedDataset) -> Iterator[Fitted]:
+    for name, outputs in pair_outputs(dataset):
+        yield Fitted(name, outputs)
 
 
 # --- classification ---------------------------------------------------------------------

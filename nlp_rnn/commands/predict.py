@@ -10,6 +10,7 @@ from nlp_rnn.commands.arguments import (
     bundle_folder,
     count,
     fraction,
+    positive,
     reading,
 )
 
@@ -25,7 +26,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             "order.\n\n"
             "Classifiers write a label and probabilities. Taggers write tags, and entities\n"
             "with character offsets. Language models write the log-probability (nats) and the\n"
-            "perplexity. Memory does not grow with the input. OUTPUT is written completely or\n"
+            "perplexity. Models for sequence_to_sequence write an output, its log-probability and\n"
+            "its score. Memory does not grow with the input. OUTPUT is written completely or\n"
             "not at all."
         ),
         epilog=(
@@ -52,7 +54,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         type=count,
         default=1,
         metavar="N",
-        help="also give the N most likely tag sequences of each sentence (taggers with a CRF)",
+        help="also give the N most likely tag sequences of each sentence (taggers with a CRF), or "
+        "the N best outputs (models for sequence_to_sequence)",
     )
     predict.add_argument(
         "--review-below",
@@ -60,6 +63,26 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="P",
         help="add a column review, true where a person should look: where the probability of the "
         "label, or the lowest one of the tags, is below P (evaluation reports show what P costs)",
+    )
+    search = predict.add_argument_group("models for sequence_to_sequence")
+    search.add_argument(
+        "--beam",
+        type=count,
+        metavar="WIDTH",
+        help="keep the WIDTH best beginnings of an output at each step; 1 is greedy (default: as "
+        "the experiment says)",
+    )
+    search.add_argument(
+        "--length-penalty",
+        type=positive,
+        metavar="ALPHA",
+        help="score outputs by ln P / ((5 + tokens) / 6)^ALPHA (default: as the experiment says)",
+    )
+    search.add_argument(
+        "--attention",
+        action="store_true",
+        help="add a column attention: the tokens of source and output, and the weights of each "
+        "output token over the source",
     )
     predict.set_defaults(action=_run)
 
@@ -73,5 +96,11 @@ def _run(options: argparse.Namespace) -> None:
         options.input,
         options.output,
         reading(options),
-        Options(options.n_best, options.review_below),
+        Options(
+            options.n_best,
+            options.review_below,
+            beam=options.beam,
+            length_penalty=options.length_penalty,
+            attention=options.attention,
+        ),
     )

@@ -197,6 +197,11 @@ class SequenceToSequenceExperiment(ExperimentSection, title="Sequence to sequenc
         ):
             if on:
                 raise impossible(f"training.{name} is not of an encoder-decoder; leave it out")
+        if training.max_length:
+            raise impossible(
+                "training.max_length would cut targets short; leave long pairs out of training by "
+                "keep.longest of the data set"
+            )
         if self.embeddings.frozen_epochs:
             raise impossible("embeddings.trainable of an encoder-decoder is true or false")
         return self

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nlp_rnn.arrays import Ints
-from nlp_rnn.evaluation.predictions import Figure, quotient
+from nlp_rnn.evaluation.figure import Figure, quotient
 
 
 def alignment_error(found: Sequence[Ints], reference: Sequence[Ints]) -> Figure:

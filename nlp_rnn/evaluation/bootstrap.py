@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from nlp_rnn.arrays import Floats, Ints
-from nlp_rnn.evaluation.predictions import Figure
+from nlp_rnn.evaluation.figure import Figure
 
 RESAMPLES = 2_000
 """Enough resamples for interval limits that are stable to about a twentieth of the width."""

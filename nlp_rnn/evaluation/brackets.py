@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nlp_rnn.evaluation.predictions import Figure, quotient
+from nlp_rnn.evaluation.figure import Figure, quotient
 
 Span = tuple[str, int, int]
 """The label of a constituent, its first word, and the word after its last."""

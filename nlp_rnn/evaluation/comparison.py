@@ -22,7 +22,13 @@ from nlp_rnn.task_kinds import TASK_KINDS
 SIGNIFICANT = 1 - LEVEL
 """p-values up to this count as evidence of a difference."""
 
-LOWER_IS_BETTER = ("perplexity", "bits_per_character")
+LOWER_IS_BETTER = (
+    "perplexity",
+    "bits_per_character",
+    "edit_distance",
+    "token_error_rate",
+    "malformed",
+)
 
 
 def compare(file_a: Path, file_b: Path, resamples: int, seed: int) -> str:

@@ -2,12 +2,15 @@
 
 Each line is a JSON object for one example, in the order of the split:
 
-===================  ==============================================================
-classification       ``gold``, ``predicted``, ``confidence``
-tagging              the same, each a list with an item per word, and ``entities``,
-                     whether the tags mark entities
-language modelling   ``loss`` (nats), ``tokens``, ``unknown`` (of them), ``characters``
-===================  ==============================================================
+====================  =============================================================
+classification        ``gold``, ``predicted``, ``confidence``
+tagging               the same, each a list with an item per word, and ``entities``,
+                      whether the tags mark entities
+language modelling    ``loss`` (nats), ``tokens``, ``unknown`` (of them), ``characters``
+sequence to sequence  ``text``, ``gold`` and ``output``, the ``log_probability`` of the
+                      output, and ``loss`` (nats) and ``tokens`` of the gold target;
+                      ``trees``, whether these are trees
+====================  =============================================================
 
 ``confidence``, the probability of the prediction, may be absent; so may ``entities`` in files of
 earlier versions. Every metric is a function of sums over examples, so it can be recomputed for any
@@ -18,8 +21,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +30,18 @@ import numpy as np
 from nlp_rnn import paths
 from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.errors import UserError
+from nlp_rnn.evaluation.figure import Figure, quotient
+from nlp_rnn.evaluation.sequences import TEXT, TREES, alternatives, sequence_figures
 from nlp_rnn.files import whole_file
 from nlp_rnn.hints import Remedy
 from nlp_rnn.text.entities import entity_spans, is_entity_scheme
 from nlp_rnn.text.prepared import Split
-from nlp_rnn.text.vocabulary import UNK_INDEX
+from nlp_rnn.text.vocabulary import SEPARATOR, UNK_INDEX
 
 Row = dict[str, Any]
+
+SINGLE_REFERENCE = ("bleu", "chrf", "bracket_f1", "malformed")
+"""Metrics of the outputs of pairs that compare with the target of the pair alone, as others do."""
 
 DIGITS = 6
 """The number of decimals of a confidence in a file."""
@@ -93,6 +100,40 @@ def scored_rows(split: Split, losses: Floats) -> list[Row]:
     ]
 
 
+def written_rows(
+    records: Iterable[Row],
+    gold: Sequence[str],
+    outputs: Sequence[str],
+    log_p: Sequence[float] | None = None,
+    losses: Sequence[Floats] | None = None,
+    *,
+    trees: bool = False,
+) -> list[Row]:
+    """Rows of the outputs of pairs.
+
+    Args:
+        records: the pairs as text.
+        gold: their targets, written as outputs are.
+        log_p: ``ln P`` of each output; None for models without probabilities.
+        losses: ``-ln P`` of each token of each target, in nats.
+        trees: whether targets are bracketed trees.
+    """
+    rows = [
+        {"text": source_text(record), "gold": g, "output": o, "trees": trees}
+        for record, g, o in zip(records, gold, outputs, strict=True)
+    ]
+    for row, value in zip(rows, log_p or (), strict=False):
+        row["log_probability"] = float(value)
+    for row, of_target in zip(rows, () if losses is None else losses, strict=False):
+        row |= {"loss": float(of_target.sum()), "tokens": len(of_target)}
+    return rows
+
+
+def source_text(record: Row) -> str:
+    """The texts of the source of a pair as one, with separators between."""
+    return f" {SEPARATOR} ".join([*record.get("context", ()), record["text"]])
+
+
 def write_predictions(file: Path, rows: Iterable[Row]) -> None:
     """Write ``rows`` completely or not at all."""
     with whole_file(file) as partial, partial.open("w", encoding="utf-8") as stream:
@@ -137,12 +178,20 @@ def _row(file: Path, number: int, line: str) -> Row:
         row = json.loads(line)
     except ValueError:
         row = None
-    if not isinstance(row, dict) or not (_is_judged(row) or _is_scored(row)):
+    checks = (_is_judged, _is_scored, _is_written)
+    if not isinstance(row, dict) or not any(check(row) for check in checks):
         raise UserError(
             f"{file}, line {number}: no prediction; expected gold and predicted (strings, or lists "
-            "of equal length), or loss, tokens, unknown and characters (numbers)"
+            "of equal length), or text, gold and output (strings), or loss, tokens, unknown and "
+            "characters (numbers)"
         )
     return row
+
+
+def _is_written(row: Row) -> bool:
+    if not isinstance(row.get("trees", False), bool):
+        return False
+    return all(isinstance(row.get(key), str) for key in ("text", "gold", "output"))
 
 
 def _is_judged(row: Row) -> bool:
@@ -161,6 +210,8 @@ def _is_scored(row: Row) -> bool:
 
 def kind_of(row: Row) -> str:
     """The task to which a row of predictions belongs."""
+    if "output" in row:
+        return "sequence_to_sequence"
     if "loss" in row:
         return "language_modelling"
     return "tagging" if isinstance(row["gold"], list) else "classification"
@@ -169,38 +220,28 @@ def kind_of(row: Row) -> str:
 # --- figures --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A metric of a test split that is a function of sums over its examples.
-
-    Attributes:
-        terms: the terms that each example adds ``(examples, terms)``.
-        of_sums: maps the sums ``(..., terms)`` to the metric ``(...)``.
-    """
-
-    terms: Floats
-    of_sums: Callable[[Floats], Floats]
-
-    @property
-    def value(self) -> float:
-        return float(self.of_sums(self.terms.sum(axis=0)))
-
-
 def figures(
-    rows: Sequence[Row], labels: Sequence[str], entities: bool | None = None
+    rows: Sequence[Row],
+    labels: Sequence[str],
+    entities: bool | None = None,
+    names: Iterable[str] | None = None,
 ) -> dict[str, Figure]:
     """The metrics of predictions, named as in ``figures/<experiment>.json``.
 
     Accuracy and F1 of labels and tags (see :func:`nlp_rnn.evaluation.metrics.tagging_metrics`),
-    perplexity and bits per character of language models.
+    perplexity and bits per character of language models. For the outputs of pairs, those of
+    :mod:`nlp_rnn.evaluation.sequences` and the perplexity of the target, if it is known.
 
     Args:
         labels: the classes of macro-F1; :func:`labels_of` finds those that occur in ``rows``. They
             stay the same in every resample: a class missing from one has an F1 of 0, as in
             ``sklearn.metrics.f1_score(labels=labels, zero_division=0)``.
         entities: whether tags mark entities; None uses :func:`marks_entities`.
+        names: which metrics of the outputs of pairs are wanted; None for all.
     """
     kind = kind_of(rows[0])
+    if kind == "sequence_to_sequence":
+        return _of_outputs(rows, names)
     if kind == "language_modelling":
         keys = ("loss", "tokens", "characters")
         terms = np.array([[row[key] for key in keys] for row in rows], np.float64)
@@ -216,13 +257,31 @@ def figures(
     return {"accuracy": Figure(np.array([right, targets], np.float64).T, quotient), "f1": f1}
 
 
+def _of_outputs(rows: Sequence[Row], names: Iterable[str] | None) -> dict[str, Figure]:
+    """The metrics of the outputs of pairs: BLEU and chrF against the target of each pair, the
+    others against the nearest target of the same source."""
+    outputs, gold, sources = ([row[key] for row in rows] for key in ("output", "gold", "text"))
+    names = list(names or (TREES if rows[0].get("trees") else TEXT))
+    single = [name for name in names if name in SINGLE_REFERENCE]
+    several = [name for name in names if name not in SINGLE_REFERENCE]
+    found = {}
+    if several:
+        found = sequence_figures(outputs, alternatives(sources, gold), several)
+    if single:
+        found |= sequence_figures(outputs, [[target] for target in gold], single)
+    if all("loss" in row for row in rows):
+        terms = np.array([[row["loss"], row["tokens"]] for row in rows], np.float64)
+        found["perplexity"] = Figure(terms, _perplexity)
+    return {name: found[name] for name in (*names, "perplexity") if name in found}
+
+
 def labels_of(*files: Sequence[Row]) -> list[str]:
     """Every label or tag in files of predictions, sorted; empty for language models."""
     return sorted(
         {
             label
             for rows in files
-            if "gold" in rows[0]
+            if kind_of(rows[0]) in ("classification", "tagging")
             for row in rows
             for side in _sentence(row)
             for label in side
@@ -247,11 +306,6 @@ def _sentence(row: Row) -> tuple[list[str], list[str]]:
     if isinstance(row["gold"], list):
         return row["gold"], row["predicted"]
     return [row["gold"]], [row["predicted"]]
-
-
-def quotient(sums: Floats) -> Floats:
-    """The first sum divided by the second; 0 divided by 0 gives 0."""
-    return sums[..., 0] / np.where(sums[..., 1] > 0, sums[..., 1], 1)
 
 
 def _perplexity(sums: Floats) -> Floats:

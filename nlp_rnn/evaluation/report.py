@@ -15,7 +15,17 @@ from nlp_rnn.markdown import markdown_table
 
 Row = dict[str, Any]
 
-HIGHER_IS_BETTER = {"accuracy": True, "f1": True, "perplexity": False}
+HIGHER_IS_BETTER = {
+    "accuracy": True,
+    "f1": True,
+    "perplexity": False,
+    "bleu": True,
+    "exact_match": True,
+    "bracket_f1": True,
+}
+
+OF_OUTPUTS = ("bleu", "exact_match", "bracket_f1")
+"""Metrics of outputs of pairs that are shown, the most important last."""
 
 
 def result_row(experiment: str, figures: dict[str, Any], metric: str) -> Row:
@@ -67,7 +77,11 @@ def _range(figures: dict[str, Any], metric: str) -> tuple[float, float] | None:
 
 
 def rows_of(experiment: str, figures: dict[str, Any]) -> list[Row]:
-    """The rows of one experiment: perplexity, or accuracy, and F1 if tags mark entities."""
+    """The rows of one experiment: perplexity, or accuracy, and F1 if tags mark entities; of pairs
+    the metrics of outputs."""
+    if "exact_match" in figures["test"]:
+        metrics = [name for name in OF_OUTPUTS if name in figures["test"]]
+        return [result_row(experiment, figures, metric) for metric in metrics]
     metrics = ["perplexity"] if "perplexity" in figures["test"] else ["accuracy"]
     if figures["model"]["entities"]:
         metrics.append("f1")
@@ -309,6 +323,8 @@ def standings(rows: Sequence[Row], results: Results) -> str:
 def _metrics_of_baselines(figures: dict[str, Any]) -> list[str]:
     """The metrics by which the models of a data set are ranked."""
     tests = [each["test"] for each in figures["baselines"].values()]
+    if any("exact_match" in test for test in tests):
+        return [name for name in OF_OUTPUTS if all(name in test for test in tests)]
     metrics = ["perplexity"] if any("perplexity" in test for test in tests) else ["accuracy"]
     return [*metrics, "f1"] if figures["entities"] else metrics
 

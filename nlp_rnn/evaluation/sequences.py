@@ -27,8 +27,8 @@ import numpy as np
 
 from nlp_rnn.arrays import Floats
 from nlp_rnn.evaluation.brackets import bracket_figure, malformed_figure
+from nlp_rnn.evaluation.figure import Figure, quotient
 from nlp_rnn.evaluation.metrics import Metrics
-from nlp_rnn.evaluation.predictions import Figure, quotient
 
 References = Sequence[Sequence[str]]
 """One reference or more for each example."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nlp_rnn.evaluation.bootstrap import LEVEL, blocks, distinct, resampled
-from nlp_rnn.evaluation.predictions import Figure
+from nlp_rnn.evaluation.figure import Figure
 
 RESAMPLES = 10_000
 """Enough resamples that a p-value of 0.05 is known to about 0.002 (one standard deviation)."""

@@ -170,62 +170,151 @@ def beam_search(
     alpha: float = 0.0,
     n: int = 1,
 ) -> list[Hypothesis]:
-    """The ``n`` highest-scoring texts that a beam search finds.
+    """The ``n`` highest-scoring texts that a beam search finds; see :func:`beam_searches`.
 
-    Of all one-token continuations of the hypotheses in the beam, those that end and are among the
+    Args:
+        states: the states before ``token``, each ``(1, width of the state)``.
+        length: the maximum number of tokens in the text.
+
+    Returns:
+        The texts, best first; fewer than ``n`` if the beam completes fewer.
+    """
+    return beam_searches(step, select, token, states, width, [length], end, alpha, n)[0]
+
+
+def beam_searches(
+    step: Step,
+    select: Select,
+    token: int,
+    states: States,
+    width: int,
+    lengths: Sequence[int],
+    end: int | None = None,
+    alpha: float = 0.0,
+    n: int = 1,
+    drop: bool = True,
+) -> list[list[Hypothesis]]:
+    """The ``n`` highest-scoring texts that a beam search finds from each of several states.
+
+    Of all one-token continuations of the hypotheses in a beam, those that end and are among the
     ``width`` most likely are complete, and the ``width`` most likely that do not end form the next
-    beam. The search is over when no continuation of these can be among the ``n`` best. With a beam
+    beam. A search is over when no continuation of these can be among its ``n`` best. With a beam
     of all prefixes the list is exact; a beam of 1 with ``alpha`` 0 is greedy.
 
     Args:
         select: selects rows of states.
         token: the token that every text continues.
-        states: the states before ``token``, each ``(1, width of the state)``.
-        width: the width of the beam, 1 or more.
-        length: the maximum number of tokens in a text; a text of this length is complete without
-            ``end``.
+        states: the states before ``token``, each ``(searches, width of the state)``.
+        width: the width of each beam, 1 or more.
+        lengths: the maximum number of tokens of each search's texts; a text of this length is
+            complete without ``end``.
         end: the token that ends a text, counted as part of it; None if none does.
         alpha: the exponent of :func:`length_penalty`, 0 or more.
         n: the number of texts to return, 1 or more.
+        drop: whether searches that are over leave the batch, whose rows then change in number.
 
     Returns:
-        The texts, best first; fewer than ``n`` if the beam completes fewer.
+        For each search its texts, best first; fewer than ``n`` if its beam completes fewer.
     """
-    tokens, states = np.full(width, token, np.int32), select(states, np.zeros(width, np.intp))
-    paths = np.empty((width, 0), np.int32)
-    log_p = np.full(width, -np.inf)
-    log_p[0] = 0  # the other rows hold no hypothesis yet
-    best: list[Hypothesis] = []
-    for steps in range(1, length + 1):
+    searches = [_Search(length, end, alpha, n, width) for length in lengths]
+    going = np.arange(len(searches))
+    states = select(states, np.repeat(going, width))
+    tokens = np.full(len(searches) * width, token, np.int32)
+    log_p = np.full((len(searches), width), -np.inf)
+    log_p[:, 0] = 0  # the other rows hold no hypothesis yet
+    while len(going):
         found, states = step(tokens, states)
-        continued = log_p[:, None] + found
         # Each row ends once, so at least ``width`` of the best ``2 * width`` do not end.
-        places = _largest(continued.ravel(), 2 * width)
-        rows, chosen = np.divmod(places.astype(np.int32), np.int32(continued.shape[1]))
-        log_p = continued.ravel()[places]
-        paths = np.concatenate([paths[rows], chosen[:, None]], axis=1)
-
-        ends = chosen == end
-        complete = np.flatnonzero((ends | (steps == length))[:width] & np.isfinite(log_p[:width]))
-        penalty = length_penalty(steps, alpha)
-        best += [
-            Hypothesis(tuple(paths[i].tolist()), float(log_p[i]), float(log_p[i]) / penalty)
-            for i in complete
+        values, rows, chosen = _continued(log_p, found, 2 * width)
+        beams = [
+            searches[i].go_on(values[place], rows[place], chosen[place])
+            for place, i in enumerate(going)
         ]
-        best = heapq.nlargest(n, best, key=lambda hypothesis: hypothesis.score)
-
-        beam = np.flatnonzero(~ends)[:width]
-        tokens, paths, log_p = chosen[beam], paths[beam], log_p[beam]
-        states = select(states, rows[beam])
-        # Continuations only lose probability, and the longest has the greatest penalty.
-        attainable = log_p.max(initial=-np.inf) / length_penalty(length, alpha)
-        if attainable == -np.inf or (len(best) == n and best[-1].score >= attainable):
+        kept = np.array([beam is not None for beam in beams])
+        if not kept.any():
             break
-    return best
+        if not drop:
+            kept[:] = True
+        still = np.flatnonzero(kept)
+        places = np.array([_filled(beams[i], width) for i in still])
+        log_p = np.take_along_axis(values[still], places, axis=1)
+        ended = [beams[i] is None for i in still]
+        log_p[ended] = -np.inf
+        log_p[places < 0] = -np.inf
+        tokens = np.take_along_axis(chosen[still], places, axis=1).ravel()
+        own = np.take_along_axis(rows[still], places, axis=1)
+        states = select(states, (still[:, None] * width + own).ravel())
+        going = going[still]
+    return [search.best for search in searches]
 
 
-def _largest(values: Floats, n: int) -> NDArray[np.intp]:
-    """The positions of the ``n`` largest values, largest first."""
-    n = min(n, len(values))
-    places = np.argpartition(values, -n)[-n:]
-    return places[np.argsort(-values[places], kind="stable")]
+def _filled(beam: NDArray[np.intp] | None, width: int) -> NDArray[np.intp]:
+    """The places of a beam, with -1 up to its width."""
+    beam = np.empty(0, np.intp) if beam is None else beam
+    return np.append(beam, np.full(width - len(beam), -1, np.intp))
+
+
+class _Search:
+    """One of several beam searches: its paths, and the best texts so far."""
+
+    def __init__(self, length: int, end: int | None, alpha: float, n: int, width: int) -> None:
+        self.length, self.end, self.alpha, self.n, self.width = length, end, alpha, n, width
+        self.best: list[Hypothesis] = []
+        self._paths = np.empty((width, 0), np.int32)
+        self._over = False
+
+    def go_on(
+        self, log_p: Floats, rows: NDArray[np.intp], chosen: Tokens
+    ) -> NDArray[np.intp] | None:
+        """Take the best continuations, best first; returns those that form the next beam.
+
+        Returns:
+            Their places; None if the search is over.
+        """
+        if self._over:
+            return None
+        paths = np.concatenate([self._paths[rows], chosen[:, None]], axis=1)
+        steps = paths.shape[1]
+        ends = chosen == self.end
+        complete = (ends | (steps == self.length))[: self.width] & np.isfinite(log_p[: self.width])
+        penalty = length_penalty(steps, self.alpha)
+        self.best += [
+            Hypothesis(tuple(paths[i].tolist()), float(log_p[i]), float(log_p[i]) / penalty)
+            for i in np.flatnonzero(complete)
+        ]
+        self.best = heapq.nlargest(self.n, self.best, key=lambda hypothesis: hypothesis.score)
+        beam = np.flatnonzero(~ends)[: self.width]
+        self._paths = _padded_paths(paths[beam], self.width)
+        # Continuations only lose probability, and the longest has the greatest penalty.
+        attainable = log_p[beam].max(initial=-np.inf) / length_penalty(self.length, self.alpha)
+        full = len(self.best) == self.n and self.best[-1].score >= attainable
+        self._over = attainable == -np.inf or full or steps == self.length
+        return None if self._over else beam
+
+
+def _padded_paths(paths: Tokens, width: int) -> Tokens:
+    """``paths`` with rows of zeros, which hold no hypothesis, up to ``width``."""
+    missing = np.zeros((width - len(paths), paths.shape[1]), np.int32)
+    return np.concatenate([paths, missing])
+
+
+def _continued(
+    log_p: Floats, found: Floats, n: int
+) -> tuple[Floats, NDArray[np.intp], NDArray[np.int32]]:
+    """The ``n`` most likely continuations of each beam, best first.
+
+    Args:
+        log_p: ``ln P`` of each hypothesis ``(searches, width)``.
+        found: ``ln P`` of each next token ``(searches * width, types)``.
+
+    Returns:
+        Their ``ln P``, the rows within the beam that they continue, and their tokens, each
+        ``(searches, n)``, or fewer columns if there are fewer continuations.
+    """
+    most = min(n, found.shape[1])
+    tokens = np.argpartition(found, -most, axis=1)[:, -most:]
+    values = np.take_along_axis(found, tokens, axis=1).astype(np.float64) + log_p.reshape(-1, 1)
+    values, tokens = values.reshape(len(log_p), -1), tokens.reshape(len(log_p), -1)
+    places = np.argsort(-values, axis=1, kind="stable")[:, :n]
+    best = np.take_along_axis(tokens, places, axis=1).astype(np.int32)
+    return np.take_along_axis(values, places, axis=1), places // most, best

@@ -23,8 +23,8 @@ from nlp_rnn.inference.predictor import LanguageModelPredictor, language_model
 from nlp_rnn.process import log
 from nlp_rnn.runtime.forward import LOGITS_AT_ONCE
 from nlp_rnn.runtime.network import States, Tokens
-from nlp_rnn.text.rules import SUBWORD_SPACE
-from nlp_rnn.text.vocabulary import EOS, PAD_INDEX, UNK, UNK_INDEX
+from nlp_rnn.text.vocabulary import PAD_INDEX, UNK, UNK_INDEX
+from nlp_rnn.text.writing import piece
 
 
 @dataclass(frozen=True)
@@ -82,26 +82,6 @@ def next_distribution(
     if p is not None:
         probabilities = nucleus(probabilities, p)
     return probabilities
-
-
-def piece(token: str, before: str, unit: str) -> str:
-    """The text that ``token`` adds to the text ``before``, of which only the end matters.
-
-    Args:
-        unit: the unit of the tokenizer.
-
-    >>> piece("dog", "the", "word"), piece("dog", "", "word"), piece("g", "do", "character")
-    (' dog', 'dog', 'g')
-    """
-    if token == EOS:
-        return "\n"
-    starts = not before or before[-1].isspace()
-    if unit == "character":
-        return token
-    if unit == "subword":
-        token = token.replace(SUBWORD_SPACE, " ")
-        return token.lstrip(" ") if starts else token
-    return token if starts else " " + token
 
 
 class PromptedModel:

@@ -28,8 +28,8 @@ class Model:
 
     Attributes:
         name: the name of the experiment that trained it.
-        task: ``classification``, ``tagging`` or ``language_modelling``.
-        labels: labels or tags, most frequent first; empty for language models.
+        task: ``classification``, ``tagging``, ``language_modelling`` or ``sequence_to_sequence``.
+        labels: labels or tags, most frequent first; empty for tasks without labels.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -73,7 +73,8 @@ class Model:
                 Within it, a list of strings is a sentence split into words, and ``None``, as in a
                 table with missing values, is an empty text.
             **options: fields of :class:`~nlp_rnn.inference.predictor.Options`: ``n_best``,
-                ``review_below``, ``batch_size``.
+                ``review_below``, ``batch_size``, and for an encoder-decoder ``beam``,
+                ``length_penalty`` and ``attention``.
 
         Returns:
             One prediction for a string, otherwise a list of predictions in order. A prediction is a
@@ -285,10 +286,15 @@ class LanguageModel(Model):
         ]
 
 
+class EncoderDecoder(Model):
+    """A model that writes a target for each source, such as its translation; see :class:`Model`."""
+
+
 MODELS: dict[str, type[Model]] = {
     "classification": Classifier,
     "tagging": Tagger,
     "language_modelling": LanguageModel,
+    "sequence_to_sequence": EncoderDecoder,
 }
 
 

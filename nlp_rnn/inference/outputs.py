@@ -68,11 +68,11 @@ def flat(prediction: Prediction) -> dict[str, Any]:
     """
     cells: dict[str, Any] = {}
     for key, value in prediction.items():
-        if isinstance(value, dict):
+        if key == "probabilities" and isinstance(value, dict):
             cells.update((f"probability_{name}", number) for name, number in value.items())
         elif key == "tags":
             cells[key] = " ".join(value)
-        elif isinstance(value, list):
+        elif isinstance(value, list | dict):
             cells[key] = to_json(value)
         else:
             cells[key] = value
@@ -119,7 +119,8 @@ class Writer(ABC):
 
 
 class LineWriter(Writer):
-    """One line per text: the label, the tags separated by spaces, or the log-probability."""
+    """One line per text: the output, the label, the tags separated by spaces, or the
+    log-probability."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -132,6 +133,8 @@ class LineWriter(Writer):
 def _summary(prediction: Prediction) -> str:
     if "tags" in prediction:
         return " ".join(prediction["tags"])
+    if "output" in prediction:
+        return " ".join(str(prediction["output"]).splitlines())
     return str(prediction.get("label", prediction.get("log_probability")))
 
 

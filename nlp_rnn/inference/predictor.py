@@ -18,19 +18,28 @@ from typing import Any, Self
 import numpy as np
 
 from nlp_rnn.arrays import Floats, Ints
-from nlp_rnn.config import ClassificationTrainingParameters
+from nlp_rnn.config import (
+    ClassificationTrainingParameters,
+    DecodingParameters,
+    SequenceToSequenceExperiment,
+)
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference import schema
+from nlp_rnn.inference.decoding import Hypothesis
 from nlp_rnn.inference.items import CHUNK, Item, as_text
+from nlp_rnn.inference.translation import written
 from nlp_rnn.process import log
 from nlp_rnn.runtime.bundle import REMEDY, START_STATES, Bundle
 from nlp_rnn.runtime.forward import Tagged, losses_of_lines, probabilities, tag
 from nlp_rnn.runtime.network import Network
-from nlp_rnn.text.batches import Encoded, shortened
+from nlp_rnn.runtime.pairs import Input, attention_of
+from nlp_rnn.text.batches import Encoded, shortened, source_of
+from nlp_rnn.text.encoding import source_tokens
 from nlp_rnn.text.entities import entity_spans
 from nlp_rnn.text.rules import Span
 from nlp_rnn.text.spelling import spell
-from nlp_rnn.text.vocabulary import UNK
+from nlp_rnn.text.vocabulary import SEPARATOR, UNK
+from nlp_rnn.text.writing import target_text
 
 Prediction = dict[str, Any]
 
@@ -47,16 +56,23 @@ class Options:
     """The user's options for predictions.
 
     Attributes:
-        n_best: the number of tag sequences per sentence, for a tagger with a CRF.
+        n_best: the number of tag sequences per sentence, for a tagger with a CRF, or of outputs
+            per source, for an encoder-decoder.
         review_below: the confidence below which a prediction is marked for human review: the
             probability of the label, or the lowest probability of the tags. None marks nothing.
         batch_size: the number of texts in one forward pass; it affects speed and memory, not
             predictions.
+        beam: the width of the beam of an encoder-decoder; None is that of its experiment.
+        length_penalty: the exponent of its length penalty; None is that of its experiment.
+        attention: whether an encoder-decoder gives its weights of attention.
     """
 
     n_best: int = 1
     review_below: float | None = None
     batch_size: int = BATCH
+    beam: int | None = None
+    length_penalty: float | None = None
+    attention: bool = False
 
     def check(self, bundle: Bundle, written: Callable[[str], str] = str) -> None:
         """Raise UserError unless the model supports the options.
@@ -69,11 +85,10 @@ class Options:
                 raise UserError(
                     f"{written(name)}: expected a whole number of 1 or more, found {value!r}"
                 )
-        if self.n_best > 1 and getattr(bundle.experiment.model, "output", None) != "crf":
-            raise UserError(
-                f"{written('n_best')} {self.n_best}: {bundle.folder} has no CRF, which gives "
-                "the most likely tag sequences; train a tagger with model.output: crf"
-            )
+        if bundle.task.data == "pairs":
+            self._check_search(bundle, written)
+        else:
+            self._check_of_no_pairs(bundle, written)
         if self.review_below is None:
             return
         if not 0 < self.review_below <= 1:
@@ -83,8 +98,44 @@ class Options:
             )
         if not bundle.task.labels:
             raise UserError(
-                f"{written('review_below')}: {bundle.folder} is a language model, whose "
-                "predictions are not right or wrong; omit it"
+                f"{written('review_below')}: {bundle.folder} is a model for "
+                f"{bundle.experiment.task}, whose predictions have no confidence; omit it"
+            )
+
+    def decoding(self, bundle: Bundle) -> DecodingParameters:
+        """How an encoder-decoder searches: as its experiment says, unless an option differs."""
+        assert isinstance(bundle.experiment, SequenceToSequenceExperiment)
+        given = {"beam": self.beam, "length_penalty": self.length_penalty}
+        changed = {name: value for name, value in given.items() if value is not None}
+        return bundle.experiment.decoding.model_copy(update=changed)
+
+    def _check_search(self, bundle: Bundle, written: Callable[[str], str]) -> None:
+        if self.beam is not None and self.beam < 1:
+            raise UserError(f"{written('beam')}: expected 1 or more, found {self.beam!r}")
+        if self.length_penalty is not None and self.length_penalty < 0:
+            raise UserError(
+                f"{written('length_penalty')}: expected 0 or more, found {self.length_penalty!r}"
+            )
+        beam = self.decoding(bundle).beam
+        if self.n_best > beam:
+            raise UserError(
+                f"{written('n_best')} {self.n_best} is more than a beam of {beam} can find; set "
+                f"{written('beam')} to {self.n_best} or more"
+            )
+        if self.attention and bundle.experiment.model.attention is None:  # type: ignore[union-attr]
+            raise UserError(f"{written('attention')}: {bundle.folder} has no attention; omit it")
+
+    def _check_of_no_pairs(self, bundle: Bundle, written: Callable[[str], str]) -> None:
+        for name in ("beam", "length_penalty", "attention"):
+            if getattr(self, name) not in (None, False):
+                raise UserError(
+                    f"{written(name)} is of models for sequence_to_sequence, and {bundle.folder} "
+                    f"is one for {bundle.experiment.task}; omit it"
+                )
+        if self.n_best > 1 and getattr(bundle.experiment.model, "output", None) != "crf":
+            raise UserError(
+                f"{written('n_best')} {self.n_best}: {bundle.folder} has no CRF, which gives "
+                "the most likely tag sequences; train a tagger with model.output: crf"
             )
 
 
@@ -319,6 +370,95 @@ class LanguageModelPredictor(Predictor):
         }
 
 
+class EncoderDecoderPredictor(Predictor):
+    """``output``, its ``log_probability`` (nats) and its ``score``, which beam search compares.
+
+    With ``n_best`` above 1, also the best outputs, each with the same keys. With ``attention``,
+    also its weights. Several input texts, such as a story and a question, are given as one, with
+    ``<sep>`` between them.
+    """
+
+    def __init__(
+        self, bundle: Bundle, options: Options = DEFAULT, network: Network | None = None
+    ) -> None:
+        super().__init__(bundle, options, network)
+        assert bundle.pair_sizes is not None
+        if bundle.pair_sizes.features:
+            raise UserError(
+                f"{bundle.folder}: reads a vector beside each text, which predictions lack; train "
+                "on texts alone"
+            )
+        self._unit = bundle.target_tokenizer.parameters.unit
+        self._joins = SEPARATOR in bundle.vocabulary.types
+
+    @property
+    def columns(self) -> schema.Columns:
+        return schema.of_encoder_decoder(self.options.n_best > 1, self.options.attention)
+
+    def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
+        sources = [self._source(as_text(item)) for item in items]
+        end, size = self.bundle.target_vocabulary.end_index, self.options.batch_size
+        found = written(
+            self.network,
+            sources,
+            end,
+            self.options.decoding(self.bundle),
+            size,
+            self.options.n_best,
+        )
+        if not self.options.attention:
+            return map(self._prediction, found)
+        best = list(found)
+        targets = [np.array(hypotheses[0].tokens) for hypotheses in best]
+        weights = attention_of(self.network, sources, targets, end, size)
+        return (
+            self._prediction(hypotheses) | self._attention(source, hypotheses[0], of_pair)
+            for source, hypotheses, of_pair in zip(sources, best, weights, strict=True)
+        )
+
+    @property
+    def _backwards(self) -> bool:
+        return bool(self.bundle.experiment.model.reversed_source)  # type: ignore[union-attr]
+
+    def _source(self, text: str) -> Input:
+        *context, last = text.split(SEPARATOR) if self._joins else [text]
+        tokens = source_tokens(self.bundle.tokenizer, last, context)
+        ids = np.array(self.bundle.vocabulary.encode(tokens), np.int32)
+        return Input(source_of(ids, self._backwards))
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        return target_text(tokens, self.bundle.target_vocabulary, self._unit)
+
+    def _output(self, hypothesis: Hypothesis) -> Prediction:
+        return {
+            "output": self._text(hypothesis.tokens),
+            "log_probability": hypothesis.log_probability,
+            "score": hypothesis.score,
+        }
+
+    def _prediction(self, hypotheses: Sequence[Hypothesis]) -> Prediction:
+        prediction = self._output(hypotheses[0])
+        if self.options.n_best > 1:
+            prediction["n_best"] = [self._output(hypothesis) for hypothesis in hypotheses]
+        return prediction
+
+    def _attention(
+        self, source: Input, hypothesis: Hypothesis, weights: Floats | None
+    ) -> Prediction:
+        """The weights of attention, the source in the order of its text."""
+        assert weights is not None
+        ids, values = source.ids, weights
+        if self._backwards:
+            ids, values = ids[::-1], weights[:, ::-1]
+        return {
+            "attention": {
+                "source": self.bundle.vocabulary.decode(ids.tolist()),
+                "output": self.bundle.target_vocabulary.decode(hypothesis.tokens),
+                "weights": values.tolist(),
+            }
+        }
+
+
 def start_states(bundle: Bundle, network: Network) -> list[Floats] | None:
     """The states of :meth:`Bundle.start_states`, checked against the network.
 
@@ -343,6 +483,7 @@ PREDICTORS: dict[str, type[Predictor]] = {
     "classification": ClassificationPredictor,
     "tagging": TaggingPredictor,
     "language_modelling": LanguageModelPredictor,
+    "sequence_to_sequence": EncoderDecoderPredictor,
 }
 
 

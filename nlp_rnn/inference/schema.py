@@ -45,6 +45,22 @@ class TagSequence(TypedDict):
     probability: float
 
 
+class Output(TypedDict):
+    """One of the best targets of a source."""
+
+    output: str
+    log_probability: float
+    score: float
+
+
+class Alignment(TypedDict):
+    """The weights of attention: a list for each token of the output, over those of the source."""
+
+    source: list[str]
+    output: list[str]
+    weights: list[list[float]]
+
+
 REVIEW: Columns = {"review": bool}
 
 
@@ -73,6 +89,22 @@ def of_tagger(review: bool, n_best: bool, entities: bool) -> Columns:
         **(REVIEW if review else {}),
         **({"n_best": list[TagSequence]} if n_best else {}),
         **({"entities": list[Entity]} if entities else {}),
+    }
+
+
+def of_encoder_decoder(n_best: bool, attention: bool) -> Columns:
+    """The columns of an encoder-decoder.
+
+    Args:
+        n_best: whether several targets are requested.
+        attention: whether the weights of attention are requested.
+    """
+    return {
+        "output": str,
+        "log_probability": float,
+        "score": float,
+        **({"n_best": list[Output]} if n_best else {}),
+        **({"attention": Alignment} if attention else {}),
     }
 
 

@@ -143,8 +143,11 @@ class AttentionDecoder(layers.Layer):
     ) -> list[Any]:
         """The shapes of all results, without tracing a call."""
         batch, steps = inputs.shape[:2]
-        shapes = [(batch, steps, self.width), (batch, steps, memory.shape[1])]
-        shapes += [(batch, size) for size in self.sizes]
+        shapes = [
+            (batch, steps, self.width),
+            (batch, steps, memory.shape[1]),
+            *((batch, size) for size in self.sizes),
+        ]
         return [keras.KerasTensor(shape, dtype=self.compute_dtype) for shape in shapes]
 
     def get_config(self) -> dict[str, Any]:

@@ -216,4 +216,9 @@ def _described(experiment: AnyExperiment) -> str:
 def _example_texts(dataset: PreparedDataset) -> list[str]:
     """Two texts of the test split, as a user of the model would give them."""
     records = itertools.islice(dataset.split("test").records(), 2)
-    return [record.get("text") or " ".join(record.get("tokens", ())) for record in records]
+    from nlp_rnn.evaluation.predictions import source_text
+
+    return [
+        source_text(record) if "text" in record else " ".join(record["tokens"])
+        for record in records
+    ]

@@ -304,7 +304,7 @@ def pair_batches(
         max_length: longer sources and targets are cut to this number of tokens.
     """
     for numbers in batches:
-        filled = np.append(numbers, np.repeat(numbers[:1], rows - len(numbers)))
+        filled = [*numbers.tolist(), *numbers[:1].tolist() * (rows - len(numbers))]
         sources = [
             source_of(split.sequence(split.ids, i), reversed_source, max_length) for i in filled
         ]

@@ -361,7 +361,7 @@ def prepare(
             examples = corpus.read(split)
             return selection.of(examples) if selection and split == "train" else examples
 
-        selection = Selection(keep, *encoders) if corpus.kind == "pairs" else None
+        selection = Selection(keep, encoders[0], encoders[1]) if corpus.kind == "pairs" else None
         counts, labels = _types_and_labels(name, encoders, progress(read("train")))
         if of_target.shared and corpus.kind == "pairs":
             counts = [counts[0] + counts[1]] * 2

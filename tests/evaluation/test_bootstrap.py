@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from nlp_rnn.evaluation.bootstrap import interval, resampled
-from nlp_rnn.evaluation.predictions import Figure
+from nlp_rnn.evaluation.figure import Figure
 
 SIMULATIONS = 400
 

@@ -35,13 +35,13 @@ from nlp_rnn.inference.generation import (
     PromptedModel,
     Sampling,
     next_distribution,
-    piece,
 )
 from nlp_rnn.inference.predictor import language_model
 from nlp_rnn.models.network import build_network
 from nlp_rnn.runtime.network import KerasNetwork
 from nlp_rnn.text.tokenizers import make_tokenizer
 from nlp_rnn.text.vocabulary import Vocabulary
+from nlp_rnn.text.writing import piece
 
 pytestmark = pytest.mark.slow
 
