@@ -166,6 +166,57 @@ class MemoryDataset(DatasetSection, title="Built-in memory problem"):
         return self
 
 
+class PairsDataset(DatasetSection, title="Built-in pairs"):
+    """Inputs with a target, which a built-in generator writes. Their optimum is known exactly."""
+
+    source: Literal["pairs"]
+    """``pairs`` chooses the built-in pairs."""
+    corpus: Literal["translation", "addition", "arithmetic", "captions", "questions"]
+    """What is asked. ``translation`` asks for a sentence in an invented language, ``addition`` for
+    the sum of two numbers, ``arithmetic`` for their sum or difference amid letters that mean
+    nothing (Jozefowicz et al. 2015), ``captions`` for a sentence that describes a noisy picture of
+    coloured shapes, and ``questions`` for the answer to a question about such a picture."""
+    digits: int = Field(default=3, ge=1, le=9)
+    """For ``addition`` and ``arithmetic``: the largest number of digits of each number."""
+    letters: float = Field(default=1.0, ge=0)
+    """For ``arithmetic``: the mean number of letters after each digit."""
+    noise: float = Field(default=0.4, gt=0)
+    """For ``captions`` and ``questions``: the standard deviation of the noise in each number of a
+    picture, whose pixels are 0 or 1 without it."""
+    sizes: Sizes
+    """How many pairs each split has."""
+    tokenizer: TokenizerParameters = TokenizerParameters(unit="whitespace", lowercase=False)
+    """Leave this out: pairs are written in tokens of their own. The same holds for
+    ``vocabulary``."""
+
+    @property
+    def kind(self) -> Kind:
+        return "pairs"
+
+    @model_validator(mode="after")
+    def _keys_fit_corpus(self) -> PairsDataset:
+        users = {
+            "digits": ("addition", "arithmetic"),
+            "letters": ("arithmetic",),
+            "noise": ("captions", "questions"),
+        }
+        for name, corpora in users.items():
+            if name in self.model_fields_set and self.corpus not in corpora:
+                raise impossible(
+                    f"{name} needs corpus {' or '.join(corpora)}, not {self.corpus}; leave it out"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _tokens_are_the_pairs_own(self) -> PairsDataset:
+        for name in ("tokenizer", "vocabulary"):
+            if getattr(self, name) != PairsDataset.model_fields[name].default:
+                raise impossible(
+                    f"the corpus {self.corpus} is written in tokens of its own: leave {name} out"
+                )
+        return self
+
+
 LABELLED_FORMATS = ("csv", "tsv", "jsonl", "parquet", "folders")
 TAGGED_FORMATS = ("conll", "conllu")
 
@@ -407,5 +458,7 @@ class HuggingFaceDataset(DatasetSection, title="Hugging Face datasets"):
         return self
 
 
-AnyDataset = GrammarDataset | MemoryDataset | FilesDataset | TfdsDataset | HuggingFaceDataset
+AnyDataset = (
+    GrammarDataset | MemoryDataset | PairsDataset | FilesDataset | TfdsDataset | HuggingFaceDataset
+)
 Dataset = Annotated[AnyDataset, Field(discriminator="source")]
