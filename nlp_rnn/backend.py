@@ -333,7 +333,7 @@ def scan(
     outputs: int,
     reverse: bool = False,
 ) -> tuple[Sequence[Any], Sequence[Any]]:
-    """A compiled loop over the first axis, like ``jax.lax.scan``, for TensorFlow and JAX.
+    """A loop over the first axis, like ``jax.lax.scan``, compiled on TensorFlow and JAX.
 
     Args:
         step: maps the carry and the sequences' values at a step to the next carry and the outputs.
@@ -351,6 +351,8 @@ def scan(
         import jax
 
         return jax.lax.scan(step, tuple(carry), tuple(sequences), reverse=reverse)
+    if keras.backend.backend() == "torch":
+        return _loop(step, carry, sequences, reverse)
     import tensorflow as tf
 
     steps = tf.shape(sequences[0])[0]
@@ -367,6 +369,24 @@ def scan(
         lambda i, *_: i < steps, body, (0, tuple(carry), written), maximum_iterations=steps
     )
     return carry, [array.stack() for array in written]
+
+
+def _loop(
+    step: Callable[[Any, Any], tuple[Any, Any]],
+    carry: Sequence[Any],
+    sequences: Sequence[Any],
+    reverse: bool,
+) -> tuple[Sequence[Any], Sequence[Any]]:
+    """:func:`scan` on PyTorch."""
+    import torch
+
+    values = []
+    order = range(len(sequences[0]))
+    for t in reversed(order) if reverse else order:
+        carry, found = step(tuple(carry), tuple(x[t] for x in sequences))
+        values.append(found)
+    columns = zip(*(reversed(values) if reverse else values), strict=True)
+    return tuple(carry), [torch.stack(column) for column in columns]
 
 
 def fused_lstm(x: Any, h0: Any, c0: Any, W: Any, R: Any, b: Any, reverse: bool) -> tuple[Any, Any]:

@@ -53,4 +53,10 @@ TASK_KINDS = {
         labels=False,
         same=("characters", "tokens", "unknown"),
     ),
+    "sequence_to_sequence": TaskKind(
+        data="pairs",
+        gives="the target of a source",
+        labels=False,
+        same=("gold",),
+    ),
 }

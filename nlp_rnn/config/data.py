@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from nlp_rnn.config.section import Section, impossible
-from nlp_rnn.example import Kind, Scheme
+from nlp_rnn.example import SPLITS, Kind, Scheme
 
 
 class TokenizerParameters(Section, title="Tokenizer"):
@@ -69,6 +69,35 @@ class SplitParameters(Section, title="Split"):
     all of them into the same split, so that no copy of a test example is in training."""
 
 
+class TargetParameters(Section, title="Target"):
+    """How the targets of pairs become indices."""
+
+    shared: bool = False
+    """Whether sources and targets have one vocabulary, and so one tokenizer and one embedding."""
+    tokenizer: TokenizerParameters | None = None
+    """How targets become tokens; ``null`` is as sources do."""
+    vocabulary: VocabularyParameters | None = None
+    """Which types of targets get an index of their own; ``null`` is as for sources."""
+
+    @model_validator(mode="after")
+    def _one_vocabulary_is_the_sources(self) -> TargetParameters:
+        for name in ("tokenizer", "vocabulary"):
+            if self.shared and getattr(self, name) is not None:
+                raise impossible(f"target.shared takes the {name} of sources: leave {name} out")
+        return self
+
+
+class KeptPairs(Section, title="Kept pairs"):
+    """Which pairs of the training split are learned from; the others are counted in the data
+    card."""
+
+    longest: int | None = Field(default=None, gt=0)
+    """The most tokens of a source or a target; ``null`` keeps all."""
+    ratio: float | None = Field(default=None, gt=1)
+    """How many times as long as the other the longer side of a pair may be, in tokens; ``null``
+    keeps all."""
+
+
 class DatasetSection(Section, title="Every data set"):
     """What every data set has, whatever its source."""
 
@@ -76,6 +105,10 @@ class DatasetSection(Section, title="Every data set"):
     """How text becomes tokens."""
     vocabulary: VocabularyParameters = VocabularyParameters()
     """Which types get an index of their own."""
+    target: TargetParameters = TargetParameters()
+    """For ``pairs``: the same for targets."""
+    keep: KeptPairs = KeptPairs()
+    """For ``pairs``: which of the training split are learned from."""
     split: SplitParameters = SplitParameters()
     """How much of the training data goes to splits that have no file of their own."""
     seed: int = Field(default=1, ge=0)
@@ -219,6 +252,9 @@ class PairsDataset(DatasetSection, title="Built-in pairs"):
 
 LABELLED_FORMATS = ("csv", "tsv", "jsonl", "parquet", "folders")
 TAGGED_FORMATS = ("conll", "conllu")
+PAIR_FORMATS = ("parallel",)
+TABLES = ("csv", "tsv", "jsonl", "parquet")
+"""Formats with columns, which hold labelled texts, or pairs where ``target_column`` is given."""
 
 Quoting = Literal["double", "none"]
 
@@ -239,9 +275,15 @@ def check_delimiter(delimiter: str) -> str:
 
 def _kind_of_format(section: Mapping[str, Any]) -> Kind:
     """What the files of a data set hold."""
+    if section.get("format") in PAIR_FORMATS or section.get("target_column") is not None:
+        return "pairs"
     if section.get("format") in LABELLED_FORMATS:
         return "labelled"
     return "tagged" if section.get("format") in TAGGED_FORMATS else "text"
+
+
+def _files_in(paths: str | list[str] | None) -> int:
+    return len([paths] if isinstance(paths, str) else paths or ())
 
 
 class FilesDataset(DatasetSection, title="Your own files"):
@@ -250,14 +292,20 @@ class FilesDataset(DatasetSection, title="Your own files"):
 
     source: Literal["files"]
     """``files`` chooses your own files."""
-    format: Literal["csv", "tsv", "jsonl", "parquet", "folders", "conll", "conllu", "text"]
+    format: Literal[
+        "csv", "tsv", "jsonl", "parquet", "folders", "conll", "conllu", "text", "parallel"
+    ]
     """The format of the files. ``csv``, ``tsv``, ``jsonl`` and ``parquet`` have one labelled text
-    in each row; ``folders`` has one text in each file, in a folder named after its label; ``conll``
-    and ``conllu`` have one tagged word in each line; ``text`` is running text."""
+    in each row, or one pair where ``target_column`` is given; ``folders`` has one text in each
+    file, in a folder named after its label; ``conll`` and ``conllu`` have one tagged word in each
+    line; ``text`` is running text; ``parallel`` has sources in the lines of one file and their
+    targets in the same lines of another."""
+    target_column: str | int | None = None
+    """For pairs in a table: the column of the target, named or counted as ``text_column``."""
     kind: Kind = Field(default_factory=_kind_of_format)
-    """What is read from the files: ``labelled`` texts, ``tagged`` sentences or running ``text``.
-    The format decides, except that ``text`` reads the texts of ``folders`` without their labels,
-    and those of ``unsup`` too."""
+    """What is read from the files: ``labelled`` texts, ``tagged`` sentences, running ``text`` or
+    ``pairs``. The format decides, except that ``text`` reads the texts of ``folders`` without their
+    labels, and those of ``unsup`` too."""
     train: str | list[str]
     """The file, folder or archive of the training split, such as ``tickets.csv`` or
     ``imdb.tar.gz!imdb/train``. Several in a list are read in order, as one. A file or archive may
@@ -268,9 +316,18 @@ class FilesDataset(DatasetSection, title="Your own files"):
     says."""
     test: str | list[str] | None = None
     """The same for the test split; ``null`` takes it from the training data, as ``split`` says."""
+    train_target: str | list[str] | None = None
+    """For ``parallel``: the file of the targets of ``train``, or as many files as ``train`` has."""
+    validation_target: str | list[str] | None = None
+    """The same for ``validation``."""
+    test_target: str | list[str] | None = None
+    """The same for ``test``."""
     text_column: str | int = "text"
     """The column of the text: a name of the header, or in ``csv`` and ``tsv`` also a number,
     counted from 0, or from the end when negative."""
+    context_columns: list[str | int] = Field(default_factory=list)
+    """For pairs in a table: columns of texts that are read before that of ``text_column``, in this
+    order, such as a story before a question."""
     label_column: str | int = "label"
     """The column of the label, named or counted as ``text_column``."""
     header: bool = True
@@ -301,7 +358,7 @@ class FilesDataset(DatasetSection, title="Your own files"):
 
     @model_validator(mode="after")
     def _kind_fits_format(self) -> FilesDataset:
-        kind = _kind_of_format({"format": self.format})
+        kind = _kind_of_format({"format": self.format, "target_column": self.target_column})
         if self.kind not in (kind, "text" if self.format == "folders" else kind):
             raise impossible(f"kind of format {self.format} is '{kind}', not '{self.kind}'")
         return self
@@ -310,6 +367,37 @@ class FilesDataset(DatasetSection, title="Your own files"):
     def _something_to_read(self) -> FilesDataset:
         if [] in (self.train, self.validation, self.test):
             raise impossible("train, validation and test each name one file or folder, or several")
+        return self
+
+    @model_validator(mode="after")
+    def _targets_fit_sources(self) -> FilesDataset:
+        for split in SPLITS:
+            sources, targets = getattr(self, split), getattr(self, f"{split}_target")
+            if self.format != "parallel" and targets is not None:
+                raise impossible(
+                    f"{split}_target needs format parallel, not {self.format}; leave it out"
+                )
+            if self.format == "parallel" and _files_in(sources) != _files_in(targets):
+                raise impossible(
+                    f"{split} names {_files_in(sources)} files and {split}_target "
+                    f"{_files_in(targets)}; format parallel needs a file of targets for each file "
+                    "of sources"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _target_columns_are_of_tables(self) -> FilesDataset:
+        columns = [self.text_column, self.target_column, *self.context_columns]
+        if self.format not in TABLES and (self.target_column or self.context_columns):
+            raise impossible(
+                f"target_column and context_columns need a table, not format {self.format}"
+            )
+        if self.context_columns and self.target_column is None:
+            raise impossible("context_columns are of pairs: they need target_column")
+        if self.target_column is not None and len(set(columns)) < len(columns):
+            raise impossible("text_column, target_column and context_columns are each another one")
+        if self.target_column is not None and "label_column" in self.model_fields_set:
+            raise impossible("label_column and target_column: a row has a label or a target")
         return self
 
     @field_validator("delimiter")
@@ -327,7 +415,8 @@ class FilesDataset(DatasetSection, title="Your own files"):
         for name in ("header", "delimiter", "quoting"):
             if name in given and not tables:
                 raise impossible(f"{name} needs format csv or tsv, not {self.format}; leave it out")
-        for name in ("text_column", "label_column"):
+        asked = "label_column" if self.target_column is None else "target_column"
+        for name in ("text_column", asked):
             column = getattr(self, name)
             if isinstance(column, int) and not tables:
                 raise impossible(f"{name} of format {self.format} is a name, not a number")
@@ -336,7 +425,8 @@ class FilesDataset(DatasetSection, title="Your own files"):
                     f"without a header, {name} is a number, counted from 0: set {name}: 0 or "
                     "another"
                 )
-        if self.format in LABELLED_FORMATS[:4] and self.text_column == self.label_column:
+        labelled = self.kind == "labelled" and self.format in TABLES
+        if labelled and self.text_column == self.label_column:
             raise impossible("text_column and label_column are the same column")
         if self.suffix is not None and self.format != "folders":
             raise impossible(f"suffix needs format folders, not {self.format}; leave it out")

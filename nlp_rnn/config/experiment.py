@@ -6,13 +6,20 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from nlp_rnn.config.decoding import DecodingParameters
 from nlp_rnn.config.embeddings import Embeddings, GivenEmbeddings
 from nlp_rnn.config.evaluation import EvaluationParameters
-from nlp_rnn.config.model import Classifier, LanguageModel, TaggerParameters
+from nlp_rnn.config.model import (
+    Classifier,
+    EncoderDecoderParameters,
+    LanguageModel,
+    TaggerParameters,
+)
 from nlp_rnn.config.section import Section, impossible
 from nlp_rnn.config.training import (
     BatchTrainingParameters,
     ClassificationTrainingParameters,
+    EncoderDecoderTrainingParameters,
     LanguageModelTrainingParameters,
     TrainingParameters,
 )
@@ -69,11 +76,17 @@ class ExperimentSection(Section, title="Every experiment"):
 
     def of_training(self) -> dict[str, Any]:
         """The parameters that a trained model depends on: all but those of its evaluation."""
+        return self.model_dump(exclude={"evaluation", "decoding"})
+
+    def of_bundle(self) -> dict[str, Any]:
+        """The parameters that a bundle keeps: those of training, and how to decode."""
         return self.model_dump(exclude={"evaluation"})
 
     def of_one_training(self) -> dict[str, Any]:
         """The parameters that are the same for each of its seeds."""
-        return self.model_dump(exclude={"evaluation": True, "training": {"seeds"}})
+        return self.model_dump(
+            exclude={"evaluation": True, "decoding": True, "training": {"seeds"}}
+        )
 
 
 class ClassificationExperiment(ExperimentSection, title="Classification"):
@@ -156,5 +169,43 @@ class LanguageModellingExperiment(ExperimentSection, title="Language modelling")
         return self
 
 
-AnyExperiment = ClassificationExperiment | TaggingExperiment | LanguageModellingExperiment
+class SequenceToSequenceExperiment(ExperimentSection, title="Sequence to sequence"):
+    """A text for each source: translation, inflection, an answer to a question about a story."""
+
+    task: Literal["sequence_to_sequence"]
+    """``sequence_to_sequence`` gives a source a target."""
+    model: EncoderDecoderParameters
+    """The network: an encoder and a decoder."""
+    training: EncoderDecoderTrainingParameters
+    """How the network is fitted."""
+    decoding: DecodingParameters = DecodingParameters()
+    """How the trained model searches for the best target. A changed value trains nothing."""
+
+    @model_validator(mode="after")
+    def _training_fits(self) -> SequenceToSequenceExperiment:
+        training = self.training
+        if training.select not in ("loss", "bleu", "exact_match"):
+            raise impossible(
+                "training.select of an encoder-decoder is 'loss', 'bleu' or 'exact_match'"
+            )
+        for name, on in (
+            ("gradient_flow", training.gradient_flow),
+            ("unfreezing", training.unfreezing),
+            ("discriminative", training.discriminative != 1),
+            ("singleton_dropout", training.singleton_dropout),
+            ("batch_tokens", training.batch_tokens),
+        ):
+            if on:
+                raise impossible(f"training.{name} is not of an encoder-decoder; leave it out")
+        if self.embeddings.frozen_epochs:
+            raise impossible("embeddings.trainable of an encoder-decoder is true or false")
+        return self
+
+
+AnyExperiment = (
+    ClassificationExperiment
+    | TaggingExperiment
+    | LanguageModellingExperiment
+    | SequenceToSequenceExperiment
+)
 Experiment = Annotated[AnyExperiment, Field(discriminator="task")]

@@ -532,6 +532,152 @@ class FeedForwardParameters(
         return self
 
 
+class AttentionParameters(Section, title="Attention"):
+    """How the decoder looks at the states of the source."""
+
+    kind: Literal["additive", "concat", "dot", "general"]
+    """The score of a state of the decoder and one of the source: ``dot`` is their product,
+    ``general`` has a matrix between them, and ``additive`` is a small network over both (Bahdanau
+    et al. 2015), which Luong et al. (2015) call ``concat``."""
+    placement: Literal["before", "after"] | None = None
+    """Which state of the decoder asks: ``before`` is that of the step before, and the context
+    enters the cell (Bahdanau et al. 2015); ``after`` is the new state, and the context enters the
+    output (Luong et al. 2015), so that all target steps attend at once. ``null`` is ``before`` for
+    ``additive`` and ``after`` for others."""
+    input_feeding: bool = False
+    """With ``after``: whether the output of attention is also read at the next step (Luong et al.
+    2015)."""
+    units: int | None = Field(default=None, gt=0)
+    """For ``additive`` and ``concat``: the width of the network of the score; ``null`` is that of
+    the decoder."""
+
+    @property
+    def place(self) -> Literal["before", "after"]:
+        """:attr:`placement`, with its default."""
+        return self.placement or ("before" if self.kind == "additive" else "after")
+
+    @property
+    def in_the_loop(self) -> bool:
+        """Whether attention changes what later steps read."""
+        return self.place == "before" or self.input_feeding
+
+    @model_validator(mode="after")
+    def _options_fit(self) -> AttentionParameters:
+        if self.input_feeding and self.place == "before":
+            raise impossible("attention.input_feeding needs attention.placement: after")
+        if self.units is not None and self.kind not in ("additive", "concat"):
+            raise impossible(f"attention.units is of additive and concat, not {self.kind}")
+        return self
+
+
+AttentionName = Literal["additive", "concat", "dot", "general"]
+AttentionSection = Annotated[
+    AttentionParameters,
+    BeforeValidator(_by_name, json_schema_input_type=AttentionName | AttentionParameters),
+]
+
+DECODER_CELLS = ("lstm", "gru", "simple_rnn")
+
+
+class EncoderDecoderParameters(EncoderParameters, title="Encoder-decoder"):
+    """Recurrent layers that read the source, others that write the target, and attention between
+    them. What the section says of cells, layers and dropout is of both."""
+
+    bidirectional: bool = True
+    """Whether a second layer reads the source from its end (Schuster & Paliwal 1997)."""
+    decoder_units: int | None = Field(default=None, gt=0)
+    """The width of the decoder's layers; ``null`` is ``units``, and with ``bridge: last_state`` the
+    width of the encoder's states, which have two directions where ``bidirectional`` is set."""
+    decoder_layers: int | None = Field(default=None, gt=0)
+    """How many layers the decoder has; ``null`` is ``layers``."""
+    bridge: Literal["last_state", "projection", "mean"] = "projection"
+    """What the decoder starts from: the encoder's ``last_state`` in each layer (Sutskever et al.
+    2014), a tanh ``projection`` of that of the highest layer (Bahdanau et al. 2015), or the same of
+    the ``mean`` of its states (Sennrich et al. 2017)."""
+    attention: AttentionSection | None = AttentionParameters(kind="general")
+    """The attention: its kind, or a mapping with its options. ``null`` has none."""
+    conditioning: Literal["initial_state", "every_step"] = "initial_state"
+    """How a decoder without attention knows the source: by its ``initial_state`` alone (Sutskever
+    et al. 2014), or from a vector that it also reads at ``every_step`` (Cho et al. 2014)."""
+    reversed_source: bool = False
+    """Whether the source is read from its end, so that its beginning is near to that of the target
+    (Sutskever et al. 2014)."""
+    tied: bool = False
+    """Whether the output layer shares its weights with the embeddings of the target (Press & Wolf
+    2017)."""
+
+    @property
+    def source_width(self) -> int:
+        """The width of the encoder's states."""
+        return self.width * (2 if self.bidirectional else 1)
+
+    @property
+    def decoder(self) -> EncoderParameters:
+        """The parameters of the decoder's recurrent layers."""
+        units = self.source_width if self.bridge == "last_state" else self.units
+        changed = {
+            "units": self.decoder_units or units,
+            "layers": self.decoder_layers or self.layers,
+            "last_units": None,
+        }
+        return self.model_copy(update=changed)
+
+    @model_validator(mode="after")
+    def _cells_have_states_of_units(self) -> EncoderDecoderParameters:
+        cell = self.cell
+        if cell.kind not in DECODER_CELLS:
+            raise impossible(
+                f"cell of an encoder-decoder is {', '.join(DECODER_CELLS)}, not {cell.kind}"
+            )
+        if isinstance(cell, LSTMParameters) and (cell.projection or cell.full_gate_recurrence):
+            raise impossible("an encoder-decoder has no projection and no full_gate_recurrence")
+        if self.monte_carlo_samples:
+            raise impossible("monte_carlo_samples is not of an encoder-decoder; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _bridge_fits(self) -> EncoderDecoderParameters:
+        decoder = self.decoder
+        if self.bridge != "last_state":
+            return self
+        if decoder.layers != self.layers or self.last_units not in (None, self.units):
+            raise impossible(
+                "bridge: last_state needs as many layers in the decoder as in the encoder, all of "
+                "one width"
+            )
+        if decoder.units != self.source_width:
+            raise impossible(
+                f"bridge: last_state needs decoder_units: {self.source_width}, the width of the "
+                "encoder's states, or null"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _attention_fits(self) -> EncoderDecoderParameters:
+        attention = self.attention
+        if attention is None:
+            return self
+        if self.conditioning != "initial_state":
+            raise impossible("conditioning is of decoders without attention: attention: null")
+        if attention.kind == "dot" and self.decoder.units != self.source_width:
+            raise impossible(
+                f"attention: dot needs decoder_units ({self.decoder.units}) equal to the width of "
+                f"the encoder's states ({self.source_width}); use general, or change one of them"
+            )
+        for name, on in (
+            ("recurrent_dropout", self.recurrent_dropout),
+            ("weight_drop", self.weight_drop),
+            ("zoneout", self.zoneout.hidden or self.zoneout.cell),
+            ("connection", self.connection != "plain"),
+        ):
+            if on and attention.in_the_loop:
+                raise impossible(
+                    f"{name} needs attention with placement: after and without input_feeding, "
+                    "whose decoder is a plain stack"
+                )
+        return self
+
+
 def _recurrent_by_default(section: Any) -> Any:
     """A model without ``kind`` is recurrent."""
     return {"kind": "recurrent", **section} if isinstance(section, Mapping) else section

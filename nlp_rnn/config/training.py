@@ -66,9 +66,10 @@ class TrainingParameters(Section, title="Every training"):
     above; Howard & Ruder (2018) use 2.6. 1 gives all the same rate."""
     epochs: int = Field(default=10, gt=0)
     """How many times the training split is read."""
-    select: Literal["loss", "accuracy", "f1"] = "loss"
+    select: Literal["loss", "accuracy", "f1", "bleu", "exact_match"] = "loss"
     """The metric of the validation split whose best epoch is kept. ``loss`` is for all tasks,
-    ``accuracy`` for classification and tagging, and ``f1`` for entities."""
+    ``accuracy`` for classification and tagging, ``f1`` for entities, and ``bleu`` and
+    ``exact_match`` for sequences to sequences."""
     patience: int | None = Field(default=None, gt=0)
     """After how many epochs without a better metric training stops. ``null`` runs all epochs. The
     weights of the best epoch are kept either way."""
@@ -121,6 +122,20 @@ class BatchTrainingParameters(TrainingParameters, title="Training on examples"):
     max_length: int | None = Field(default=None, gt=0)
     """To how many tokens longer examples are cut, in training and, for classification, in
     prediction. The first are kept unless ``long_texts`` says otherwise. ``null`` keeps all."""
+
+
+class EncoderDecoderTrainingParameters(
+    BatchTrainingParameters, title="Training of an encoder-decoder"
+):
+    """Training on pairs of a source and a target, the true target read before each token (teacher
+    forcing)."""
+
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """The share of the probability of each target token that the loss spreads over all types
+    (Szegedy et al. 2016). 0 spreads none."""
+    judged: int = Field(default=500, gt=0)
+    """How many pairs of the validation split are decoded greedily after each epoch, for
+    ``select: bleu`` or ``exact_match``."""
 
 
 LongTexts = Literal["head", "tail", "both"]

@@ -23,6 +23,7 @@ from nlp_rnn.corpora.folders import (
     read_folder,
 )
 from nlp_rnn.corpora.lines import fingerprint, open_binary, read_lines
+from nlp_rnn.corpora.pairs import PairColumns, read_parallel
 from nlp_rnn.corpora.remote import is_address, local_copy
 from nlp_rnn.corpora.schemes import TagSurvey
 from nlp_rnn.corpora.settings import Setting, SettingError
@@ -79,15 +80,18 @@ class FilesCorpus(Corpus):
         self._dataset = dataset
         self._refresh = refresh
         self._places: dict[str, list[_Place]] = {}
+        self._targets: dict[str, list[_Place]] = {}
         self._told: set[str] = set()
         for split in SPLITS:
             if given := self._given(split):
                 self._places[split] = [self._locate(split, path, folder) for path in given]
+            if given := self._given(aside := f"{split}_target"):
+                self._targets[split] = [self._locate(aside, path, folder) for path in given]
         self._check_distinct()
 
-    def _given(self, split: str) -> list[str]:
-        """The paths of a split as the parameters name them."""
-        given: str | list[str] | None = getattr(self._dataset, split)
+    def _given(self, parameter: str) -> list[str]:
+        """The paths that a parameter names, such as those of a split."""
+        given: str | list[str] | None = getattr(self._dataset, parameter)
         return [given] if isinstance(given, str) else given or []
 
     @property
@@ -103,8 +107,15 @@ class FilesCorpus(Corpus):
     def read(self, split: str) -> Iterator[Example]:
         if self._dataset.format == "folders":
             return self._read_folders(split)
+        if self._dataset.format == "parallel":
+            return self._not_empty(self._read_parallel(split), split)
         each = map(self._examples, self._places[split])
         return self._not_empty(chain.from_iterable(each), split)
+
+    def _read_parallel(self, split: str) -> Iterator[Example]:
+        bad_bytes = self._dataset.tokenizer.bad_bytes
+        for sources, targets in zip(self._places[split], self._targets[split], strict=True):
+            yield from read_parallel(sources.path, targets.path, bad_bytes)
 
     def _read_folders(self, split: str) -> Iterator[Example]:
         """The texts of a split; logs once which files were left out."""
@@ -137,10 +148,11 @@ class FilesCorpus(Corpus):
 
     def provenance(self) -> dict[str, Any]:
         folders = self._dataset.format == "folders"
+        by_parameter = self._places | {f"{k}_target": v for k, v in self._targets.items()}
         paths = {
             given.partition("!")[0] if folders and is_archive(place.path) else given: place.path
-            for split, places in self._places.items()
-            for given, place in zip(self._given(split), places, strict=True)
+            for parameter, places in by_parameter.items()
+            for given, place in zip(self._given(parameter), places, strict=True)
         }
         return {
             "source": f"files ({self._dataset.format})",
@@ -203,6 +215,8 @@ class FilesCorpus(Corpus):
         data = self._dataset
         bad_bytes = data.tokenizer.bad_bytes
         path = place.path
+        if data.target_column is not None:
+            return self._pairs(path, data.target_column)
         match data.format:
             case "csv" | "tsv":
                 dialect = Dialect.of(data.format, data.delimiter, data.quoting, data.header)
@@ -211,8 +225,8 @@ class FilesCorpus(Corpus):
                 return read_jsonl(path, str(data.text_column), str(data.label_column), bad_bytes)
             case "parquet":
                 return read_parquet(path, str(data.text_column), str(data.label_column), bad_bytes)
-            case "folders":
-                raise AssertionError("folders are read by _read_folders")
+            case "folders" | "parallel":
+                raise AssertionError(f"{data.format} is read by _read_{data.format}")
             case "conll":
                 return self._columns.read(path, self._survey.scheme)
             case "conllu":
@@ -221,17 +235,30 @@ class FilesCorpus(Corpus):
             case "text":
                 return (Example(text=line) for line in read_lines(path, bad_bytes))
 
-    def _locate(self, split: str, given: str, folder: Path) -> _Place:
-        parameter = f"parameter {split} of data set '{self.name}'"
+    def _pairs(self, path: Path, target: str | int) -> Iterator[Example]:
+        """The pairs of a table."""
+        data, bad_bytes = self._dataset, self._dataset.tokenizer.bad_bytes
+        columns = PairColumns(data.text_column, target, data.context_columns)
+        if data.format == "jsonl":
+            return columns.read_jsonl(path, bad_bytes)
+        if data.format == "parquet":
+            return columns.read_parquet(path, bad_bytes)
+        dialect = Dialect.of(
+            "csv" if data.format == "csv" else "tsv", data.delimiter, data.quoting, data.header
+        )
+        return columns.read_table(path, dialect, bad_bytes)
+
+    def _locate(self, name: str, given: str, folder: Path) -> _Place:
+        parameter = f"parameter {name} of data set '{self.name}'"
         wants_folder = self._dataset.format == "folders"
-        name, inside = given, None
+        address, inside = given, None
         if wants_folder:
             archive, bang, rest = given.partition("!")
             if bang or is_archive(Path(archive)):
-                name, inside = archive, rest
-        path = located(name, folder)
-        if is_address(name):
-            path = local_copy(name, folder, parameter, self._refresh)
+                address, inside = archive, rest
+        path = located(address, folder)
+        if is_address(address):
+            path = local_copy(address, folder, parameter, self._refresh)
         place = _Place(path, inside)
         try:
             path.stat()

@@ -92,6 +92,7 @@ class _SplitCorpus(Corpus):
             "labelled": f"drawn with seed {self._seed}, labels in proportion",
             "tagged": f"sentences drawn with seed {self._seed}",
             "text": f"texts drawn with seed {self._seed}",
+            "pairs": f"pairs drawn with seed {self._seed}",
         }[self.kind]
         if self._together:
             manner += ", duplicates together"

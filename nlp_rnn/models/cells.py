@@ -57,7 +57,7 @@ def _keras_layer(parameters: EncoderParameters) -> tuple[type[layers.RNN], dict[
     return None
 
 
-def _bare_cell(parameters: EncoderParameters) -> Any:
+def bare_cell(parameters: EncoderParameters) -> Any:
     """The cell with all its options except zoneout."""
     cell, dropout = parameters.cell, parameters.recurrent_dropout
     options = cell.model_dump(exclude={"kind"}) | {"recurrent_dropout": dropout}
@@ -71,7 +71,7 @@ def _bare_cell(parameters: EncoderParameters) -> Any:
 
 
 def _cell(parameters: EncoderParameters) -> Any:
-    cell, zoneout = _bare_cell(parameters), parameters.zoneout
+    cell, zoneout = bare_cell(parameters), parameters.zoneout
     if not (zoneout.hidden or zoneout.cell):
         return cell
     rates = {"h": zoneout.hidden, "c": zoneout.cell}
@@ -101,7 +101,7 @@ def states(parameters: EncoderParameters) -> dict[str, int]:
     ``h`` is the hidden state, ``c`` the LSTM's cell state; with full gate recurrence the gates
     are states too, and the phased LSTM keeps the time as a state.
     """
-    cell = _bare_cell(parameters)
+    cell = bare_cell(parameters)
     if isinstance(cell, Cell):
         return dict(zip(cell.state_names, cell.state_size, strict=True))
     return {"h": parameters.units}

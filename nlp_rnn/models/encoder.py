@@ -27,7 +27,11 @@ ONE_MASK_A_SEQUENCE = (None, 1, None)
 
 
 def embedding_layer(
-    vocabulary_size: int, dimension: int, vectors: NDArray[Any] | None, trainable: bool
+    vocabulary_size: int,
+    dimension: int,
+    vectors: NDArray[Any] | None,
+    trainable: bool,
+    name: str = "embedding",
 ) -> layers.Embedding:
     """The lookup table ``(vocabulary_size, dimension)``, initialised with ``vectors`` if given."""
     initializer = "uniform" if vectors is None else keras.initializers.Constant(vectors)
@@ -36,7 +40,7 @@ def embedding_layer(
         dimension,
         embeddings_initializer=initializer,
         trainable=trainable,
-        name="embedding",
+        name=name,
     )
 
 
@@ -73,6 +77,7 @@ def recurrent_stack(
     bidirectional: bool,
     mask: Any,
     initial_states: Sequence[Any] | None = None,
+    final_states: bool = False,
 ) -> tuple[Any, list[Any]]:
     """Stacked recurrent layers with dropout on non-recurrent connections.
 
@@ -84,17 +89,20 @@ def recurrent_stack(
         mask: bool ``(batch, timesteps)``, true at real tokens, false at padding on the right.
         initial_states: the states of a one-directional stack, layer by layer in the order of
             :func:`~nlp_rnn.models.cells.states`; zeros when None.
+        final_states: whether to return the states after the last real token of each row. They are
+            returned in any case if initial ones are given, which are those of rows without padding.
 
     Returns:
         The last layer's outputs ``(batch, timesteps, width * directions)``, undefined at padding,
-        and the final states in the order of the initial ones if those are given, else none.
+        and the final states, layer by layer; of two directions those of the forward one first.
     """
     hidden = vectors
     count = len(states(parameters))
     final: list[Any] = []
     for i in range(parameters.layers):
         below = hidden
-        layer = recurrent_layer(parameters.of_layer(i), i, return_state=initial_states is not None)
+        return_state = final_states or initial_states is not None
+        layer = recurrent_layer(parameters.of_layer(i), i, return_state)
         if bidirectional:
             layer = Bidirectional(layer, name=f"bidirectional_{i}")
         if parameters.weight_drop:
@@ -104,6 +112,9 @@ def recurrent_stack(
         if initial_states is not None:
             initial = list(initial_states[i * count : (i + 1) * count])
             hidden, *after = layer(dropped, initial_state=initial)
+            final += after
+        elif final_states:
+            hidden, *after = layer(dropped, mask=mask)
             final += after
         else:
             # Right padding never reaches a real step of the forward direction.

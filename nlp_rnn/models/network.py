@@ -12,12 +12,18 @@ from nlp_rnn.config import (
     AnyExperiment,
     ClassificationExperiment,
     GivenEmbeddings,
+    SequenceToSequenceExperiment,
     TaggingExperiment,
 )
 from nlp_rnn.models.classifier import classifier
 from nlp_rnn.models.encoder import embedding_layer
+from nlp_rnn.models.encoder_decoder import encoder_decoder
 from nlp_rnn.models.language_model import language_model
 from nlp_rnn.models.tagger import tagger
+from nlp_rnn.text.prepared import PairSizes
+
+TARGET = "target_embedding"
+"""The name of the embedding of target tokens, where it is another one than that of sources."""
 
 
 def build_network(
@@ -27,15 +33,17 @@ def build_network(
     characters: Sequence[str] = (),
     vectors: NDArray[Any] | None = None,
     entities: bool = True,
+    pairs: PairSizes | None = None,
 ) -> keras.Model:
     """Build the network of ``experiment``.
 
     Args:
-        labels: names of labels or tags; ignored for language models.
+        labels: names of labels or tags; ignored where there are none.
         characters: every character type, the special ones first; ignored if the network reads none.
         vectors: initial embeddings ``(vocabulary_size, dimension)``; None if weights are loaded
             afterwards.
         entities: whether tags that look like BIO mark entities.
+        pairs: the sizes of an encoder-decoder's data.
     """
     embeddings = experiment.embeddings
     frozen = isinstance(embeddings, GivenEmbeddings) and embeddings.frozen
@@ -44,4 +52,10 @@ def build_network(
         return classifier(embedding, experiment.model, len(labels))
     if isinstance(experiment, TaggingExperiment):
         return tagger(embedding, experiment.model, labels, characters, entities)
+    if isinstance(experiment, SequenceToSequenceExperiment):
+        assert pairs is not None
+        of_target = embedding
+        if not pairs.shared:
+            of_target = embedding_layer(pairs.targets, embeddings.dimension, None, True, TARGET)
+        return encoder_decoder(embedding, of_target, experiment.model, pairs.features)
     return language_model(embedding, experiment.model)

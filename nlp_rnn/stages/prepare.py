@@ -12,7 +12,12 @@ from nlp_rnn.progress import progress
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from nlp_rnn.config import TokenizerParameters, VocabularyParameters
+    from nlp_rnn.config import (
+        KeptPairs,
+        TargetParameters,
+        TokenizerParameters,
+        VocabularyParameters,
+    )
     from nlp_rnn.corpora.corpus import Corpus
     from nlp_rnn.example import Example
     from nlp_rnn.text.prepared import Optimum
@@ -53,7 +58,15 @@ def prepare(name: str) -> None:
         return {"words": _rounded(grammar.optimum(dataset.corpus, examples)), "indices": indices}
 
     known = isinstance(dataset, GrammarDataset | MemoryDataset | PairsDataset)
-    write_prepared(name, corpus, dataset.tokenizer, dataset.vocabulary, optimum if known else None)
+    write_prepared(
+        name,
+        corpus,
+        dataset.tokenizer,
+        dataset.vocabulary,
+        optimum if known else None,
+        dataset.target,
+        dataset.keep,
+    )
 
 
 def _optimum_of_pairs(dataset: PairsDataset, examples: Sequence[Example]) -> dict[str, float]:
@@ -78,6 +91,8 @@ def write_prepared(
     tokenizer: TokenizerParameters,
     vocabulary: VocabularyParameters,
     optimum: Callable[[Vocabulary], Optimum] | None = None,
+    of_target: TargetParameters | None = None,
+    keep: KeptPairs | None = None,
 ) -> None:
     """Tokenise a corpus, build its vocabulary, write both, and say what is in it."""
     from nlp_rnn.text.prepared import prepare as prepare_dataset
@@ -90,6 +105,8 @@ def write_prepared(
         paths.prepared(name),
         lambda examples: progress(examples, name, "examples"),
         optimum,
+        of_target,
+        keep,
     )
     if card.get("scheme"):
         how = ", recognised in the tags" if card.get("scheme_recognised") else ""
@@ -105,12 +122,20 @@ def write_prepared(
         if (caution := warning(found)) is not None:
             log(f"{name}: warning: {caution}")
     for split, counts in card["splits"].items():
-        log(
-            f"{name} {split}: {counts['sentences']:,} examples, {counts['tokens']:,} tokens, "
-            f"{counts['unknown_rate']:.2%} unknown"
-        )
+        log(f"{name} {split}: {_counted(counts)}")
     if optimum is None:  # built-in corpora repeat sentences as often as their grammar says
         _warn_of_duplicates(name, card)
+
+
+def _counted(counts: dict[str, Any]) -> str:
+    """What is in a split, in a line of the log."""
+    found = f"{counts['sentences']:,} examples, {counts['tokens']:,} tokens"
+    if "target_tokens" in counts:
+        found += f" and {counts['target_tokens']:,} of targets"
+    found += f", {counts['unknown_rate']:.2%} unknown"
+    if "target_tokens" in counts:
+        found += f" and {counts['target_unknown_rate']:.2%} of targets"
+    return found + (f", {counts['left_out']:,} left out (keep)" if counts.get("left_out") else "")
 
 
 def _warn_of_duplicates(name: str, card: dict[str, Any]) -> None:

@@ -64,6 +64,7 @@ class Task(ABC):
             characters,
             vectors,
             dataset.entities,
+            dataset.pair_sizes,
         )
 
     def predicting(self, network: keras.Model) -> Network:

@@ -187,6 +187,9 @@ class Batch:
         weights: float32, the shape of ``targets``: 1 where a target counts, else 0.
         characters: the spelling of the words, int32 ``(batch, length, characters)``, for models
             that read it.
+        target_ids: for pairs, the target tokens that the decoder reads, int32
+            ``(batch, target steps)``: the end symbol, then the target without it.
+        features: for pairs, the vectors beside their sources, float32 ``(batch, width)``.
         starts: for language models, float32 ``(batch,)``: 1 where a row begins a new text, whose
             state is zero, else 0.
         rate: the factor of the learning rate in this step.
@@ -197,18 +200,22 @@ class Batch:
     weights: NDArray[np.float32]
     characters: NDArray[np.int32] | None = None
     starts: NDArray[np.float32] | None = None
+    target_ids: NDArray[np.int32] | None = None
+    features: NDArray[np.float32] | None = None
     rate: float = 1.0
 
     @property
     def inputs(self) -> Any:
         """The inputs of the objective."""
-        more = [x for x in (self.characters, self.starts) if x is not None]
+        optional = (self.characters, self.starts, self.target_ids, self.features)
+        more = [x for x in optional if x is not None]
         return [self.ids, *more] if more else self.ids
 
     @property
     def tokens(self) -> int:
-        """The number of real tokens in the batch."""
-        return int(np.count_nonzero(self.ids))
+        """The number of real tokens in the batch, those of targets included."""
+        of_targets = 0 if self.target_ids is None else np.count_nonzero(self.target_ids)
+        return int(np.count_nonzero(self.ids) + of_targets)
 
 
 def encoded(
@@ -257,6 +264,70 @@ def example_batches(
             targets = np.asarray(split.labels[rows], np.int32)
             weights = np.ones(len(rows), np.float32)
         yield Batch(ids, targets, weights, characters)
+
+
+def pair_keys(sources: Ints, targets: Ints) -> Ints:
+    """Keys by which pairs of like lengths come together: by the padded length of the source, then
+    by the length of the target.
+
+    >>> pair_keys(np.array([3, 9, 5]), np.array([4, 2, 7])).argsort().tolist()
+    [0, 2, 1]
+    """
+    bounds = np.array([padded_length(int(length)) for length in sources], np.int64)
+    return bounds * (int(targets.max(initial=0)) + 1) + targets
+
+
+def source_of(
+    ids: Ints, reversed_source: bool = False, max_length: int | None = None
+) -> NDArray[np.int32]:
+    """The tokens of a source as an encoder reads them: the first ones, from the end if asked."""
+    kept = np.asarray(ids[:max_length], np.int32)
+    return kept[::-1] if reversed_source else kept
+
+
+def pair_batches(
+    split: Split,
+    batches: Iterable[NDArray[np.intp]],
+    end_index: int,
+    rows: int,
+    reversed_source: bool = False,
+    max_length: int | None = None,
+) -> Iterator[Batch]:
+    """Pairs, both sides padded.
+
+    Args:
+        batches: the pairs of each batch.
+        end_index: the index of the end symbol of targets.
+        rows: the rows of each batch: smaller ones are filled up with their first pair, which then
+            does not count, because a new number of rows would be a new shape.
+        reversed_source: whether sources are read from their end.
+        max_length: longer sources and targets are cut to this number of tokens.
+    """
+    for numbers in batches:
+        filled = np.append(numbers, np.repeat(numbers[:1], rows - len(numbers)))
+        sources = [
+            source_of(split.sequence(split.ids, i), reversed_source, max_length) for i in filled
+        ]
+        targets = [split.target(i)[:max_length] for i in filled]
+        steps = padded_length(max(map(len, targets)))
+        wanted = pad(targets, steps)
+        weights = (wanted != PAD_INDEX).astype(np.float32)
+        weights[len(numbers) :] = 0
+        yield Batch(
+            pad(sources, padded_length(max(map(len, sources)))),
+            wanted,
+            weights,
+            target_ids=shifted(wanted, end_index),
+            features=None if split.features is None else np.asarray(split.features[filled]),
+        )
+
+
+def shifted(targets: NDArray[np.int32], end_index: int) -> NDArray[np.int32]:
+    """What a decoder reads to predict ``targets`` ``(rows, steps)``: the end symbol, then the
+    targets but the last; padding stays padding."""
+    begin = np.full((len(targets), 1), end_index, np.int32)
+    read = np.concatenate([begin, targets[:, :-1]], axis=1)
+    return np.where(targets == PAD_INDEX, PAD_INDEX, read).astype(np.int32)
 
 
 def restore_order(rows: Sequence[NDArray[np.intp]], values: Sequence[Sequence[Any]]) -> list[Any]:

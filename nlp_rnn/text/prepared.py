@@ -10,6 +10,10 @@
 ``<split>.offsets.npy``  int64 ``(examples + 1,)``: where each example begins
 ``<split>.labels.npy``  int32 ``(examples,)``, or ``(tokens,)`` for tags
 ``<split>.forms.npy``  int32 ``(tokens,)``: the form of each word of a tagged sentence
+``target_...``         the same files for the targets of pairs: tokenizer, vocabulary, and in
+                       ``<split>.target_ids.npy`` and ``<split>.target_offsets.npy`` their token
+                       indices, each target with the end symbol
+``<split>.features.npy``  float32 ``(examples, width)``: the vectors that pairs read
 ``forms.json``         the forms of those words, as written; the first is empty
 ``characters.json``    the characters of the forms of the training split
 ``optimum.json``       the optimum, if the corpus knows it: for models that read the
@@ -25,28 +29,35 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nlp_rnn.arrays import Ints
-from nlp_rnn.config import TokenizerParameters, VocabularyParameters
+from nlp_rnn.config import (
+    KeptPairs,
+    TargetParameters,
+    TokenizerParameters,
+    VocabularyParameters,
+)
 from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.duplicates import TextsOfTraining
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import SPLITS, Example, Kind
 from nlp_rnn.files import read_json, sha256, whole_folder, write_json
 from nlp_rnn.hints import Remedy
+from nlp_rnn.text.encoding import Encoder, Selection, TargetEncoder
 from nlp_rnn.text.entities import are_entities
 from nlp_rnn.text.rules import Tokenizer
 from nlp_rnn.text.segmentation import compared
 from nlp_rnn.text.spelling import character_vocabulary
-from nlp_rnn.text.tokenizers import FILE, load_parameters, make_tokenizer
-from nlp_rnn.text.vocabulary import EOS, UNK, UNK_INDEX, Vocabulary, count
+from nlp_rnn.text.tokenizers import FILE, TARGET, load_parameters, make_tokenizer
+from nlp_rnn.text.vocabulary import EOS, UNK_INDEX, Vocabulary, add
 
 Reads = Literal["words", "indices"]
 """What a model reads of a word."""
@@ -57,30 +68,33 @@ Optimum = dict[Reads, dict[str, float]]
 MAKERS = ("prepare", "pseudo_label")
 """Stages that write prepared data sets."""
 
+LABELLED_KINDS: tuple[Kind, ...] = ("labelled", "tagged")
+"""Kinds of examples that have labels."""
+
 BLOCK = 1 << 13
-"""The number of integers buffered before they are written."""
+"""The number of values buffered before they are written."""
 
 NOT_IDENTITY = ("card.json", "optimum.json")
 """Files of a prepared data set that training does not read."""
 
 
 class ArrayWriter:
-    """Writes a one-dimensional ``.npy`` file of unknown length, block by block."""
+    """Writes a ``.npy`` file of unknown length, block by block."""
 
-    def __init__(self, file: Path, dtype: type[np.integer[Any]]) -> None:
+    def __init__(self, file: Path, dtype: type[np.number[Any]]) -> None:
         self._stream: BinaryIO = file.open("wb")
         self._dtype = np.dtype(dtype)
-        self._pending: list[int] = []
+        self._pending: list[float] = []
         self._written = 0
-        self._write_header()
+        self._write_header((0,))
 
-    def _write_header(self) -> None:
-        # NumPy pads the header so that a longer length still fits in the same bytes.
-        header = {"descr": self._dtype.str, "fortran_order": False, "shape": (self._written,)}
+    def _write_header(self, shape: tuple[int, ...]) -> None:
+        # NumPy pads the header so that a longer shape still fits in the same bytes.
+        header = {"descr": self._dtype.str, "fortran_order": False, "shape": shape}
         self._stream.seek(0)
         np.lib.format.write_array_header_1_0(self._stream, header)
 
-    def extend(self, values: Iterable[int]) -> None:
+    def extend(self, values: Iterable[float]) -> None:
         """Append ``values``."""
         self._pending.extend(values)
         if len(self._pending) >= BLOCK:
@@ -92,10 +106,11 @@ class ArrayWriter:
         self._written += len(self._pending)
         self._pending.clear()
 
-    def close(self) -> None:
-        """Write what is pending and the true length."""
+    def close(self, width: int | None = None) -> None:
+        """Write what is pending and the true shape: a vector, or rows of ``width`` values."""
         self._flush()
-        self._write_header()
+        rows = self._written // (width or 1)
+        self._write_header((rows,) if width is None else (rows, width))
         self._stream.close()
 
 
@@ -109,6 +124,9 @@ class Split:
         labels: int32 ``(examples,)`` for labelled, ``(tokens,)`` for tagged examples, else None.
         forms: int32 ``(tokens,)`` for tagged examples, else None: indices of
             :attr:`PreparedDataset.forms`.
+        target_ids: int32 ``(target tokens,)`` of pairs, each target with the end symbol.
+        target_offsets: int64 ``(examples + 1,)``, where each target begins.
+        features: float32 ``(examples, width)``, the vectors of pairs that have any.
     """
 
     kind: Kind
@@ -117,6 +135,9 @@ class Split:
     labels: Ints | None
     forms: Ints | None
     records_file: Path
+    target_ids: Ints | None = None
+    target_offsets: Ints | None = None
+    features: NDArray[np.float32] | None = None
 
     @property
     def lengths(self) -> Ints:
@@ -130,11 +151,42 @@ class Split:
         """The part of a token-level ``array`` that belongs to example ``i``."""
         return array[self.offsets[i] : self.offsets[i + 1]]
 
+    @property
+    def target_lengths(self) -> Ints:
+        """int64 ``(examples,)``: tokens of the target of each pair, with the end symbol."""
+        assert self.target_offsets is not None
+        return np.diff(self.target_offsets)
+
+    def target(self, i: int) -> Ints:
+        """The token indices of the target of pair ``i``, with the end symbol."""
+        assert self.target_ids is not None and self.target_offsets is not None
+        return self.target_ids[self.target_offsets[i] : self.target_offsets[i + 1]]
+
     def records(self) -> Iterator[dict[str, Any]]:
         """The examples as text, in order."""
         with self.records_file.open(encoding="utf-8") as lines:
             for line in lines:
                 yield json.loads(line)
+
+
+@dataclass(frozen=True)
+class PairSizes:
+    """What an encoder-decoder must know of its data beside the vocabulary of sources.
+
+    Attributes:
+        targets: the number of types of targets.
+        shared: whether sources and targets have one vocabulary.
+        features: the width of the vectors that are read beside sources; 0 if there are none.
+    """
+
+    targets: int
+    shared: bool = False
+    features: int = 0
+
+    @classmethod
+    def of(cls, card: Mapping[str, Any], targets: Vocabulary) -> PairSizes:
+        """The sizes that a data card tells."""
+        return cls(len(targets), bool(card["target"]["shared"]), int(card["features"]))
 
 
 class PreparedDataset:
@@ -167,9 +219,24 @@ class PreparedDataset:
         return self._other_vocabulary or Vocabulary.load(self.folder / "vocabulary.json")
 
     @cached_property
+    def target_tokenizer_parameters(self) -> TokenizerParameters:
+        """How the targets of pairs become tokens."""
+        return load_parameters(self.folder, self._remedy, TARGET)
+
+    @cached_property
+    def target_vocabulary(self) -> Vocabulary:
+        """The types of the targets of pairs."""
+        return Vocabulary.load(self.folder / f"{TARGET}vocabulary.json")
+
+    @property
+    def pair_sizes(self) -> PairSizes | None:
+        """What an encoder-decoder must know of pairs; None for other kinds."""
+        return PairSizes.of(self.card, self.target_vocabulary) if self.kind == "pairs" else None
+
+    @cached_property
     def labels(self) -> list[str]:
-        """Labels or tags, most frequent first; empty for running text."""
-        return [] if self.kind == "text" else self._json("labels.json")
+        """Labels or tags, most frequent first; empty for running text and pairs."""
+        return self._json("labels.json") if self.kind in LABELLED_KINDS else []
 
     @property
     def entities(self) -> bool:
@@ -211,7 +278,7 @@ class PreparedDataset:
     def split(self, name: str) -> Split:
         """The split ``name``: train, validation or test."""
 
-        def array(kind: str) -> Ints:
+        def array(kind: str) -> NDArray[Any]:
             file = self.folder / f"{name}.{kind}.npy"
             try:
                 return np.load(file, mmap_mode="r", allow_pickle=False)
@@ -220,43 +287,18 @@ class PreparedDataset:
                 raise UserError(f"{file}: missing or broken; {again}") from None
 
         forms = array("forms") if self.kind == "tagged" else None
+        pairs = self.kind == "pairs"
         return Split(
             self.kind,
             array("ids") if self._other_vocabulary is None else self._index_of_form[forms],
             array("offsets"),
-            None if self.kind == "text" else array("labels"),
+            array("labels") if self.kind in LABELLED_KINDS else None,
             forms,
             self.folder / f"{name}.jsonl",
+            array("target_ids") if pairs else None,
+            array("target_offsets") if pairs else None,
+            array("features") if pairs and self.card["features"] else None,
         )
-
-
-class _Encoder:
-    """Converts examples of one kind to tokens and indices."""
-
-    def __init__(self, kind: Kind, tokenizer: Tokenizer, end: str | None) -> None:
-        self.kind = kind
-        self.tokenizer = tokenizer
-        self.end = end
-
-    def tokens(self, example: Example) -> list[str]:
-        if self.kind == "tagged":
-            return self.tokenizer.words(example.tokens)
-        tokens = self.tokenizer.tokens(example.text)
-        if self.end is not None:
-            return [*tokens, self.end]
-        return tokens or [UNK]  # a text without tokens still has a label
-
-    def labels(self, example: Example) -> tuple[str, ...]:
-        if self.kind == "labelled":
-            return (example.label,)
-        return example.tags
-
-
-def end_symbol(kind: Kind, unit: str) -> str | None:
-    """The end symbol of a line of running text: ``<eos>``, or the newline for characters."""
-    if kind != "text":
-        return None
-    return "\n" if unit == "character" else EOS
 
 
 def _ranked(counts: Counter[str]) -> list[str]:
@@ -285,6 +327,8 @@ def prepare(
     target: Path,
     progress: Any = iter,
     optimum: Callable[[Vocabulary], Optimum] | None = None,
+    of_target: TargetParameters | None = None,
+    keep: KeptPairs | None = None,
 ) -> dict[str, Any]:
     """Tokenise ``corpus``, build its vocabulary and write everything into ``target``.
 
@@ -293,6 +337,8 @@ def prepare(
         corpus: a corpus with all three splits.
         progress: wraps an iterator of examples to show progress.
         optimum: computes the exact optimum of the test split, if the corpus knows it.
+        of_target: how the targets of pairs become indices.
+        keep: which pairs of the training split are kept.
 
     Returns:
         The data card.
@@ -302,22 +348,35 @@ def prepare(
             split is empty.
     """
     tokenizer_parameters, segmentation = _settled(corpus, tokenizer_parameters)
-    units = make_tokenizer(tokenizer_parameters)
     with whole_folder(target) as folder:
-        if tokenizer_parameters.unit == "subword":
-            size = vocabulary_parameters.size or 8000
-            units.fit((example.text for example in corpus.read("train")), size)
-            units.save(folder)
-        encoder = _Encoder(corpus.kind, units, end_symbol(corpus.kind, tokenizer_parameters.unit))
-        counts, labels = _types_and_labels(name, encoder, progress(corpus.read("train")))
-        vocabulary = Vocabulary.build(counts, vocabulary_parameters, encoder.end)
-        vocabulary.save(folder / "vocabulary.json")
-        write_json(folder / FILE, tokenizer_parameters.model_dump())
-        if corpus.kind != "text":
+        encoder = Encoder(corpus.kind, make_tokenizer(tokenizer_parameters))
+        encoders, sides = [encoder], [vocabulary_parameters]
+        of_target, keep = of_target or TargetParameters(), keep or KeptPairs()
+        if corpus.kind == "pairs":
+            encoders.append(TargetEncoder(_target_tokenizer(of_target, encoder.tokenizer)))
+            sides.append(of_target.vocabulary or vocabulary_parameters)
+        _learn_subwords(corpus, encoders, sides, of_target.shared, folder)
+
+        def read(split: str) -> Iterator[Example]:
+            examples = corpus.read(split)
+            return selection.of(examples) if selection and split == "train" else examples
+
+        selection = Selection(keep, *encoders) if corpus.kind == "pairs" else None
+        counts, labels = _types_and_labels(name, encoders, progress(read("train")))
+        if of_target.shared and corpus.kind == "pairs":
+            counts = [counts[0] + counts[1]] * 2
+        vocabularies = [
+            Vocabulary.build(n, of_side, EOS if of_target.shared else side.end)
+            for n, of_side, side in zip(counts, sides, encoders, strict=True)
+        ]
+        for prefix, side, vocabulary in zip(("", TARGET), encoders, vocabularies, strict=False):
+            vocabulary.save(folder / f"{prefix}vocabulary.json")
+            write_json(folder / f"{prefix}{FILE}", side.tokenizer.parameters.model_dump())
+        if corpus.kind in LABELLED_KINDS:
             write_json(folder / "labels.json", labels)
         if optimum is not None:
-            write_json(folder / "optimum.json", optimum(vocabulary))
-        writer = _SplitWriter(name, folder, encoder, vocabulary, labels)
+            write_json(folder / "optimum.json", optimum(vocabularies[0]))
+        writer = _SplitWriter(name, folder, encoders, vocabularies, labels)
         card = {
             "name": name,
             "kind": corpus.kind,
@@ -325,31 +384,74 @@ def prepare(
             **corpus.findings(),
             "tokenizer": tokenizer_parameters.model_dump(),
             **segmentation,
-            "vocabulary": {"size": len(vocabulary), "types_in_training": len(counts)},
-            "splits": _write_splits(writer, corpus, progress),
+            "vocabulary": _sizes(vocabularies[0], counts[0]),
+            "splits": _write_splits(writer, read, corpus.continuous, progress),
         }
+        if selection:
+            card["splits"]["train"]["left_out"] = selection.left_out
+            card["features"] = writer.features
+            card["target"] = {
+                "shared": of_target.shared,
+                "tokenizer": encoders[1].tokenizer.parameters.model_dump(),
+                "vocabulary": _sizes(vocabularies[1], counts[1]),
+            }
         writer.write_forms()
         card["data_sha256"] = identity(folder, are_entities(card, labels))
         write_json(folder / "card.json", card)
     return card
 
 
+def _sizes(vocabulary: Vocabulary, counts: Counter[str]) -> dict[str, int]:
+    return {"size": len(vocabulary), "types_in_training": len(counts)}
+
+
+def _target_tokenizer(of_target: TargetParameters, of_sources: Tokenizer) -> Tokenizer:
+    """The tokenizer of targets, that of sources if they share one."""
+    if of_target.shared:
+        return of_sources
+    parameters = of_target.tokenizer or of_sources.parameters
+    unit = "word" if parameters.unit == "auto" else parameters.unit
+    return make_tokenizer(parameters.model_copy(update={"unit": unit}))
+
+
+def _learn_subwords(
+    corpus: Corpus,
+    encoders: Sequence[Encoder],
+    sides: Sequence[VocabularyParameters],
+    shared: bool,
+    folder: Path,
+) -> None:
+    """Learn the subwords of each side from the training texts, those of both if it is shared."""
+    for prefix, encoder, vocabulary in zip(("", TARGET), encoders, sides, strict=False):
+        tokenizer = encoder.tokenizer
+        if tokenizer.parameters.unit != "subword":
+            continue
+        if not (shared and prefix):
+            readers = encoders if shared else [encoder]
+            texts = (
+                text
+                for example in corpus.read("train")
+                for reader in readers
+                for text in reader.texts(example)
+            )
+            tokenizer.fit(texts, vocabulary.size or 8000)
+        tokenizer.save(folder, prefix)
+
+
 def _types_and_labels(
-    name: str, encoder: _Encoder, examples: Iterable[Example]
-) -> tuple[Counter[str], list[str]]:
-    """The count of each type in training, and the labels, most frequent first.
+    name: str, encoders: Sequence[Encoder], examples: Iterable[Example]
+) -> tuple[list[Counter[str]], list[str]]:
+    """The count of each type in training for each side, and the labels, most frequent first.
 
     Raises:
         UserError: there is only one label.
     """
     label_counts: Counter[str] = Counter()
-
-    def tokens() -> Iterator[list[str]]:
-        for example in examples:
-            label_counts.update(encoder.labels(example))
-            yield encoder.tokens(example)
-
-    counts = count(tokens())
+    counts: list[Counter[str]] = [Counter() for _ in encoders]
+    for example in examples:
+        label_counts.update(encoders[0].labels(example))
+        for of_side, encoder in zip(counts, encoders, strict=True):
+            add(of_side, encoder.tokens(example))
     labels = _ranked(label_counts)
     if len(labels) == 1:
         raise UserError(
@@ -371,15 +473,20 @@ def _settled(
     return parameters.model_copy(update={"unit": found["unit"]}), {"segmentation": found}
 
 
-def _write_splits(writer: _SplitWriter, corpus: Corpus, progress: Any) -> dict[str, Any]:
+def _write_splits(
+    writer: _SplitWriter,
+    read: Callable[[str], Iterator[Example]],
+    continuous: bool,
+    progress: Any,
+) -> dict[str, Any]:
     """Write all splits; returns the counts of each, including texts that are also in training.
 
     Lines of running text are not compared, because short lines naturally recur.
     """
     counts, texts = {}, TextsOfTraining()
     for split in SPLITS:
-        examples = progress(corpus.read(split))
-        if corpus.continuous:
+        examples = progress(read(split))
+        if continuous:
             counts[split] = writer.write(split, examples)
         elif split == "train":
             counts[split] = writer.write(split, texts.gather(examples))
@@ -390,19 +497,74 @@ def _write_splits(writer: _SplitWriter, corpus: Corpus, progress: Any) -> dict[s
     return counts
 
 
+class _SideWriter:
+    """Writes the token indices of one side of a split, and counts them."""
+
+    def __init__(self, folder: Path, split: str, prefix: str, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._prefix = prefix
+        self._ids = ArrayWriter(folder / f"{split}.{prefix}ids.npy", np.int32)
+        self._offsets = ArrayWriter(folder / f"{split}.{prefix}offsets.npy", np.int64)
+        self._offsets.extend([0])
+        self.tokens = self._unknown = self._longest = 0
+
+    def add(self, tokens: Sequence[str]) -> None:
+        sequence = self._vocabulary.encode(tokens)
+        self.tokens += len(sequence)
+        self._unknown += sequence.count(UNK_INDEX)
+        self._longest = max(self._longest, len(sequence))
+        self._ids.extend(sequence)
+        self._offsets.extend([self.tokens])
+
+    def close(self) -> dict[str, Any]:
+        """Finish both files; returns the counts for the data card."""
+        self._ids.close()
+        self._offsets.close()
+        counts = {
+            "tokens": self.tokens,
+            "longest": self._longest,
+            "unknown_tokens": self._unknown,
+            "unknown_rate": self._unknown / max(self.tokens, 1),
+        }
+        return {f"{self._prefix}{name}": value for name, value in counts.items()}
+
+
 class _SplitWriter:
-    """Writes the splits of one data set and counts their contents."""
+    """Writes the splits of one data set and counts their contents.
+
+    Attributes:
+        features: the width of the vectors of pairs; 0 if they have none, None before the first.
+    """
 
     def __init__(
-        self, name: str, folder: Path, encoder: _Encoder, vocabulary: Vocabulary, labels: list[str]
+        self,
+        name: str,
+        folder: Path,
+        encoders: Sequence[Encoder],
+        vocabularies: Sequence[Vocabulary],
+        labels: list[str],
     ) -> None:
         self.name = name
         self.folder = folder
-        self.encoder = encoder
-        self.vocabulary = vocabulary
+        self.encoder = encoders[0]
+        self.sides = list(zip(("", TARGET), encoders, vocabularies, strict=False))
         self.label_index = {label: i for i, label in enumerate(labels)}
         self.form_index = {"": 0}
         self.forms_of_training = 1
+        self.features: int | None = None
+
+    def _checked_features(self, split: str, number: int, example: Example) -> Sequence[float]:
+        """The vector of an example; raises UserError unless it is as wide as the first one."""
+        found, where = example.features, f"data set {self.name}, {split}, example {number}"
+        self.features = len(found) if self.features is None else self.features
+        if len(found) != self.features:
+            raise UserError(
+                f"{where}: {len(found)} features, but the first example has {self.features}; all "
+                "vectors need one width"
+            )
+        if not np.isfinite(found).all():
+            raise UserError(f"{where}: a feature is not a finite number; remove the example")
+        return found
 
     def _label_indices(self, split: str, number: int, example: Example) -> list[int]:
         try:
@@ -424,52 +586,52 @@ class _SplitWriter:
     def write(self, split: str, examples: Iterable[Example]) -> dict[str, Any]:
         """Write one split; returns its counts for the data card."""
         kind = self.encoder.kind
-        ids = ArrayWriter(self.folder / f"{split}.ids.npy", np.int32)
-        offsets = ArrayWriter(self.folder / f"{split}.offsets.npy", np.int64)
-        labels = (
-            None if kind == "text" else ArrayWriter(self.folder / f"{split}.labels.npy", np.int32)
-        )
-        forms = (
-            ArrayWriter(self.folder / f"{split}.forms.npy", np.int32) if kind == "tagged" else None
-        )
-        sentences = tokens = unknown = longest = characters = 0
+        sides = [
+            (encoder, _SideWriter(self.folder, split, prefix, vocabulary))
+            for prefix, encoder, vocabulary in self.sides
+        ]
+
+        def writer(name: str, wanted: bool, dtype: Any = np.int32) -> ArrayWriter | None:
+            return ArrayWriter(self.folder / f"{split}.{name}.npy", dtype) if wanted else None
+
+        labels = writer("labels", kind in LABELLED_KINDS)
+        forms = writer("forms", kind == "tagged")
+        features = writer("features", kind == "pairs", np.float32)
+        sentences = characters = 0
         label_counts: Counter[str] = Counter()
-        offsets.extend([0])
         with (self.folder / f"{split}.jsonl").open("w", encoding="utf-8") as records:
             for example in examples:
-                sequence = self.vocabulary.encode(self.encoder.tokens(example))
                 sentences += 1
-                tokens += len(sequence)
-                unknown += sequence.count(UNK_INDEX)
-                longest = max(longest, len(sequence))
                 characters += len(example.text) + 1
-                ids.extend(sequence)
-                offsets.extend([tokens])
+                for encoder, side in sides:
+                    side.add(encoder.tokens(example))
                 if labels is not None:
                     labels.extend(self._label_indices(split, sentences, example))
                     label_counts.update(self.encoder.labels(example))
                 if forms is not None:
                     index = self.form_index
                     forms.extend(index.setdefault(word, len(index)) for word in example.tokens)
+                if features is not None:
+                    features.extend(self._checked_features(split, sentences, example))
                 records.write(json.dumps(example.record(kind), ensure_ascii=False) + "\n")
-        if not tokens:
+        if not sides[0][1].tokens:
             raise UserError(
                 f"data set {self.name}: the {split} split has no tokens; check its file"
             )
         if split == "train":
             self.forms_of_training = len(self.form_index)
-        for writer in (ids, offsets, labels, forms):
-            if writer is not None:
-                writer.close()
-        counts: dict[str, Any] = {
-            "sentences": sentences,
-            "tokens": tokens,
-            "longest": longest,
-            "unknown_tokens": unknown,
-            "unknown_rate": unknown / tokens,
-        }
+        for array in (labels, forms):
+            if array is not None:
+                array.close()
+        if features is not None:
+            features.close(self.features or None)
+            if not self.features:
+                (self.folder / f"{split}.features.npy").unlink()
+        counts: dict[str, Any] = {"sentences": sentences}
+        for _, side in sides:
+            counts |= side.close()
         if kind == "text":
             counts["characters"] = characters
-        else:
+        elif kind in LABELLED_KINDS:
             counts["labels"] = {label: label_counts[label] for label in self.label_index}
         return counts

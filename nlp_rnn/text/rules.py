@@ -119,11 +119,12 @@ class Tokenizer(ABC):
     def fit(self, texts: Iterable[str], size: int) -> None:  # noqa: B027
         """Learn from training texts; only subword units do."""
 
-    def save(self, folder: Path) -> None:  # noqa: B027
-        """Write what was learned into ``folder``; only subword units do."""
+    def save(self, folder: Path, prefix: str = "") -> None:  # noqa: B027
+        """Write what was learned into ``folder``, in a file whose name begins with ``prefix``; only
+        subword units do."""
 
-    def load(self, folder: Path) -> None:  # noqa: B027
-        """Read what was learned from ``folder``; only subword units do."""
+    def load(self, folder: Path, prefix: str = "") -> None:  # noqa: B027
+        """Read what :meth:`save` wrote; only subword units do."""
 
 
 class PatternTokenizer(Tokenizer):
@@ -204,11 +205,11 @@ class SubwordTokenizer(Tokenizer):
         first = _first_characters(map(self._read, texts), LEARNED_FROM)
         self._model.train_from_iterator(first, trainer)
 
-    def save(self, folder: Path) -> None:
-        self._model.save(str(folder / self.FILE))
+    def save(self, folder: Path, prefix: str = "") -> None:
+        self._model.save(str(folder / f"{prefix}{self.FILE}"))
 
-    def load(self, folder: Path) -> None:
-        file = folder / self.FILE
+    def load(self, folder: Path, prefix: str = "") -> None:
+        file = folder / f"{prefix}{self.FILE}"
         if not file.is_file():
             raise UserError(f"{file}: no such file; prepare the data set again")
         try:

@@ -16,6 +16,9 @@ from nlp_rnn.text.rules import PatternTokenizer, SubwordTokenizer, Tokenizer
 FILE = "tokenizer.json"
 """The parameters of the tokenizer of a prepared data set or a bundle."""
 
+TARGET = "target_"
+"""How the names of files about the targets of pairs begin."""
+
 
 def make_tokenizer(parameters: TokenizerParameters) -> Tokenizer:
     """The tokenizer that ``parameters`` describe; ``unit: auto`` is ``word``.
@@ -32,16 +35,17 @@ def make_tokenizer(parameters: TokenizerParameters) -> Tokenizer:
     return PatternTokenizer(parameters)
 
 
-def load_parameters(folder: Path, remedy: str | Remedy) -> TokenizerParameters:
+def load_parameters(folder: Path, remedy: str | Remedy, prefix: str = "") -> TokenizerParameters:
     """The parameters of the tokenizer in ``folder``, a prepared data set or a bundle.
 
     Args:
         remedy: what to do if they cannot be read, for the message.
+        prefix: :data:`TARGET` for the tokenizer of targets.
 
     Raises:
         UserError: the file is missing, broken or does not describe a tokenizer.
     """
-    file = folder / FILE
+    file = folder / f"{prefix}{FILE}"
     try:
         # The rules had no version before they were changed for the first time.
         return TokenizerParameters(**{"rules": 1, **read_json(file, remedy)})

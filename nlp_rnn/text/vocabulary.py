@@ -13,24 +13,25 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, write_json
 
 PAD, UNK, EOS = "<pad>", "<unk>", "<eos>"
+SEPARATOR = "<sep>"
+"""Stands between the texts that one source is joined from."""
 PAD_INDEX, UNK_INDEX = 0, 1
 
 MOST_COUNTED = 2_000_000
 """The number of types counted exactly; beyond it the rarest are dropped, to bound memory."""
 
 
-def count(tokens: Iterable[Sequence[str]], most: int = MOST_COUNTED) -> Counter[str]:
-    """Count how often each type occurs in the sequences ``tokens``.
+def add(counts: Counter[str], tokens: Iterable[str], most: int = MOST_COUNTED) -> None:
+    """Count how often each type occurs in ``tokens``.
 
     When there are more than ``most`` types, the rarest are dropped until half as many are left
     (after word2vec's ``ReduceVocab``): counts of frequent types are then exact or slightly low.
     """
-    counts: Counter[str] = Counter()
-    for sequence in tokens:
-        counts.update(sequence)
-        if len(counts) > most:
-            counts = Counter(dict(counts.most_common(most // 2)))
-    return counts
+    counts.update(tokens)
+    if len(counts) > most:
+        kept = dict(counts.most_common(most // 2))
+        counts.clear()
+        counts.update(kept)
 
 
 class Vocabulary:

@@ -92,6 +92,32 @@ class CRFObjective(Objective):
         return loss / words
 
 
+class TargetObjective(Objective):
+    """The objective of an encoder-decoder: ``-ln P`` of each token of the target.
+
+    With label smoothing ``e`` the loss is ``(1 - e) (-ln P(y)) + e mean_v(-ln P(v))`` (Szegedy et
+    al. 2016); ``cross_entropy`` stays ``-ln P(y)``.
+
+    Args:
+        network: maps the inputs to logits ``(batch, steps, types)``.
+        label_smoothing: ``e``.
+    """
+
+    def __init__(self, network: keras.Model, label_smoothing: float) -> None:
+        super().__init__(network, with_accuracy=False)
+        self.label_smoothing = label_smoothing
+
+    def _cross_entropy(self, targets: Any, logits: Any, weights: Any) -> Any:
+        losses = cross_entropy(logits, targets)
+        mean = self._mean(losses, weights)
+        if not self.label_smoothing:
+            return mean
+        spread = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
+        weights = ops.cast(weights, losses.dtype)
+        of_all = ops.sum(spread * weights) / ops.sum(weights)
+        return (1 - self.label_smoothing) * mean + self.label_smoothing * of_all
+
+
 class TruncatedBPTT(Objective):
     """An objective for language models that carries the state from window to window.
 

@@ -1,0 +1,103 @@
+"""From examples to tokens, as a network reads or learns them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from nlp_rnn.config import KeptPairs
+from nlp_rnn.example import Example, Kind
+from nlp_rnn.text.rules import Tokenizer
+from nlp_rnn.text.vocabulary import EOS, SEPARATOR, UNK
+
+
+def end_symbol(kind: Kind, unit: str) -> str | None:
+    """The end symbol of a line of running text: ``<eos>``, or the newline for characters."""
+    if kind != "text":
+        return None
+    return "\n" if unit == "character" else EOS
+
+
+def source_tokens(tokenizer: Tokenizer, text: str, context: Iterable[str] = ()) -> list[str]:
+    """The tokens of the source of a pair: its context and its text, with separators between."""
+    tokens: list[str] = []
+    for part in context:
+        tokens += [*tokenizer.tokens(part), SEPARATOR]
+    return [*tokens, *tokenizer.tokens(text)] or [UNK]
+
+
+class Encoder:
+    """The tokens and labels of examples of one kind; of pairs, the tokens of their sources.
+
+    Attributes:
+        end: the end symbol of each line of running text.
+    """
+
+    def __init__(self, kind: Kind, tokenizer: Tokenizer) -> None:
+        self.kind = kind
+        self.tokenizer = tokenizer
+        self.end = end_symbol(kind, tokenizer.parameters.unit)
+
+    def tokens(self, example: Example) -> list[str]:
+        if self.kind == "tagged":
+            return self.tokenizer.words(example.tokens)
+        if self.kind == "pairs":
+            return source_tokens(self.tokenizer, example.text, example.context)
+        tokens = self.tokenizer.tokens(example.text)
+        if self.end is not None:
+            return [*tokens, self.end]
+        return tokens or [UNK]  # a text without tokens still has a label
+
+    def texts(self, example: Example) -> list[str]:
+        """The raw texts that :meth:`tokens` reads."""
+        return [*example.context, example.text]
+
+    def labels(self, example: Example) -> tuple[str, ...]:
+        if self.kind == "labelled":
+            return (example.label,)
+        return example.tags if self.kind == "tagged" else ()
+
+
+class TargetEncoder(Encoder):
+    """The tokens of the targets of pairs, which all end with the end symbol."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        super().__init__("pairs", tokenizer)
+        self.end = EOS
+
+    def tokens(self, example: Example) -> list[str]:
+        return [*self.tokenizer.tokens(example.target), EOS]
+
+    def texts(self, example: Example) -> list[str]:
+        return [example.target]
+
+
+@dataclass
+class Selection:
+    """Leaves out pairs of the training split that are too long or too unequal, and counts them.
+
+    Attributes:
+        left_out: the pairs that the last pass left out.
+    """
+
+    keep: KeptPairs
+    source: Encoder
+    target: Encoder
+    left_out: int = 0
+
+    def of(self, examples: Iterable[Example]) -> Iterator[Example]:
+        """Pass the pairs on that are kept."""
+        self.left_out = 0
+        for example in examples:
+            if self._is_kept(example):
+                yield example
+            else:
+                self.left_out += 1
+
+    def _is_kept(self, example: Example) -> bool:
+        lengths = len(self.source.tokens(example)), len(self.target.tokens(example)) - 1
+        shorter, longer = sorted(lengths)
+        longest, ratio = self.keep.longest, self.keep.ratio
+        return (longest is None or longer <= longest) and (
+            ratio is None or longer <= ratio * max(shorter, 1)
+        )
