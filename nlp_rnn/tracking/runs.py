@@ -104,7 +104,7 @@ class Run:
 
         MLflow shows metrics with the same ``/`` prefix in one section, so the first level of the
         keys becomes such a prefix; deeper levels are joined by dots. A character that MLflow
-        forbids in a key is spelt by its Unicode name. A value of ``None`` is skipped.
+        forbids in a key is spelt by its Unicode name. A value of ``None`` and a text are skipped.
 
         Infinity and NaN are skipped too, because a chart with one disappears; the first of each key
         sets a tag ``non_finite.<key>``, such as ``inf at step 3``.
