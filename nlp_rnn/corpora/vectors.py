@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,21 +73,25 @@ def read_vectors(path: Path) -> Floats:
 
 
 def _from_numpy(path: Path) -> Floats:
+    with open_binary(path):  # says why a file cannot be opened
+        pass
     try:
-        with open_binary(path):
-            pass
         found = np.load(path, mmap_mode="r" if path.suffix == ".npy" else None, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return found
-        with found:
-            names = found.files
-            if len(names) != 1 and "features" not in names:
-                raise UserError(
-                    f"{path}: has the arrays {', '.join(names)}; call that of the vectors features"
-                )
-            return found[names[0] if len(names) == 1 else "features"]
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        return found if isinstance(found, np.ndarray) else _only_array(dict(found), path)
+    except UserError:
+        raise
+    except Exception as error:  # NumPy raises a dozen kinds of errors for damaged files
         raise UserError(f"{path}: is not an array of numbers ({error})") from None
+
+
+def _only_array(arrays: Mapping[str, Floats], path: Path) -> Floats:
+    """The array of a ``.npz`` file that holds the vectors."""
+    names = list(arrays)
+    if len(names) != 1 and "features" not in names:
+        raise UserError(
+            f"{path}: has the arrays {', '.join(names)}; call that of the vectors features"
+        )
+    return arrays[names[0] if len(names) == 1 else "features"]
 
 
 def _from_parquet(path: Path) -> Floats:
