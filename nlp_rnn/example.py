@@ -20,7 +20,8 @@ class Example:
             source of a pair.
         label: the class of a ``labelled`` example.
         tokens: the words of a ``tagged`` sentence, as the corpus segments them.
-        tags: one tag for each of ``tokens``.
+        tags: one tag for each of ``tokens``; or the parts of speech of a pair's source, which only
+            baselines read.
         space_after: whether a space follows each of ``tokens`` in the raw text; empty where the
             corpus does not say. Not compared: it is about the file, not the sentence.
         target: the raw text that a pair asks for.
@@ -49,6 +50,6 @@ class Example:
         return {"text": self.text}
 
     def _more_inputs(self) -> dict[str, object]:
-        """The inputs of a pair beside its text, where it has any."""
-        more = {"context": list(self.context), "features": list(self.features)}
+        """What a pair has beside its text and target, where it has any."""
+        more = {name: list(getattr(self, name)) for name in ("context", "features", "tags")}
         return {name: values for name, values in more.items() if values}

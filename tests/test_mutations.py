@@ -19,6 +19,7 @@ import pytest
 from nlp_rnn.cli import main
 from nlp_rnn.config import load
 from nlp_rnn.corpora import open_corpus
+from nlp_rnn.corpora.vectors import read_captions, with_vectors
 from nlp_rnn.embeddings.reading import load_vectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.ngrams.arpa import read_arpa
@@ -154,6 +155,10 @@ DATASETS: dict[str, dict[str, Any]] = {
     "conll": {"text": "Ann B-PER\nlives O\n\nRome B-LOC\n\nYork I-LOC\n", "scheme": "BIO"},
     "conllu": {"text": INPUTS[".conllu"]},
     "text": {"text": "the cat sleeps\nthe dog barks\n"},
+    "babi": {"text": "1 Ann went home.\n2 Where is Ann?\thome\t1\n1 Bo sat.\n2 Who?\tBo\n"},
+    "sigmorphon": {"text": "Ann\tAnns\tN;PL\nringen\tring um\tV;IMP\n"},
+    "cmudict": {"text": ";;; words\nAnn  AE1 N\nAnn(2)  AE1 N AH0 # a name\nBO 1 B OW1\n"},
+    "trees": {"text": "(TOP (S (NP-SBJ (N Ann)) (VP (V sat))))\n( (FRAG\n  (UH oh) (-NONE- *)))\n"},
     "parquet": {"text": None},
 }
 
@@ -189,6 +194,27 @@ def test_data_sets(tmp_path: Path, format: str) -> None:
     for _ in mutations(file, 100, seed=3):
         shutil.rmtree(target, ignore_errors=True)
         assert taken_or_refused(prepared) == target.exists()
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".parquet"])
+def test_vectors_beside_texts(tmp_path: Path, suffix: str) -> None:
+    texts, file = tmp_path / "texts.txt", tmp_path / f"vectors{suffix}"
+    texts.write_text("a cat\na dog\n", encoding="utf-8")
+    rows = np.arange(6.0).reshape(2, 3)
+    if suffix == ".npy":
+        np.save(file, rows)
+    elif suffix == ".npz":
+        np.savez(file, rows)
+    else:
+        pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        pq.write_table(pa.table({"v": list(rows)}), file)
+
+    def read() -> None:
+        list(with_vectors(read_captions(texts, "error"), file))
+
+    assert taken_or_refused(read)
+    for _ in mutations(file, 200, seed=7):
+        taken_or_refused(read)
 
 
 @pytest.mark.parametrize("binary", [False, True])

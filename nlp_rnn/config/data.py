@@ -199,9 +199,62 @@ class MemoryDataset(DatasetSection, title="Built-in memory problem"):
         return self
 
 
+class PairsDataset(DatasetSection, title="Built-in pairs"):
+    """Inputs with a target, which a built-in generator writes. Their optimum is known exactly."""
+
+    source: Literal["pairs"]
+    """``pairs`` chooses the built-in pairs."""
+    corpus: Literal["translation", "addition", "arithmetic", "captions", "questions"]
+    """What is asked. ``translation`` asks for a sentence in an invented language, ``addition`` for
+    the sum of two numbers, ``arithmetic`` for their sum or difference amid letters that mean
+    nothing (Jozefowicz et al. 2015), ``captions`` for a sentence that describes a noisy picture of
+    coloured shapes, and ``questions`` for the answer to a question about such a picture."""
+    digits: int = Field(default=3, ge=1, le=9)
+    """For ``addition`` and ``arithmetic``: the largest number of digits of each number."""
+    letters: float = Field(default=1.0, ge=0)
+    """For ``arithmetic``: the mean number of letters after each digit."""
+    noise: float = Field(default=0.4, gt=0)
+    """For ``captions`` and ``questions``: the standard deviation of the noise in each number of a
+    picture, whose pixels are 0 or 1 without it."""
+    sizes: Sizes
+    """How many pairs each split has."""
+    tokenizer: TokenizerParameters = TokenizerParameters(unit="whitespace", lowercase=False)
+    """Leave this out: pairs are written in tokens of their own. The same holds for
+    ``vocabulary``."""
+
+    @property
+    def kind(self) -> Kind:
+        return "pairs"
+
+    @model_validator(mode="after")
+    def _keys_fit_corpus(self) -> PairsDataset:
+        users = {
+            "digits": ("addition", "arithmetic"),
+            "letters": ("arithmetic",),
+            "noise": ("captions", "questions"),
+        }
+        for name, corpora in users.items():
+            if name in self.model_fields_set and self.corpus not in corpora:
+                raise impossible(
+                    f"{name} needs corpus {' or '.join(corpora)}, not {self.corpus}; leave it out"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _tokens_are_the_pairs_own(self) -> PairsDataset:
+        for name in ("tokenizer", "vocabulary"):
+            if getattr(self, name) != PairsDataset.model_fields[name].default:
+                raise impossible(
+                    f"the corpus {self.corpus} is written in tokens of its own: leave {name} out"
+                )
+        return self
+
+
 LABELLED_FORMATS = ("csv", "tsv", "jsonl", "parquet", "folders")
 TAGGED_FORMATS = ("conll", "conllu")
-PAIR_FORMATS = ("parallel",)
+PAIR_FORMATS = ("parallel", "captions", "babi", "sigmorphon", "cmudict", "trees")
+SPACED_FORMATS = ("sigmorphon", "cmudict", "trees")
+"""Formats that are read as tokens parted by spaces, whose case matters."""
 TABLES = ("csv", "tsv", "jsonl", "parquet")
 """Formats with columns, which hold labelled texts, or pairs where ``target_column`` is given."""
 
@@ -242,13 +295,28 @@ class FilesDataset(DatasetSection, title="Your own files"):
     source: Literal["files"]
     """``files`` chooses your own files."""
     format: Literal[
-        "csv", "tsv", "jsonl", "parquet", "folders", "conll", "conllu", "text", "parallel"
+        "csv",
+        "tsv",
+        "jsonl",
+        "parquet",
+        "folders",
+        "conll",
+        "conllu",
+        "text",
+        "parallel",
+        "captions",
+        "babi",
+        "sigmorphon",
+        "cmudict",
+        "trees",
     ]
     """The format of the files. ``csv``, ``tsv``, ``jsonl`` and ``parquet`` have one labelled text
     in each row, or one pair where ``target_column`` is given; ``folders`` has one text in each
     file, in a folder named after its label; ``conll`` and ``conllu`` have one tagged word in each
-    line; ``text`` is running text; ``parallel`` has sources in the lines of one file and their
-    targets in the same lines of another."""
+    line; ``text`` is running text. Pairs: ``parallel`` has sources in the lines of one file and
+    their targets in the same lines of another; ``captions`` has targets in its lines, and vectors
+    as sources; ``babi`` has stories with questions and answers; ``sigmorphon`` has lemmas, forms
+    and features; ``cmudict`` has words with their phonemes; ``trees`` has bracketed trees."""
     target_column: str | int | None = None
     """For pairs in a table: the column of the target, named or counted as ``text_column``."""
     kind: Kind = Field(default_factory=_kind_of_format)
@@ -271,6 +339,18 @@ class FilesDataset(DatasetSection, title="Your own files"):
     """The same for ``validation``."""
     test_target: str | list[str] | None = None
     """The same for ``test``."""
+    train_features: str | list[str] | None = None
+    """For pairs: a file of vectors (``.npy``, ``.npz`` or ``.parquet``) for ``train``, with a row
+    for each pair in the same order, or as many files as ``train`` has."""
+    validation_features: str | list[str] | None = None
+    """The same for ``validation``."""
+    test_features: str | list[str] | None = None
+    """The same for ``test``."""
+    pronunciations: Literal["all", "first"] = "all"
+    """For ``cmudict``: ``all`` makes a pair of each variant of a word, ``first`` of the first."""
+    most_words: int | None = Field(default=None, gt=0)
+    """For ``trees``: sentences with more words are left out of all splits and counted in the data
+    card; ``null`` keeps all."""
     text_column: str | int = "text"
     """The column of the text: a name of the header, or in ``csv`` and ``tsv`` also a number,
     counted from 0, or from the end when negative."""
@@ -332,6 +412,43 @@ class FilesDataset(DatasetSection, title="Your own files"):
                     f"{_files_in(targets)}; format parallel needs a file of targets for each file "
                     "of sources"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _vectors_fit_pairs(self) -> FilesDataset:
+        for split in SPLITS:
+            texts, vectors = getattr(self, split), getattr(self, f"{split}_features")
+            if vectors is not None and self.kind != "pairs":
+                raise impossible(f"{split}_features needs pairs, not {self.kind}; leave it out")
+            needed = self.format == "captions" or self.train_features is not None
+            if needed and _files_in(vectors) != _files_in(texts):
+                raise impossible(
+                    f"{split} names {_files_in(texts)} files and {split}_features "
+                    f"{_files_in(vectors)}; each file of texts needs one of vectors"
+                )
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spaces_part_tokens(cls, section: Any) -> Any:
+        """Formats that are read as tokens need no words of how they are cut."""
+        if isinstance(section, dict) and section.get("format") in SPACED_FORMATS:
+            given = section.get("tokenizer", {})
+            if isinstance(given, dict):
+                as_they_are = {"unit": "whitespace", "lowercase": False}
+                return {**section, "tokenizer": {**as_they_are, **given}}
+        return section
+
+    @model_validator(mode="after")
+    def _keys_of_pairs_fit_format(self) -> FilesDataset:
+        if self.format in SPACED_FORMATS and self.tokenizer.unit != "whitespace":
+            raise impossible(
+                f"tokenizer.unit of format {self.format} is 'whitespace', as spaces part its tokens"
+            )
+        if "pronunciations" in self.model_fields_set and self.format != "cmudict":
+            raise impossible(f"pronunciations needs format cmudict, not {self.format}")
+        if self.most_words is not None and self.format != "trees":
+            raise impossible(f"most_words needs format trees, not {self.format}; use keep.longest")
         return self
 
     @model_validator(mode="after")
@@ -497,5 +614,7 @@ class HuggingFaceDataset(DatasetSection, title="Hugging Face datasets"):
         return self
 
 
-AnyDataset = GrammarDataset | MemoryDataset | FilesDataset | TfdsDataset | HuggingFaceDataset
+AnyDataset = (
+    GrammarDataset | MemoryDataset | PairsDataset | FilesDataset | TfdsDataset | HuggingFaceDataset
+)
 Dataset = Annotated[AnyDataset, Field(discriminator="source")]

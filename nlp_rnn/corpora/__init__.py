@@ -1,4 +1,4 @@
-"""Sources of examples: built-in grammar and memory problems, files, and libraries of data sets."""
+"""Sources of examples: built-in ones, files, and libraries of data sets."""
 
 from __future__ import annotations
 
@@ -44,6 +44,10 @@ def open_corpus(
         from nlp_rnn.corpora.memory import MemoryCorpus
 
         return MemoryCorpus(name, dataset)
+    if dataset.source == "pairs":
+        from nlp_rnn.corpora.built_in import PairsCorpus
+
+        return PairsCorpus(name, dataset)
     if dataset.source == "files":
         from nlp_rnn.corpora.files import FilesCorpus
 

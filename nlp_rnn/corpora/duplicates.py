@@ -25,12 +25,13 @@ _BLOCK = 1 << 16
 
 
 def text_hash(example: Example) -> int:
-    """A hash of an example's text with its context, or of its words, regardless of spacing.
+    """A hash of an example's text with its context and vector, or of its words, regardless of
+    spacing.
 
     The probability that any two of ten million texts share a hash is 3e-6.
     """
     words = example.tokens or " ".join([*example.context, example.text]).split()
-    text = " ".join(words).encode("utf-8", "surrogatepass")
+    text = " ".join([*words, *map(str, example.features)]).encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "big")
 
 

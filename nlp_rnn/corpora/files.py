@@ -27,7 +27,11 @@ from nlp_rnn.corpora.pairs import PairColumns, read_parallel
 from nlp_rnn.corpora.remote import is_address, local_copy
 from nlp_rnn.corpora.schemes import TagSurvey
 from nlp_rnn.corpora.settings import Setting, SettingError
+from nlp_rnn.corpora.stories import read_babi
+from nlp_rnn.corpora.strings import read_cmudict, read_sigmorphon
 from nlp_rnn.corpora.tables import read_jsonl, read_parquet, read_table
+from nlp_rnn.corpora.trees import read_trees
+from nlp_rnn.corpora.vectors import read_captions, with_vectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import SPLITS, Example, Scheme
 from nlp_rnn.files import sha256
@@ -80,13 +84,14 @@ class FilesCorpus(Corpus):
         self._dataset = dataset
         self._refresh = refresh
         self._places: dict[str, list[_Place]] = {}
-        self._targets: dict[str, list[_Place]] = {}
+        self._beside: dict[str, list[_Place]] = {}
         self._told: set[str] = set()
         for split in SPLITS:
             if given := self._given(split):
                 self._places[split] = [self._locate(split, path, folder) for path in given]
-            if given := self._given(aside := f"{split}_target"):
-                self._targets[split] = [self._locate(aside, path, folder) for path in given]
+            for beside in (f"{split}_target", f"{split}_features"):
+                if given := self._given(beside):
+                    self._beside[beside] = [self._locate(beside, path, folder) for path in given]
         self._check_distinct()
 
     def _given(self, parameter: str) -> list[str]:
@@ -107,15 +112,23 @@ class FilesCorpus(Corpus):
     def read(self, split: str) -> Iterator[Example]:
         if self._dataset.format == "folders":
             return self._read_folders(split)
-        if self._dataset.format == "parallel":
-            return self._not_empty(self._read_parallel(split), split)
-        each = map(self._examples, self._places[split])
+        each = self._each_file(split)
+        if vectors := self._beside.get(f"{split}_features"):
+            each = (
+                with_vectors(examples, place.path)
+                for examples, place in zip(each, vectors, strict=True)
+            )
         return self._not_empty(chain.from_iterable(each), split)
 
-    def _read_parallel(self, split: str) -> Iterator[Example]:
+    def _each_file(self, split: str) -> Iterator[Iterator[Example]]:
+        """The examples of each file of a split."""
+        if self._dataset.format != "parallel":
+            yield from map(self._examples, self._places[split])
+            return
         bad_bytes = self._dataset.tokenizer.bad_bytes
-        for sources, targets in zip(self._places[split], self._targets[split], strict=True):
-            yield from read_parallel(sources.path, targets.path, bad_bytes)
+        targets = self._beside[f"{split}_target"]
+        for source, target in zip(self._places[split], targets, strict=True):
+            yield read_parallel(source.path, target.path, bad_bytes)
 
     def _read_folders(self, split: str) -> Iterator[Example]:
         """The texts of a split; logs once which files were left out."""
@@ -148,7 +161,7 @@ class FilesCorpus(Corpus):
 
     def provenance(self) -> dict[str, Any]:
         folders = self._dataset.format == "folders"
-        by_parameter = self._places | {f"{k}_target": v for k, v in self._targets.items()}
+        by_parameter = self._places | self._beside
         paths = {
             given.partition("!")[0] if folders and is_archive(place.path) else given: place.path
             for parameter, places in by_parameter.items()
@@ -163,6 +176,8 @@ class FilesCorpus(Corpus):
         }
 
     def findings(self) -> dict[str, Any]:
+        if self._dataset.most_words is not None:
+            return {"too_many_words": {split: self._too_long(split) for split in self._places}}
         if self.kind != "tagged":
             return {}
         data, survey = self._dataset, self._survey
@@ -172,6 +187,16 @@ class FilesCorpus(Corpus):
         if data.empty_words == "skip":
             found["empty_words_skipped"] = survey.skipped
         return found
+
+    def _too_long(self, split: str) -> int:
+        """How many sentences of a split have more than ``most_words``."""
+        bad_bytes = self._dataset.tokenizer.bad_bytes
+        trees = (read_trees(place.path, bad_bytes) for place in self._places[split])
+        return sum(not self._short(example) for example in chain.from_iterable(trees))
+
+    def _short(self, example: Example) -> bool:
+        most = self._dataset.most_words
+        return most is None or len(example.tags) <= most
 
     @property
     def _columns(self) -> TaggedColumns:
@@ -226,7 +251,17 @@ class FilesCorpus(Corpus):
             case "parquet":
                 return read_parquet(path, str(data.text_column), str(data.label_column), bad_bytes)
             case "folders" | "parallel":
-                raise AssertionError(f"{data.format} is read by _read_{data.format}")
+                raise AssertionError(f"{data.format} is not read file by file")
+            case "captions":
+                return read_captions(path, bad_bytes)
+            case "babi":
+                return read_babi(path, bad_bytes)
+            case "sigmorphon":
+                return read_sigmorphon(path, bad_bytes)
+            case "cmudict":
+                return read_cmudict(path, data.pronunciations, bad_bytes)
+            case "trees":
+                return filter(self._short, read_trees(path, bad_bytes))
             case "conll":
                 return self._columns.read(path, self._survey.scheme)
             case "conllu":

@@ -17,6 +17,7 @@ from nlp_rnn.config import (
     FilesDataset,
     GrammarDataset,
     MemoryDataset,
+    PairsDataset,
     Parameters,
     PretrainedEmbeddings,
     read_yaml,
@@ -240,7 +241,7 @@ def _lies_in_the_project(dataset: Any) -> bool:
 
 
 def _lies_elsewhere(dataset: Any) -> bool:
-    built_in = isinstance(dataset, GrammarDataset | MemoryDataset)
+    built_in = isinstance(dataset, GrammarDataset | MemoryDataset | PairsDataset)
     return not built_in and not _lies_in_the_project(dataset)
 
 

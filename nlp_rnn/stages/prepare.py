@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from nlp_rnn import paths
-from nlp_rnn.config import GrammarDataset, MemoryDataset, load_part
+from nlp_rnn.config import GrammarDataset, MemoryDataset, PairsDataset, load_part
 from nlp_rnn.process import log
 from nlp_rnn.progress import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from nlp_rnn.config import (
         KeptPairs,
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         VocabularyParameters,
     )
     from nlp_rnn.corpora.corpus import Corpus
+    from nlp_rnn.example import Example
     from nlp_rnn.text.prepared import Optimum
     from nlp_rnn.text.vocabulary import Vocabulary
 
@@ -43,8 +44,11 @@ def prepare(name: str) -> None:
 
         if isinstance(dataset, MemoryDataset):
             return {"words": OPTIMUM, "indices": OPTIMUM}
-        assert isinstance(dataset, GrammarDataset)
         examples = list(corpus.read("test"))
+        if isinstance(dataset, PairsDataset):
+            of_pairs = _rounded(_optimum_of_pairs(dataset, examples))
+            return {"words": of_pairs, "indices": of_pairs}
+        assert isinstance(dataset, GrammarDataset)
         unit: Literal["word", "character"]
         unit = "character" if dataset.tokenizer.unit == "character" else "word"
         known = frozenset(vocabulary.types)
@@ -53,7 +57,7 @@ def prepare(name: str) -> None:
             return {"words": indices, "indices": indices}
         return {"words": _rounded(grammar.optimum(dataset.corpus, examples)), "indices": indices}
 
-    known = isinstance(dataset, GrammarDataset | MemoryDataset)
+    known = isinstance(dataset, GrammarDataset | MemoryDataset | PairsDataset)
     write_prepared(
         name,
         corpus,
@@ -63,6 +67,16 @@ def prepare(name: str) -> None:
         dataset.target,
         dataset.keep,
     )
+
+
+def _optimum_of_pairs(dataset: PairsDataset, examples: Sequence[Example]) -> dict[str, float]:
+    """The least loss, and the metrics of predicting the most probable target of each example."""
+    from nlp_rnn.corpora.paired import make_problem
+    from nlp_rnn.evaluation.sequences import sequence_figures
+
+    best = make_problem(dataset).best(examples)
+    reached = sequence_figures(best.targets, [[example.target] for example in examples])
+    return best.metrics(examples) | {name: figure.value for name, figure in reached.items()}
 
 
 def _rounded(figures: dict[str, float]) -> dict[str, float]:

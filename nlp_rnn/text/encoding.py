@@ -55,7 +55,7 @@ class Encoder:
     def labels(self, example: Example) -> tuple[str, ...]:
         if self.kind == "labelled":
             return (example.label,)
-        return example.tags
+        return example.tags if self.kind == "tagged" else ()
 
 
 class TargetEncoder(Encoder):

@@ -23,10 +23,17 @@ def flat(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def flat_metrics(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Pairs of MLflow key and number: the first level of the keys becomes a section."""
+    """Pairs of MLflow key and number: the first level of the keys becomes a section.
+
+    What is no number, such as the signature of a metric, is left out.
+    """
     for name, value in metrics.items():
         nested = flat(value, f"{name}/") if isinstance(value, Mapping) else [(name, value)]
-        yield from ((safe_key(key), leaf) for key, leaf in nested if leaf not in (None, {}))
+        yield from ((safe_key(key), leaf) for key, leaf in nested if _is_number(leaf))
+
+
+def _is_number(leaf: Any) -> bool:
+    return leaf not in (None, {}) and not isinstance(leaf, str)
 
 
 def safe_key(key: str) -> str:

@@ -104,8 +104,7 @@ class Run:
 
         MLflow shows metrics with the same ``/`` prefix in one section, so the first level of the
         keys becomes such a prefix; deeper levels are joined by dots. A character that MLflow
-        forbids in a key is spelt by its Unicode name. A value of ``None`` is skipped, and so is
-        text, such as the signature of a metric.
+        forbids in a key is spelt by its Unicode name. A value of ``None`` and a text are skipped.
 
         Infinity and NaN are skipped too, because a chart with one disappears; the first of each key
         sets a tag ``non_finite.<key>``, such as ``inf at step 3``.
@@ -120,8 +119,6 @@ class Run:
         model = self._model() if step is None else None
         entries = []
         for key, raw in flat_metrics(metrics):
-            if isinstance(raw, str):
-                continue
             value = float(raw)
             if math.isfinite(value):
                 entries.append(Metric(key, value, now, step or 0, model_id=model))

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from nlp_rnn.baselines.answers import most_frequent, nearest_neighbours
+from nlp_rnn.baselines.answers import most_frequent, nearest_neighbours, nearest_vectors
 
 WORDS = ["where", "is", "the", "who", "has", "milk", "apple", "ann", "bob"]
 
@@ -36,3 +36,14 @@ def test_neighbours_are_those_of_the_cosine() -> None:
 def test_a_source_is_its_own_neighbour_and_an_unknown_one_gets_the_first() -> None:
     train = [["a", "b"], ["c"], ["a", "b", "b"]]
     assert nearest_neighbours(train, [*train, ["x"], []]).tolist() == [0, 1, 2, 0, 0]
+
+
+def test_the_nearest_vector_is_sought_among_those_with_the_same_text() -> None:
+    rng = np.random.default_rng(0)
+    train, vectors = rng.normal(size=(50, 3)), rng.normal(size=(400, 3))
+    known, wanted = (list(rng.choice(["a", "b"], len(side))) for side in (train, vectors))
+    found = nearest_vectors(known, train, [*wanted[:-1], "c"], vectors)
+    distances = ((vectors[:, None] - train[None]) ** 2).sum(axis=2)
+    same = np.array(wanted)[:, None] == np.array(known)[None]
+    same[-1] = True  # a text that training lacks
+    assert found.tolist() == np.where(same, distances, np.inf).argmin(axis=1).tolist()
