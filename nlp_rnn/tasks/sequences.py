@@ -22,7 +22,7 @@ from nlp_rnn.runtime.network import Network
 from nlp_rnn.runtime.pairs import Input, target_losses
 from nlp_rnn.tasks.task import ERRORS_SHOWN, Task
 from nlp_rnn.text.batches import Batch, mini_batches, pair_batches, pair_keys, source_of
-from nlp_rnn.text.gold import gold_targets, holds_trees
+from nlp_rnn.text.gold import gold_rows
 from nlp_rnn.text.word_dropout import drop_words, unknown_rates
 from nlp_rnn.text.writing import target_text
 
@@ -120,38 +120,26 @@ class SequenceToSequence(Task):
         if (select := self._examples.select) != "loss":
             found = self.outputs(network, "validation", GREEDY, self._examples.judged)
             outputs = [output for output, _ in found]
-            gold = gold_targets(self.dataset, "validation")[: len(outputs)]
-            records = self.dataset.split("validation").records()
-            rows = written_rows(zip_first(records, outputs), gold, outputs)
+            rows = written_rows(gold_rows(self.dataset, "validation")[: len(outputs)], outputs)
             row[f"validation/{select}"] = output_metrics(rows, [select])[select]
         return row
 
     def evaluate(self, network: Network, temperature: float = 1.0) -> Evaluation:
-        split, trees = self.dataset.split("test"), holds_trees(self.dataset)
         losses = self.losses(network, "test")
         outputs, log_p = zip(*self.outputs(network, "test", self.experiment.decoding), strict=True)
-        gold = gold_targets(self.dataset, "test")
-
-        def rows(outputs: Sequence[str], **more: Any) -> list[dict[str, Any]]:
-            return written_rows(split.records(), gold, outputs, trees=trees, **more)
-
-        predictions = rows(outputs, log_p=log_p, losses=losses)
+        gold = gold_rows(self.dataset, "test")
+        predictions = written_rows(gold, outputs, log_p, losses)
         test = output_metrics(predictions)
         test["loss"] = float(np.concatenate(losses).mean())
         return Evaluation(
             test=test,
             baselines={
-                name: output_metrics(rows(found))
+                name: output_metrics(written_rows(gold, found))
                 for name, found in simple_outputs(self.dataset).items()
             },
             samples=_worst(predictions),
             predictions=predictions,
         )
-
-
-def zip_first(records: Iterable[Any], outputs: Sequence[Any]) -> Iterator[Any]:
-    """As many of the records as there are outputs."""
-    return (record for record, _ in zip(records, outputs, strict=False))
 
 
 def _worst(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
