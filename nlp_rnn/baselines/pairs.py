@@ -16,6 +16,8 @@ from nlp_rnn.corpora.strings import lemma_and_features, spaced, unspaced
 from nlp_rnn.corpora.trees import linearised, with_words
 from nlp_rnn.text.gold import gold_targets, holds_trees, target_tokenizer
 from nlp_rnn.text.prepared import PreparedDataset, Split
+from nlp_rnn.text.tokenizers import make_tokenizer
+from nlp_rnn.text.vocabulary import UNK, UNK_INDEX
 from nlp_rnn.text.writing import joined, rewritten
 
 Outputs = list[str]
@@ -110,7 +112,7 @@ def _parsed(dataset: PreparedDataset) -> Outputs:
 
 def _word_by_word(dataset: PreparedDataset) -> Outputs:
     """Each token of the source replaced by its most probable translation, by IBM Model 1; a token
-    that training lacks stays as it is."""
+    without one stays as it is."""
     train, test = dataset.split("train"), dataset.split("test")
     numbers = range(len(train))
     model = IBMModel1.fit(
@@ -118,10 +120,14 @@ def _word_by_word(dataset: PreparedDataset) -> Outputs:
         [train.target(i)[:-1] for i in numbers],  # without the end symbol
     )
     best = model.best_translations(len(dataset.vocabulary))
-    sources, targets = dataset.vocabulary.types, dataset.target_vocabulary.types
-    unit = dataset.target_tokenizer_parameters.unit
+    types, unit = dataset.target_vocabulary.types, dataset.target_tokenizer_parameters.unit
+    tokenizer = make_tokenizer(dataset.tokenizer_parameters)
+    tokenizer.load(dataset.folder)
 
-    def translation(word: int) -> str:
-        return sources[word] if best[word] == NO_WORD else targets[best[word]]
+    def output(number: int, text: str) -> str:
+        found = best[test.sequence(test.ids, number)].tolist()
+        words = tokenizer.tokens(text) or [UNK]
+        pairs = zip(words, found, strict=True)
+        return joined((w if j in (NO_WORD, UNK_INDEX) else types[j] for w, j in pairs), unit)
 
-    return [joined(map(translation, test.sequence(test.ids, i)), unit) for i in range(len(test))]
+    return [output(number, record["text"]) for number, record in enumerate(test.records())]

@@ -79,6 +79,17 @@ def test_only_the_caption_of_a_picture_is_right_for_it(tmp_path: Path) -> None:
     assert found["nearest_neighbour"]["exact_match"] == 1
 
 
+def test_words_are_translated_and_names_are_copied(tmp_path: Path) -> None:
+    train, test = "a dog\na cat\nthe dog\nthe cat\n", "the dog Rex\n"
+    (tmp_path / "train.de").write_text("ein hund\neine katze\nder hund\ndie katze\n")
+    (tmp_path / "test.de").write_text("der hund rex\n")
+    beside = {f"{split}_target": "test.de" for split in ("validation", "test")}
+    beside["train_target"] = "train.de"
+    dataset = dataset_of(tmp_path, train, test, format="parallel", **beside)
+    [output] = dict(pair_outputs(dataset))["ibm_model_1"]
+    assert output.split()[1:] == ["hund", "rex"]
+
+
 def test_bleu_is_that_of_the_references_in_the_data(tmp_path: Path) -> None:
     """The outputs have lower case and spaces around hyphens, the references have not."""
     sources, targets = "one\ntwo\n", "Ein Mann im T-Shirt geht.\nZwei Hunde laufen schnell herum.\n"
