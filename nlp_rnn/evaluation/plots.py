@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +32,26 @@ def loss_curves(history: Sequence[dict[str, float]], best_epoch: int, title: str
     axes.axvline(best_epoch, color="gray", linestyle=":", label=f"kept: epoch {best_epoch}")
     axes.set(title=title, xlabel="epoch", ylabel="cross-entropy (nats per target)")
     axes.legend()
+    return figure
+
+
+def attention_picture(alignments: Sequence[Mapping[str, Any]], title: str) -> Figure:
+    """Plot the weights of attention of some outputs, one heat map below the other.
+
+    Args:
+        alignments: mappings of ``source``, ``output`` and ``weights``, as predictions have them.
+    """
+    heights = [1.5 + 0.28 * len(alignment["output"]) for alignment in alignments]
+    width = 2 + 0.38 * max(len(alignment["source"]) for alignment in alignments)
+    figure = blank_figure(max(4.0, width), sum(heights) + 0.3)
+    every = figure.subplots(len(alignments), squeeze=False, height_ratios=heights)
+    for axes, alignment in zip(every[:, 0], alignments, strict=True):
+        axes.imshow(np.array(alignment["weights"]), cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        for set_ticks, side in ((axes.set_xticks, "source"), (axes.set_yticks, "output")):
+            tokens = [_short(token) for token in alignment[side]]
+            set_ticks(range(len(tokens)), tokens, parse_math=False)
+        axes.tick_params(axis="x", rotation=90)
+    figure.suptitle(title)
     return figure
 
 

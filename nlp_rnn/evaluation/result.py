@@ -28,6 +28,8 @@ class Evaluation:
         tables: error tables by name (see :mod:`nlp_rnn.evaluation.errors`).
         log_loss: ``-ln P`` of the gold labels, the mean over targets in nats, ``before`` and
             ``after`` calibration; for a CRF, of its marginals. None for language models.
+        attention: for a few outputs of an encoder-decoder, ``source``, ``output`` and
+            ``weights`` as predictions have them.
     """
 
     test: dict[str, Any]
@@ -41,3 +43,4 @@ class Evaluation:
     uncalibrated: NDArray[Any] = field(default_factory=lambda: np.empty(0))
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     log_loss: dict[str, float] | None = None
+    attention: list[dict[str, Any]] = field(default_factory=list)

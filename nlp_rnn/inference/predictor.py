@@ -32,7 +32,7 @@ from nlp_rnn.process import log
 from nlp_rnn.runtime.bundle import REMEDY, START_STATES, Bundle
 from nlp_rnn.runtime.forward import Tagged, losses_of_lines, probabilities, tag
 from nlp_rnn.runtime.network import Network
-from nlp_rnn.runtime.pairs import Input, attention_of
+from nlp_rnn.runtime.pairs import Input, alignment, attention_of
 from nlp_rnn.text.batches import Encoded, shortened, source_of
 from nlp_rnn.text.encoding import source_tokens
 from nlp_rnn.text.entities import entity_spans
@@ -445,18 +445,10 @@ class EncoderDecoderPredictor(Predictor):
     def _attention(
         self, source: Input, hypothesis: Hypothesis, weights: Floats | None
     ) -> Prediction:
-        """The weights of attention, the source in the order of its text."""
         assert weights is not None
-        ids, values = source.ids, weights
-        if self._backwards:
-            ids, values = ids[::-1], weights[:, ::-1]
-        return {
-            "attention": {
-                "source": self.bundle.vocabulary.decode(ids.tolist()),
-                "output": self.bundle.target_vocabulary.decode(hypothesis.tokens),
-                "weights": values.tolist(),
-            }
-        }
+        vocabularies = self.bundle.vocabulary, self.bundle.target_vocabulary
+        found = alignment(source, hypothesis.tokens, weights, vocabularies, self._backwards)
+        return {"attention": found}
 
 
 def start_states(bundle: Bundle, network: Network) -> list[Floats] | None:

@@ -26,6 +26,7 @@ class Found:
         card: the data card.
         predictions: a row for every test example; of classifiers and taggers only.
         worst: the worst errors, or the lines with the highest perplexity.
+        attention: the weights of attention of a few outputs; of encoder-decoders only.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Found:
     card: dict[str, Any]
     predictions: list[dict[str, Any]]
     worst: list[dict[str, Any]]
+    attention: list[dict[str, Any]]
 
     @property
     def history(self) -> list[dict[str, float]]:
@@ -76,6 +78,8 @@ def find(results: Results) -> list[Found]:
             predictions=_predictions(name, figures),
             worst=_json(paths.evaluation_plots(name) / "worst_predictions.json", name, "evaluate")
             or [],
+            attention=_json(paths.evaluation_plots(name) / "attention.json", name, "evaluate")
+            or [],
         )
         for name, figures in results.experiments.items()
     ]
@@ -93,7 +97,7 @@ def _card(dataset: str | None) -> dict[str, Any]:
 
 def _predictions(name: str, figures: dict[str, Any]) -> list[dict[str, Any]]:
     file = paths.predictions(name)
-    if "perplexity" in figures["test"] or not file.is_file():
+    if not ("accuracy" in figures["test"] and file.is_file()):
         return []
     return read_predictions(file)
 

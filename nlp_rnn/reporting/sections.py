@@ -23,11 +23,31 @@ from nlp_rnn.reporting.style import SHADES
 ERRORS = 10
 """Worst errors that are shown of an experiment."""
 
+HEAT_MAPS = 3
+"""Outputs whose attention is shown of an experiment."""
+
 CLASSES = 12
 """Labels that the confusion matrix shows, the most frequent ones."""
 
 ROWS = 15
 """Labels that a table of metrics by label shows, the most frequent ones."""
+
+SPLIT_COLUMNS = {
+    "sentences": "examples",
+    "tokens": "tokens",
+    "longest": "longest",
+    "unknown_rate": "unknown tokens",
+    "also_in_training_rate": "also in training",
+}
+"""What the data card shows of each split, and what it calls it."""
+
+OF_TARGETS = {
+    "target_tokens": "target tokens",
+    "target_longest": "longest target",
+    "target_unknown_rate": "unknown in targets",
+    "left_out": "left out",
+}
+"""The same for the targets of pairs."""
 
 LONGEST_TEXT = 300
 """Characters of a text that are shown."""
@@ -55,6 +75,7 @@ def section(found: Found, identifier: str, url: str) -> Markup:
         folded("Confusion", confusion(found)),
         folded("Calibration", calibration(found)),
         folded(*worst(found), shown=True),
+        folded("Attention", attention(found)),
         folded("Data card", card(found.card)),
         folded("Parameters", parameters(found.bundle)),
         folded("Predict", command(found), shown=True),
@@ -290,9 +311,9 @@ def worst(found: Found) -> tuple[str, Markup]:
     """The title and the list of the worst errors, or of the least expected lines."""
     if not found.worst:
         return "Worst errors", Markup()
-    scored = "perplexity" in found.worst[0]
+    scored, written = ("perplexity" in found.worst[0], "output" in found.worst[0])
     title = "Lines with the highest perplexity" if scored else "The most confident errors"
-    told = _line if scored else _error
+    told = _line if scored else _wrong_output if written else _error
     return title, element("ol", *map(told, found.worst[:ERRORS]), class_="errors")
 
 
@@ -310,6 +331,49 @@ def _error(sample: Mapping[str, Any]) -> Markup:
         f", confidence {sample['confidence']:.3f}",
     ]
     return element("li", _quoted(sample["text"]), element("small", *about))
+
+
+def _wrong_output(sample: Mapping[str, Any]) -> Markup:
+    about = [
+        "output ",
+        element("b", _cut(sample["output"], LONGEST_TEXT), dir="auto"),
+        ", gold ",
+        element("b", _cut(sample["gold"], LONGEST_TEXT), dir="auto"),
+        f", ln P of the output {sample['log_probability']:.2f}",
+    ]
+    return element("li", _quoted(sample["text"]), element("small", *about))
+
+
+def attention(found: Found) -> Markup:
+    """Where the decoder looked while it wrote the first outputs of the test split."""
+    return joined(
+        element("div", _heat_map(alignment), class_="scroll")
+        for alignment in found.attention[:HEAT_MAPS]
+    )
+
+
+def _heat_map(alignment: Mapping[str, Any]) -> Markup:
+    """Weights of attention: a row for each token of the output, over those of the source."""
+    head = element(
+        "tr",
+        element("td", "output ↓ source →"),
+        *(element("th", _cut(token, LONGEST_LABEL), scope="col") for token in alignment["source"]),
+    )
+    body = (
+        element(
+            "tr",
+            element("th", _cut(token, LONGEST_LABEL), scope="row"),
+            *(_shaded(weight) for weight in weights),
+        )
+        for token, weights in zip(alignment["output"], alignment["weights"], strict=True)
+    )
+    return element("table", element("thead", head), element("tbody", *body), class_="matrix")
+
+
+def _shaded(weight: float) -> Markup:
+    shade = round(SHADES * weight)
+    kinds = [f"right-{shade}"] if shade else []
+    return element("td", f"{weight:.2f}" if shade else "·", class_=" ".join(["number", *kinds]))
 
 
 def _quoted(text: str) -> Markup:
@@ -345,12 +409,14 @@ def card(found: Mapping[str, Any]) -> Markup:
         if value
         for part in (element("dt", name), element("dd", str(value)))
     )
-    columns = ("sentences", "tokens", "longest", "unknown_rate", "also_in_training_rate")
+    columns = [*SPLIT_COLUMNS]
+    if "target" in found:
+        columns += OF_TARGETS
     rows = [
         [split, *(_share(column, counts.get(column)) for column in columns)]
         for split, counts in found.get("splits", {}).items()
     ]
-    header = ["split", "examples", "tokens", "longest", "unknown tokens", "also in training"]
+    header = ["split", *((SPLIT_COLUMNS | OF_TARGETS)[column] for column in columns)]
     return joined([element("dl", *listed), *([table(header, rows)] if rows else [])])
 
 
@@ -375,7 +441,10 @@ def command(found: Found) -> Markup:
     """What to type to use the model."""
     model = shlex.quote(paths.bundle(found.name).as_posix())
     commands = [f"nlp-rnn predict {model} texts.txt predictions.jsonl"]
-    if "perplexity" in found.figures["test"]:
+    task = found.figures["model"].get("task")
+    if task == "sequence_to_sequence":
+        commands.append(f"nlp-rnn translate {model}")
+    elif "perplexity" in found.figures["test"]:
         commands = [
             f"nlp-rnn generate {model} --length 60",
             f"nlp-rnn score {model} texts.txt scores.jsonl",

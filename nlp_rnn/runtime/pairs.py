@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_rnn.arrays import Floats, Ints
-from nlp_rnn.runtime.forward import LOGITS_AT_ONCE, by_length_in_order
+from nlp_rnn.runtime.forward import by_length_in_order
 from nlp_rnn.runtime.network import Decoded, Network, Source, States
 from nlp_rnn.text.batches import pad, padded_length, shifted
+from nlp_rnn.text.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,22 @@ def attention_of(
     return in_batches(network, inputs, batch_size, run, lengths)
 
 
-def rows_at_once(types: int, batch_size: int, steps: int = 1) -> int:
-    """As many rows of a batch as their logits fit into memory."""
-    return max(1, min(batch_size, LOGITS_AT_ONCE // (types * steps)))
+def alignment(
+    source: Input,
+    target: Sequence[int],
+    weights: Floats,
+    vocabularies: tuple[Vocabulary, Vocabulary],
+    backwards: bool,
+) -> dict[str, Any]:
+    """The weights of attention beside the tokens of source and target.
+
+    Args:
+        vocabularies: of sources and of targets.
+        backwards: whether the source was read from its end; here it has the order of the text.
+    """
+    step = -1 if backwards else 1
+    return {
+        "source": vocabularies[0].decode(source.ids[::step].tolist()),
+        "output": vocabularies[1].decode(target),
+        "weights": weights[:, ::step].tolist(),
+    }

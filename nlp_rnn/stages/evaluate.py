@@ -170,7 +170,7 @@ def _log_evaluation(
     from nlp_rnn.drawing import save
     from nlp_rnn.evaluation.analysis import write_analysis
     from nlp_rnn.evaluation.metrics import confusion
-    from nlp_rnn.evaluation.plots import confusion_picture
+    from nlp_rnn.evaluation.plots import attention_picture, confusion_picture
     from nlp_rnn.evaluation.report import headline, rows_of
 
     folder = paths.evaluation_plots(name)
@@ -196,6 +196,11 @@ def _log_evaluation(
         _write_for_dvc(paths.calibration(name), tables["reliability"])
         run.log_file(folder / "reliability.png", "plots")
         run.log_file(folder / "report.md")
+    if result.attention:
+        picture = folder / "attention.png"
+        save(attention_picture(result.attention, name), picture)
+        run.log_file(picture, "plots")
+        write_json(folder / "attention.json", result.attention)
     run.log_table(result.samples, "worst_predictions.json")
     write_json(folder / "worst_predictions.json", result.samples)
 

@@ -17,11 +17,12 @@ from nlp_rnn.config import (
 from nlp_rnn.evaluation.outputs import output_metrics
 from nlp_rnn.evaluation.predictions import written_rows
 from nlp_rnn.evaluation.result import Evaluation
+from nlp_rnn.inference.decoding import Hypothesis
 from nlp_rnn.inference.translation import written
 from nlp_rnn.runtime.network import Network
-from nlp_rnn.runtime.pairs import Input, target_losses
+from nlp_rnn.runtime.pairs import Input, alignment, attention_of, target_losses
 from nlp_rnn.tasks.task import ERRORS_SHOWN, Task
-from nlp_rnn.text.batches import Batch, mini_batches, pair_batches, pair_keys, source_of
+from nlp_rnn.text.batches import Batch, PairBounds, mini_batches, pair_batches, source_of
 from nlp_rnn.text.gold import gold_rows
 from nlp_rnn.text.word_dropout import drop_words, unknown_rates
 from nlp_rnn.text.writing import target_text
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 EVALUATION_BATCH = 64
 """The number of sources read at once."""
+
+HEAT_MAPS = 6
+"""The number of outputs of the test split whose attention is drawn."""
 
 GREEDY = DecodingParameters(beam=1, length_penalty=0.0)
 
@@ -59,13 +63,15 @@ class SequenceToSequence(Task):
 
     def batches(self, epoch: int) -> tuple[Iterable[Batch], int]:
         split, training, rng = self.dataset.split("train"), self._examples, self.rng(epoch)
-        keys = pair_keys(split.lengths, split.target_lengths)
-        rows = mini_batches(keys, training.batch_size, rng, training.batching)
+        sides = split.lengths, split.target_lengths
+        bounds = PairBounds.of(*sides)
+        rows = mini_batches(bounds.keys(*sides), training.batch_size, rng, training.batching)
         batches: Iterator[Batch] = pair_batches(
             split,
             rows,
             self._end,
             min(training.batch_size, len(split)),
+            bounds,
             self.experiment.model.reversed_source,
         )
         if training.word_dropout:
@@ -96,19 +102,31 @@ class SequenceToSequence(Task):
         targets = [split.target(i) for i in range(len(split))]
         return list(target_losses(network, self.inputs(name), targets, self._end, EVALUATION_BATCH))
 
-    def outputs(
+    def best(
         self,
         network: Network,
         name: str,
         decoding: DecodingParameters,
         most: int | None = None,
-    ) -> Iterator[tuple[str, float]]:
-        """The best output for each source of a split, with its ``ln P``."""
+    ) -> list[Hypothesis]:
+        """The best output for each source of a split, of the first ``most``."""
+        inputs = self.inputs(name, most)
+        found = written(network, inputs, self._end, decoding, EVALUATION_BATCH)
+        return [hypotheses[0] for hypotheses in found]
+
+    def _texts(self, hypotheses: Iterable[Hypothesis]) -> list[str]:
         unit = self.dataset.target_tokenizer_parameters.unit
         vocabulary = self.dataset.target_vocabulary
-        inputs = self.inputs(name, most)
-        for best in written(network, inputs, self._end, decoding, EVALUATION_BATCH):
-            yield target_text(best[0].tokens, vocabulary, unit), best[0].log_probability
+        return [target_text(hypothesis.tokens, vocabulary, unit) for hypothesis in hypotheses]
+
+    def weights(self, network: Network, name: str, targets: Sequence[Ints]) -> list[Floats]:
+        """The weights of attention of the targets of the first sources of a split; none without
+        attention."""
+        if self.experiment.model.attention is None:
+            return []
+        inputs = self.inputs(name, len(targets))
+        found = attention_of(network, inputs, targets, self._end, EVALUATION_BATCH)
+        return [weights for weights in found if weights is not None]
 
     def validate(self, objective: Objective) -> Row:
         network = self.predicting(objective.network)
@@ -118,17 +136,18 @@ class SequenceToSequence(Task):
             "validation/perplexity": float(np.exp(min(losses.mean(), 700))),
         }
         if (select := self._examples.select) != "loss":
-            found = self.outputs(network, "validation", GREEDY, self._examples.judged)
-            outputs = [output for output, _ in found]
+            judged = self._examples.judged
+            outputs = self._texts(self.best(network, "validation", GREEDY, judged))
             rows = written_rows(gold_rows(self.dataset, "validation")[: len(outputs)], outputs)
             row[f"validation/{select}"] = output_metrics(rows, [select])[select]
         return row
 
     def evaluate(self, network: Network, temperature: float = 1.0) -> Evaluation:
         losses = self.losses(network, "test")
-        outputs, log_p = zip(*self.outputs(network, "test", self.experiment.decoding), strict=True)
+        best = self.best(network, "test", self.experiment.decoding)
         gold = gold_rows(self.dataset, "test")
-        predictions = written_rows(gold, outputs, log_p, losses)
+        log_p = [hypothesis.log_probability for hypothesis in best]
+        predictions = written_rows(gold, self._texts(best), log_p, losses)
         test = output_metrics(predictions)
         test["loss"] = float(np.concatenate(losses).mean())
         return Evaluation(
@@ -139,7 +158,21 @@ class SequenceToSequence(Task):
             },
             samples=_worst(predictions),
             predictions=predictions,
+            attention=self._alignments(network, best[:HEAT_MAPS]),
         )
+
+    def _alignments(self, network: Network, best: Sequence[Hypothesis]) -> list[dict[str, Any]]:
+        """The weights of attention of the first outputs of the test split."""
+        targets = [np.array(hypothesis.tokens) for hypothesis in best]
+        vocabularies = self.dataset.vocabulary, self.dataset.target_vocabulary
+        backwards = self.experiment.model.reversed_source
+        found = self.weights(network, "test", targets)
+        return [
+            alignment(source, target.tolist(), weights, vocabularies, backwards)
+            for source, target, weights in zip(
+                self.inputs("test", len(found)), targets, found, strict=False
+            )
+        ]
 
 
 def _worst(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,8 +7,10 @@ compilation on some backends.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import le
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +26,9 @@ SORTED_BATCHES = 50
 """The number of batches whose shuffled examples are sorted by length together: enough to need
 little padding, few enough to keep the composition of a batch random."""
 
+
+LEVELS = tuple(2 ** (step / 2) for step in range(-1, 8))
+"""How the bounds of pairs grow from level to level, as multiples of the mean lengths."""
 
 TOKENS_AT_ONCE = 1 << 15
 """The maximum number of tokens, including padding, in one forward pass outside training. It bounds
@@ -266,23 +271,53 @@ def example_batches(
         yield Batch(ids, targets, weights, characters)
 
 
-def pair_keys(sources: Ints, targets: Ints) -> Ints:
-    """Keys by which pairs of like lengths come together: by the padded length of the source, then
-    by the length of the target.
+@dataclass(frozen=True)
+class PairBounds:
+    """The few pairs of lengths to which both sides of pairs are padded.
 
-    >>> pair_keys(np.array([3, 9, 5]), np.array([4, 2, 7])).argsort().tolist()
-    [0, 2, 1]
+    Each pair of lengths is a shape of its own for backends that compile, and two sides with bounds
+    of their own would have as many shapes as combinations. So both sides have the same *level*: the
+    bounds of a level are the mean lengths of the sides times one of :data:`LEVELS`, rounded up as
+    by :func:`padded_length`.
+
+    Attributes:
+        sources, targets: the bounds of each level, ascending ``(levels,)``.
     """
-    bounds = np.array([padded_length(int(length)) for length in sources], np.int64)
-    return bounds * (int(targets.max(initial=0)) + 1) + targets
+
+    sources: Ints
+    targets: Ints
+
+    @classmethod
+    def of(cls, sources: Ints, targets: Ints) -> PairBounds:
+        """The bounds for pairs of these lengths."""
+        means = float(sources.mean()), float(targets.mean())
+        bounds = [
+            tuple(padded_length(math.ceil(mean * level)) for mean in means) for level in LEVELS
+        ]
+        bounds = list(dict.fromkeys(bounds))
+        longest = int(sources.max()), int(targets.max())
+        needed = next(
+            (i for i, bound in enumerate(bounds) if all(map(le, longest, bound))), len(bounds)
+        )
+        found = [*bounds[:needed], tuple(map(padded_length, longest))]
+        return cls(*np.array(found, np.int64).T)
+
+    def levels(self, sources: Ints, targets: Ints) -> Ints:
+        """The lowest level that has room for pairs of these lengths."""
+        return np.maximum(
+            np.searchsorted(self.sources, sources), np.searchsorted(self.targets, targets)
+        )
+
+    def keys(self, sources: Ints, targets: Ints) -> Ints:
+        """Keys by which pairs of like lengths come together: by level, then by target."""
+        longest = int(targets.max(initial=0)) + 1
+        return (self.levels(sources, targets) + 1) * longest + targets
 
 
-def source_of(
-    ids: Ints, reversed_source: bool = False, max_length: int | None = None
-) -> NDArray[np.int32]:
-    """The tokens of a source as an encoder reads them: the first ones, from the end if asked."""
-    kept = np.asarray(ids[:max_length], np.int32)
-    return kept[::-1] if reversed_source else kept
+def source_of(ids: Ints, reversed_source: bool = False) -> NDArray[np.int32]:
+    """The tokens of a source in the order in which an encoder reads them."""
+    read = np.asarray(ids, np.int32)
+    return read[::-1] if reversed_source else read
 
 
 def pair_batches(
@@ -290,8 +325,8 @@ def pair_batches(
     batches: Iterable[NDArray[np.intp]],
     end_index: int,
     rows: int,
+    bounds: PairBounds,
     reversed_source: bool = False,
-    max_length: int | None = None,
 ) -> Iterator[Batch]:
     """Pairs, both sides padded.
 
@@ -300,21 +335,20 @@ def pair_batches(
         end_index: the index of the end symbol of targets.
         rows: the rows of each batch: smaller ones are filled up with their first pair, which then
             does not count, because a new number of rows would be a new shape.
+        bounds: the lengths to which both sides are padded.
         reversed_source: whether sources are read from their end.
-        max_length: longer sources and targets are cut to this number of tokens.
     """
     for numbers in batches:
         filled = [*numbers.tolist(), *numbers[:1].tolist() * (rows - len(numbers))]
-        sources = [
-            source_of(split.sequence(split.ids, i), reversed_source, max_length) for i in filled
-        ]
-        targets = [split.target(i)[:max_length] for i in filled]
-        steps = padded_length(max(map(len, targets)))
-        wanted = pad(targets, steps)
+        sources = [source_of(split.sequence(split.ids, i), reversed_source) for i in filled]
+        targets = [split.target(i) for i in filled]
+        lengths = (np.array([*map(len, side)]) for side in (sources, targets))
+        level = int(bounds.levels(*lengths).max())
+        wanted = pad(targets, int(bounds.targets[level]))
         weights = (wanted != PAD_INDEX).astype(np.float32)
         weights[len(numbers) :] = 0
         yield Batch(
-            pad(sources, padded_length(max(map(len, sources)))),
+            pad(sources, int(bounds.sources[level])),
             wanted,
             weights,
             target_ids=shifted(wanted, end_index),
