@@ -547,6 +547,10 @@ def test_a_training_that_dvc_could_not_save_is_taken_over(
     script = repository / "pipelines/train.py"
     source = script.read_text().replace("sys.exit(main", "status = (main")
     script.write_text(f"{source}{HOLDS_THE_LOCK}sys.exit(status)\n")
+    yaml = YAML()
+    parameters = yaml.load(repository / "params.yaml")
+    parameters["experiments"]["one"]["model"]["units"] = 5
+    yaml.dump(parameters, repository / "params.yaml")
     bundle, record = repository / "models/one/bundle.json", repository / "runs/one.json"
     monkeypatch.setenv("HOLD", "yes")
     try:
