@@ -11,6 +11,7 @@ import itertools
 import os
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from nlp_rnn.corpora import open_corpus
 from nlp_rnn.corpora.splits import with_all_splits
 from nlp_rnn.text.prepared import PreparedDataset, prepare
 from nlp_rnn.text.tokenizers import make_tokenizer
-from nlp_rnn.text.vocabulary import count
+from nlp_rnn.text.vocabulary import add
 
 UNITS = ("word", "whitespace", "character", "subword")
 VOCABULARY = VocabularyParameters(size=20_000)
@@ -86,12 +87,10 @@ def tokenising(file: str, unit: str, counting: bool = False) -> Slice:
     size = sum(len(text.encode()) for text in texts)
 
     def slice_() -> dict[str, float]:
-        tokens = map(units.tokens, texts)
-        if counting:
-            count(tokens)
-        else:
-            for _ in tokens:
-                pass
+        counts: Counter[str] = Counter()
+        for tokens in map(units.tokens, texts):
+            if counting:
+                add(counts, tokens)
         return {"work": size}
 
     return slice_

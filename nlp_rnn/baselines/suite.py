@@ -39,7 +39,7 @@ from nlp_rnn.evaluation.predictions import (
 )
 from nlp_rnn.example import SPLITS, Kind
 from nlp_rnn.process import log
-from nlp_rnn.text.gold import gold_targets, holds_trees
+from nlp_rnn.text.gold import gold_rows
 from nlp_rnn.text.prepared import PreparedDataset, Split
 from nlp_rnn.text.tokenizers import make_tokenizer
 
@@ -114,8 +114,7 @@ def judged(dataset: PreparedDataset, fitted: Fitted) -> tuple[Metrics, list[Row]
         figures = language_model_metrics(float(losses.sum()), len(test.ids), characters)
         return figures, scored_rows(test, losses)
     if dataset.kind == "pairs":
-        targets, trees = gold_targets(dataset, "test"), holds_trees(dataset)
-        rows = written_rows(test.records(), targets, fitted.predicted, trees=trees)
+        rows = written_rows(gold_rows(dataset, "test"), fitted.predicted)
         return output_metrics(rows), rows
     normalised = make_tokenizer(dataset.tokenizer_parameters).words
     counts, entities = words_and_entities(dataset)

@@ -20,5 +20,9 @@ def output_metrics(rows: Sequence[Row], names: Iterable[str] | None = None) -> M
     """
     found = figures(rows, [], names=names)
     metrics: Metrics = {name: figure.value for name, figure in found.items()}
-    signed = {name: signature(name, False, 1) for name in SIGNED if name in found}
+    signed = {
+        name: signature(name, rows[0].get("lowercase", False), 1)
+        for name in SIGNED
+        if name in found
+    }
     return metrics | ({"signature": signed} if signed else {})

@@ -9,7 +9,9 @@ tagging               the same, each a list with an item per word, and ``entitie
 language modelling    ``loss`` (nats), ``tokens``, ``unknown`` (of them), ``characters``
 sequence to sequence  ``text``, ``gold`` and ``output``, the ``log_probability`` of the
                       output, and ``loss`` (nats) and ``tokens`` of the gold target;
-                      ``trees``, whether these are trees
+                      ``trees``, whether these are trees; ``reference``, the target as
+                      in the data, and ``lowercase``, whether outputs have no capitals;
+                      ``also``, other right outputs
 ====================  =============================================================
 
 ``confidence``, the probability of the prediction, may be absent; so may ``entities`` in files of
@@ -31,12 +33,12 @@ from nlp_rnn import paths
 from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.figure import Figure, quotient
-from nlp_rnn.evaluation.sequences import TEXT, TREES, alternatives, sequence_figures
+from nlp_rnn.evaluation.sequences import TEXT, TREES, sequence_figures
 from nlp_rnn.files import whole_file
 from nlp_rnn.hints import Remedy
 from nlp_rnn.text.entities import entity_spans, is_entity_scheme
 from nlp_rnn.text.prepared import Split
-from nlp_rnn.text.vocabulary import SEPARATOR, UNK_INDEX
+from nlp_rnn.text.vocabulary import UNK_INDEX
 
 Row = dict[str, Any]
 
@@ -101,37 +103,25 @@ def scored_rows(split: Split, losses: Floats) -> list[Row]:
 
 
 def written_rows(
-    records: Iterable[Row],
-    gold: Sequence[str],
+    gold: Iterable[Row],
     outputs: Sequence[str],
     log_p: Sequence[float] | None = None,
     losses: Sequence[Floats] | None = None,
-    *,
-    trees: bool = False,
 ) -> list[Row]:
     """Rows of the outputs of pairs.
 
     Args:
-        records: the pairs as text.
-        gold: their targets, written as outputs are.
+        gold: what would have been right, from :func:`nlp_rnn.text.gold.gold_rows`.
+        outputs: one for each pair.
         log_p: ``ln P`` of each output; None for models without probabilities.
         losses: ``-ln P`` of each token of each target, in nats.
-        trees: whether targets are bracketed trees.
     """
-    rows = [
-        {"text": source_text(record), "gold": g, "output": o, "trees": trees}
-        for record, g, o in zip(records, gold, outputs, strict=True)
-    ]
+    rows = [row | {"output": output} for row, output in zip(gold, outputs, strict=True)]
     for row, value in zip(rows, log_p or (), strict=False):
         row["log_probability"] = float(value)
     for row, of_target in zip(rows, () if losses is None else losses, strict=False):
         row |= {"loss": float(of_target.sum()), "tokens": len(of_target)}
     return rows
-
-
-def source_text(record: Row) -> str:
-    """The texts of the source of a pair as one, with separators between."""
-    return f" {SEPARATOR} ".join([*record.get("context", ()), record["text"]])
 
 
 def write_predictions(file: Path, rows: Iterable[Row]) -> None:
@@ -189,9 +179,11 @@ def _row(file: Path, number: int, line: str) -> Row:
 
 
 def _is_written(row: Row) -> bool:
-    if not isinstance(row.get("trees", False), bool):
+    if not all(isinstance(row.get(key, False), bool) for key in ("trees", "lowercase")):
         return False
-    return all(isinstance(row.get(key), str) for key in ("text", "gold", "output"))
+    also = row.get("also", [])
+    texts = [row.get("text"), row.get("gold"), row.get("output"), row.get("reference", "")]
+    return isinstance(also, list) and all(isinstance(text, str) for text in [*texts, *also])
 
 
 def _is_judged(row: Row) -> bool:
@@ -258,17 +250,20 @@ def figures(
 
 
 def _of_outputs(rows: Sequence[Row], names: Iterable[str] | None) -> dict[str, Figure]:
-    """The metrics of the outputs of pairs: BLEU and chrF against the target of each pair, the
-    others against the nearest target of the same source."""
-    outputs, gold, sources = ([row[key] for row in rows] for key in ("output", "gold", "text"))
+    """The metrics of the outputs of pairs: BLEU and chrF against the target as it is in the data,
+    the others against the nearest right output."""
+    outputs = [row["output"] for row in rows]
+    right = [[row["gold"], *row.get("also", ())] for row in rows]
+    raw = [[row["reference"] if "reference" in row else row["gold"]] for row in rows]
+    lowercase = rows[0].get("lowercase", False)
     names = list(names or (TREES if rows[0].get("trees") else TEXT))
     single = [name for name in names if name in SINGLE_REFERENCE]
     several = [name for name in names if name not in SINGLE_REFERENCE]
     found = {}
     if several:
-        found = sequence_figures(outputs, alternatives(sources, gold), several)
+        found = sequence_figures(outputs, right, several)
     if single:
-        found |= sequence_figures(outputs, [[target] for target in gold], single)
+        found |= sequence_figures(outputs, raw, single, lowercase=lowercase)
     if all("loss" in row for row in rows):
         terms = np.array([[row["loss"], row["tokens"]] for row in rows], np.float64)
         found["perplexity"] = Figure(terms, _perplexity)

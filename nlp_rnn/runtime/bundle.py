@@ -373,6 +373,7 @@ def _read_labels(folder: Path) -> list[str]:
 
 def write_bundle(
     target: Path,
+    *,
     name: str,
     experiment: AnyExperiment,
     model: keras.Model,

@@ -221,7 +221,7 @@ def _described(experiment: AnyExperiment) -> str:
 def _example_texts(dataset: PreparedDataset) -> list[str]:
     """Two texts of the test split, as a user of the model would give them."""
     records = itertools.islice(dataset.split("test").records(), 2)
-    from nlp_rnn.evaluation.predictions import source_text
+    from nlp_rnn.text.gold import source_text
 
     return [
         source_text(record) if "text" in record else " ".join(record["tokens"])

@@ -23,7 +23,7 @@ from nlp_rnn.runtime.network import Network
 from nlp_rnn.runtime.pairs import Input, alignment, attention_of, target_losses
 from nlp_rnn.tasks.task import ERRORS_SHOWN, Task
 from nlp_rnn.text.batches import Batch, PairBounds, mini_batches, pair_batches, source_of
-from nlp_rnn.text.gold import gold_targets, holds_trees
+from nlp_rnn.text.gold import gold_rows
 from nlp_rnn.text.word_dropout import drop_words, unknown_rates
 from nlp_rnn.text.writing import target_text
 
@@ -138,29 +138,22 @@ class SequenceToSequence(Task):
         if (select := self._examples.select) != "loss":
             judged = self._examples.judged
             outputs = self._texts(self.best(network, "validation", GREEDY, judged))
-            gold = gold_targets(self.dataset, "validation")[: len(outputs)]
-            records = self.dataset.split("validation").records()
-            rows = written_rows(zip_first(records, outputs), gold, outputs)
+            rows = written_rows(gold_rows(self.dataset, "validation")[: len(outputs)], outputs)
             row[f"validation/{select}"] = output_metrics(rows, [select])[select]
         return row
 
     def evaluate(self, network: Network, temperature: float = 1.0) -> Evaluation:
-        split, trees = self.dataset.split("test"), holds_trees(self.dataset)
         losses = self.losses(network, "test")
         best = self.best(network, "test", self.experiment.decoding)
-        gold = gold_targets(self.dataset, "test")
-
-        def rows(outputs: Sequence[str], **more: Any) -> list[dict[str, Any]]:
-            return written_rows(split.records(), gold, outputs, trees=trees, **more)
-
+        gold = gold_rows(self.dataset, "test")
         log_p = [hypothesis.log_probability for hypothesis in best]
-        predictions = rows(self._texts(best), log_p=log_p, losses=losses)
+        predictions = written_rows(gold, self._texts(best), log_p, losses)
         test = output_metrics(predictions)
         test["loss"] = float(np.concatenate(losses).mean())
         return Evaluation(
             test=test,
             baselines={
-                name: output_metrics(rows(found))
+                name: output_metrics(written_rows(gold, found))
                 for name, found in simple_outputs(self.dataset).items()
             },
             samples=_worst(predictions),
@@ -180,11 +173,6 @@ class SequenceToSequence(Task):
                 self.inputs("test", len(found)), targets, found, strict=False
             )
         ]
-
-
-def zip_first(records: Iterable[Any], outputs: Sequence[Any]) -> Iterator[Any]:
-    """As many of the records as there are outputs."""
-    return (record for record, _ in zip(records, outputs, strict=False))
 
 
 def _worst(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.text.rules import Tokenizer
 from nlp_rnn.text.tokenizers import TARGET, make_tokenizer
+from nlp_rnn.text.vocabulary import SEPARATOR
 from nlp_rnn.text.writing import rewritten
+
+Record = dict[str, Any]
 
 
 def target_tokenizer(dataset: PreparedDataset) -> Tokenizer:
@@ -25,3 +30,34 @@ def gold_targets(dataset: PreparedDataset, split: str) -> list[str]:
 def holds_trees(dataset: PreparedDataset) -> bool:
     """Whether the targets of a data set are bracketed trees."""
     return bool(dataset.card.get("trees"))
+
+
+def gold_rows(dataset: PreparedDataset, split: str) -> list[Record]:
+    """What would be right for each pair of a split, for the rows of a file of predictions.
+
+    ``text`` is the source; ``gold`` is the target as outputs are written, and ``reference`` as it
+    is in the data; ``lowercase`` says whether outputs have no capitals. ``also`` are further right
+    outputs, where the data card says that all targets of a source are right.
+    """
+    records = list(dataset.split(split).records())
+    gold = gold_targets(dataset, split)
+    of_all = {
+        "lowercase": dataset.target_tokenizer_parameters.lowercase,
+        "trees": holds_trees(dataset),
+    }
+    rows = [
+        {"text": source_text(record), "gold": target, "reference": record["target"], **of_all}
+        for record, target in zip(records, gold, strict=True)
+    ]
+    if dataset.card.get("several_right"):
+        right: dict[str, list[str]] = {}
+        for row in rows:
+            right.setdefault(row["text"], []).append(row["gold"])
+        for row in rows:
+            row["also"] = [target for target in right[row["text"]] if target != row["gold"]]
+    return rows
+
+
+def source_text(record: Record) -> str:
+    """The texts of the source of a pair as one, with separators between."""
+    return f" {SEPARATOR} ".join([*record.get("context", ()), record["text"]])

@@ -40,12 +40,18 @@ PARAMETERS: dict[str, Any] = {
             "corpus": "text",
             "sizes": {"train": 20, "validation": 10, "test": 10},
         },
+        "translation": {
+            "source": "pairs",
+            "corpus": "translation",
+            "sizes": {"train": 600, "validation": 50, "test": 100},
+        },
     }
 }
 METHODS = {
     "reviews": ["majority", "bag_of_words", "tf_idf", "nb_svm"],
     "entities": ["majority", "most_frequent_tag", "hmm", "linear_crf"],
     "text": ["unigram", "kneser_ney_5"],
+    "translation": ["most_frequent", "copy", "nearest_neighbour", "ibm_model_1"],
 }
 
 
@@ -54,7 +60,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project in which the baselines of every data set were fitted."""
     folder = tmp_path_factory.mktemp("project")
     for dataset in PARAMETERS["datasets"].values():
-        dataset["tokenizer"] = UNIT
+        if dataset["source"] == "grammar":
+            dataset["tokenizer"] = UNIT
     project = Project(folder, PARAMETERS)
     project.prepare()
     with project.inside():
@@ -82,7 +89,8 @@ def test_every_method_that_fits_is_judged_as_networks_are(project: Path, dataset
         if dataset == "text":
             assert [row["characters"] for row in rows] == [len(r["text"]) + 1 for r in records]
         else:
-            assert [row["gold"] for row in rows] == [r.get("label") or r["tags"] for r in records]
+            gold = [r.get("label") or r.get("tags") or r["target"] for r in records]
+            assert [row["gold"] for row in rows] == gold
         for metric, figure in figures(rows, labels_of(rows)).items():
             assert figure.value == pytest.approx(of_method["test"][metric]), name
 
@@ -98,6 +106,14 @@ def test_what_sees_more_does_better(project: Path) -> None:
     assert {"accuracy_unseen", "unseen_entity_recall", "surface_f1"} <= of_entities["hmm"][
         "test"
     ].keys()
+
+
+def test_pairs_have_an_optimum_that_no_baseline_reaches(project: Path) -> None:
+    of_pairs = found(project, "translation")
+    baselines = {name: each["test"] for name, each in of_pairs["baselines"].items()}
+    assert max(test["bleu"] for test in baselines.values()) < of_pairs["optimum"]["bleu"]
+    assert {"loss", "perplexity", "expected_exact_match"} <= of_pairs["optimum"].keys()
+    assert baselines["ibm_model_1"]["chrf"] > baselines["copy"]["chrf"]
 
 
 def test_the_best_setting_on_validation_is_chosen(project: Path) -> None:

@@ -94,7 +94,7 @@ def test_trees_are_sequences_without_words(tmp_path: Path) -> None:
 def test_long_sentences_are_left_out_and_counted(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path, TREES, format="trees", most_words=2)
     assert [example.text for example in corpus.read("train")] == ["( oh", "ok"]
-    assert corpus.findings() == {"too_many_words": {"train": 1}}
+    assert corpus.findings() == {"trees": True, "too_many_words": {"train": 1}}
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@
 ``1 1 1``. ``arithmetic`` is that of Jozefowicz et al. (2015): the operation is + or -, and letters
 that mean nothing stand between the digits, as in ``3 e 3 6 d - h 1 3 f``.
 
-The pairs of numbers are divided among the splits, so that no problem of the test split, with or
-without other letters, is in training.
+The pairs of numbers are divided among the splits, so that no problem of the test split is in
+training, not with other letters nor with its numbers in the other order.
 """
 
 from __future__ import annotations
@@ -90,12 +90,13 @@ def _result(source: str) -> str:
 
 
 def _among(numbers: NDArray[np.int64], first: int, last: int) -> NDArray[np.bool_]:
-    """Whether each pair of numbers belongs to these parts of all pairs ``(count,)``.
+    """Whether each pair of numbers, in either order, belongs to these parts of all pairs
+    ``(count,)``.
 
     A multiplicative hash (Knuth) scatters the pairs, so that no digit tells the part.
     """
     with np.errstate(over="ignore"):
-        mixed = numbers.astype(np.uint64) @ np.array(
+        mixed = np.sort(numbers, axis=1).astype(np.uint64) @ np.array(
             [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], np.uint64
         )
         mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
