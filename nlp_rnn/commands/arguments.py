@@ -75,6 +75,16 @@ def add_search(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def allowed(file: str | None) -> tuple[str, ...] | None:
+    """The lines of the file of outputs that an encoder-decoder may give; None without a file."""
+    if file is None:
+        return None
+
+    from nlp_rnn.corpora.lines import read_lines
+
+    return tuple(line for line in read_lines(Path(file), "error") if line.strip())
+
+
 def add_reading(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how INPUT is read."""
     group = parser.add_argument_group(

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nlp_rnn.commands.arguments import MODEL_HELP, add_bad_bytes, bundle_folder, count
+from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
 from nlp_rnn.inspection.features import FEATURES
+
+if TYPE_CHECKING:
+    from nlp_rnn.runtime.bundle import Bundle
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,6 +35,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             "--track, the best cell for each feature is shown. Use a text that the model was not\n"
             "trained on, of the same kind, with enough of what you look for: a few thousand\n"
             "characters.\n\n"
+            "Of a model for sequence_to_sequence it shows where attention looked while the first\n"
+            "lines were answered: attention.png and attention.csv.\n\n"
             "features that cells are ranked by:\n" + features
         ),
         epilog=(
@@ -79,10 +86,18 @@ def _inspect(options: argparse.Namespace) -> None:
     for module in ("matplotlib", "scipy"):
         require(module, "train", "nlp-rnn inspect")
 
+    from nlp_rnn.runtime.bundle import Bundle
+
+    folder = bundle_folder(options.model)
+    bundle = Bundle.open(folder)
+    if bundle.task.data == "pairs":
+        _inspect_attention(bundle, options)
+        return
+
     from nlp_rnn.inspection.inspect import inspect
 
     inspect(
-        bundle_folder(options.model),
+        folder,
         Path(options.text_file),
         Path(options.folder),
         options.layer,
@@ -91,3 +106,14 @@ def _inspect(options: argparse.Namespace) -> None:
         options.saliency,
         options.bad_bytes,
     )
+
+
+def _inspect_attention(bundle: Bundle, options: argparse.Namespace) -> None:
+    """What is shown of an encoder-decoder."""
+    for name in ("layer", "cells", "track", "saliency"):
+        if getattr(options, name) not in (None, []):
+            raise UserError(f"--{name} is for language models; leave it out")
+
+    from nlp_rnn.inspection.attention import inspect_attention
+
+    inspect_attention(bundle, Path(options.text_file), Path(options.folder), options.bad_bytes)

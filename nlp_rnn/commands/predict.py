@@ -8,6 +8,7 @@ from nlp_rnn.commands.arguments import (
     MODEL_HELP,
     add_reading,
     add_search,
+    allowed,
     bundle_folder,
     count,
     fraction,
@@ -72,6 +73,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="add a column attention: the tokens of source and output, and the weights of each "
         "output token over the source",
     )
+    search.add_argument(
+        "--allowed",
+        metavar="FILE",
+        help="write only outputs that are lines of this file, such as the possible answers",
+    )
     predict.set_defaults(action=_run)
 
 
@@ -90,5 +96,6 @@ def _run(options: argparse.Namespace) -> None:
             beam=options.beam,
             length_penalty=options.length_penalty,
             attention=options.attention,
+            allowed=allowed(options.allowed),
         ),
     )

@@ -6,7 +6,7 @@ Nothing here is part of training: a changed value evaluates again and trains not
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -71,6 +71,15 @@ class DecodingParameters(Section, title="Decoding"):
     length_penalty: float = Field(default=0.6, ge=0)
     """The exponent of Wu et al. (2016): 0 prefers short targets, 1 is close to the mean over the
     tokens."""
+    coverage_penalty: float = Field(default=0.0, ge=0)
+    """The weight of the penalty on tokens of the source to which attention paid less than 1 in all
+    (Wu et al. 2016). 0 is none."""
+    unknown: Literal["avoid", "copy"] = "avoid"
+    """What becomes of ``<unk>``: ``avoid`` never writes it, ``copy`` replaces it by the token of
+    the source that attention looked at most (Luong et al. 2015)."""
+    well_formed: bool = False
+    """Whether outputs are bracketings, such as linearised trees, that are closed and have as many
+    words as their source."""
     longest_ratio: float = Field(default=1.5, ge=0)
     """How many tokens a target may have for each token of its source, beside ``longest_extra``."""
     longest_extra: int = Field(default=20, gt=0)

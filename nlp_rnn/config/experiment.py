@@ -201,6 +201,13 @@ class SequenceToSequenceExperiment(ExperimentSection, title="Sequence to sequenc
                 "training.max_length would cut targets short; leave long pairs out of training by "
                 "keep.longest of the data set"
             )
+        if self.model.attention is None:
+            for name, on in (
+                ("coverage_penalty", self.decoding.coverage_penalty),
+                ("unknown: copy", self.decoding.unknown == "copy"),
+            ):
+                if on:
+                    raise impossible(f"decoding.{name} needs attention; set model.attention")
         if self.embeddings.frozen_epochs:
             raise impossible("embeddings.trainable of an encoder-decoder is true or false")
         return self

@@ -193,6 +193,7 @@ def beam_searches(
     alpha: float = 0.0,
     n: int = 1,
     drop: bool = True,
+    bonus: Callable[[States], Floats] | None = None,
 ) -> list[list[Hypothesis]]:
     """The ``n`` highest-scoring texts that a beam search finds from each of several states.
 
@@ -212,6 +213,8 @@ def beam_searches(
         alpha: the exponent of :func:`length_penalty`, 0 or more.
         n: the number of texts to return, 1 or more.
         drop: whether searches that are over leave the batch, whose rows then change in number.
+        bonus: maps states to what the score of a text that ends there has beside its
+            log-probability, 0 or less, ``(rows,)``.
 
     Returns:
         For each search its texts, best first; fewer than ``n`` if its beam completes fewer.
@@ -226,8 +229,9 @@ def beam_searches(
         found, states = step(tokens, states)
         # Each row ends once, so at least ``width`` of the best ``2 * width`` do not end.
         values, rows, chosen = _continued(log_p, found, 2 * width)
+        more = np.zeros(log_p.shape) if bonus is None else bonus(states).reshape(log_p.shape)
         beams = [
-            searches[i].go_on(values[place], rows[place], chosen[place])
+            searches[i].go_on(values[place], rows[place], chosen[place], more[place])
             for place, i in enumerate(going)
         ]
         kept = np.array([beam is not None for beam in beams])
@@ -264,9 +268,12 @@ class _Search:
         self._over = False
 
     def go_on(
-        self, log_p: Floats, rows: NDArray[np.intp], chosen: Tokens
+        self, log_p: Floats, rows: NDArray[np.intp], chosen: Tokens, bonus: Floats
     ) -> NDArray[np.intp] | None:
         """Take the best continuations, best first; returns those that form the next beam.
+
+        Args:
+            bonus: what the score of each row of the beam has beside its log-probability.
 
         Returns:
             Their places; None if the search is over.
@@ -279,7 +286,11 @@ class _Search:
         complete = (ends | (steps == self.length))[: self.width] & np.isfinite(log_p[: self.width])
         penalty = length_penalty(steps, self.alpha)
         self.best += [
-            Hypothesis(tuple(paths[i].tolist()), float(log_p[i]), float(log_p[i]) / penalty)
+            Hypothesis(
+                tuple(paths[i].tolist()),
+                float(log_p[i]),
+                float(log_p[i] / penalty + bonus[rows[i]]),
+            )
             for i in np.flatnonzero(complete)
         ]
         self.best = heapq.nlargest(self.n, self.best, key=lambda hypothesis: hypothesis.score)

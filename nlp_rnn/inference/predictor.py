@@ -12,6 +12,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,9 +26,9 @@ from nlp_rnn.config import (
 )
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference import schema
-from nlp_rnn.inference.decoding import Hypothesis
+from nlp_rnn.inference.constraints import Constraint, OneOf
 from nlp_rnn.inference.items import CHUNK, Item, as_text
-from nlp_rnn.inference.translation import written
+from nlp_rnn.inference.translation import Output, Translator
 from nlp_rnn.process import log
 from nlp_rnn.runtime.bundle import REMEDY, START_STATES, Bundle
 from nlp_rnn.runtime.forward import Tagged, losses_of_lines, probabilities, tag
@@ -39,7 +40,6 @@ from nlp_rnn.text.entities import entity_spans
 from nlp_rnn.text.rules import Span
 from nlp_rnn.text.spelling import spell
 from nlp_rnn.text.vocabulary import SEPARATOR, UNK
-from nlp_rnn.text.writing import target_text
 
 Prediction = dict[str, Any]
 
@@ -65,6 +65,7 @@ class Options:
         beam: the width of the beam of an encoder-decoder; None is that of its experiment.
         length_penalty: the exponent of its length penalty; None is that of its experiment.
         attention: whether an encoder-decoder gives its weights of attention.
+        allowed: the only outputs that an encoder-decoder may give; None allows all.
     """
 
     n_best: int = 1
@@ -73,6 +74,7 @@ class Options:
     beam: int | None = None
     length_penalty: float | None = None
     attention: bool = False
+    allowed: tuple[str, ...] | None = None
 
     def check(self, bundle: Bundle, written: Callable[[str], str] = str) -> None:
         """Raise UserError unless the model supports the options.
@@ -116,6 +118,8 @@ class Options:
             raise UserError(
                 f"{written('length_penalty')}: expected 0 or more, found {self.length_penalty!r}"
             )
+        if self.allowed is not None and not any(self.allowed):
+            raise UserError(f"{written('allowed')}: lists no output; name one or more")
         beam = self.decoding(bundle).beam
         if self.n_best > beam:
             raise UserError(
@@ -126,7 +130,7 @@ class Options:
             raise UserError(f"{written('attention')}: {bundle.folder} has no attention; omit it")
 
     def _check_of_no_pairs(self, bundle: Bundle, written: Callable[[str], str]) -> None:
-        for name in ("beam", "length_penalty", "attention"):
+        for name in ("beam", "length_penalty", "attention", "allowed"):
             if getattr(self, name) not in (None, False):
                 raise UserError(
                     f"{written(name)} is of models for sequence_to_sequence, and {bundle.folder} "
@@ -397,24 +401,34 @@ class EncoderDecoderPredictor(Predictor):
 
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
         sources = [self._source(as_text(item)) for item in items]
-        end, size = self.bundle.target_vocabulary.end_index, self.options.batch_size
-        found = written(
+        vocabulary, size = self.bundle.target_vocabulary, self.options.batch_size
+        translator = Translator(
             self.network,
-            sources,
-            end,
+            vocabulary,
+            self._unit,
             self.options.decoding(self.bundle),
             size,
-            self.options.n_best,
+            self._constraint,
         )
+        found = translator.outputs(sources, self.options.n_best)
         if not self.options.attention:
             return map(self._prediction, found)
         best = list(found)
-        targets = [np.array(hypotheses[0].tokens) for hypotheses in best]
-        weights = attention_of(self.network, sources, targets, end, size)
+        targets = [np.array(outputs[0].tokens) for outputs in best]
+        weights = attention_of(self.network, sources, targets, vocabulary.end_index, size)
         return (
-            self._prediction(hypotheses) | self._attention(source, hypotheses[0], of_pair)
-            for source, hypotheses, of_pair in zip(sources, best, weights, strict=True)
+            self._prediction(outputs) | self._attention(source, outputs[0], of_pair)
+            for source, outputs, of_pair in zip(sources, best, weights, strict=True)
         )
+
+    @cached_property
+    def _constraint(self) -> Constraint | None:
+        """What may be written, where the options list it."""
+        if self.options.allowed is None:
+            return None
+        encode, tokens = self.bundle.target_vocabulary.encode, self.bundle.target_tokenizer.tokens
+        outputs = (encode(tokens(text)) for text in self.options.allowed)
+        return OneOf(outputs, self.bundle.target_vocabulary.end_index)
 
     @property
     def _backwards(self) -> bool:
@@ -424,30 +438,27 @@ class EncoderDecoderPredictor(Predictor):
         *context, last = text.split(SEPARATOR) if self._joins else [text]
         tokens = source_tokens(self.bundle.tokenizer, last, context)
         ids = np.array(self.bundle.vocabulary.encode(tokens), np.int32)
-        return Input(source_of(ids, self._backwards))
+        words = tokens[::-1] if self._backwards else tokens
+        return Input(source_of(ids, self._backwards), words=words)
 
-    def _text(self, tokens: Sequence[int]) -> str:
-        return target_text(tokens, self.bundle.target_vocabulary, self._unit)
-
-    def _output(self, hypothesis: Hypothesis) -> Prediction:
+    def _output(self, output: Output) -> Prediction:
         return {
-            "output": self._text(hypothesis.tokens),
-            "log_probability": hypothesis.log_probability,
-            "score": hypothesis.score,
+            "output": output.text,
+            "log_probability": output.log_probability,
+            "score": output.score,
         }
 
-    def _prediction(self, hypotheses: Sequence[Hypothesis]) -> Prediction:
-        prediction = self._output(hypotheses[0])
+    def _prediction(self, outputs: Sequence[Output]) -> Prediction:
+        prediction = self._output(outputs[0])
         if self.options.n_best > 1:
-            prediction["n_best"] = [self._output(hypothesis) for hypothesis in hypotheses]
+            prediction["n_best"] = [self._output(output) for output in outputs]
         return prediction
 
-    def _attention(
-        self, source: Input, hypothesis: Hypothesis, weights: Floats | None
-    ) -> Prediction:
+    def _attention(self, source: Input, output: Output, weights: Floats | None) -> Prediction:
+        """The weights of attention, the source in the order of its text."""
         assert weights is not None
         vocabularies = self.bundle.vocabulary, self.bundle.target_vocabulary
-        found = alignment(source, hypothesis.tokens, weights, vocabularies, self._backwards)
+        found = alignment(source, output.tokens, weights, vocabularies, self._backwards)
         return {"attention": found}
 
 

@@ -23,10 +23,12 @@ class Input:
     Attributes:
         ids: token indices ``(tokens,)``, in the order in which they are read.
         features: the vector beside them ``(width,)``, if the network reads any.
+        words: the tokens themselves, also those outside the vocabulary, if outputs may copy them.
     """
 
     ids: Ints
     features: Floats | None = None
+    words: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.ids)

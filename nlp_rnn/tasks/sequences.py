@@ -17,15 +17,15 @@ from nlp_rnn.config import (
 from nlp_rnn.evaluation.outputs import output_metrics
 from nlp_rnn.evaluation.predictions import written_rows
 from nlp_rnn.evaluation.result import Evaluation
-from nlp_rnn.inference.decoding import Hypothesis
-from nlp_rnn.inference.translation import written
+from nlp_rnn.inference.translation import Output, Translator
 from nlp_rnn.runtime.network import Network
 from nlp_rnn.runtime.pairs import Input, alignment, attention_of, target_losses
 from nlp_rnn.tasks.task import ERRORS_SHOWN, Task
 from nlp_rnn.text.batches import Batch, PairBounds, mini_batches, pair_batches, source_of
+from nlp_rnn.text.encoding import source_tokens
 from nlp_rnn.text.gold import gold_rows
+from nlp_rnn.text.tokenizers import make_tokenizer
 from nlp_rnn.text.word_dropout import drop_words, unknown_rates
-from nlp_rnn.text.writing import target_text
 
 if TYPE_CHECKING:
     import keras
@@ -87,14 +87,29 @@ class SequenceToSequence(Task):
         split = self.dataset.split(name)
         numbers = range(min(len(split), most or len(split)))
         backwards = self.experiment.model.reversed_source
-        vectors = split.features
+        vectors, words = split.features, self._source_words(name)
         return [
             Input(
                 source_of(split.sequence(split.ids, i), backwards),
                 None if vectors is None else np.asarray(vectors[i]),
+                words[i],
             )
             for i in numbers
         ]
+
+    def _source_words(self, name: str) -> list[Sequence[str]]:
+        """The tokens of the sources of a split as they are read, if outputs may copy them."""
+        split = self.dataset.split(name)
+        if self.experiment.decoding.unknown != "copy":
+            return [()] * len(split)
+        tokenizer = make_tokenizer(self.dataset.tokenizer_parameters)
+        tokenizer.load(self.dataset.folder)
+        found = (
+            source_tokens(tokenizer, record["text"], record.get("context", ()))
+            for record in split.records()
+        )
+        step = -1 if self.experiment.model.reversed_source else 1
+        return [words[::step] for words in found]
 
     def losses(self, network: Network, name: str) -> list[Floats]:
         """``-ln P`` of each token of each target of a split, in nats."""
@@ -102,22 +117,22 @@ class SequenceToSequence(Task):
         targets = [split.target(i) for i in range(len(split))]
         return list(target_losses(network, self.inputs(name), targets, self._end, EVALUATION_BATCH))
 
-    def best(
+    def outputs(
         self,
         network: Network,
         name: str,
         decoding: DecodingParameters,
         most: int | None = None,
-    ) -> list[Hypothesis]:
+    ) -> list[Output]:
         """The best output for each source of a split, of the first ``most``."""
-        inputs = self.inputs(name, most)
-        found = written(network, inputs, self._end, decoding, EVALUATION_BATCH)
-        return [hypotheses[0] for hypotheses in found]
-
-    def _texts(self, hypotheses: Iterable[Hypothesis]) -> list[str]:
-        unit = self.dataset.target_tokenizer_parameters.unit
-        vocabulary = self.dataset.target_vocabulary
-        return [target_text(hypothesis.tokens, vocabulary, unit) for hypothesis in hypotheses]
+        translator = Translator(
+            network,
+            self.dataset.target_vocabulary,
+            self.dataset.target_tokenizer_parameters.unit,
+            decoding,
+            EVALUATION_BATCH,
+        )
+        return [best[0] for best in translator.outputs(self.inputs(name, most))]
 
     def weights(self, network: Network, name: str, targets: Sequence[Ints]) -> list[Floats]:
         """The weights of attention of the targets of the first sources of a split; none without
@@ -137,17 +152,18 @@ class SequenceToSequence(Task):
         }
         if (select := self._examples.select) != "loss":
             judged = self._examples.judged
-            outputs = self._texts(self.best(network, "validation", GREEDY, judged))
+            found = self.outputs(network, "validation", GREEDY, judged)
+            outputs = [output.text for output in found]
             rows = written_rows(gold_rows(self.dataset, "validation")[: len(outputs)], outputs)
             row[f"validation/{select}"] = output_metrics(rows, [select])[select]
         return row
 
     def evaluate(self, network: Network, temperature: float = 1.0) -> Evaluation:
         losses = self.losses(network, "test")
-        best = self.best(network, "test", self.experiment.decoding)
+        best = self.outputs(network, "test", self.experiment.decoding)
         gold = gold_rows(self.dataset, "test")
-        log_p = [hypothesis.log_probability for hypothesis in best]
-        predictions = written_rows(gold, self._texts(best), log_p, losses)
+        log_p = [output.log_probability for output in best]
+        predictions = written_rows(gold, [output.text for output in best], log_p, losses)
         test = output_metrics(predictions)
         test["loss"] = float(np.concatenate(losses).mean())
         return Evaluation(
@@ -161,9 +177,9 @@ class SequenceToSequence(Task):
             attention=self._alignments(network, best[:HEAT_MAPS]),
         )
 
-    def _alignments(self, network: Network, best: Sequence[Hypothesis]) -> list[dict[str, Any]]:
+    def _alignments(self, network: Network, best: Sequence[Output]) -> list[dict[str, Any]]:
         """The weights of attention of the first outputs of the test split."""
-        targets = [np.array(hypothesis.tokens) for hypothesis in best]
+        targets = [np.array(output.tokens) for output in best]
         vocabularies = self.dataset.vocabulary, self.dataset.target_vocabulary
         backwards = self.experiment.model.reversed_source
         found = self.weights(network, "test", targets)
