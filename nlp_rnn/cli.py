@@ -20,6 +20,7 @@ from nlp_rnn.commands import (
     score,
     search,
     stage,
+    translate,
 )
 from nlp_rnn.errors import UserError
 from nlp_rnn.process import print_everything
@@ -33,6 +34,7 @@ COMMANDS = (
     parameters,
     predict,
     generate,
+    translate,
     score,
     export,
     compare,

@@ -63,10 +63,12 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         Example(tokens=("New", "York"), tags=("B-LOC", "I-LOC")),
     ]
     lines = [Example(text="the cat sleeps"), Example(text="the dog barks")]
+    pairs = [Example(text="the cat sleeps", target="die Katze schläft")]
     corpora: list[tuple[str, Kind, list[Example]]] = [
         ("classification", "labelled", reviews),
         ("tagging", "tagged", sentences),
         ("language_modelling", "text", lines),
+        ("sequence_to_sequence", "pairs", pairs),
     ]
     return {
         task: write_untrained(folder / task, task, kind, examples)

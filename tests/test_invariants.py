@@ -27,7 +27,7 @@ from nlp_rnn.inference.predictor import Prediction, Predictor
 from nlp_rnn.runtime.bundle import Bundle
 from nlp_rnn.runtime.export import export_onnx
 from nlp_rnn.runtime.network import KerasNetwork
-from nlp_rnn.tasks import classification, language_modelling, tagging
+from nlp_rnn.tasks import classification, language_modelling, sequences, tagging
 from nlp_rnn.tasks.registry import make_task as task_of
 from nlp_rnn.text.prepared import PreparedDataset
 
@@ -73,14 +73,43 @@ LANGUAGE_MODELS: dict[str, dict[str, Any]] = {
     "language model projected": {"cell": PEEPHOLES | {"projection": 5}},
     "language model feed_forward": {"kind": "feed_forward", "context": 3},
 }
+ENCODER_DECODERS: dict[str, dict[str, Any]] = {
+    "encoder-decoder gru": {"cell": "gru"},
+    "encoder-decoder fed": {
+        "cell": "lstm",
+        "layers": 2,
+        "attention": {"kind": "concat", "input_feeding": True},
+    },
+    "encoder-decoder additive": {"cell": "gru", "attention": "additive", "bridge": "mean"},
+    "encoder-decoder reversed": {
+        "cell": "lstm",
+        "attention": None,
+        "bidirectional": False,
+        "bridge": "last_state",
+        "reversed_source": True,
+    },
+    "encoder-decoder every step": {
+        "cell": "simple_rnn",
+        "attention": None,
+        "conditioning": "every_step",
+        "tied": True,
+    },
+}
 OF_TASK = {
     "classification": CLASSIFIERS,
     "tagging": SOFTMAX_TAGGERS
     | {name: model | {"output": "crf"} for name, model in CRF_TAGGERS.items()},
     "language_modelling": LANGUAGE_MODELS,
+    "sequence_to_sequence": ENCODER_DECODERS,
 }
 MODELS = {name: (task, model) for task, models in OF_TASK.items() for name, model in models.items()}
-ONE_OF_EACH = ("classifier gru", "tagger lstm", "CRF characters", "language model lstm")
+ONE_OF_EACH = (
+    "classifier gru",
+    "tagger lstm",
+    "CRF characters",
+    "language model lstm",
+    "encoder-decoder gru",
+)
 TAGGERS = [name for name in ONE_OF_EACH if MODELS[name][0] == "tagging"]
 
 WORDS = ["Ann", "Lee", "lives", "in", "Rome", "and", "New", "York", "a", "good", "film", ","]
@@ -109,6 +138,8 @@ def examples(task: str) -> tuple[Kind, list[Example]]:
     text = " ".join(WORDS[:-3])
     if task == "classification":
         return "labelled", [Example(text=text, label="good"), Example(text="bad", label="bad")]
+    if task == "sequence_to_sequence":
+        return "pairs", [Example(text=text, target="das ist ein guter Film")]
     return "text", [Example(text=text), Example(text="a film")]
 
 
@@ -292,7 +323,7 @@ def test_the_command_predicts_alike_into_every_format(
     if suffix == ".txt":
         found = target.read_text(encoding="utf-8").split("\n")[:-1]
         answers = [
-            p.get("label", p.get("log_probability", " ".join(p.get("tags", ()))))
+            p.get("output", p.get("label", p.get("log_probability", " ".join(p.get("tags", ())))))
             for p in alone(name)[:33]
         ]
         return assert_same(found, answers)
@@ -330,7 +361,10 @@ def test_the_command_predicts_alike_into_columns(
 # --- in evaluations -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["classifier gru", "tagger lstm", "CRF gru", "language model gru"])
+@pytest.mark.parametrize(
+    "name",
+    ["classifier gru", "tagger lstm", "CRF gru", "language model gru", "encoder-decoder gru"],
+)
 def test_an_evaluation_gives_the_same_sums_for_any_batch_size(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -340,6 +374,8 @@ def test_an_evaluation_gives_the_same_sums_for_any_batch_size(
     many = [
         Example(tokens=tuple(words), tags=tuple(of_tag.get(word, "O") for word in words))
         if kind == "tagged"
+        else Example(text=" ".join(words), target="ein Film")
+        if kind == "pairs"
         else Example(text=" ".join(words), label="bad" if kind == "labelled" else None)
         for words in (text.split() for text in TEXTS)
         if words
@@ -349,7 +385,7 @@ def test_an_evaluation_gives_the_same_sums_for_any_batch_size(
     network = bundle.network()
     results = []
     for size in (1, 3, len(many) + len(few) - 1, 64):
-        for module in (classification, tagging):
+        for module in (classification, tagging, sequences):
             monkeypatch.setattr(module, "EVALUATION_BATCH", size)
         monkeypatch.setattr(language_modelling, "EVALUATION_WINDOW", size)
         monkeypatch.setattr(calibration, "SENTENCES_AT_ONCE", size)

@@ -58,6 +58,23 @@ def _number(text: str, kind: Callable[[str], N], fits: Callable[[N], bool], expe
     return value
 
 
+def add_search(parser: argparse._ActionsContainer) -> None:
+    """Add the options of the search of an encoder-decoder."""
+    parser.add_argument(
+        "--beam",
+        type=count,
+        metavar="WIDTH",
+        help="keep the WIDTH best beginnings of an output at each step; 1 is greedy (default: as "
+        "the experiment says)",
+    )
+    parser.add_argument(
+        "--length-penalty",
+        type=positive,
+        metavar="ALPHA",
+        help="score outputs by ln P / ((5 + tokens) / 6)^ALPHA (default: as the experiment says)",
+    )
+
+
 def add_reading(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how INPUT is read."""
     group = parser.add_argument_group(

@@ -7,10 +7,10 @@ import argparse
 from nlp_rnn.commands.arguments import (
     MODEL_HELP,
     add_reading,
+    add_search,
     bundle_folder,
     count,
     fraction,
-    positive,
     reading,
 )
 
@@ -65,19 +65,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "label, or the lowest one of the tags, is below P (evaluation reports show what P costs)",
     )
     search = predict.add_argument_group("models for sequence_to_sequence")
-    search.add_argument(
-        "--beam",
-        type=count,
-        metavar="WIDTH",
-        help="keep the WIDTH best beginnings of an output at each step; 1 is greedy (default: as "
-        "the experiment says)",
-    )
-    search.add_argument(
-        "--length-penalty",
-        type=positive,
-        metavar="ALPHA",
-        help="score outputs by ln P / ((5 + tokens) / 6)^ALPHA (default: as the experiment says)",
-    )
+    add_search(search)
     search.add_argument(
         "--attention",
         action="store_true",

@@ -9,6 +9,13 @@ from nlp_rnn.layers.activity import (
     NormStabilizer,
     TemporalActivationRegularization,
 )
+from nlp_rnn.layers.attention import (
+    AdditiveAttention,
+    DotAttention,
+    GeneralAttention,
+    Memory,
+)
+from nlp_rnn.layers.attention_decoder import AttentionDecoder
 from nlp_rnn.layers.bidirectional import Bidirectional
 from nlp_rnn.layers.casing import Casing
 from nlp_rnn.layers.cells import (
@@ -19,6 +26,7 @@ from nlp_rnn.layers.cells import (
     Zoneout,
 )
 from nlp_rnn.layers.characters import CharacterBiLSTM, CharacterCNN
+from nlp_rnn.layers.conditioning import BesideEachStep, FirstStep, Zeros
 from nlp_rnn.layers.context import ContextTokens, JoinedNeighbours
 from nlp_rnn.layers.crf import CRF
 from nlp_rnn.layers.crf_model import CRFModel
@@ -42,15 +50,21 @@ __all__ = [
     "LSTM",
     "ActivationRegularization",
     "AdaptiveSoftmax",
+    "AdditiveAttention",
+    "AttentionDecoder",
     "AttentionPooling",
+    "BesideEachStep",
     "Bidirectional",
     "CRFModel",
     "Casing",
     "CharacterBiLSTM",
     "CharacterCNN",
     "ContextTokens",
+    "DotAttention",
     "EmbeddingDropout",
+    "FirstStep",
     "ForgetGateBias",
+    "GeneralAttention",
     "HierarchicalSoftmax",
     "HighwayConnection",
     "JoinedNeighbours",
@@ -58,6 +72,7 @@ __all__ = [
     "LastPooling",
     "MaxPooling",
     "MeanPooling",
+    "Memory",
     "NormStabilizer",
     "PairBuckets",
     "PhasedLSTMCell",
@@ -68,5 +83,6 @@ __all__ = [
     "SoftmaxModel",
     "TemporalActivationRegularization",
     "WeightDrop",
+    "Zeros",
     "Zoneout",
 ]

@@ -64,7 +64,7 @@ class AttentionDecoder(layers.Layer):
         self.placement = placement
         self.width = width
         self.dropout = dropout
-        self.readout = layers.Dense(width, "tanh", name="readout")
+        self.readout = layers.Dense(width, "tanh", dtype=self.dtype_policy, name="readout")
         self.seed_generator = keras.random.SeedGenerator()
 
     @property

@@ -12,6 +12,12 @@ from nlp_rnn.config import parse
 from nlp_rnn.example import Example, Kind
 from nlp_rnn.text.prepared import PreparedDataset
 
+FORMATS = {"labelled": "csv", "tagged": "conll", "text": "text", "pairs": "parallel"}
+"""A format of each kind of data."""
+
+SHORT = {"beam": 3, "longest_ratio": 0.1, "longest_extra": 6}
+"""How networks that were never trained decode, because most of their outputs never end."""
+
 
 def write_untrained(
     folder: Path,
@@ -37,7 +43,8 @@ def write_untrained(
                 "list": {
                     "source": "files",
                     "train": "x",
-                    "format": {"labelled": "csv", "tagged": "conll", "text": "text"}[kind],
+                    "format": FORMATS[kind],
+                    **({"train_target": "y"} if kind == "pairs" else {}),
                 }
             },
             "experiments": {
@@ -47,16 +54,24 @@ def write_untrained(
                     "embeddings": {"kind": "learned", "dimension": 8, "scale": 1.0},
                     "model": sizes | (model or {}),
                     "training": {},
+                    **({"decoding": SHORT} if kind == "pairs" else {}),
                 }
             },
         },
         Path("params.yaml"),
     ).experiment("mine")
     characters = dataset.characters.types if kind == "tagged" else ()
-    built = build_network(experiment, len(dataset.vocabulary), dataset.labels, characters)
+    built = build_network(
+        experiment,
+        len(dataset.vocabulary),
+        dataset.labels,
+        characters,
+        pairs=dataset.pair_sizes,
+    )
     if scale is not None:
         rng = np.random.default_rng(3)
-        built.set_weights([rng.normal(0, scale, weight.shape) for weight in built.get_weights()])
+        for weight in built.trainable_variables:
+            weight.assign(rng.normal(0, scale, weight.shape))
     write_network(folder / task, experiment, built, dataset)
     return folder / task
 

@@ -1,0 +1,65 @@
+"""Several beam searches at once: each is as alone, and exact with a beam of all prefixes."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nlp_rnn.inference.decoding import beam_searches, length_penalty
+
+TYPES, END, START, LONGEST = 4, 0, 3, 3
+
+
+def tables(sources: int) -> np.ndarray:
+    """``ln P(next | last)`` of a bigram model for each source."""
+    scores = np.random.default_rng(7).normal(0, 1.5, (sources, TYPES, TYPES))
+    return scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
+
+
+def search(log_p: np.ndarray, width: int, lengths: list[int], alpha: float, **more: Any) -> Any:
+    """States are the numbers of sources, so that rows that were mixed up would be noticed."""
+
+    def step(tokens: np.ndarray, states: Any) -> Any:
+        [numbers] = states
+        return log_p[numbers[:, 0], tokens], states
+
+    def select(states: Any, rows: np.ndarray) -> Any:
+        return [state[rows] for state in states]
+
+    states = [np.arange(len(log_p))[:, None]]
+    return beam_searches(step, select, START, states, width, lengths, END, alpha, **more)
+
+
+def exhaustive(log_p: np.ndarray, length: int, alpha: float) -> list[tuple[int, ...]]:
+    """All texts of up to ``length`` tokens, best first."""
+    found = {}
+    for n in range(1, length + 1):
+        for text in product(range(TYPES), repeat=n):
+            ends = [token == END for token in text]
+            if any(ends[:-1]) or not (ends[-1] or n == length):
+                continue
+            total = sum(log_p[a, b] for a, b in zip((START, *text), text, strict=False))
+            found[text] = total / length_penalty(n, alpha)
+    return sorted(found, key=found.__getitem__, reverse=True)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.6, 1.5])
+def test_a_beam_of_all_prefixes_finds_the_best_texts(alpha: float) -> None:
+    log_p, lengths = tables(3), [1, 2, LONGEST]
+    found = search(log_p, TYPES**LONGEST, lengths, alpha, n=5)
+    for table, length, hypotheses in zip(log_p, lengths, found, strict=True):
+        best = exhaustive(table, length, alpha)[:5]
+        assert [hypothesis.tokens for hypothesis in hypotheses] == best
+
+
+@pytest.mark.parametrize("drop", [True, False])
+@pytest.mark.parametrize("width", [1, 2, 5])
+def test_each_search_finds_what_it_finds_alone(width: int, drop: bool) -> None:
+    log_p, lengths = tables(6), [1, 6, 2, 6, 4, 3]
+    together = search(log_p, width, lengths, 0.6, n=2, drop=drop)
+    for i, length in enumerate(lengths):
+        [alone] = search(log_p[i : i + 1], width, [length], 0.6, n=2)
+        assert together[i] == alone
