@@ -27,9 +27,11 @@ SECTIONS: list[type[Section]] = [
     model.TaggerParameters,
     model.LanguageModelParameters,
     model.FeedForwardParameters,
+    model.EncoderDecoderParameters,
     training.BatchTrainingParameters,
     training.ClassificationTrainingParameters,
     training.LanguageModelTrainingParameters,
+    training.EncoderDecoderTrainingParameters,
 ]
 """Where the lines of an experiment's ``model:`` and ``training:`` may stand."""
 
@@ -37,6 +39,7 @@ DATASETS = {
     "classification": "grammar-reviews",
     "tagging": "grammar-entities",
     "language_modelling": "grammar-text",
+    "sequence_to_sequence": "translation-pairs",
 }
 
 
