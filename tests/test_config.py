@@ -222,6 +222,7 @@ def test_the_projects_own_parameters_are_valid() -> None:
     parameters = load(PROJECT / "params.yaml")
     assert set(parameters.experiments) == {
         "sentiment-bilstm", "pos-bilstm", "ner-bilstm-crf", "lm-lstm", "lm-char-gru",
+        "translation-gru-attention",
     }  # fmt: skip
 
 

@@ -21,7 +21,6 @@ from nlp_rnn.config.data import (
     VocabularyParameters,
     check_delimiter,
 )
-from nlp_rnn.config.decoding import DecodingParameters
 from nlp_rnn.config.embeddings import (
     AnyEmbeddings,
     GivenEmbeddings,
@@ -32,6 +31,7 @@ from nlp_rnn.config.embeddings import (
 )
 from nlp_rnn.config.evaluation import (
     CacheParameters,
+    DecodingParameters,
     DynamicEvaluationParameters,
     EvaluationParameters,
     InterpolationParameters,

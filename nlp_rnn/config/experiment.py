@@ -6,9 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from nlp_rnn.config.decoding import DecodingParameters
 from nlp_rnn.config.embeddings import Embeddings, GivenEmbeddings
-from nlp_rnn.config.evaluation import EvaluationParameters
+from nlp_rnn.config.evaluation import DecodingParameters, EvaluationParameters
 from nlp_rnn.config.model import (
     Classifier,
     EncoderDecoderParameters,

@@ -16,7 +16,6 @@ from pydantic.fields import FieldInfo
 
 from nlp_rnn.config import (
     data,
-    decoding,
     embeddings,
     evaluation,
     experiment,
@@ -46,7 +45,6 @@ CHAPTERS: dict[str, ModuleType] = {
     "Models": model,
     "Training": training,
     "At test time": evaluation,
-    "The search for outputs": decoding,
     "Searches": search,
     "How long networks remember": memory,
 }
