@@ -247,6 +247,11 @@ class PairsDataset(DatasetSection, title="Built-in pairs"):
                 raise impossible(
                     f"the corpus {self.corpus} is written in tokens of its own: leave {name} out"
                 )
+            if getattr(self.target, name) is not None:
+                raise impossible(
+                    f"the corpus {self.corpus} is written in tokens of its own: leave "
+                    f"target.{name} out"
+                )
         return self
 
 

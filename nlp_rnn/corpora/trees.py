@@ -74,8 +74,11 @@ def read_trees(path: Path, bad_bytes: BadBytes) -> Iterator[Example]:
 
 
 def linearised(tree: Tree) -> str:
-    """The tokens of a tree without its words; a root that has one constituent is left out."""
-    if tree.label == ROOT and len(tree.children) == 1 and not tree.children[0].word:
+    """The tokens of a tree without its words; a root that has one constituent is left out, and a
+    word without any gets one."""
+    if tree.word:
+        tree = Tree(ROOT, (tree,))
+    elif tree.label == ROOT and len(tree.children) == 1 and not tree.children[0].word:
         tree = tree.children[0]
     return " ".join(_linear(tree))
 

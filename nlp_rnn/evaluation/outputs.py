@@ -6,10 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from nlp_rnn.evaluation.metrics import Metrics
 from nlp_rnn.evaluation.predictions import Row, figures
-from nlp_rnn.evaluation.sequences import signature
-
-SIGNED = ("bleu", "chrf")
-"""Metrics that sacrebleu defines, and describes by a signature."""
+from nlp_rnn.evaluation.sequences import SIGNED, signature
 
 
 def output_metrics(rows: Sequence[Row], names: Iterable[str] | None = None) -> Metrics:

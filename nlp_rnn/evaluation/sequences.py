@@ -59,7 +59,7 @@ def sequence_metrics(
     found = sequence_figures(outputs, references, names, lowercase=lowercase)
     metrics: Metrics = {name: figure.value for name, figure in found.items()}
     most = max(map(len, references))
-    signed = {name: signature(name, lowercase, most) for name in found if name in _SIGNED}
+    signed = {name: signature(name, lowercase, most) for name in found if name in SIGNED}
     return metrics | ({"signature": signed} if signed else {})
 
 
@@ -238,6 +238,6 @@ MEASURES: dict[str, Measure] = {
 
 TEXT = ("exact_match", "edit_distance", "token_error_rate", "bleu", "chrf")
 TREES = ("exact_match", "token_error_rate", "bracket_f1", "malformed")
-LOWER_IS_BETTER = ("edit_distance", "token_error_rate", "malformed")
 
-_SIGNED = ("bleu", "chrf")
+SIGNED = ("bleu", "chrf")
+"""Metrics that sacrebleu defines, and describes by a signature."""

@@ -79,21 +79,22 @@ TREES = """(TOP (S (NP-SBJ=1 (DT The) (NN cat)) (VP (VBZ sleeps) (NP (-NONE- *))
 ( (FRAG
     (-LRB- -LRB-) (UH oh)))
 (TOP (UH ok))
+(UH ok)
 """
 
 
 def test_trees_are_sequences_without_words(tmp_path: Path) -> None:
-    first, second, third = read(tmp_path, TREES, format="trees")
+    first, second, third, fourth = read(tmp_path, TREES, format="trees")
     assert first.text == "The cat sleeps ." and first.tags == ("DT", "NN", "VBZ", ".")
     assert first.target == "(S (NP XX XX )NP (VP XX )VP XX )S"
     assert second.text == "( oh" and second.target == "(FRAG XX XX )FRAG"
-    assert third.target == "(TOP XX )TOP"
+    assert third.target == fourth.target == "(TOP XX )TOP"
     assert first.record("pairs")["tags"] == ["DT", "NN", "VBZ", "."]
 
 
 def test_long_sentences_are_left_out_and_counted(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path, TREES, format="trees", most_words=2)
-    assert [example.text for example in corpus.read("train")] == ["( oh", "ok"]
+    assert [example.text for example in corpus.read("train")] == ["( oh", "ok", "ok"]
     assert corpus.findings() == {"trees": True, "too_many_words": {"train": 1}}
 
 

@@ -197,6 +197,7 @@ def test_more_noise_costs_more() -> None:
         ({"corpus": "translation", "digits": 3}, "digits needs corpus addition or arithmetic"),
         ({"corpus": "addition", "letters": 1}, "letters needs corpus arithmetic, not addition"),
         ({"corpus": "captions", "tokenizer": {"unit": "word"}}, "leave tokenizer out"),
+        ({"corpus": "addition", "target": {"vocabulary": {"size": 9}}}, "target.vocabulary out"),
         ({"corpus": "sums"}, "corpus"),
     ],
 )
