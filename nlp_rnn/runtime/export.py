@@ -15,6 +15,7 @@ from nlp_rnn.markdown import markdown_table
 from nlp_rnn.runtime.bundle import (
     COPIED,
     DATA_CARD,
+    DECODER,
     DESCRIPTION,
     GRAPH,
     START_STATES,
@@ -30,6 +31,7 @@ from nlp_rnn.text.characters import (
     portable,
 )
 from nlp_rnn.text.first_rules import word_pattern as first_word_pattern
+from nlp_rnn.text.vocabulary import SEPARATOR
 
 README = "README.md"
 
@@ -58,11 +60,12 @@ def export_onnx(source: Path, target: Path, int8: bool = False) -> None:
     if int8:
         require("onnx", "train", "--int8")
     with whole_folder(target) as folder:
-        for file in (*COPIED, START_STATES, DATA_CARD, GRAPH):
+        for file in (*COPIED, START_STATES, DATA_CARD, GRAPH, DECODER):
             if (source / file).exists():
                 shutil.copyfile(source / file, folder / file)
-        if int8:
-            _round(folder / GRAPH)
+        for graph in (GRAPH, DECODER):
+            if int8 and (folder / graph).exists():
+                _round(folder / graph)
         (folder / README).write_text(readme(bundle, folder / GRAPH, int8), encoding="utf-8")
         original = json.loads((source / DESCRIPTION).read_text(encoding="utf-8"))
         describe(folder, **original | {"graph": original["graph"] | {"int8": int8}})
@@ -97,9 +100,11 @@ def readme(bundle: Bundle, graph: Path, int8: bool) -> str:
         libraries="numpy onnxruntime tokenizers" if subword else "numpy onnxruntime",
     )
     steps = [*_token_steps(bundle), *_batch_steps(bundle)]
+    decoder = graph.parent / DECODER
+    graphs = [graph, decoder] if decoder.exists() else [graph]
     sections = [
         head + (OF_INT8 if int8 else ""),
-        f"## `{graph.name}`\n\n{_interface(graph)}",
+        *(f"## `{each.name}`\n\n{_interface(each)}" for each in graphs),
         "## From text to numbers\n\n" + "\n".join(f"{i}. {s}" for i, s in enumerate(steps, 1)),
         f"## From numbers to predictions\n\n{_answers(bundle)}",
     ]
@@ -191,6 +196,10 @@ def _batch_steps(bundle: Bundle) -> Iterator[str]:
             "with 0; outputs before the padding do not change, but the returned states are useless."
         )
         return
+    if SEPARATOR in bundle.vocabulary.types:
+        yield f"Put the id of `{SEPARATOR}` between the ids of several texts."
+    if experiment.task == "sequence_to_sequence" and experiment.model.reversed_source:
+        yield "Reverse the order of the ids of a source."
     longest = experiment.training.max_length
     if experiment.task == "classification" and longest:
         kept = {
@@ -220,6 +229,8 @@ def _answers(bundle: Bundle) -> str:
     experiment = bundle.experiment
     if experiment.task == "language_modelling":
         return PROBABILITIES
+    if experiment.task == "sequence_to_sequence":
+        return _written(bundle)
     answers = SOFTMAX
     if experiment.task == "tagging" and experiment.model.output == "crf":
         answers = CRF
@@ -230,6 +241,20 @@ def _answers(bundle: Bundle) -> str:
         answers += LEARNED.format(tags=tags)
     return answers
 
+
+def _written(bundle: Bundle) -> str:
+    """How the decoder's outputs become the text of a target."""
+    unit = bundle.target_tokenizer.parameters.unit
+    return WRITTEN.format(end=bundle.target_vocabulary.end_index, joined=JOINED[unit])
+
+
+JOINED = {
+    "word": "joined by spaces",
+    "whitespace": "joined by spaces",
+    "character": "joined",
+    "subword": "joined, `\u2581` read as a space",
+}
+"""How the tokens of targets become text, by the unit of their tokenizer."""
 
 HEAD = """\
 # {name}
@@ -255,6 +280,15 @@ PROBABILITIES = """\
 `log_probabilities[b, t, v]` is `ln P` of the token `v` after the ids of row `b` up to `t`. The
 log-probability of a text is the sum over its tokens and the end id; its perplexity is `exp` of the
 negative mean."""
+
+WRITTEN = """\
+`model.onnx` reads sources once; its outputs `first_...` are the decoder's first states. Then call
+`decoder.onnx` step by step: first with the id {end} as the only column of `target_ids`, then with the
+id that was chosen, each time with the states `next_...` of the step before, and with the same `memory`
+and `lengths` if it has these inputs. `log_probabilities[b, t, v]` is `ln P` of the type `v` of
+`target_vocabulary.json`. The id with the highest value is the greedy choice; a beam search keeps
+several. The id {end} ends a target, and ids 0 and 1 are never chosen. The tokens of the chosen ids
+are {joined}."""
 
 SOFTMAX = """\
 The softmax over the last axis of `logits` gives the probability of each entry of `labels.json`, in
