@@ -100,8 +100,8 @@ class Options:
             )
         if not bundle.task.labels:
             raise UserError(
-                f"{written('review_below')}: {bundle.folder} is a model for "
-                f"{bundle.experiment.task}, whose predictions have no confidence; omit it"
+                f"{written('review_below')}: {bundle.folder} is a language model or an "
+                "encoder-decoder, whose predictions have no confidence; omit it"
             )
 
     def decoding(self, bundle: Bundle) -> DecodingParameters:
