@@ -7,6 +7,7 @@ import argparse
 from nlp_rnn.commands.arguments import (
     MODEL_HELP,
     add_reading,
+    add_spreadsheet_safe,
     bundle_folder,
     count,
     fraction,
@@ -61,6 +62,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="add a column review, true where a person should look: where the probability of the "
         "label, or the lowest one of the tags, is below P (evaluation reports show what P costs)",
     )
+    add_spreadsheet_safe(predict)
     predict.set_defaults(action=_run)
 
 
@@ -74,4 +76,5 @@ def _run(options: argparse.Namespace) -> None:
         options.output,
         reading(options),
         Options(options.n_best, options.review_below),
+        options.spreadsheet_safe,
     )

@@ -22,6 +22,7 @@ from nlp_rnn.config import ClassificationTrainingParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference import schema
 from nlp_rnn.inference.items import CHUNK, Item, as_text
+from nlp_rnn.limits import TEXT_TOKENS
 from nlp_rnn.process import log
 from nlp_rnn.runtime.bundle import REMEDY, START_STATES, Bundle
 from nlp_rnn.runtime.forward import Tagged, losses_of_lines, probabilities, tag
@@ -91,6 +92,29 @@ class Options:
 DEFAULT = Options()
 
 
+CHARACTERS_OF_TOKEN = 16
+"""A text with more characters for each token that it may have is not even split into tokens."""
+
+
+def check_length(bundle: Bundle, item: Item) -> None:
+    """Raise UserError if a model that reads texts as a whole cannot read one of this length.
+
+    See :data:`~nlp_rnn.limits.TEXT_TOKENS`.
+    """
+    most = TEXT_TOKENS.most
+    if len(item) <= most or not _reads_whole_texts(bundle):
+        return
+    text = as_text(item)
+    long = len(text) > CHARACTERS_OF_TOKEN * most or len(bundle.tokenizer.tokens(text)) > most
+    if long or not isinstance(item, str):
+        raise TEXT_TOKENS.exceeded(f"the text that begins with {text[:40]!r}")
+
+
+def _reads_whole_texts(bundle: Bundle) -> bool:
+    """Whether the network has no limit of its own: others read windows or the kept tokens."""
+    return bundle.task.labels and not getattr(bundle.experiment.training, "max_length", None)
+
+
 class Predictor(ABC):
     """A loaded model with its prediction options.
 
@@ -158,6 +182,8 @@ class ClassificationPredictor(Predictor):
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
         training = self.bundle.experiment.training
         assert isinstance(training, ClassificationTrainingParameters)
+        for item in items:
+            check_length(self.bundle, item)
         encode, tokens = self.bundle.vocabulary.encode, self.bundle.tokenizer.tokens
         ids = (np.array(encode(tokens(as_text(item)) or [UNK])) for item in items)
         texts = [Encoded(shortened(x, training.max_length, training.long_texts)) for x in ids]
@@ -200,6 +226,8 @@ class TaggingPredictor(Predictor):
         )
 
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
+        for item in items:
+            check_length(self.bundle, item)
         spans = [self._spans(item) for item in items]
         forms = [
             [text[start:end] for _, start, end in span]
