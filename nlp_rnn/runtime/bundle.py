@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NotRequired
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,6 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
-from typing_extensions import TypedDict  # which pydantic needs before Python 3.12
 
 from nlp_rnn import backend
 from nlp_rnn.arrays import Floats
@@ -153,7 +152,7 @@ class Bundle:
             characters,
             found.provenance,
             found.figures,
-            Graph(**found.graph),
+            Graph(found.graph.unsupported, found.graph.int8),
             frozenset(found.sha256),
         )
         bundle.data_card, bundle.start_states()
@@ -318,9 +317,13 @@ class Bundle:
         return model
 
 
-class _GraphParts(TypedDict):
+class _GraphParts(BaseModel):
+    """What ``bundle.json`` must hold about the graph."""
+
+    model_config = ConfigDict(strict=True)
+
     unsupported: str | None
-    int8: NotRequired[bool]
+    int8: bool = False
 
 
 class _Description(BaseModel):
@@ -381,7 +384,7 @@ def _check_parts(folder: Path, found: _Description, task: TaskKind) -> None:
             raise UserError(f"{folder / part}: no such file; {REMEDY}")
         if sha256(folder / part) != checksum:
             raise UserError(f"{folder / part}: damaged, its checksum differs; {REMEDY}")
-    network = GRAPH if found.graph["unsupported"] is None else WEIGHTS
+    network = GRAPH if found.graph.unsupported is None else WEIGHTS
     needed = [TOKENIZER, "vocabulary.json", network]
     needed += ["labels.json"] * task.labels + [CHARACTERS] * task.characters
     if load_parameters(folder, REMEDY).unit == "subword":
