@@ -5,7 +5,6 @@ No package index has this package, so a hint says where it was installed from.
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import json
 from pathlib import Path
@@ -26,6 +25,8 @@ def install_command(extra: str) -> str:
 
 def _installed_from() -> str | None:
     """The address of the folder or wheel that pip installed (PEP 610), where it is known."""
+    import importlib.metadata  # slow, and needed for a message only
+
     try:
         record = importlib.metadata.distribution(PACKAGE).read_text("direct_url.json")
     except importlib.metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""DVC's dependencies are the code that a stage can reach: no more, so that nothing runs in vain,
+"""DVC's dependencies are the code that a stage can reach: little more, so that little runs in vain,
 and no less, so that no figure stays that the code would not give again."""
 
 from __future__ import annotations
@@ -44,6 +44,11 @@ ONLY_SHOWN = {
 """Code that one stage reaches without depending on it, and why."""
 
 
+MOSTLY = 0.75
+"""The share of a folder's files from which a stage depends on the folder: DVC's time for a ``dvc
+repro`` that runs nothing grows with the number of dependencies."""
+
+
 @cache
 def graph() -> CallGraph:
     return CallGraph(PROJECT / "nlp_rnn", CHANGES_NO_RESULT)
@@ -82,13 +87,13 @@ def files_of(dependency: str) -> set[str]:
 
 
 def dependencies(stage: str) -> list[str]:
-    """What a stage depends on: folders of which it reaches every file, and single files."""
+    """What a stage depends on: folders of which it reaches most files, and single files."""
     files = graph().files(modules_of_stages()[stage], stage)
     files -= {file for of, file in ONLY_SHOWN if of == stage}
     folders = {str(p) for file in files for p in (PROJECT / file).relative_to(PROJECT).parents}
     whole: set[str] = set()
     for folder in sorted(folders - {".", "nlp_rnn"}, key=len):
-        if (inside := files_of(folder)) and inside <= files:
+        if (inside := files_of(folder)) and len(inside & files) >= MOSTLY * len(inside):
             whole.add(folder)
             files -= inside
     return sorted(whole | files)
@@ -117,9 +122,12 @@ def test_a_stage_depends_on_the_code_that_it_reaches(stage: str) -> None:
     there = set(listed)
     assert len(listed) == len(there), f"{stage} lists a file twice"
     shown = {file for of, file in ONLY_SHOWN if of == stage}
-    missing, superfluous = reached - there - shown, there - reached
+    missing = reached - there - shown
     assert not missing, f"{stage} reaches, but does not depend on {sorted(missing)}"
-    assert not superfluous, f"{stage} never reaches {sorted(superfluous)}"
+    for name in declared(stage):
+        files = files_of(name)
+        superfluous = files - reached
+        assert len(superfluous) <= (1 - MOSTLY) * len(files), f"{stage}: {sorted(superfluous)}"
 
 
 @pytest.mark.parametrize("stage", ["train", "evaluate"])

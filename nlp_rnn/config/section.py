@@ -28,11 +28,11 @@ class Section(BaseModel):
     """A mapping of ``params.yaml``; unknown keys are errors with the nearest valid name."""
 
     model_config = ConfigDict(
+        defer_build=True,  # most commands use few sections
         extra="forbid",
         frozen=True,
         allow_inf_nan=False,
         strict=True,
-        use_attribute_docstrings=True,
     )
 
     @model_validator(mode="before")

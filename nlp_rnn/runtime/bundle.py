@@ -441,6 +441,7 @@ def _read_labels(folder: Path) -> list[str]:
 
 def write_bundle(
     target: Path,
+    *,
     name: str,
     experiment: AnyExperiment,
     model: keras.Model,

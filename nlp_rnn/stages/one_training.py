@@ -83,35 +83,18 @@ def train_once(
     with tracking.run(parameters.tracking.experiment, title, run_id, "new", parent) as run:
         log(f"MLflow run {run.url}")
         write_json(place.notes, {"run_id": run.id, "fingerprint": identity})
-        run.log_parameters(
-            {
-                "backend": backend_name,
-                "seed": seed,
-                **experiment.of_one_training(),
-                "parameters": network.count_params(),
-            }
-        )
-        run.log_data(dataset.card)
+        _log_beginning(run, task, network, backend_name)
         with _gradient_flow(task, network, run, title, place.plots):
             progress = _fit(task, network, Checkpoint(place.checkpoint, identity), run)
         figures = _training_figures(progress, network.count_params())
         write_bundle(
             place.bundle,
-            name,
-            experiment,
-            network,
-            dataset,
-            provenance={
-                "run_id": run.id,
-                "fingerprint": identity,
-                "seed": seed,
-                "backend": backend_name,
-                "devices": backend.devices(),
-                "versions": backend.versions(),
-                "data_sha256": dataset.card["data_sha256"],
-                **tracking.provenance(),
-                "trained": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
-            },
+            name=name,
+            experiment=experiment,
+            model=network,
+            dataset=dataset,
+            provenance=_provenance(run, identity, seed, backend_name, started)
+            | {"data_sha256": dataset.card["data_sha256"]},
             figures=figures,
             calibration=partial(_calibrated, task, title),
         )
@@ -121,6 +104,41 @@ def train_once(
     Checkpoint(place.checkpoint, identity).clear()
     place.notes.unlink(missing_ok=True)
     return Bundle.open(place.bundle)
+
+
+def _log_beginning(run: Run, task: Task, network: keras.Model, backend_name: str) -> None:
+    """Log what is trained, and on what."""
+    run.log_parameters(
+        {
+            "backend": backend_name,
+            "seed": task.seed,
+            **task.experiment.of_one_training(),
+            "parameters": network.count_params(),
+        }
+    )
+    run.log_data(task.dataset.card)
+
+
+def _provenance(
+    run: Run, identity: str, seed: int, backend_name: str, started: float
+) -> dict[str, Any]:
+    """How and when the weights came about, for the bundle.
+
+    Args:
+        started: seconds since 1970.
+    """
+    from nlp_rnn import tracking
+
+    return {
+        "run_id": run.id,
+        "fingerprint": identity,
+        "seed": seed,
+        "backend": backend_name,
+        "devices": backend.devices(),
+        "versions": backend.versions(),
+        **tracking.provenance(),
+        "trained": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+    }
 
 
 def _fit(task: Task, network: keras.Model, checkpoint: Checkpoint, run: Run) -> Progress:

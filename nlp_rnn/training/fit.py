@@ -151,6 +151,30 @@ def _complete_epoch(progress: Progress, row: Row, select: str) -> bool:
     return False
 
 
+def _resumed(
+    objective: Objective, checkpoint: Checkpoint, parameters: TrainingParameters
+) -> tuple[list[NDArray[Any]], Progress]:
+    """The best weights so far and the progress of a training that was interrupted, whose variables
+    it restores; nothing yet for a new one."""
+    saved = checkpoint.load()
+    if saved is None:
+        log(f"training from the beginning, {parameters.epochs} epochs at most")
+        return [], Progress()
+    variables, best, progress = saved
+    _assign(_variables(objective), variables)
+    within = f", step {progress.part.steps:,}" if progress.part.steps else ""
+    log(f"resuming after epoch {progress.epoch} of {parameters.epochs}{within}")
+    return best, progress
+
+
+def _out_of_patience(progress: Progress, parameters: TrainingParameters) -> bool:
+    """Whether training stops early."""
+    if parameters.patience is None or progress.waited < parameters.patience:
+        return False
+    log(f"no better {parameters.select} for {progress.waited} epochs: stopping early")
+    return True
+
+
 def fit(
     objective: Objective,
     batches: Callable[[int], tuple[Iterable[Batch], int]],
@@ -174,26 +198,14 @@ def fit(
         UserError: the loss is no longer a number.
     """
     network = objective.network
-    progress = Progress()
-    best: list[NDArray[Any]] = []
     first_batches, _ = batches(0)
     training = training_steps(objective, next(iter(first_batches)))
-    saved = checkpoint.load()
-    if saved is None:
-        log(f"training from the beginning, {parameters.epochs} epochs at most")
-    else:
-        variables, best, progress = saved
-        _assign(_variables(objective), variables)
-        within = f", step {progress.part.steps:,}" if progress.part.steps else ""
-        log(f"resuming after epoch {progress.epoch} of {parameters.epochs}{within}")
+    best, progress = _resumed(objective, checkpoint, parameters)
 
     def save() -> None:
         checkpoint.save(_values(_variables(objective)), best, progress)
 
-    while progress.epoch < parameters.epochs:
-        if parameters.patience is not None and progress.waited >= parameters.patience:
-            log(f"no better {parameters.select} for {progress.waited} epochs: stopping early")
-            break
+    while progress.epoch < parameters.epochs and not _out_of_patience(progress, parameters):
         epoch_batches, steps = batches(progress.epoch)
         row = train_epoch(
             training,

@@ -12,6 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from helpers.bigram_model import bigram_network, experiment
+from helpers.bundles import write_network
 from helpers.corpora import ListCorpus, prepared
 from nlp_rnn import stages, tracking
 from nlp_rnn.adaptation.cache import cache_probabilities, hidden_of_text
@@ -20,7 +21,7 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
 from nlp_rnn.files import sha256
 from nlp_rnn.ngrams import count_ngrams, modified_kneser_ney
-from nlp_rnn.runtime.bundle import Bundle, write_bundle
+from nlp_rnn.runtime.bundle import Bundle
 from nlp_rnn.tasks.adapted import adapted
 from nlp_rnn.tasks.language_modelling import LanguageModelling
 from nlp_rnn.text.prepared import PreparedDataset
@@ -61,7 +62,7 @@ def bundle(dataset: PreparedDataset, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("model") / "bigrams"
     found = language_modelling(dataset).experiment
     network = bigram_network(dataset, found)
-    write_bundle(folder, "bigrams", found, network, dataset, {"backend": None}, {})
+    write_network(folder, found, network, dataset)
     return folder
 
 

@@ -34,7 +34,7 @@ from nlp_rnn.corpora.grammar.inference import (
     viterbi,
 )
 from nlp_rnn.corpora.grammar.inflection import participle, past, plural
-from nlp_rnn.corpora.grammar.lexicon import letter_model
+from nlp_rnn.corpora.grammar.lexicon import letter_model, lexicon
 from nlp_rnn.corpora.grammar.sampling import sample
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example

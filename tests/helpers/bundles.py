@@ -10,6 +10,7 @@ import numpy as np
 from helpers.corpora import prepared, same_everywhere
 from nlp_rnn.config import parse
 from nlp_rnn.example import Example, Kind
+from nlp_rnn.text.prepared import PreparedDataset
 
 
 def write_untrained(
@@ -27,7 +28,6 @@ def write_untrained(
             this standard deviation.
     """
     from nlp_rnn.models.network import build_network
-    from nlp_rnn.runtime.bundle import write_bundle
 
     dataset = prepared(folder / "data", same_everywhere(kind, examples))
     sizes = {} if (model or {}).get("kind") == "averaged" else {"units": 8}
@@ -57,8 +57,29 @@ def write_untrained(
     if scale is not None:
         rng = np.random.default_rng(3)
         built.set_weights([rng.normal(0, scale, weight.shape) for weight in built.get_weights()])
-    write_bundle(folder / task, "mine", experiment, built, dataset, {"backend": None}, {})
+    write_network(folder / task, experiment, built, dataset)
     return folder / task
+
+
+def write_network(
+    folder: Path,
+    experiment: Any,
+    network: Any,
+    dataset: PreparedDataset,
+    figures: dict[str, Any] | None = None,
+) -> None:
+    """A bundle of a network that a test has built."""
+    from nlp_rnn.runtime.bundle import write_bundle
+
+    write_bundle(
+        folder,
+        name="mine",
+        experiment=experiment,
+        model=network,
+        dataset=dataset,
+        provenance={"backend": None},
+        figures=figures or {},
+    )
 
 
 def parquet_rows(file: Path) -> list[dict[str, Any]]:

@@ -14,11 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from helpers.bigram_model import bigram_network, bigram_probabilities, dataset_of, experiment
+from helpers.bundles import write_network
 from nlp_rnn.cli import main
 from nlp_rnn.inference import scoring
 from nlp_rnn.inference.predictor import Predictor
 from nlp_rnn.inference.scoring import TokenScorer
-from nlp_rnn.runtime.bundle import Bundle, write_bundle
+from nlp_rnn.runtime.bundle import Bundle
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.text.vocabulary import UNK_INDEX
 
@@ -36,7 +37,7 @@ def bundle(dataset: PreparedDataset, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("model") / "bigrams"
     found = experiment(len(dataset.vocabulary))
     network = bigram_network(dataset, found)
-    write_bundle(folder, "bigrams", found, network, dataset, {"backend": None}, {})
+    write_network(folder, found, network, dataset)
     return folder
 
 

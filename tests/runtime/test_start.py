@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.bundles import write_network
 from helpers.corpora import prepared, same_everywhere
 from helpers.experiments import small_experiment
 from nlp_rnn.cli import main
@@ -24,7 +25,6 @@ from nlp_rnn.runtime.bundle import (
     START_STATES,
     Bundle,
     describe,
-    write_bundle,
 )
 from nlp_rnn.runtime.network import KerasNetwork, Network
 from nlp_rnn.runtime.start import state_at_line_end
@@ -53,7 +53,7 @@ def network_of(dataset: PreparedDataset, model: dict[str, Any], **training: Any)
 
 def write(folder: Path, dataset: PreparedDataset, model: dict[str, Any], **training: Any) -> Path:
     found, built = network_of(dataset, model, **training)
-    write_bundle(folder, "mine", found, built, dataset, {"backend": None}, {})
+    write_network(folder, found, built, dataset)
     return folder
 
 

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.bundles import write_network
 from helpers.corpora import same_everywhere
 from helpers.experiments import small_experiment
 from nlp_rnn import backend
 from nlp_rnn.config import TokenizerParameters, VocabularyParameters
 from nlp_rnn.example import Example
 from nlp_rnn.inference.predictor import Predictor
-from nlp_rnn.runtime.bundle import Bundle, write_bundle
+from nlp_rnn.runtime.bundle import Bundle
 from nlp_rnn.runtime.onnx_network import OnnxNetwork
 from nlp_rnn.tasks.registry import make_task
 from nlp_rnn.text.prepared import PreparedDataset, prepare
@@ -59,7 +60,7 @@ def trained(dataset: PreparedDataset, folder: Path, **model: Any) -> tuple[float
         work.training,
         Checkpoint(folder / "c", "x"),
     )
-    write_bundle(folder / "b", "mine", experiment, network, dataset, {"backend": None}, {})
+    write_network(folder / "b", experiment, network, dataset)
     return work.evaluate(work.predicting(network)).test["accuracy"], folder / "b"
 
 

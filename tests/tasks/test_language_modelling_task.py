@@ -9,12 +9,13 @@ import keras
 import numpy as np
 import pytest
 
+from helpers.bundles import write_network
 from helpers.corpora import prepared, same_everywhere
 from helpers.experiments import small_experiment
 from nlp_rnn import backend
 from nlp_rnn.example import Example
 from nlp_rnn.inference.predictor import Predictor
-from nlp_rnn.runtime.bundle import Bundle, write_bundle
+from nlp_rnn.runtime.bundle import Bundle
 from nlp_rnn.runtime.onnx_network import OnnxNetwork
 from nlp_rnn.tasks.language_modelling import LanguageModelling
 from nlp_rnn.tasks.registry import make_task
@@ -40,7 +41,7 @@ def test_lines_are_judged_as_they_were_trained(tmp_path: Path, lines: list[Examp
     dataset = prepared(tmp_path / "d", same_everywhere("text", lines))
     alone, network = language_modelling(dataset, {}, streams="lines")
     losses = alone.losses_of_lines(alone.predicting(network), "test", streams=1)
-    write_bundle(tmp_path / "b", "mine", alone.experiment, network, dataset, {"backend": None}, {})
+    write_network(tmp_path / "b", alone.experiment, network, dataset)
     predictions = Predictor.load(tmp_path / "b").predict(e.text for e in lines)
     np.testing.assert_allclose(losses, [-p["log_probability"] for p in predictions], rtol=1e-5)
     together, network = language_modelling(dataset, {})
@@ -66,7 +67,7 @@ def test_an_evaluation_is_the_same_by_keras_and_by_the_graph(
 ) -> None:
     dataset = prepared(tmp_path / "d", same_everywhere("text", lines))
     work, network = language_modelling(dataset, {"tied": True})
-    write_bundle(tmp_path / "b", "mine", work.experiment, network, dataset, {"backend": None}, {})
+    write_network(tmp_path / "b", work.experiment, network, dataset)
     by_graph = Bundle.open(tmp_path / "b").network()
     assert isinstance(by_graph, OnnxNetwork)
     found, expected = (work.evaluate(n).test for n in (by_graph, work.predicting(network)))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.bundles import write_network
 from helpers.corpora import prepared, same_everywhere
 from helpers.experiments import small_experiment
 from nlp_rnn import backend
@@ -17,7 +18,7 @@ from nlp_rnn.evaluation.calibration import probabilities_at
 from nlp_rnn.example import Example
 from nlp_rnn.inference.predictor import Predictor
 from nlp_rnn.linear_chain import path_score
-from nlp_rnn.runtime.bundle import Bundle, write_bundle
+from nlp_rnn.runtime.bundle import Bundle
 from nlp_rnn.runtime.export import README, export_onnx
 from nlp_rnn.runtime.forward import Tagged, softmax, tag
 from nlp_rnn.runtime.network import Network
@@ -168,9 +169,7 @@ def test_entities_are_learned_in_one_scheme_and_predicted_in_the_other(
     assert evaluation.labels == dataset.labels
     assert evaluation.test["loss"] == pytest.approx(row["validation/loss"], abs=1e-6)
     figures = work.calibrate(work.predicting(network)).figures
-    write_bundle(
-        tmp_path / "b", "mine", work.experiment, network, dataset, {"backend": None}, figures
-    )
+    write_network(tmp_path / "b", work.experiment, network, dataset, figures)
     bundle = Bundle.open(tmp_path / "b")
     assert isinstance(bundle.network(), OnnxNetwork)
     assert work.evaluate(bundle.network()).test["loss"] == pytest.approx(

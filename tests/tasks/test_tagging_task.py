@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+from helpers.bundles import write_network
 from helpers.corpora import prepared, same_everywhere
 from helpers.experiments import small_experiment
 from nlp_rnn import backend
@@ -20,7 +21,7 @@ from nlp_rnn.evaluation.result import Evaluation
 from nlp_rnn.example import Example
 from nlp_rnn.inference.batch import predict_file
 from nlp_rnn.inference.predictor import Options, Predictor
-from nlp_rnn.runtime.bundle import Bundle, write_bundle
+from nlp_rnn.runtime.bundle import Bundle
 from nlp_rnn.runtime.network import KerasNetwork
 from nlp_rnn.runtime.onnx_network import OnnxNetwork
 from nlp_rnn.tasks.registry import make_task
@@ -101,7 +102,7 @@ def test_a_bundle_tags_as_the_evaluation_did(tmp_path: Path, sentences: list[Exa
     work = tagging(dataset, {"output": "crf", "characters": {"kind": "cnn"}}, epochs=2)
     network = trained(work, tmp_path / "c")
     evaluation = judged(work, network)
-    write_bundle(tmp_path / "b", "mine", work.experiment, network, dataset, {"backend": None}, {})
+    write_network(tmp_path / "b", work.experiment, network, dataset)
     predictions = list(Predictor.load(tmp_path / "b").predict([e.tokens for e in sentences]))
     tags = [tag for prediction in predictions for tag in prediction["tags"]]
     assert tags == [dataset.labels[i] for i in evaluation.predicted]
@@ -115,7 +116,7 @@ def test_the_likeliest_tag_sequences_come_with_their_probability(
     dataset = prepared(tmp_path / "d", same_everywhere("tagged", sentences))
     work = tagging(dataset, {"output": "crf"}, epochs=1)
     network = trained(work, tmp_path / "c")
-    write_bundle(tmp_path / "b", "mine", work.experiment, network, dataset, {"backend": None}, {})
+    write_network(tmp_path / "b", work.experiment, network, dataset)
     (tmp_path / "in.txt").write_text("Rome sleeps\nRome\n", encoding="utf-8")
     predict_file(
         tmp_path / "b", f"{tmp_path}/in.txt", f"{tmp_path}/out.jsonl", options=Options(100)
@@ -153,7 +154,7 @@ def test_an_evaluation_is_the_same_by_keras_and_by_the_graph(
     dataset = prepared(tmp_path / "d", same_everywhere("tagged", sentences))
     work = tagging(dataset, {"output": output}, epochs=2)
     network = trained(work, tmp_path / "c")
-    write_bundle(tmp_path / "b", "mine", work.experiment, network, dataset, {"backend": None}, {})
+    write_network(tmp_path / "b", work.experiment, network, dataset)
     by_graph = Bundle.open(tmp_path / "b").network()
     assert isinstance(by_graph, OnnxNetwork)
     found, expected = work.evaluate(by_graph), judged(work, network)
@@ -209,7 +210,7 @@ def test_classes_that_look_like_entities_are_classes(tmp_path: Path) -> None:
         tagging(dataset, {}, select="f1")
     work = tagging(dataset, {"output": "crf"}, epochs=1)
     network = trained(work, tmp_path / "c")  # gold begins with I-movie, which nothing forbids
-    write_bundle(tmp_path / "b", "mine", work.experiment, network, dataset, {"backend": None}, {})
+    write_network(tmp_path / "b", work.experiment, network, dataset)
     assert not Bundle.open(tmp_path / "b").entities
     [prediction] = Predictor.load(tmp_path / "b").predict(["films run"])
     assert "entities" not in prediction
