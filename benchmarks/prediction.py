@@ -82,7 +82,15 @@ def write(work: dict[str, Any], data: str, target: str, int8: str) -> None:
     objective = compiled(fitted.objective(network), experiment.training)
     steps = training_steps(objective, batches[0])
     train_epoch(steps, batches, len(batches), 0, experiment.training, 0)
-    write_bundle(Path(target), made.name, experiment, network, dataset, {"backend": "jax"}, {})
+    write_bundle(
+        Path(target),
+        name=made.name,
+        experiment=experiment,
+        model=network,
+        dataset=dataset,
+        provenance={"backend": "jax"},
+        figures={},
+    )
     export_onnx(Path(target), Path(int8), int8=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from nlp_rnn.inference.inputs import (
 )
 from nlp_rnn.inference.items import Item
 from nlp_rnn.inference.outputs import SENTENCES, Writer, check_writable, open_writer
-from nlp_rnn.inference.predictor import DEFAULT, Options, Predictor, check_length
+from nlp_rnn.inference.predictor import DEFAULT, Options, Predictor, check_lengths
 from nlp_rnn.inference.reading import AS_TRAINED, Reading, open_input
 from nlp_rnn.process import log, terminable
 from nlp_rnn.progress import progress
@@ -63,7 +63,7 @@ def predict_file(
     _check_marks(output, format, options)
     dialect = output_dialect(source, format, spreadsheet_safe)
     whole_rows = format not in (".parquet", ".txt")
-    known = read_once(source, whole_rows, output, format, partial(check_length, bundle))
+    known = read_once(source, whole_rows, output, format, partial(check_lengths, bundle))
     predictor = Predictor.of(bundle, options)
     started = time.perf_counter()
     with (
@@ -116,18 +116,18 @@ def read_once(
     whole_rows: bool,
     output: str,
     format: str,
-    check_item: Callable[[Item], None] = lambda item: None,
+    check_items: Callable[[Sequence[Item]], None] = lambda items: None,
 ) -> Survey:
     """Read all of ``source`` to find its faults and values that ``output`` cannot hold.
 
     Args:
         whole_rows: whether all columns will be written as Python values.
-        check_item: rejects texts that cannot be predicted.
+        check_items: rejects texts that cannot be predicted.
     """
     dialect = output_dialect(source, format)
     check = partial(dialect.check_cells, output=output) if dialect and whole_rows else None
     with progress(None, "reading", "texts") as bar:
-        return survey(source, whole_rows, bar.update, check, check_item)
+        return survey(source, whole_rows, bar.update, check, check_items)
 
 
 def _check_fits(bundle: Bundle, output: str, format: str) -> None:

@@ -96,18 +96,18 @@ CHARACTERS_OF_TOKEN = 16
 """A text with more characters for each token that it may have is not even split into tokens."""
 
 
-def check_length(bundle: Bundle, item: Item) -> None:
+def check_lengths(bundle: Bundle, items: Iterable[Item]) -> None:
     """Raise UserError if a model that reads texts as a whole cannot read one of this length.
 
     See :data:`~nlp_rnn.limits.TEXT_TOKENS`.
     """
     most = TEXT_TOKENS.most
-    if len(item) <= most or not _reads_whole_texts(bundle):
-        return
-    text = as_text(item)
-    long = len(text) > CHARACTERS_OF_TOKEN * most or len(bundle.tokenizer.tokens(text)) > most
-    if long or not isinstance(item, str):
-        raise TEXT_TOKENS.exceeded(f"the text that begins with {text[:40]!r}")
+    for item in items:
+        if len(item) > most and _reads_whole_texts(bundle):
+            text = as_text(item)
+            long = not isinstance(item, str) or len(text) > CHARACTERS_OF_TOKEN * most
+            if long or len(bundle.tokenizer.tokens(text)) > most:
+                raise TEXT_TOKENS.exceeded(f"the text that begins with {text[:40]!r}")
 
 
 def _reads_whole_texts(bundle: Bundle) -> bool:
@@ -182,8 +182,7 @@ class ClassificationPredictor(Predictor):
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
         training = self.bundle.experiment.training
         assert isinstance(training, ClassificationTrainingParameters)
-        for item in items:
-            check_length(self.bundle, item)
+        check_lengths(self.bundle, items)
         encode, tokens = self.bundle.vocabulary.encode, self.bundle.tokenizer.tokens
         ids = (np.array(encode(tokens(as_text(item)) or [UNK])) for item in items)
         texts = [Encoded(shortened(x, training.max_length, training.long_texts)) for x in ids]
@@ -226,8 +225,7 @@ class TaggingPredictor(Predictor):
         )
 
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
-        for item in items:
-            check_length(self.bundle, item)
+        check_lengths(self.bundle, items)
         spans = [self._spans(item) for item in items]
         forms = [
             [text[start:end] for _, start, end in span]
