@@ -31,12 +31,15 @@ class Fault:
         start: the state of the project: no stage has run, all but training have, or all have.
         disturb: does it.
         times: how often the whole campaign tries it.
+        quick: whether the short campaign tries it, once: those that cost less than a whole run, and
+            one that does not.
     """
 
     name: str
     start: Literal["new", "prepared", "finished"]
     disturb: Disturb
     times: int = 1
+    quick: bool = False
 
 
 def _children(process: int) -> list[int]:
@@ -190,20 +193,22 @@ def damaged_checkpoint(project: Project, rng: random.Random, seconds: float) -> 
 
 
 FAULTS = (
-    Fault("killed with its children", "new", kill, 60),
+    Fault("killed with its children", "new", kill, 60, quick=True),
     Fault("its children killed", "new", kill_children, 40),
     Fault("full disk", "prepared", full_disk, 5),
     Fault("folder that cannot be written", "prepared", read_only, 4),
     Fault("out of memory", "prepared", out_of_memory, 3),
-    Fault("clock jumps back", "finished", clock),
+    Fault("clock jumps back", "finished", clock, quick=True),
     Fault("two at once", "prepared", two_at_once, 2),
     Fault("dead MLflow server", "prepared", dead_server),
     Fault("locked mlflow.db", "prepared", locked_store),
     Fault("corrupt mlflow.db", "prepared", corrupt_store),
-    Fault("damaged prepared data", "finished", damaged("data/prepared/*/*"), 6),
-    Fault("damaged bundle", "finished", damaged("models/*/*"), 6),
+    Fault("damaged prepared data", "finished", damaged("data/prepared/*/*"), 6, quick=True),
+    Fault("damaged bundle", "finished", damaged("models/*/*"), 6, quick=True),
     Fault("damaged checkpoint", "prepared", damaged_checkpoint, 3),
     Fault("damaged cache of DVC", "finished", damaged(".dvc/cache/files/md5/*/*"), 6),
-    Fault("damaged dvc.lock", "finished", damaged("dvc.lock"), 4),
-    Fault("damaged metrics", "finished", damaged("metrics/*", "figures/*", "runs/*"), 3),
+    Fault("damaged dvc.lock", "finished", damaged("dvc.lock"), 4, quick=True),
+    Fault(
+        "damaged metrics", "finished", damaged("metrics/*", "figures/*", "runs/*"), 3, quick=True
+    ),
 )
