@@ -110,7 +110,8 @@ def whole_folder(target: Path) -> Iterator[Path]:
             partial.mkdir(parents=True)
             _take_mode(partial, target)
             yield partial
-            _remove(target)
+            if target.is_dir() or target.is_symlink():
+                _remove(target)
             os.replace(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

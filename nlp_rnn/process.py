@@ -31,8 +31,11 @@ def harmless(text: str) -> str:
 
 
 def log(message: str) -> None:
-    """A line of the log, on standard error so that standard output stays data."""
-    print(harmless(message), file=sys.stderr, flush=True)
+    """A line of the log, on standard error so that standard output stays data.
+
+    It stays one line, whatever a message quotes from a file.
+    """
+    print(harmless(message).replace("\n", "\\n"), file=sys.stderr, flush=True)
 
 
 class _Terminal(io.TextIOWrapper):

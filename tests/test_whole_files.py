@@ -92,6 +92,12 @@ def test_a_link_as_output_is_replaced_not_followed(tmp_path: Path, secret: Path)
     assert not (tmp_path / "out").is_symlink()
 
 
+def test_a_folder_never_replaces_a_file(secret: Path) -> None:
+    with pytest.raises(UserError, match="cannot be written"), whole_folder(secret) as partial:
+        (partial / "x").write_text("new")
+    assert secret.read_text() == "private"
+
+
 @pytest.mark.parametrize("depth", [DEEPEST + 1, 900, 100_000])
 def test_deep_json_is_one_line(tmp_path: Path, depth: int) -> None:
     file = tmp_path / "deep.json"
