@@ -124,7 +124,9 @@ def _as_written(piece: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """A piece with the types that its file says, repeated values written out."""
     import pyarrow as pa
 
-    fields = [schema.field(name) for name in piece.schema.names]
+    # By position where all are read: two columns may have the same name.
+    every = piece.num_columns == len(schema)
+    fields = list(schema) if every else [schema.field(name) for name in piece.schema.names]
     if piece.schema.types == [field.type for field in fields]:
         return piece
     arrays = [
@@ -151,7 +153,7 @@ def _check_pages(
         for position in range(group.num_columns):
             chunk, column = group.column(position), metadata.schema.column(position)
             name = chunk.path_in_schema
-            if columns is not None and name.partition(".")[0] not in columns:
+            if columns is not None and not any(f"{name}.".startswith(f"{c}.") for c in columns):
                 continue
             repeated = 0
             for kind, size in _pages(stream, chunk):

@@ -72,3 +72,16 @@ def test_pieces_of_ordinary_rows_are_whole_batches(tmp_path: Path) -> None:
     found = list(parquet.batches(tmp_path / "a.parquet", None))
     assert pa.Table.from_batches(found).equals(table.cast(found[0].schema))
     assert len(found) <= 4
+
+
+def test_columns_of_odd_names_are_checked_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.parquet"
+    table = pa.table([["a" * 2_000_000] * 2] * 2, names=["a.b", "a.b"])
+    pq.write_table(table, file, compression="zstd")
+    assert sum(batch.num_rows for batch in parquet.batches(file, None)) == 2
+    monkeypatch.setenv("NLP_RNN_TEXT_BYTES", "1000")
+    for columns in (None, ["a.b"]):
+        with pytest.raises(UserError, match="has more than 1,000 bytes"):
+            list(parquet.batches(file, columns))
