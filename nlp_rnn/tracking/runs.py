@@ -222,10 +222,8 @@ class Run:
         import mlflow
         import pandas as pd
 
-        from nlp_rnn.runtime.bundle import Bundle
         from nlp_rnn.tracking import pyfunc
 
-        Bundle.open(bundle).check_copyable()
         frame = pd.DataFrame({"text": list(examples)})
         model = pyfunc.BundleModel.of(bundle)
         expected = model.predict(None, frame)
