@@ -9,6 +9,7 @@ that repeat are kept once until their rows are counted out in bytes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from io import SEEK_END
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -174,21 +175,24 @@ DICTIONARY = 2
 
 
 def _pages(stream: BinaryIO, chunk: pq.ColumnChunkMetaData) -> Iterator[tuple[int, int]]:
-    """The type and the unpacked bytes of each page of a column."""
-    starts = (chunk.dictionary_page_offset, chunk.data_page_offset)
-    place = min(start for start in starts if start)
-    end = place + chunk.total_compressed_size
+    """The type and the unpacked bytes of each page of a column, up to where the file is broken.
+
+    The library has words of its own for what is broken.
+    """
+    starts = [start for start in (chunk.dictionary_page_offset, chunk.data_page_offset) if start]
+    place = min(starts, default=0)
+    end = min(place + chunk.total_compressed_size, stream.seek(0, SEEK_END))
     while 0 < place < end:
         stream.seek(place)
         reader = _Thrift(stream.read(HEADER))
         try:
             header = reader.struct()
-        except (IndexError, ValueError):  # the library knows what to say of a broken file
+        except (IndexError, ValueError):
             return
-        unpacked, packed = int(header.get(2, 0)), int(header.get(3, 0))
-        yield int(header.get(1, 0)), max(unpacked, packed)
-        if packed < 0:
+        kind, unpacked, packed = (header.get(field) for field in (1, 2, 3))
+        if not (type(kind) is type(unpacked) is type(packed) is int) or packed < 0:
             return
+        yield kind, max(unpacked, packed)
         place += reader.place + packed
 
 
