@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 ACTIVATE := . $(VENV)/bin/activate
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-fast lint ui clean
+.PHONY: help install run test test-fast lint audit faults ui clean
 
 help: ## show this help
 	@echo "Usage: make TARGET"
@@ -39,8 +39,8 @@ run: $(STAMP) ## run the whole pipeline on the built-in corpora and print the re
 	@echo "Use:    . $(VENV)/bin/activate; echo 'good , not bad at all' | nlp-rnn predict models/sentiment-bilstm - -"
 
 lint: $(STAMP) ## check style and types
-	$(VENV)/bin/ruff check benchmarks nlp_rnn pipelines tests
-	$(VENV)/bin/ruff format --check benchmarks nlp_rnn pipelines tests
+	$(VENV)/bin/ruff check benchmarks faults nlp_rnn pipelines tests
+	$(VENV)/bin/ruff format --check benchmarks faults nlp_rnn pipelines tests
 	$(VENV)/bin/mypy
 
 test: lint ## check style and types, run every test
@@ -48,6 +48,12 @@ test: lint ## check style and types, run every test
 
 test-fast: lint ## check style and types, run the tests that are not slow
 	$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadgroup -m "not slow"
+
+audit: $(STAMP) ## look for known faults in the code and the libraries; skips without a network
+	@.ci/audit $(VENV)/bin/python
+
+faults: $(STAMP) ## break a small project in many ways and see what survives; QUICK=1 is a few minutes
+	@$(ACTIVATE) && python -m faults $(if $(QUICK),--quick)
 
 ui: $(STAMP) ## show the runs in MLflow's web interface
 	@case "$$MLFLOW_TRACKING_URI" in \

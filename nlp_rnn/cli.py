@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from nlp_rnn.commands import (
     check,
@@ -23,7 +24,10 @@ from nlp_rnn.commands import (
     translate,
 )
 from nlp_rnn.errors import UserError
-from nlp_rnn.process import print_everything
+from nlp_rnn.process import end_in_time, harmless, print_everything, terminable
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 COMMANDS = (
     new,
@@ -57,15 +61,25 @@ def run(action: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         print("interrupted; run the same command again to continue", file=sys.stderr)
         return 130
+    except MemoryError:
+        print("error: out of memory; give the machine more, or the command less", file=sys.stderr)
+        return 1
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output is gone, as in `nlp-rnn ... | head`
         return 0
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose messages cannot command a terminal, whatever arguments they repeat."""
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        super()._print_message(harmless(message), file)
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of ``nlp-rnn``."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="nlp-rnn",
         description="Recurrent neural networks for text: start a project, use a trained model.",
         epilog="To train models, run `dvc repro` in a project's folder, which `nlp-rnn new` "
@@ -82,4 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of ``nlp-rnn``; returns the exit status."""
     print_everything()
     options = parser().parse_args(arguments)
+    if arguments is None and not getattr(options, "saves", False):
+        # The process is this command's own, and the command has nothing to save when it is stopped.
+        end_in_time()
+        with terminable():
+            return run(lambda: options.action(options))
     return run(lambda: options.action(options))

@@ -1,5 +1,8 @@
 """The one kind of error that a user can cause and fix."""
 
+LONGEST = 2000
+"""The characters of a message; of a longer one, the middle is left out."""
+
 
 class UserError(Exception):
     r"""A mistake in parameters, files or usage.
@@ -14,4 +17,6 @@ class UserError(Exception):
     """
 
     def __init__(self, message: str) -> None:
+        if len(message) > LONGEST:
+            message = f"{message[: LONGEST // 2]} … {message[-LONGEST // 2 :]}"
         super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))

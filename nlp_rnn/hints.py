@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nlp_rnn.bounded_yaml import load_yaml
+
 
 @dataclass(frozen=True)
 class Remedy:
@@ -46,12 +48,11 @@ def stages_of(name: str, *stages: str) -> Iterable[str]:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     try:
-        found = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError):
+        found = load_yaml(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, YAMLError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -6,17 +6,43 @@ import codecs
 import io
 import json
 import os
+import re
 import signal
+import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Characters that command a terminal: control characters but tabs and line ends, and those that
+turn round the order of what follows."""
+
+
+def harmless(text: str) -> str:
+    r"""``text`` with what commands a terminal written as JSON writes it.
+
+    >>> print(harmless("\x1b[2J"))
+    \u001b[2J
+    """
+    return _COMMANDS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
 
 def log(message: str) -> None:
-    """A line of the log, on standard error so that standard output stays data."""
-    print(message, file=sys.stderr, flush=True)
+    """A line of the log, on standard error so that standard output stays data.
+
+    It stays one line, whatever a message quotes from a file.
+    """
+    print(harmless(message).replace("\n", "\\n"), file=sys.stderr, flush=True)
+
+
+class _Terminal(io.TextIOWrapper):
+    """Standard output on a terminal, which no text can command."""
+
+    def write(self, text: str) -> int:
+        return super().write(harmless(text))
 
 
 def _escaped(error: UnicodeError) -> tuple[str, int]:
@@ -30,10 +56,13 @@ def _escaped(error: UnicodeError) -> tuple[str, int]:
 def print_everything() -> None:
     r"""Let standard output and the log take any character, whatever the locale.
 
-    Files and pipes get UTF-8. A terminal keeps its encoding, and characters that it lacks are
-    escaped as in JSON, ``\u00e9``, so that lines of JSON stay valid.
+    Files and pipes get UTF-8. A terminal keeps its encoding, and characters that it lacks or that
+    command it are escaped as in JSON, ``\u00e9``, so that lines of JSON stay valid.
     """
     codecs.register_error("nlp_rnn.escape", _escaped)
+    if type(sys.stdout) is io.TextIOWrapper and sys.stdout.isatty():
+        encoding = sys.stdout.encoding
+        sys.stdout = _Terminal(sys.stdout.detach(), encoding=encoding, line_buffering=True)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             encoding = stream.encoding if stream.isatty() else "utf-8"
@@ -45,6 +74,30 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+SECONDS_TO_END = 1.5
+"""The time that a command has to clean up after a signal, before it is ended."""
+
+
+def end_in_time() -> None:
+    """From now on, let Ctrl-C and SIGTERM end the process even if a library does not return.
+
+    A graph that computes for hours keeps its thread, and Python waits for threads. So another
+    thread, which signals wake, ends the process after :data:`SECONDS_TO_END`. It is for commands
+    that have nothing to save: outputs are whole or absent anyway.
+    """
+    awake, asleep = socket.socketpair()
+    awake.setblocking(False)  # as Python asks of a file that signals write to
+    threading.Thread(target=_end_after_signal, args=(asleep,), daemon=True).start()
+    signal.set_wakeup_fd(awake.detach(), warn_on_full_buffer=False)
+
+
+def _end_after_signal(signals: socket.socket) -> None:
+    while number := signals.recv(1):
+        if number[0] in (signal.SIGINT, signal.SIGTERM):
+            time.sleep(SECONDS_TO_END)
+            os._exit(128 + number[0])
 
 
 class Terminated(SystemExit):

@@ -5,4 +5,5 @@ import sys
 from nlp_rnn.cli import main
 
 if __name__ == "__main__":
-    sys.exit(main(["predict", *sys.argv[1:]]))
+    sys.argv.insert(1, "predict")
+    sys.exit(main())

@@ -30,9 +30,9 @@ FLOORS = (
     ("corpora",),
     ("config",),
     ("backend", "drawing", "task_kinds"),
-    ("arrays", "example", "files", "markdown", "paths", "process", "progress"),
+    ("arrays", "example", "files", "limits", "markdown", "paths", "process", "progress", "web"),
     ("extras", "hints"),
-    ("errors",),
+    ("bounded_yaml", "errors"),
 )
 """The rooms of the package from the top floor to the ground. A room uses those of lower floors."""
 

@@ -136,6 +136,16 @@ def add_bad_bytes(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_spreadsheet_safe(parser: argparse.ArgumentParser) -> None:
+    """Add the option for tables that are opened in a spreadsheet."""
+    parser.add_argument(
+        "--spreadsheet-safe",
+        action="store_true",
+        help="in .csv and .tsv, write an apostrophe before cells that begin with = + - or @, which "
+        "spreadsheets would run as formulas",
+    )
+
+
 def reading(options: argparse.Namespace) -> Reading:
     """What the options of :func:`add_reading` say."""
     from nlp_rnn.inference.reading import Reading

@@ -8,6 +8,7 @@ from nlp_rnn.commands.arguments import (
     MODEL_HELP,
     add_reading,
     add_search,
+    add_spreadsheet_safe,
     allowed,
     bundle_folder,
     count,
@@ -78,6 +79,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="FILE",
         help="write only outputs that are lines of this file, such as the possible answers",
     )
+    add_spreadsheet_safe(predict)
     predict.set_defaults(action=_run)
 
 
@@ -98,4 +100,5 @@ def _run(options: argparse.Namespace) -> None:
             attention=options.attention,
             allowed=allowed(options.allowed),
         ),
+        options.spreadsheet_safe,
     )

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from nlp_rnn.commands.arguments import MODEL_HELP, add_reading, bundle_folder, reading
+from nlp_rnn.commands.arguments import (
+    MODEL_HELP,
+    add_reading,
+    add_spreadsheet_safe,
+    bundle_folder,
+    reading,
+)
 
 FORMATS = ".txt, .csv, .tsv, .jsonl, .parquet"
 
@@ -91,12 +97,19 @@ def _add_files(parser: argparse.ArgumentParser, output: str) -> None:
     )
     parser.add_argument("output", metavar="OUTPUT", help=output)
     add_reading(parser)
+    add_spreadsheet_safe(parser)
 
 
 def _score(options: argparse.Namespace) -> None:
     from nlp_rnn.inference.scoring import score_file
 
-    score_file(bundle_folder(options.model), options.input, options.output, reading(options))
+    score_file(
+        bundle_folder(options.model),
+        options.input,
+        options.output,
+        reading(options),
+        options.spreadsheet_safe,
+    )
 
 
 def _rank(options: argparse.Namespace) -> None:
@@ -108,4 +121,5 @@ def _rank(options: argparse.Namespace) -> None:
         options.output,
         reading(options),
         options.by,
+        options.spreadsheet_safe,
     )

@@ -29,7 +29,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         ),
     )
     search.add_argument("name", metavar="NAME", help="a search of params.yaml")
-    search.set_defaults(action=_search)
+    search.set_defaults(action=_search, saves=True)
 
 
 def _search(options: argparse.Namespace) -> None:

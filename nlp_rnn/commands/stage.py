@@ -38,7 +38,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         parser = stages.add_parser(name, help=summary, description=f"{summary.capitalize()}.")
         if section:
             parser.add_argument("name", metavar="NAME", help=f"a name in params.yaml: {section}")
-        parser.set_defaults(action=_run, stage=name)
+        parser.set_defaults(action=_run, stage=name, saves=True)
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import Field, ValidationError
 
+from nlp_rnn.bounded_yaml import LARGEST, TooLarge, load_yaml
 from nlp_rnn.config.data import AnyDataset, Dataset
 from nlp_rnn.config.embeddings import AnyEmbeddings, TransferredEmbeddings
 from nlp_rnn.config.experiment import AnyExperiment, Experiment
@@ -486,12 +487,11 @@ def read_yaml(file: Path) -> Any:
     """
     require("ruamel", "train", str(file))
 
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
         with file.open(encoding="utf-8") as stream:
-            return YAML(typ="safe", pure=True).load(stream)
+            return load_yaml(stream.read(LARGEST + 1))
     except FileNotFoundError:
         raise UserError(f"{file}: no such file; run from the project's folder") from None
     except IsADirectoryError:
@@ -501,8 +501,8 @@ def read_yaml(file: Path) -> Any:
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise UserError(f"{file}, line {line}: not valid YAML: {error.problem}") from None
-    except RecursionError:
-        raise UserError(f"{file}: not valid YAML: nested too deeply; remove brackets") from None
+    except TooLarge as error:
+        raise UserError(f"{file}: holds too much: {error}") from None
     except (YAMLError, ValueError, OverflowError) as error:
         reason = str(error).partition("\n")[0]
         raise UserError(f"{file}: not valid YAML: {reason}") from None

@@ -21,6 +21,7 @@ from nlp_rnn.corpora.schemes import TagSurvey, parse_tag, to_bio
 from nlp_rnn.corpora.settings import Setting, SettingError
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example, Scheme
+from nlp_rnn.limits import TEXT_BYTES
 
 EmptyWords = Literal["error", "skip"]
 
@@ -125,14 +126,19 @@ def blocks(path: Path, bad_bytes: BadBytes) -> Iterator[Block]:
     """Stream every line of a file, sentence by sentence.
 
     Raises:
-        UserError: the file cannot be read, or contains bytes that are not UTF-8.
+        UserError: the file cannot be read, contains bytes that are not UTF-8, or has a sentence
+            that is too long.
     """
     block = Block(path, 1, [])
+    longest, length = TEXT_BYTES.most, 0
     for number, line in numbered_lines(path, bad_bytes):
         if block.lines and _is_blank(block.lines[-1]) and not _is_blank(line):
             yield block
-            block = Block(path, number, [])
+            block, length = Block(path, number, []), 0
         block.lines.append(line.removesuffix("\r"))
+        length += len(line) + 1
+        if length > longest:
+            raise TEXT_BYTES.exceeded(f"{block.where(0)}: the sentence that begins here")
     if block.lines:
         yield block
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Literal, TextIO
 from nlp_rnn.corpora.lines import BadBytes, numbered_lines
 from nlp_rnn.corpora.settings import Setting, SettingError
 from nlp_rnn.errors import UserError
+from nlp_rnn.limits import TEXT_BYTES
 
 if TYPE_CHECKING:
     from nlp_rnn.config import Quoting
@@ -33,11 +34,9 @@ TableFormat = Literal["csv", "tsv"]
 LIKELY_DELIMITERS = (",", ";", "\t", "|")
 """Delimiters that are recognised in a table that is read with a different one."""
 
-LONGEST_FIELD = 1 << 26
-"""The maximum length of a quoted field. An unclosed quote turns everything after it into one field;
-this limit bounds what is held in memory until that is noticed."""
-
 _EXCELS_MARK = re.compile('"?sep=(.)"?$')
+
+_PLAIN_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -51,12 +50,14 @@ class Dialect:
         header: whether the first row names the columns.
         certain: whether the delimiter was given explicitly. If not, a first row of one column that
             contains another likely delimiter is treated as a mistake.
+        spreadsheet_safe: whether cells that a spreadsheet would run are written as text.
     """
 
     delimiter: str
     quoting: Quoting
     header: bool = True
     certain: bool = False
+    spreadsheet_safe: bool = False
 
     @classmethod
     def of(
@@ -99,12 +100,21 @@ class Dialect:
                 yield f"{path}, line {number}", text.split(self.delimiter)
 
     def _quoted_rows(self, path: Path, bad_bytes: BadBytes) -> Iterator[tuple[str, list[str]]]:
-        csv.field_size_limit(LONGEST_FIELD)
-        lines = (line + "\n" for _, line in numbered_lines(path, bad_bytes))
+        csv.field_size_limit(TEXT_BYTES.most)
+        where, length = "", 0
+
+        def lines() -> Iterator[str]:
+            # An unclosed quote turns all lines after it into one row.
+            nonlocal length
+            for _, line in numbered_lines(path, bad_bytes):
+                length += len(line) + 1
+                TEXT_BYTES.check(length, f"{where}: the row that begins here")
+                yield line + "\n"
+
         # strict, because an unclosed quote would silently swallow the rest of the file.
-        rows = csv.reader(lines, delimiter=self.delimiter, strict=True)
+        rows = csv.reader(lines(), delimiter=self.delimiter, strict=True)
         while True:
-            where = f"{path}, line {rows.line_num + 1}"
+            where, length = f"{path}, line {rows.line_num + 1}", 0
             try:
                 row = next(rows)
             except StopIteration:
@@ -237,6 +247,16 @@ class Dialect:
                 )
 
 
+def as_text_in_spreadsheets(cell: str) -> str:
+    """A cell that spreadsheets take for text: with an apostrophe before what begins a formula.
+
+    >>> [as_text_in_spreadsheets(cell) for cell in ("=1+1", "-0.5", "a=b")]
+    ["'=1+1", '-0.5', 'a=b']
+    """
+    begins_formula = cell.lstrip().startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠"))
+    return f"'{cell}" if begins_formula and not _PLAIN_NUMBER.fullmatch(cell) else cell
+
+
 class TableWriter:
     """Writes rows in a dialect, so that :meth:`Dialect.rows` reads them back.
 
@@ -264,6 +284,8 @@ class TableWriter:
         Raises:
             UserError: a cell cannot be written (see :meth:`Dialect.check_cells`).
         """
+        if self._dialect.spreadsheet_safe:
+            cells = [as_text_in_spreadsheets(cell) for cell in cells]
         if self._dialect.quoting == "none":
             self._dialect.check_cells(cells, self._name)
             self._stream.write(self._dialect.delimiter.join(cells) + "\n")

@@ -80,12 +80,14 @@ def ensure(file: Path, url: str | None, checksum: str | None, key: str) -> None:
     by_hand = f"put the file there, or set NLP_RNN_DATA to the folder that {key} is relative to"
     if url is None:
         raise UserError(f"{file}: no such file, named by {key}; {by_hand}")
+    if not url.startswith(("https://", "http://")):
+        raise UserError(f"{url}: is no address of the web ({key}); {by_hand}")
     if unreachable({url}):
         raise UserError(f"{file}: missing, and there is no network to get {url}; {by_hand}")
     with whole_file(file) as partial:
         try:
             with (
-                urllib.request.urlopen(url, timeout=TIMEOUT) as answer,
+                urllib.request.urlopen(url, timeout=TIMEOUT) as answer,  # nosec B310
                 partial.open("wb") as out,
                 progress(None, file.name, "B", _size(answer), unit_scale=True, leave=True) as bar,
             ):

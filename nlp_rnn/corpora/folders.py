@@ -20,12 +20,15 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from io import BufferedIOBase, BufferedReader
+from functools import partial
+from io import SEEK_SET, BufferedIOBase, BufferedReader, RawIOBase
 from pathlib import Path, PurePosixPath
+from typing import IO
 
-from nlp_rnn.corpora.lines import BadBytes, decode, open_binary, without_bom
+from nlp_rnn.corpora.lines import BadBytes, decode, open_binary, whole_text, without_bom
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
+from nlp_rnn.limits import EXPANSION, TEXT_BYTES
 
 UNLABELLED = "unsup"
 
@@ -37,7 +40,12 @@ DEEPER = "in deeper folders"
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 
+LONGEST_READ = 1 << 20
+"""The most bytes that a header of a tar archive may have, and that are read at once."""
+
 _BROKEN = (
+    NotImplementedError,  # a compression that zipfile does not know
+    OverflowError,
     tarfile.TarError,
     gzip.BadGzipFile,
     zipfile.BadZipFile,
@@ -129,7 +137,7 @@ def read_folder(folder: Path, bad_bytes: BadBytes, selection: Selection) -> Iter
                 selection.leave_out(name, "not a regular file")
                 continue
             with open_binary(file) as stream:
-                raw = stream.read()
+                raw = whole_text(stream, file)
             yield _example(raw, label, str(file), bad_bytes)
     except PermissionError as error:
         raise UserError(
@@ -181,8 +189,8 @@ def read_archive(
         selection: see :func:`read_folder`.
 
     Raises:
-        UserError: the archive is broken or truncated, a wanted member is not a regular file, or its
-            text is not UTF-8.
+        UserError: the archive is broken or truncated, or too large when unpacked; a wanted member
+            is not a regular file or too large, or its text is not UTF-8.
     """
     parts = tuple(part for part in inside.split("/") if part not in ("", "."))
     read = _zip_members if archive.name.lower().endswith(".zip") else _tar_members
@@ -195,6 +203,46 @@ def read_archive(
             raise UserError(
                 f"{archive}: broken or truncated archive ({reason}); download it again"
             ) from None
+        except _TooLarge:
+            raise EXPANSION.exceeded(str(archive)) from None
+
+
+class _Bounded(RawIOBase):
+    """A compressed tar archive as it is unpacked, which never gives much at once, nor in all.
+
+    Headers may ask for any number of bytes and skip any number, so both are bounded.
+
+    Args:
+        unpacked: the unpacked bytes.
+        most: how many may be read.
+    """
+
+    def __init__(self, unpacked: BufferedIOBase, most: int) -> None:
+        self._unpacked = unpacked
+        self._most = most
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= LONGEST_READ:
+            raise tarfile.ReadError(f"a header of more than {LONGEST_READ:,} bytes")
+        self._check(self.tell() + size)
+        return self._unpacked.read(size)
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        while (rest := offset - self.tell()) > 0:
+            if not self.read(min(rest, LONGEST_READ)):
+                return self.tell()
+        return self._unpacked.seek(offset, whence) if rest else offset
+
+    def tell(self) -> int:
+        return self._unpacked.tell()
+
+    def _check(self, end: int) -> None:
+        if end > self._most + LONGEST_READ:
+            raise _TooLarge
+
+
+class _TooLarge(Exception):
+    """An archive is larger unpacked than :data:`~nlp_rnn.limits.EXPANSION` allows."""
 
 
 def _decompressed(stream: BufferedReader) -> BufferedIOBase:
@@ -209,13 +257,22 @@ def _decompressed(stream: BufferedReader) -> BufferedIOBase:
     return stream
 
 
+def _largest(archive: Path) -> int:
+    """How many bytes an archive may have when it is unpacked."""
+    return EXPANSION.most * archive.stat().st_size + TEXT_BYTES.most
+
+
 def _tar_members(
     stream: BufferedReader, inside: tuple[str, ...], archive: Path, selection: Selection
 ) -> Iterator[tuple[str, str, bytes]]:
-    with _decompressed(stream) as plain, tarfile.open(fileobj=plain, mode="r:") as members:
+    with _decompressed(stream) as unpacked:
+        plain = _Bounded(unpacked, _largest(archive))
+        members = tarfile.open(fileobj=plain, mode="r:")  # noqa: SIM115 (closed with unpacked)
         while (member := members.next()) is not None:
             # tarfile keeps every member it has seen: 50,000 reviews would fill memory.
             members.members = []  # type: ignore[attr-defined]
+            if member.size < 0:
+                raise tarfile.ReadError(f"a member of {member.size} bytes")
             if member.isdir():
                 continue
             label = _label_of(member.name, inside, archive, selection)
@@ -224,7 +281,8 @@ def _tar_members(
             content = members.extractfile(member) if member.isreg() else None
             if content is None:
                 raise _not_regular(archive, member.name)
-            yield member.name, label, content.read()
+            TEXT_BYTES.check(member.size, f"{archive}!{member.name}")
+            yield member.name, label, _in_pieces(content)
         # tarfile takes a cut between two members for the end of the archive. A complete archive
         # ends with a block of zeros, which has been read by then, and a compressed one with a
         # checksum.
@@ -234,19 +292,31 @@ def _tar_members(
             pass
 
 
+def _in_pieces(content: IO[bytes]) -> bytes:
+    """The bytes of a member whose size is known to be bounded."""
+    return b"".join(iter(partial(content.read, 1 << 16), b""))
+
+
 def _zip_members(
     stream: BufferedReader, inside: tuple[str, ...], archive: Path, selection: Selection
 ) -> Iterator[tuple[str, str, bytes]]:
     with zipfile.ZipFile(stream) as members:
+        room = _largest(archive)
         for member in members.infolist():
             if member.is_dir():
                 continue
             label = _label_of(member.filename, inside, archive, selection)
             if label is None:
                 continue
+            name = f"{archive}!{member.filename}"
             mode = stat.S_IFMT(member.external_attr >> 16)
             if mode not in (0, stat.S_IFREG):
                 raise _not_regular(archive, member.filename)
             if member.flag_bits & 1:
-                raise UserError(f"{archive}!{member.filename}: is encrypted; unpack it first")
-            yield member.filename, label, members.read(member)
+                raise UserError(f"{name}: is encrypted; unpack it first")
+            TEXT_BYTES.check(member.file_size, name)
+            room -= member.file_size
+            if room < 0:  # members may share their bytes in the file
+                raise _TooLarge
+            with members.open(member) as content:
+                yield member.filename, label, _in_pieces(content)

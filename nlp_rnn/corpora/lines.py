@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -14,6 +15,7 @@ from typing import BinaryIO, Literal
 from nlp_rnn.corpora.settings import Setting, SettingError
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import sha256
+from nlp_rnn.limits import TEXT_BYTES
 
 BadBytes = Literal["error", "replace"]
 
@@ -41,6 +43,17 @@ def open_binary(path: Path) -> Iterator[BufferedReader]:
         raise UserError(f"{path}: permission denied; make it readable (chmod u+r)") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def whole_text(stream: BinaryIO, name: Path | str) -> bytes:
+    """All bytes of a file that holds a single text.
+
+    Raises:
+        UserError: it is too long; see :data:`~nlp_rnn.limits.TEXT_BYTES`.
+    """
+    raw = stream.read(TEXT_BYTES.most + 1)
+    TEXT_BYTES.check(len(raw), str(name))
+    return raw
 
 
 def fingerprint(path: Path) -> dict[str, str | int]:
@@ -109,19 +122,23 @@ def raw_lines(stream: BinaryIO) -> Iterator[bytes]:
     running text. Only a file whose first 64 KiB (:data:`HEAD`) contain a ``\r`` but no ``\n`` has
     the line endings of classic Mac OS, which Excel still writes as "CSV (Macintosh)": its lines end
     at ``\r``, ``\n`` or ``\r\n``.
+
+    Of a line longer than :data:`~nlp_rnn.limits.TEXT_BYTES` comes the beginning, one byte longer
+    than that, which :func:`numbered` rejects.
     """
+    longest = TEXT_BYTES.most + 1
     head = stream.readline(HEAD)
     if b"\n" not in head and b"\r" in head[:-1]:
-        yield from _lines_at_returns(stream, head)
+        yield from _lines_at_returns(stream, head, longest)
         return
     if head:
-        yield head if head.endswith(b"\n") else head + stream.readline()
-    yield from stream
+        yield head if head.endswith(b"\n") else head + stream.readline(longest)
+    yield from iter(partial(stream.readline, longest), b"")
 
 
-def _lines_at_returns(stream: BinaryIO, head: bytes) -> Iterator[bytes]:
+def _lines_at_returns(stream: BinaryIO, head: bytes, longest: int) -> Iterator[bytes]:
     rest = head
-    while block := stream.read(HEAD):
+    while len(rest) < longest and (block := stream.read(HEAD)):
         *lines, rest = rest.splitlines(keepends=True)
         yield from (line.rstrip(b"\r\n") + b"\n" for line in lines)
         rest += block
@@ -139,9 +156,12 @@ def numbered(
         name: the name of the file or stream, for the message.
 
     Raises:
-        UserError: a line contains bytes that are not UTF-8.
+        UserError: a line contains bytes that are not UTF-8, or is too long.
     """
+    longest = TEXT_BYTES.most
     for number, raw in enumerate(lines, 1):
+        if len(raw) > longest:
+            raise TEXT_BYTES.exceeded(f"{name}, line {number}")
         if number == 1:
             raw = without_bom(raw)
         yield number, decode(raw, bad_bytes, name, number).removesuffix("\n")
@@ -154,7 +174,8 @@ def numbered_lines(path: Path, bad_bytes: BadBytes) -> Iterator[tuple[int, str]]
     Unicode counts as line ends (U+2028, U+0085) within a line. A ``\r`` before the ``\n`` is kept.
 
     Raises:
-        UserError: the file cannot be read, or contains bytes that are not UTF-8.
+        UserError: the file cannot be read, contains bytes that are not UTF-8, or has a line that is
+            too long.
     """
     with open_binary(path) as stream:
         yield from numbered(raw_lines(stream), bad_bytes, path)

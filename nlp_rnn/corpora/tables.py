@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlp_rnn.config import nearest
+from nlp_rnn.corpora import parquet
 from nlp_rnn.corpora.dialects import Dialect, position
 from nlp_rnn.corpora.lines import BadBytes, decode, numbered_lines
 from nlp_rnn.corpora.settings import Setting, SettingError
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
+from nlp_rnn.limits import TEXT_BYTES
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-PARQUET_ROWS = 1024
-"""The number of rows held in memory at a time."""
 
 
 def text_of(value: object, where: str, column: str) -> str:
@@ -172,7 +171,7 @@ def _as_bytes(column: pa.Array) -> list[Any]:
 def parquet_batches(
     path: Path, needed: Mapping[str, str], columns: Sequence[str] | None = None
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Stream a Parquet table, :data:`PARQUET_ROWS` rows at a time.
+    """Stream a Parquet table, at most :data:`~nlp_rnn.corpora.parquet.ROWS` rows at a time.
 
     Args:
         path: the file.
@@ -183,19 +182,18 @@ def parquet_batches(
         The number of the first row, counted from 1, and the rows.
 
     Raises:
-        UserError: the file is not Parquet, or lacks a column.
+        UserError: the file is not Parquet, lacks a column, or has a value that is too large.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     row = 1
+    names = parquet_columns(path)
+    for column, setting in needed.items():
+        position(column, names, str(path), setting)
     try:
-        with pq.ParquetFile(path) as table:
-            for column, setting in needed.items():
-                position(column, table.schema_arrow.names, str(path), setting)
-            for batch in table.iter_batches(batch_size=PARQUET_ROWS, columns=columns):
-                yield row, batch
-                row += batch.num_rows
+        for batch in parquet.batches(path, columns):
+            yield row, batch
+            row += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise _no_parquet(path, error) from None
 
@@ -230,6 +228,7 @@ def parquet_values(
     for row, value in enumerate(_as_bytes(batch.column(column)), first_row):
         where = f"{path}, row {row}"
         if isinstance(value, bytes):
+            TEXT_BYTES.check(len(value), f"{where}, column '{column}'")
             value = decode(value, bad_bytes, f"{where}, column '{column}'")
         yield where, value
 

@@ -16,6 +16,7 @@ from nlp_rnn.drawing import any_script, blank_figure
 from nlp_rnn.embeddings.projection import Points, principal_components
 from nlp_rnn.embeddings.vectors import TINY, AnalogyMethod, WordVectors
 from nlp_rnn.files import whole_file
+from nlp_rnn.web import policy, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -179,9 +180,14 @@ def write_page(vectors: WordVectors, points: Points, title: str, note: str, file
         "nearest": _nearest(vectors),
     }
     # "</script>" within a word would end the data.
-    page = Template(PAGE.read_text(encoding="utf-8")).substitute(
-        title=html.escape(title),
-        note=html.escape(note),
+    template = PAGE.read_text(encoding="utf-8")
+    style, script = (
+        template.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0] for tag in ("style", "script")
+    )
+    page = Template(template).substitute(
+        policy=policy(style, script),
+        title=html.escape(visible(title)),
+        note=html.escape(visible(note)),
         data=json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
     )
     with whole_file(file) as partial:

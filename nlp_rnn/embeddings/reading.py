@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Container, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,13 @@ format."""
 
 LONGEST_WORD = 10_000
 """The maximum length in bytes of a word in a binary file: beyond it, the file is broken."""
+
+MOST_NUMBERS = 1 << 16
+"""The largest dimension: beyond it, the file is broken or hostile."""
+
+CHARACTERS_OF_NUMBER = 64
+"""The number of bytes of a number with the space before it, on average over a line; no program
+writes half as many."""
 
 LONGEST_NUMBER = 19
 """The number of characters of a decimal point and 18 digits, which are always less than 2^63."""
@@ -167,7 +175,7 @@ def read_vectors(
     if not beginning:
         raise UserError(f"{name}: empty, expected a word and its numbers per line")
     line = beginning.partition(b"\n")[0].rstrip(b" \r")
-    header = re.fullmatch(rb"(\d+) (\d+)", line)
+    header = re.fullmatch(rb"(\d{1,18}) (\d{1,18})", line)
     promised = 0
     if header:
         stream.readline()
@@ -179,6 +187,11 @@ def read_vectors(
         dimension = _width(line)
     if not dimension:
         raise UserError(f"{name}, line 1: no numbers after the word")
+    if dimension > MOST_NUMBERS:
+        raise UserError(
+            f"{name}, line 1: {dimension:,} numbers for each word, expected {MOST_NUMBERS:,} or "
+            "less; download it again"
+        )
     if header and _is_binary(stream.peek(BUFFER), dimension):
         blocks = _binary_blocks(stream, promised, dimension, name)
     else:
@@ -248,7 +261,15 @@ def _width(line: bytes) -> int:
 
 def _text_blocks(stream: BufferedReader, first: int, dimension: int, name: str) -> Iterator[Block]:
     """Blocks of lines; ``first`` is the number of the first line."""
-    while lines := list(itertools.islice(stream, BLOCK)):
+    longest = LONGEST_WORD + CHARACTERS_OF_NUMBER * dimension
+    every = iter(partial(stream.readline, longest), b"")
+    while lines := list(itertools.islice(every, BLOCK)):
+        whole = [len(line) < longest or line.endswith(b"\n") for line in lines]
+        if not all(whole):
+            raise UserError(
+                f"{name}, line {first + whole.index(False)}: has more than {longest:,} bytes, too "
+                f"many for a word and {dimension} numbers; correct it"
+            )
         yield _parse_block(lines, first, dimension, name)
         first += len(lines)
 

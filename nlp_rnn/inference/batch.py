@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,8 +22,9 @@ from nlp_rnn.inference.inputs import (
     no_texts,
     survey,
 )
+from nlp_rnn.inference.items import Item
 from nlp_rnn.inference.outputs import SENTENCES, Writer, check_writable, open_writer
-from nlp_rnn.inference.predictor import DEFAULT, Options, Predictor
+from nlp_rnn.inference.predictor import DEFAULT, Options, Predictor, check_lengths
 from nlp_rnn.inference.reading import AS_TRAINED, Reading, open_input
 from nlp_rnn.process import log, terminable
 from nlp_rnn.progress import progress
@@ -38,6 +39,7 @@ def predict_file(
     output: str,
     reading: Reading = AS_TRAINED,
     options: Options = DEFAULT,
+    spreadsheet_safe: bool = False,
 ) -> None:
     """Predict for every text of ``input`` and write ``output`` completely or not at all.
 
@@ -51,6 +53,7 @@ def predict_file(
         output: a file of one of the same formats, or ``-`` for JSON lines on standard output.
         reading: how to read ``input``.
         options: the prediction options.
+        spreadsheet_safe: see :func:`output_dialect`.
 
     Raises:
         UserError: the bundle, a file or a suffix is invalid, or there is no text.
@@ -58,8 +61,9 @@ def predict_file(
     bundle, source, format = open_all(bundle_folder, input, output, reading)
     options.check(bundle, lambda name: Setting(name).as_option())
     _check_marks(output, format, options)
-    known = read_once(source, format not in (".parquet", ".txt"), output, format)
-    dialect = output_dialect(source, format)
+    dialect = output_dialect(source, format, spreadsheet_safe)
+    whole_rows = format not in (".parquet", ".txt")
+    known = read_once(source, whole_rows, output, format, partial(check_lengths, bundle))
     predictor = Predictor.of(bundle, options)
     started = time.perf_counter()
     with (
@@ -87,28 +91,43 @@ def open_all(
     return bundle, open_input(input, reading, bundle), format
 
 
-def output_dialect(source: Source, format: str) -> Dialect | None:
+def output_dialect(source: Source, format: str, spreadsheet_safe: bool = False) -> Dialect | None:
     """The dialect of an output table: that of a source in the same format, or the format's default.
 
     It always has a header, because predicted columns need names.
+
+    Args:
+        spreadsheet_safe: whether cells that a spreadsheet would run are written as text.
+
+    Raises:
+        UserError: the output is no table, but is to be safe for spreadsheets.
     """
     if format not in TABLES:
+        if spreadsheet_safe:
+            raise UserError("--spreadsheet-safe: is for .csv and .tsv outputs; leave it out")
         return None
-    if source.dialect is None or source.format != format:
-        return Dialect.of(TABLES[format])
-    return replace(source.dialect, header=True)
+    same = source.dialect is not None and source.format == format
+    dialect = source.dialect if same and source.dialect else Dialect.of(TABLES[format])
+    return replace(dialect, header=True, spreadsheet_safe=spreadsheet_safe)
 
 
-def read_once(source: Source, whole_rows: bool, output: str, format: str) -> Survey:
+def read_once(
+    source: Source,
+    whole_rows: bool,
+    output: str,
+    format: str,
+    check_items: Callable[[Sequence[Item]], None] = lambda items: None,
+) -> Survey:
     """Read all of ``source`` to find its faults and values that ``output`` cannot hold.
 
     Args:
         whole_rows: whether all columns will be written as Python values.
+        check_items: rejects texts that cannot be predicted.
     """
     dialect = output_dialect(source, format)
     check = partial(dialect.check_cells, output=output) if dialect and whole_rows else None
     with progress(None, "reading", "texts") as bar:
-        return survey(source, whole_rows, bar.update, check)
+        return survey(source, whole_rows, bar.update, check, check_items)
 
 
 def _check_fits(bundle: Bundle, output: str, format: str) -> None:

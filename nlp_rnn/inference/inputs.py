@@ -496,6 +496,7 @@ def survey(
     whole_rows: bool,
     advance: Callable[[int], object],
     check: Callable[[Sequence[str]], None] | None = None,
+    check_items: Callable[[Sequence[Item]], None] = lambda items: None,
 ) -> Survey:
     """Check all of ``source`` before hours are spent on predictions for it.
 
@@ -504,9 +505,10 @@ def survey(
         whole_rows: whether all columns are needed as Python values.
         advance: called with the number of texts in each chunk.
         check: rejects cell texts that the output cannot hold; used only with whole rows.
+        check_items: rejects texts that cannot be predicted.
 
     Raises:
-        UserError: it is ill-formed, has no texts, or a cell is rejected.
+        UserError: it is ill-formed, has no texts, or a cell or text is rejected.
     """
     if not source.rereadable:
         return Survey(None, {source.text_column: {str}})
@@ -519,6 +521,7 @@ def survey(
             for row in chunk.rows():
                 if check is not None:
                     check([value for value in row.values() if isinstance(value, str)])
+        check_items(chunk.items)
         for name, types in chunk.columns().items():
             columns.setdefault(name, set()).update(types)
         texts += len(chunk.items)

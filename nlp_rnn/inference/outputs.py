@@ -359,10 +359,10 @@ def check_writable(output: str, input: str) -> None:
 @contextmanager
 def _standard_output() -> Iterator[TextIO]:
     """Standard output, which takes any character."""
+    print_everything()
     stream = sys.stdout
     if stream is None:
         raise UserError("standard output: is closed; give a file")
-    print_everything()
     try:
         yield stream
         stream.flush()

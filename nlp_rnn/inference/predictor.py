@@ -29,6 +29,7 @@ from nlp_rnn.inference import schema
 from nlp_rnn.inference.constraints import Constraint, OneOf
 from nlp_rnn.inference.items import CHUNK, Item, as_text
 from nlp_rnn.inference.translation import Output, Translator
+from nlp_rnn.limits import TEXT_TOKENS
 from nlp_rnn.process import log
 from nlp_rnn.runtime.bundle import REMEDY, START_STATES, Bundle
 from nlp_rnn.runtime.forward import Tagged, losses_of_lines, probabilities, tag
@@ -146,6 +147,31 @@ class Options:
 DEFAULT = Options()
 
 
+CHARACTERS_OF_TOKEN = 16
+"""A text with more characters for each token that it may have is not even split into tokens."""
+
+
+def check_lengths(bundle: Bundle, items: Iterable[Item]) -> None:
+    """Raise UserError if a model that reads texts as a whole cannot read one of this length.
+
+    See :data:`~nlp_rnn.limits.TEXT_TOKENS`.
+    """
+    most = TEXT_TOKENS.most
+    for item in items:
+        if len(item) > most and _reads_whole_texts(bundle):
+            text = as_text(item)
+            long = not isinstance(item, str) or len(text) > CHARACTERS_OF_TOKEN * most
+            if long or len(bundle.tokenizer.tokens(text)) > most:
+                raise TEXT_TOKENS.exceeded(f"the text that begins with {text[:40]!r}")
+
+
+def _reads_whole_texts(bundle: Bundle) -> bool:
+    """Whether the network has no limit of its own: others read windows or the kept tokens."""
+    if bundle.task.data == "pairs":
+        return True
+    return bundle.task.labels and not getattr(bundle.experiment.training, "max_length", None)
+
+
 class Predictor(ABC):
     """A loaded model with its prediction options.
 
@@ -213,6 +239,7 @@ class ClassificationPredictor(Predictor):
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
         training = self.bundle.experiment.training
         assert isinstance(training, ClassificationTrainingParameters)
+        check_lengths(self.bundle, items)
         encode, tokens = self.bundle.vocabulary.encode, self.bundle.tokenizer.tokens
         ids = (np.array(encode(tokens(as_text(item)) or [UNK])) for item in items)
         texts = [Encoded(shortened(x, training.max_length, training.long_texts)) for x in ids]
@@ -255,6 +282,7 @@ class TaggingPredictor(Predictor):
         )
 
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
+        check_lengths(self.bundle, items)
         spans = [self._spans(item) for item in items]
         forms = [
             [text[start:end] for _, start, end in span]

@@ -14,9 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from nlp_rnn.config import Quoting
+from nlp_rnn.config import Quoting, check_delimiter
 from nlp_rnn.corpora.dialects import Dialect
 from nlp_rnn.corpora.lines import BadBytes
 from nlp_rnn.corpora.settings import options_named
@@ -66,8 +66,11 @@ class Remembered:
         """
         reading: Any = bundle.data_card.get("reading", {})
         try:
-            return TypeAdapter(cls).validate_python(reading)
-        except ValidationError:
+            found = TypeAdapter(cls).validate_python(reading)
+            if found.delimiter is not None:
+                check_delimiter(found.delimiter)
+            return found
+        except ValueError:  # of which pydantic's is one
             raise UserError(
                 f"{bundle.folder / DATA_CARD}: reading is {reading!r}, which is not a way to read "
                 f"a table; {REMEDY}"

@@ -145,7 +145,13 @@ class _TokenTable(Writer):
             }
 
 
-def score_file(bundle_folder: Path, input: str, output: str, reading: Reading = AS_TRAINED) -> None:
+def score_file(
+    bundle_folder: Path,
+    input: str,
+    output: str,
+    reading: Reading = AS_TRAINED,
+    spreadsheet_safe: bool = False,
+) -> None:
     """Write the probability of every token of every text of ``input``, one row per token.
 
     Arguments and errors are those of :func:`~nlp_rnn.inference.batch.predict_file`.
@@ -155,8 +161,8 @@ def score_file(bundle_folder: Path, input: str, output: str, reading: Reading = 
     """
     bundle, source, format = open_all(bundle_folder, input, output, reading)
     bundle.require_language_model("know how likely a text is")
+    dialect = output_dialect(source, format, spreadsheet_safe)
     known = read_once(source, False, output, format)
-    dialect = output_dialect(source, format)
     scorer = TokenScorer(bundle)
     with (
         terminable(),
@@ -277,7 +283,12 @@ def _open_ranked(
 
 
 def rank_file(
-    bundle_folder: Path, input: str, output: str, reading: Reading = AS_TRAINED, by: By = "total"
+    bundle_folder: Path,
+    input: str,
+    output: str,
+    reading: Reading = AS_TRAINED,
+    by: By = "total",
+    spreadsheet_safe: bool = False,
 ) -> None:
     """Write the texts of ``input`` from the most to the least likely, blank ones last.
 
@@ -288,10 +299,10 @@ def rank_file(
     """
     bundle, source, format = open_all(bundle_folder, input, output, reading)
     bundle.require_language_model("know how likely a text is")
+    dialect = output_dialect(source, format, spreadsheet_safe)
     known = read_once(source, format != ".txt", output, format)
     predictor = Candidates(bundle)
     ranked: schema.Columns = {"rank": int, **predictor.columns}
-    dialect = output_dialect(source, format)
     # A database without a name is stored in a temporary file that nobody else can open.
     with (
         terminable(),

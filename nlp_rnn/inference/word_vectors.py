@@ -10,6 +10,7 @@ from nlp_rnn.embeddings.vectors import WordVectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
 from nlp_rnn.runtime.bundle import REMEDY, WEIGHTS, Bundle
+from nlp_rnn.runtime.weights import check_weights
 from nlp_rnn.text.vocabulary import PAD_INDEX
 
 EMBEDDING = "layers/embedding/vars/0"
@@ -24,7 +25,7 @@ def embedding_vectors(folder: Path) -> WordVectors:
     """
     bundle = Bundle.open(folder)
     file = folder / WEIGHTS
-    if not file.is_file():
+    if WEIGHTS not in bundle.files:
         raise UserError(
             f"{folder}: has no Keras weights, only an ONNX graph; use the bundle from which "
             "it was exported"
@@ -33,8 +34,9 @@ def embedding_vectors(folder: Path) -> WordVectors:
 
     import h5py
 
+    check_weights(file, REMEDY)
     try:
-        with h5py.File(file) as weights:
+        with h5py.File(file, "r") as weights:
             matrix = np.asarray(weights[EMBEDDING], np.float32)
         rows = [i for i in range(len(bundle.vocabulary)) if i != PAD_INDEX]
         return WordVectors([bundle.vocabulary.types[i] for i in rows], matrix[rows])

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from nlp_rnn.files import whole_file
 from nlp_rnn.inspection.panel import NEGATIVE, POSITIVE, STRONGEST, Panel, Piece
+from nlp_rnn.web import policy, revealed, visible
 
 LEVELS = 10
 """The number of shades of each colour."""
@@ -56,7 +57,7 @@ def _colours() -> Iterator[str]:
 
 def _span(piece: Piece, scale: float) -> str:
     # A bare line end would be invisible.
-    text = escape(piece.text).replace("\n", '<span class="end">↵</span>\n')
+    text = escape(revealed(piece.text)).replace("\n", '<span class="end">↵</span>\n')
     classes = [
         "" if piece.value is None else _class(piece.value, scale),
         "on" if piece.on else "",
@@ -66,7 +67,7 @@ def _span(piece: Piece, scale: float) -> str:
     if not (names or piece.title):
         return text
     shown = f' class="{names}"' if names else ""
-    title = f' title="{escape(piece.title)}"' if piece.title else ""
+    title = f' title="{escape(revealed(piece.title))}"' if piece.title else ""
     return f"<span{shown}{title}>{text}</span>"
 
 
@@ -81,8 +82,8 @@ def _legend(panel: Panel) -> str:
 
 def _section(panel: Panel) -> Iterator[str]:
     yield f'<section id="{escape(panel.name)}">'
-    yield f"<h2>{escape(panel.title)}</h2>"
-    yield f"<p>{escape(panel.note)}</p>"
+    yield f"<h2>{escape(visible(panel.title))}</h2>"
+    yield f"<p>{escape(visible(panel.note))}</p>"
     yield _legend(panel)
     scale = panel.scale
     text = "".join(_span(piece, scale) for piece in panel.pieces)
@@ -100,12 +101,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str | Link]]) -> str:
         return ' class="number"' if numeric(value) else ""
 
     def cell(value: str | Link) -> str:
-        text = _link(value) if isinstance(value, Link) else escape(value)
+        text = _link(value) if isinstance(value, Link) else escape(visible(value))
         return f"<td{classed(value)}>{text}</td>"
 
     # A column is numeric if its first non-empty cell is a number.
     head = "".join(
-        f"<th{classed(next((row[i] for row in rows if row[i]), ''))}>{escape(column)}</th>"
+        f"<th{classed(next((row[i] for row in rows if row[i]), ''))}>{escape(visible(column))}</th>"
         for i, column in enumerate(columns)
     )
     body = "\n".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in rows)
@@ -113,7 +114,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str | Link]]) -> str:
 
 
 def _link(link: Link) -> str:
-    return f'<a href="#{escape(link.panel)}">{escape(link.text)}</a>'
+    return f'<a href="#{escape(link.panel)}">{escape(visible(link.text))}</a>'
 
 
 def _contents(panels: Sequence[Panel], summary: str) -> Iterator[str]:
@@ -135,19 +136,21 @@ def page(title: str, introduction: Sequence[str], summary: str, panels: Sequence
         summary: HTML, as returned by :func:`table`, or an empty string.
         panels: the panels, one section each.
     """
+    style = f"{STYLE}{chr(10).join(_colours())}\n"
     return "\n".join(
         [
             "<!DOCTYPE html>",
             '<html lang="en">',
             "<head>",
             '<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy(style)}">',
             '<meta name="viewport" content="width=device-width">',
-            f"<title>{escape(title)}</title>",
-            f"<style>{STYLE}{chr(10).join(_colours())}\n</style>",
+            f"<title>{escape(visible(title))}</title>",
+            f"<style>{style}</style>",
             "</head>",
             "<body>",
-            f"<h1>{escape(title)}</h1>",
-            *(f"<p>{escape(paragraph)}</p>" for paragraph in introduction),
+            f"<h1>{escape(visible(title))}</h1>",
+            *(f"<p>{escape(visible(paragraph))}</p>" for paragraph in introduction),
             summary,
             *_contents(panels, summary),
             *(line for panel in panels for line in _section(panel)),

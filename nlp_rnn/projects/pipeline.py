@@ -76,10 +76,13 @@ class Stage:
 
     @property
     def argument(self) -> str:
-        """What DVC puts behind the command: the name that the stage runs for."""
+        """What DVC puts behind the command: the name that the stage runs for.
+
+        In quotes, because DVC hands the line to a shell before any name is checked.
+        """
         if not self.foreach:
             return ""
-        return " ${item}" if self.foreach in LISTS else " ${key}"
+        return " '${item}'" if self.foreach in LISTS else " '${key}'"
 
 
 LISTS = ("encoders", "memory.problems")

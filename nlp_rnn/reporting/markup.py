@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""Categories of characters that cannot be seen, although they may change what is seen."""
-
-JOINERS = "\u200c\u200d"
-"""Invisible characters that Persian, Hindi and emoji are written with."""
+from nlp_rnn.web import visible
 
 WITHOUT_CONTENT = {"circle", "line", "meta", "path", "polyline", "rect"}
 
@@ -20,21 +15,6 @@ class Markup(str):
     """HTML that is put in as it is; any other text is escaped."""
 
     __slots__ = ()
-
-
-def visible(text: str) -> str:
-    """A text whose invisible characters are written as ``‹U+202E›``, blanks aside.
-
-    So a text cannot turn round the order of what stands beside it, nor hide anything.
-    """
-    return "".join(map(_seen, text))
-
-
-def _seen(character: str) -> str:
-    if character.isspace():
-        return " "
-    hidden = unicodedata.category(character) in INVISIBLE and character not in JOINERS
-    return f"‹U+{ord(character):04X}›" if hidden else character
 
 
 def escaped(content: str) -> Markup:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -15,6 +13,7 @@ from nlp_rnn.reporting.found import Found
 from nlp_rnn.reporting.markup import Markup, element, joined, table
 from nlp_rnn.reporting.sections import section
 from nlp_rnn.reporting.style import style
+from nlp_rnn.web import policy
 
 
 def document(
@@ -29,12 +28,10 @@ def document(
         notes: sentences about what is missing.
     """
     sheet = Markup(style())
-    hashed = base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{hashed}'; base-uri 'none'; form-action 'none'"
     head = element(
         "head",
         element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=policy),
+        element("meta", http_equiv="Content-Security-Policy", content=policy(sheet)),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("title", title),

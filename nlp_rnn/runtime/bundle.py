@@ -19,16 +19,25 @@
 from __future__ import annotations
 
 import math
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
 
 from nlp_rnn import backend
 from nlp_rnn.arrays import Floats
@@ -40,7 +49,9 @@ from nlp_rnn.process import log
 from nlp_rnn.runtime.network import KerasNetwork, Network
 from nlp_rnn.runtime.onnx_network import OnnxNetwork
 from nlp_rnn.runtime.start import state_at_line_end
+from nlp_rnn.runtime.weights import check_weights, fewest_weights
 from nlp_rnn.task_kinds import TASK_KINDS, TaskKind
+from nlp_rnn.text.characters import is_one_line
 from nlp_rnn.text.entities import LearnedTags, are_entities
 from nlp_rnn.text.prepared import PairSizes, PreparedDataset
 from nlp_rnn.text.rules import SubwordTokenizer, Tokenizer
@@ -53,6 +64,7 @@ if TYPE_CHECKING:
 
     from nlp_rnn.config import AnyExperiment
 
+REMEDY = "copy the whole bundle again, or train the model again"
 FORMAT = 5
 READABLE = (4, FORMAT)
 """The formats that can be opened. Format 4 does not record the version of the tokenizer's rules,
@@ -75,7 +87,20 @@ COPIED = (
     f"{TARGET}vocabulary.json",
 )
 """The files that a bundle copies from its prepared data set, if they exist there."""
-REMEDY = "copy the whole bundle again, or train the model again"
+
+
+def _one_line(text: str) -> str:
+    if not is_one_line(text):
+        raise ValueError("has a control character or line break")
+    return text
+
+
+_PlainName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")]
+"""The name of a file in the bundle's own folder."""
+
+
+_IN_CACHE = re.compile("/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")
+"""The end of a path in a cache of DVC."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +131,7 @@ class Bundle:
     provenance: dict[str, Any]
     figures: dict[str, Any]
     graph: Graph
+    files: frozenset[str]
 
     @classmethod
     def open(cls, folder: Path) -> Bundle:
@@ -117,54 +143,54 @@ class Bundle:
         """
         if not folder.is_dir():
             raise UserError(f"{folder}: no such model folder; give a folder written by training")
-        file = folder / DESCRIPTION
-        data = read_json(file, f"{folder} is not a complete model bundle; {REMEDY}")
-        try:
-            found = data["format"]
-            if found not in READABLE:
-                raise UserError(
-                    f"{file}: bundle format {found}, but this nlp_rnn reads formats "
-                    f"{' and '.join(map(str, READABLE))}; "
-                    "install the version that wrote it"
-                )
-            experiment: AnyExperiment = TypeAdapter(Experiment).validate_python(data["experiment"])
-            name, provenance, figures = data["name"], data["provenance"], data["figures"]
-            graph = Graph(**data["graph"])
-            checksums = {str(name): str(value) for name, value in data["sha256"].items()}
-            if not (isinstance(provenance, dict) and isinstance(figures, dict)):
-                raise TypeError("provenance and figures are mappings")
-            temperature = figures.get("temperature", 1.0)
-            if not 0 < float(temperature) < math.inf:
-                raise ValueError(f"the temperature {temperature} is not a positive number")
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(f"{file}: not a model bundle ({reason}); {REMEDY}") from None
-        for part, checksum in checksums.items():
-            if not (folder / part).is_file():
-                raise UserError(f"{folder / part}: no such file; {REMEDY}")
-            if sha256(folder / part) != checksum:
-                raise UserError(f"{folder / part}: damaged, its checksum differs; {REMEDY}")
-        kind = TASK_KINDS[experiment.task]
-        return cls(
+        found = _read_description(folder)
+        kind = TASK_KINDS[found.experiment.task]
+        _check_parts(folder, found, kind)
+        tokenizer = _read_tokenizer(folder)
+        characters = _read_vocabulary(folder, CHARACTERS, tokenizer) if kind.characters else None
+        bundle = cls(
             folder,
-            name,
-            experiment,
-            _read_tokenizer(folder),
-            Vocabulary.load(folder / "vocabulary.json"),
+            found.name,
+            found.experiment,
+            tokenizer,
+            _read_vocabulary(folder, "vocabulary.json", tokenizer, kind),
             _read_labels(folder) if kind.labels else [],
-            Vocabulary.load(folder / CHARACTERS) if kind.characters else None,
-            provenance,
-            figures,
-            graph,
+            characters,
+            found.provenance,
+            found.figures,
+            Graph(found.graph.unsupported, found.graph.int8),
+            frozenset(found.sha256),
         )
+        bundle.data_card, bundle.start_states()
+        return bundle
+
+    def check_copyable(self) -> None:
+        """Raise UserError unless the folder holds nothing but the regular files that the bundle
+        lists.
+
+        A link in a bundle of a stranger could lead to a private file of whoever copies it. Only
+        links into a cache of DVC, which may keep outputs like that, are taken for files.
+        """
+        for file in sorted(self.folder.iterdir()):
+            if file.name not in (*self.files, DESCRIPTION):
+                raise UserError(f"{file}: is not a part of the bundle; remove it")
+            linked = file.is_symlink() and not _IN_CACHE.search(str(file.resolve()))
+            if linked or not file.is_file():
+                raise UserError(
+                    f"{file}: is a link, not a regular file; if you trust the bundle, copy it with "
+                    "cp -rL and use the copy"
+                )
 
     @cached_property
     def data_card(self) -> dict[str, Any]:
         """The data card of the training data; empty if the bundle has no card."""
-        if not (self.folder / DATA_CARD).is_file():
+        if DATA_CARD not in self.files:
             return {}
-        card = read_json(self.folder / DATA_CARD, REMEDY)
-        return card if isinstance(card, dict) else {}
+        file = self.folder / DATA_CARD
+        card = read_json(file, REMEDY)
+        if not isinstance(card, dict) or type(card.get("entities", False)) is not bool:
+            raise UserError(f"{file}: not a data card; {REMEDY}")
+        return card
 
     @property
     def task(self) -> TaskKind:
@@ -303,7 +329,7 @@ class Bundle:
             UserError: the file does not hold lists of numbers.
         """
         file = self.folder / START_STATES
-        if not file.is_file():
+        if START_STATES not in self.files:
             return None
         try:
             states = [np.array(values, np.float32) for values in read_json(file, REMEDY)]
@@ -319,18 +345,20 @@ class Bundle:
         Raises:
             UserError: its weights do not fit or were not exported, or no backend is installed.
         """
-        if not (self.folder / WEIGHTS).is_file():
+        if WEIGHTS not in self.files:
             raise UserError(
                 f"{self.folder}: has no Keras weights, only an ONNX graph; use the bundle "
                 "from which it was exported"
             )
         require("keras", "train", f"{self.folder}: the model in it")
+        file, size = self.folder / WEIGHTS, len(self.vocabulary)
+        if check_weights(file, REMEDY) < fewest_weights(self.experiment, size):
+            raise UserError(f"{file}: holds fewer weights than bundle.json describes; {REMEDY}")
         backend.select(backend.installed(self.provenance.get("backend")))
 
         from nlp_rnn.models.network import build_network
 
         characters = self.characters.types if self.characters else ()
-        size = len(self.vocabulary)
         model = build_network(
             self.experiment,
             size,
@@ -339,13 +367,93 @@ class Bundle:
             entities=self.entities,
             pairs=self.pair_sizes,
         )
-        file = self.folder / WEIGHTS
         try:
             model.load_weights(file)
         except (ValueError, OSError, KeyError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"{file}: does not fit bundle.json ({reason}); {REMEDY}") from None
         return model
+
+
+class _GraphParts(BaseModel):
+    """What ``bundle.json`` must hold about the graph."""
+
+    model_config = ConfigDict(strict=True)
+
+    unsupported: str | None
+    int8: bool = False
+
+
+class _Description(BaseModel):
+    """What ``bundle.json`` must hold."""
+
+    model_config = ConfigDict(strict=True)
+
+    name: Annotated[str, AfterValidator(_one_line)]
+    experiment: Experiment
+    provenance: dict[str, Any]
+    figures: dict[str, Any]
+    graph: _GraphParts
+    sha256: dict[_PlainName, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
+
+    @field_validator("figures")
+    @classmethod
+    def _temperature_divides(cls, figures: dict[str, Any]) -> dict[str, Any]:
+        temperature = figures.get("temperature", 1.0)
+        if type(temperature) not in (int, float) or not 0 < temperature < math.inf:
+            raise ValueError(f"the temperature {temperature!r} is not a positive number")
+        return figures
+
+    @field_validator("provenance")
+    @classmethod
+    def _backend_is_named(cls, provenance: dict[str, Any]) -> dict[str, Any]:
+        if provenance.get("backend") not in (None, *backend.BACKENDS):
+            raise ValueError(f"no such backend: {provenance['backend']!r}")
+        return provenance
+
+
+def _read_description(folder: Path) -> _Description:
+    """The checked ``bundle.json`` of a folder."""
+    file = folder / DESCRIPTION
+    data = read_json(file, f"{folder} is not a complete model bundle; {REMEDY}")
+    try:
+        found = data["format"]
+        if found not in READABLE:
+            raise UserError(
+                f"{file}: bundle format {found}, but this nlp_rnn reads formats "
+                f"{' and '.join(map(str, READABLE))}; "
+                "install the version that wrote it"
+            )
+        return _Description.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        reason = f"{key}: {first['msg'].removeprefix('Value error, ')}"
+    except (KeyError, TypeError) as error:
+        reason = str(error)
+    raise UserError(f"{file}: not a model bundle ({reason}); {REMEDY}")
+
+
+def _check_parts(folder: Path, found: _Description, task: TaskKind) -> None:
+    """Raise UserError unless every file that a bundle lists is there and whole, and it lists all
+    that a model needs."""
+    for part, checksum in found.sha256.items():
+        if not (folder / part).is_file():
+            raise UserError(f"{folder / part}: no such file; {REMEDY}")
+        if sha256(folder / part) != checksum:
+            raise UserError(f"{folder / part}: damaged, its checksum differs; {REMEDY}")
+    network = GRAPH if found.graph.unsupported is None else WEIGHTS
+    needed = [TOKENIZER, "vocabulary.json", network]
+    needed += ["labels.json"] * task.labels + [CHARACTERS] * task.characters
+    if task.data == "pairs":
+        needed += [DATA_CARD, f"{TARGET}{TOKENIZER}", f"{TARGET}vocabulary.json"]
+        needed += [DECODER] * (network == GRAPH)
+    for prefix in ("", TARGET) if task.data == "pairs" else ("",):
+        if load_parameters(folder, REMEDY, prefix).unit == "subword":
+            needed.append(f"{prefix}{SubwordTokenizer.FILE}")
+    for part in needed:
+        if part not in found.sha256:
+            raise UserError(f"{folder / DESCRIPTION}: does not list {part}; {REMEDY}")
 
 
 def _read_tokenizer(folder: Path, prefix: str = "") -> Tokenizer:
@@ -359,6 +467,28 @@ def _onnx_network(folder: Path, task: TaskKind) -> OnnxNetwork:
     return OnnxNetwork(folder / GRAPH, folder / DECODER if task.data == "pairs" else None)
 
 
+def _read_vocabulary(
+    folder: Path, name: str, tokenizer: Tokenizer, task: TaskKind | None = None
+) -> Vocabulary:
+    """A vocabulary whose types the tokenizer can give.
+
+    Args:
+        task: of the model whose words these are; None for the characters of words.
+    """
+    file = folder / name
+    found = Vocabulary.load(file)
+    words = task is None or task.tagged
+    for token, count in zip(found.types, found.counts, strict=True):
+        # Words that were not in training come from a file of vectors.
+        known = count > 0 or not words
+        if known and token != found.end and not tokenizer.can_give(token, of_words=words):
+            raise UserError(
+                f"{file}: {token!r} has a control character or line break, which the tokenizer "
+                f"never gives; {REMEDY}"
+            )
+    return found
+
+
 def _read_labels(folder: Path) -> list[str]:
     file = folder / "labels.json"
     try:
@@ -368,6 +498,11 @@ def _read_labels(folder: Path) -> list[str]:
         raise UserError(f"{file}: not a list of labels ({reason}); {REMEDY}") from None
     if not labels or len(set(labels)) < len(labels):
         raise UserError(f"{file}: expected one or more distinct labels; {REMEDY}")
+    for label in labels:
+        if not is_one_line(label):
+            raise UserError(
+                f"{file}: the label {label!r} has a control character or line break; {REMEDY}"
+            )
     return labels
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,18 +9,20 @@ from pathlib import Path
 from nlp_rnn.config import TokenizerParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
-from nlp_rnn.files import whole_folder
-from nlp_rnn.markdown import markdown_table
+from nlp_rnn.files import read_json, whole_folder
+from nlp_rnn.markdown import code, markdown_table, plain
 from nlp_rnn.runtime.bundle import (
     COPIED,
     DATA_CARD,
     DECODER,
     DESCRIPTION,
     GRAPH,
+    REMEDY,
     START_STATES,
     Bundle,
     describe,
 )
+from nlp_rnn.runtime.onnx_network import OnnxNetwork
 from nlp_rnn.text.characters import (
     DROPPED,
     PATTERNS,
@@ -46,11 +47,12 @@ def export_onnx(source: Path, target: Path, int8: bool = False) -> None:
         int8: whether to round the weights to 8 bits.
 
     Raises:
-        UserError: the bundle has no graph for predictions, or ``target`` exists.
+        UserError: the bundle has no graph for predictions or holds links, or ``target`` exists.
     """
     if target.exists():
         raise UserError(f"{target}: already exists; remove it, or choose another folder")
     bundle = Bundle.open(source)
+    bundle.check_copyable()
     if bundle.graph.unsupported is not None:
         raise UserError(
             f"{source}: cannot be exported: only Keras can run it ({bundle.graph.unsupported})"
@@ -61,13 +63,14 @@ def export_onnx(source: Path, target: Path, int8: bool = False) -> None:
         require("onnx", "train", "--int8")
     with whole_folder(target) as folder:
         for file in (*COPIED, START_STATES, DATA_CARD, GRAPH, DECODER):
-            if (source / file).exists():
+            if file in bundle.files:
                 shutil.copyfile(source / file, folder / file)
+        bundle.network()  # raises UserError unless it is a graph that fits the bundle
         for graph in (GRAPH, DECODER):
             if int8 and (folder / graph).exists():
                 _round(folder / graph)
         (folder / README).write_text(readme(bundle, folder / GRAPH, int8), encoding="utf-8")
-        original = json.loads((source / DESCRIPTION).read_text(encoding="utf-8"))
+        original = read_json(source / DESCRIPTION, REMEDY)
         describe(folder, **original | {"graph": original["graph"] | {"int8": int8}})
 
 
@@ -76,7 +79,7 @@ def _round(file: Path) -> None:
 
     from nlp_rnn.runtime.onnx_int8 import quantized
 
-    onnx.save(quantized(onnx.load(file)), file)
+    onnx.save(quantized(onnx.load(file, load_external_data=False)), file)
 
 
 # --- the description ----------------------------------------------------------------
@@ -94,7 +97,7 @@ def readme(bundle: Bundle, graph: Path, int8: bool) -> str:
     """Instructions for running the graph without this package."""
     subword = bundle.tokenizer.parameters.unit == "subword"
     head = HEAD.format(
-        name=bundle.name,
+        name=plain(bundle.name),
         purpose=bundle.task.gives,
         extras="predict,subword" if subword else "predict",
         libraries="numpy onnxruntime tokenizers" if subword else "numpy onnxruntime",
@@ -113,12 +116,10 @@ def readme(bundle: Bundle, graph: Path, int8: bool) -> str:
 
 def _interface(graph: Path) -> str:
     """A table of the inputs and outputs, read from the file itself."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    network = OnnxNetwork(graph)
     rows = [
-        (role, f"`{value.name}`", value.type, " × ".join(map(str, value.shape)))
-        for role, values in (("input", session.get_inputs()), ("output", session.get_outputs()))
+        (role, code(value.name), value.type, plain(" × ".join(map(str, value.shape))))
+        for role, values in (("input", network.inputs), ("output", network.outputs))
         for value in values
     ]
     table = markdown_table(("", "name", "type", "shape"), rows)
@@ -237,7 +238,7 @@ def _answers(bundle: Bundle) -> str:
     if bundle.temperature != 1:
         answers += CALIBRATED.format(temperature=bundle.temperature)
     if experiment.task == "tagging" and experiment.model.tag_scheme:
-        tags = ", ".join(f"`{tag}`" for tag in bundle.learned_tags.tags)
+        tags = ", ".join(map(code, bundle.learned_tags.tags))
         answers += LEARNED.format(tags=tags)
     return answers
 
@@ -283,12 +284,12 @@ negative mean."""
 
 WRITTEN = """\
 `model.onnx` reads sources once; its outputs `first_...` are the decoder's first states. Then call
-`decoder.onnx` step by step: first with the id {end} as the only column of `target_ids`, then with the
-id that was chosen, each time with the states `next_...` of the step before, and with the same `memory`
-and `lengths` if it has these inputs. `log_probabilities[b, t, v]` is `ln P` of the type `v` of
-`target_vocabulary.json`. The id with the highest value is the greedy choice; a beam search keeps
-several. The id {end} ends a target, and ids 0 and 1 are never chosen. The tokens of the chosen ids
-are {joined}."""
+`decoder.onnx` step by step: first with the id {end} as the only column of `target_ids`, then with
+the id that was chosen, each time with the states `next_...` of the step before, and with the same
+`memory` and `lengths` if it has these inputs. `log_probabilities[b, t, v]` is `ln P` of the type
+`v` of `target_vocabulary.json`. The id with the highest value is the greedy choice; a beam search
+keeps several. The id {end} ends a target, and ids 0 and 1 are never chosen. The tokens of the
+chosen ids are {joined}."""
 
 SOFTMAX = """\
 The softmax over the last axis of `logits` gives the probability of each entry of `labels.json`, in

@@ -48,6 +48,7 @@ def evaluate(name: str) -> None:
         raise UserError(f"{bundle.folder}: was trained on other data; {remedy}")
     check_parameters(bundle, experiment, remedy)
     record = read_json(paths.run_record(name), remedy)
+    bundle.check_copyable()  # MLflow will copy it
     forget_finished(name)
 
     from nlp_rnn.tasks.registry import make_task

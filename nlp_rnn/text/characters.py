@@ -28,6 +28,9 @@ CONTROLS = "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"
 """Control characters that are not white space. Most of them are remnants of a wrong encoding, of
 dashes for example."""
 
+LINE_ENDS = "\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
+"""Characters at which some program begins a new line."""
+
 BLANK = "\u2800"
 """The blank Braille pattern."""
 
@@ -76,6 +79,27 @@ Braille pattern, and in scripts without spaces the zero-width space."""
 
 dropped = re.compile(DROPPED)
 _word_break = re.compile(WORD_BREAK)
+
+
+_unsafe = re.compile(f"[{CONTROLS}{LINE_ENDS}\t\x1f\ud800-\udfff]")
+
+
+def is_one_line(text: str) -> bool:
+    r"""Whether ``text`` has no control character, line break or half of a surrogate pair.
+
+    >>> is_one_line("B-PER"), is_one_line("a\x1b[2J"), is_one_line("a\nb")
+    (True, False, False)
+    """
+    return _unsafe.search(text) is None
+
+
+_unprintable = re.compile(f"[{CONTROLS}\n\ud800-\udfff]")
+
+
+def unprintable(text: str) -> bool:
+    """Whether ``text`` has a character that no word of a corpus has: a control character that is
+    not white space, the end of a line, or half of a surrogate pair."""
+    return _unprintable.search(text) is not None
 
 
 def visible(piece: str) -> str:

@@ -50,6 +50,9 @@ class _FirstRules(Tokenizer):
     def spelling(self, word: str) -> str:
         return word
 
+    def can_give(self, token: str, of_words: bool = False) -> bool:
+        return True  # these rules keep control characters
+
     def words(self, words: Iterable[str]) -> list[str]:
         return [self._token(word) for word in words]
 

@@ -51,6 +51,7 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.example import SPLITS, Example, Kind
 from nlp_rnn.files import read_json, sha256, whole_folder, write_json
 from nlp_rnn.hints import Remedy
+from nlp_rnn.text.characters import is_one_line
 from nlp_rnn.text.encoding import Encoder, Selection, TargetEncoder
 from nlp_rnn.text.entities import are_entities
 from nlp_rnn.text.rules import Tokenizer
@@ -444,7 +445,7 @@ def _types_and_labels(
     """The count of each type in training for each side, and the labels, most frequent first.
 
     Raises:
-        UserError: there is only one label.
+        UserError: there is only one label, or one that is not a single line of text.
     """
     label_counts: Counter[str] = Counter()
     counts: list[Counter[str]] = [Counter() for _ in encoders]
@@ -458,6 +459,12 @@ def _types_and_labels(
             f"data set {name}: the only label is {labels[0]!r}, so there is nothing to learn; "
             "add examples with another label"
         )
+    for label in labels:
+        if not is_one_line(label):
+            raise UserError(
+                f"data set {name}: the label {label!r} has a control character or line break; "
+                "rename it"
+            )
     return counts, labels
 
 

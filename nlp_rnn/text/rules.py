@@ -116,6 +116,21 @@ class Tokenizer(ABC):
         """
         return [folded(self.spelling(word), self.parameters) or UNK for word in words]
 
+    def can_give(self, token: str, of_words: bool = False) -> bool:
+        """Whether ``token`` may be one, as far as control characters and line breaks decide it.
+
+        Args:
+            of_words: of words that the corpus has already segmented.
+        """
+        if characters.is_one_line(token):
+            return True
+        of_characters = self.parameters.unit == "character" and not of_words
+        if not (of_characters or of_words):
+            return False
+        if of_characters or self.parameters.html_breaks:  # "&#10;" within a word of a corpus
+            token = token.replace("\n", "")
+        return not characters.unprintable(token)
+
     def fit(self, texts: Iterable[str], size: int) -> None:  # noqa: B027
         """Learn from training texts; only subword units do."""
 

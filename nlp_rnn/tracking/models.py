@@ -200,4 +200,7 @@ def _bundle_inside(model: Path, uri: str) -> Path:
     )
     if "bundle" not in artifacts:
         raise UserError(f"{uri}: not a model of nlp_rnn; choose one that 'dvc repro' trained")
-    return model / str(artifacts["bundle"]["path"])
+    bundle = model / str(artifacts["bundle"]["path"])
+    if not bundle.resolve().is_relative_to(model.resolve()):
+        raise UserError(f"{uri}: its bundle lies outside the model, at {bundle}; do not use it")
+    return bundle

@@ -34,7 +34,7 @@ from nlp_rnn.corpora.grammar.inference import (
     viterbi,
 )
 from nlp_rnn.corpora.grammar.inflection import participle, past, plural
-from nlp_rnn.corpora.grammar.lexicon import letter_model
+from nlp_rnn.corpora.grammar.lexicon import letter_model, lexicon
 from nlp_rnn.corpora.grammar.sampling import sample
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
@@ -588,3 +588,13 @@ def test_mistakes_of_the_user_are_named() -> None:
     review = next(generate("reviews", 1, 1))
     with pytest.raises(UserError, match="'meh' is not a label"):
         optimum("reviews", [Example(text=review.text, label="meh")])
+
+
+def test_the_probability_of_unknown_words_has_no_order() -> None:
+    """A set has another order in each process, and DVC compares the optimum byte by byte."""
+    classes = [word_class for word_class in lexicon().values() if word_class.letters is not None]
+    known = sorted({word for word_class in lexicon().values() for word in word_class.words})
+    rng = np.random.default_rng(1)
+    for word_class in classes:
+        orders = [rng.permutation(known).tolist() for _ in range(5)]
+        assert len({word_class.unknown(order) for order in orders}) == 1

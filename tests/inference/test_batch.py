@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nlp_rnn.cli import main
-from nlp_rnn.files import sha256
+from nlp_rnn.files import sha256, whole_file
 from nlp_rnn.inference import inputs, outputs
 from nlp_rnn.inference.predictor import DEFAULT, Options, Predictor
 from nlp_rnn.runtime.bundle import Bundle
@@ -649,9 +650,15 @@ def test_full_disk(
     suffix: str,
 ) -> None:
     out = tmp_path / "out" / f"o{suffix}"
-    (tmp_path / "out").mkdir()
-    full = out.with_name(f".{out.name}.{os.getpid()}.partial")
-    full.symlink_to("/dev/full")
+
+    @contextmanager
+    def on_full_disk(target: Path) -> Iterator[Path]:
+        with whole_file(target) as partial:
+            partial.unlink()
+            partial.symlink_to("/dev/full")
+            yield partial
+
+    monkeypatch.setattr(outputs, "whole_file", on_full_disk)
     file = write_texts(tmp_path / "in.txt", TEXTS)
     assert main(["predict", str(bundles["classification"]), str(file), str(out)]) == 2
     message = capfd.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import nlp_rnn
 from nlp_rnn.cli import main
 from nlp_rnn.commands.stage import STAGES
 from nlp_rnn.config import Parameters, load, parse
+from nlp_rnn.errors import UserError
 from nlp_rnn.projects.pipeline import dvc_yaml, missing_stages, stages, write_pipeline
 from nlp_rnn.projects.skeleton import GITIGNORE
 
@@ -137,3 +139,15 @@ def test_a_broken_experiment_does_not_stop_another(
     assert "unknown parameter 'unitz'" in capsys.readouterr().err
     assert main(["stage", "embed", "nine"]) == 2
     assert "no experiment 'nine'; did you mean 'mine'?" in capsys.readouterr().err
+
+
+def test_a_name_runs_no_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC gives the line to a shell: a name in quotes stays a name, and `check` refuses it."""
+    monkeypatch.chdir(tmp_path)
+    hostile = "x; touch PWNED #"
+    for stage in YAML(typ="safe").load(dvc_yaml(parameters()))["stages"].values():
+        command = stage.get("do", stage)["cmd"].replace("${key}", hostile)
+        subprocess.run(command.replace("nlp-rnn", "echo", 1), shell=True, check=True)
+    assert not Path("PWNED").exists()
+    with pytest.raises(UserError, match="a name has letters, digits"):
+        parameters(datasets={hostile: LABELLED, "reviews": LABELLED})

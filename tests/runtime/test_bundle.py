@@ -46,9 +46,9 @@ def test_what_is_saved_predicts_as_what_was_trained(
     trained: list[Any] = []
     write = bundle_module.write_bundle
 
-    def remembering(*arguments: Any, **named: Any) -> None:
-        trained.append(named["model"])
-        write(*arguments, **named)
+    def remembering(folder: Path, **given: Any) -> None:
+        trained.append(given["model"])
+        write(folder, **given)
 
     monkeypatch.setattr(bundle_module, "write_bundle", remembering)
     bundle = Bundle.open(write_untrained(tmp_path / "b", "tagging", "tagged", sentences))

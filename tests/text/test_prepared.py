@@ -251,3 +251,11 @@ def test_the_hashes_of_many_texts_are_looked_up_in_blocks(monkeypatch: pytest.Mo
     assert texts.found == 10
     list(texts.count(Example(text=str(n)) for n in range(100, 120)))
     assert texts.found == 0
+
+
+@pytest.mark.parametrize("label", ["a\x1b[2J", "a\nb", "a\tb", "a\x9b"])
+def test_labels_are_one_line_of_text(tmp_path: Path, label: str) -> None:
+    examples = [Example(text="good", label=label), Example(text="bad", label="b")]
+    with pytest.raises(UserError, match="has a control character or line break") as error:
+        prepared(tmp_path / "d", same_everywhere("labelled", examples))
+    assert len(str(error.value).splitlines()) == 1

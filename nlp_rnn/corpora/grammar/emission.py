@@ -4,6 +4,7 @@ P(word | class) is exact for every string: a class is a mixture of a multinomial
 and, for classes of names, a letter model whose spellings parse in only one way.
 """
 
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -138,7 +139,8 @@ class WordClass:
             if self.letters is not None
             else (word for word in self.words if word in vocabulary)
         )
-        p = 1.0 - sum(map(self.probability, known))
+        # A set has another order in each process, so the sum must not depend on it.
+        p = 1.0 - math.fsum(map(self.probability, known))
         # If the vocabulary covers the class, rounding leaves a few units in the last place.
         return p if p > 1e-12 else 0.0
 

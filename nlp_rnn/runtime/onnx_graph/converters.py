@@ -265,7 +265,7 @@ def _attention_decoder(
         read, weights = _attention(graph, layer.attention, s, memory, lengths)
     r = _dense(graph, layer.readout, graph.node("Concat", s, read, axis=-1))
     if fed is not None:
-        after.append(graph.node("Squeeze", r, np.array([1])))
+        after.append(graph.node("Gather", r, np.array(0), axis=1))
     return [r, weights, *after]
 
 

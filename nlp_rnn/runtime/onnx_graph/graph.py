@@ -10,6 +10,8 @@ from keras import ops
 from numpy.typing import ArrayLike
 from onnx import helper, numpy_helper
 
+from nlp_rnn.runtime.onnx_file import OPERATORS
+
 OPSET, IR_VERSION = 17, 9
 """The version of the format: old enough for every runtime of recent years."""
 
@@ -62,6 +64,8 @@ class Graph:
         self, operator: str, outputs: int, *inputs: str | ArrayLike, **attributes: Any
     ) -> list[str]:
         """Like :meth:`node`, for an operator with several ``outputs``."""
+        if operator not in OPERATORS:
+            raise ValueError(f"add {operator} to OPERATORS, those that a file may hold")
         name = f"{self.scope}/{operator}_{len(self._nodes)}"
         results = [name] if outputs == 1 else [f"{name}:{i}" for i in range(outputs)]
         values = [i if isinstance(i, str) else self.constant(i) for i in inputs]
