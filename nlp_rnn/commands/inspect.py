@@ -114,6 +114,6 @@ def _inspect_attention(bundle: Bundle, options: argparse.Namespace) -> None:
         if getattr(options, name) not in (None, []):
             raise UserError(f"--{name} is for language models; leave it out")
 
-    from nlp_rnn.inspection.attention import inspect_attention
+    from nlp_rnn.inference.looking import inspect_attention
 
     inspect_attention(bundle, Path(options.text_file), Path(options.folder), options.bad_bytes)
