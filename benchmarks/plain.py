@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.works import SEED, first_batches, from_json, initial_vectors
-from nlp_rnn.config import AnyExperiment, EncoderParameters
+from nlp_rnn.config import AnyExperiment, EncoderDecoderParameters, EncoderParameters
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.text.prepared import PreparedDataset
 
@@ -135,7 +135,58 @@ class Plain(nn.Module):
         return mean, state if self.task == "language_modelling" else None
 
 
-def evaluate(network: Plain, batches: Iterable[Batch]) -> float:
+class PlainEncoderDecoder(nn.Module):
+    """An encoder-decoder of one layer with Luong's general attention."""
+
+    def __init__(
+        self, experiment: AnyExperiment, vectors: NDArray[np.float32], targets: int
+    ) -> None:
+        super().__init__()
+        model = experiment.model
+        assert isinstance(model, EncoderDecoderParameters)
+        inputs, units, width = vectors.shape[1], model.decoder.units, model.source_width
+        self.embedding = nn.Embedding(len(vectors), inputs, _weight=torch.tensor(vectors))
+        self.target_embedding = nn.Embedding(targets, inputs)
+        nn.init.uniform_(self.target_embedding.weight, -0.05, 0.05)
+        cell = RECURRENT[model.cell.kind]
+        self.encoder = cell(inputs, model.units, batch_first=True, bidirectional=True)
+        self.decoder = cell(inputs, units, batch_first=True)
+        self.bridge = nn.Linear(width, units)
+        self.score = nn.Linear(units, width, bias=False)
+        self.readout = nn.Linear(units + width, units)
+        self.head = nn.Linear(units, targets)
+
+    def forward(self, ids: Tensor, target_ids: Tensor) -> Tensor:
+        """Logits ``(batch, steps, types)``."""
+        mask = ids != 0
+        vectors = nn.utils.rnn.pack_padded_sequence(
+            self.embedding(ids), mask.sum(1).cpu(), True, False
+        )
+        packed, last = self.encoder(vectors)
+        memory, _ = nn.utils.rnn.pad_packed_sequence(packed, True, total_length=ids.shape[1])
+        first = torch.tanh(self.bridge(torch.cat([last[0], last[1]], -1)))
+        hidden, _ = self.decoder(self.target_embedding(target_ids), first[None])
+        scores = self.score(hidden) @ memory.transpose(1, 2)
+        weights = scores.masked_fill(~mask[:, None], -torch.inf).softmax(-1)
+        joined = torch.cat([hidden, weights @ memory], -1)
+        logits: Tensor = self.head(torch.tanh(self.readout(joined)))
+        return logits
+
+    def loss(self, batch: Batch, state: Any = None) -> tuple[Tensor, Any]:
+        """The mean loss of a batch's target tokens in nats."""
+        assert batch.target_ids is not None
+        ids, read = (torch.from_numpy(x).to(DEVICE) for x in (batch.ids, batch.target_ids))
+        logits = self(ids, read)
+        targets = torch.from_numpy(batch.targets).to(DEVICE).long()
+        weights = torch.from_numpy(batch.weights).to(DEVICE)
+        losses = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+        return (losses * weights.flatten()).sum() / weights.sum(), None
+
+
+Network = Plain | PlainEncoderDecoder
+
+
+def evaluate(network: Network, batches: Iterable[Batch]) -> float:
     """The mean loss of every target of the batches, in nats."""
     network.eval()
     total, targets, state = 0.0, 0.0, None
@@ -147,14 +198,16 @@ def evaluate(network: Plain, batches: Iterable[Batch]) -> float:
     return total / targets
 
 
-def build(experiment: AnyExperiment, dataset: PreparedDataset, packed: bool = False) -> Plain:
+def build(experiment: AnyExperiment, dataset: PreparedDataset, packed: bool = False) -> Network:
     """The network of an experiment on its data."""
     torch.manual_seed(SEED)
     vectors = initial_vectors(experiment, dataset)
+    if dataset.pair_sizes is not None:
+        return PlainEncoderDecoder(experiment, vectors, dataset.pair_sizes.targets).to(DEVICE)
     return Plain(experiment, vectors, len(dataset.labels), packed).to(DEVICE)
 
 
-def optimizer(network: Plain, experiment: AnyExperiment) -> torch.optim.Optimizer:
+def optimizer(network: Network, experiment: AnyExperiment) -> torch.optim.Optimizer:
     """The experiment's optimiser."""
     made: torch.optim.Optimizer = OPTIMIZERS[experiment.training.optimizer](
         network.parameters(), lr=experiment.training.learning_rate
@@ -163,7 +216,7 @@ def optimizer(network: Plain, experiment: AnyExperiment) -> torch.optim.Optimize
 
 
 def train(
-    network: Plain,
+    network: Network,
     optimizer: torch.optim.Optimizer,
     batches: Iterable[Batch],
     clip_norm: float | None,

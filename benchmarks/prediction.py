@@ -142,10 +142,11 @@ def plain(work: dict[str, Any], data: str, size: int) -> Slice:
     """A contestant: PyTorch on batches of similar lengths."""
     import torch
 
-    from benchmarks.plain import DEVICE, build
+    from benchmarks.plain import DEVICE, Plain, build
 
     experiment, dataset = from_json(work).experiment, PreparedDataset(Path(data))
     network = build(experiment, dataset).eval()
+    assert isinstance(network, Plain)
     sentences = _sentences(data, getattr(experiment.training, "max_length", None), size)
 
     def slice_() -> dict[str, float]:

@@ -80,7 +80,7 @@ def contestants(work: Work, data: Path) -> list[Worker]:
         Worker(REFERENCE, plain, arguments),
         Worker("PyTorch, malloc", plain, arguments, MALLOC),
     ]
-    if work.text.kind != "text":
+    if work.text.kind in ("labelled", "tagged"):
         found.append(Worker("PyTorch, packed", plain, arguments | {"packed": True}))
     for backend, name in BACKENDS.items():
         environment = {"KERAS_BACKEND": backend}

@@ -22,6 +22,7 @@ from benchmarks.harness import PROJECT
 from nlp_rnn.config import (
     AnyExperiment,
     BatchTrainingParameters,
+    EncoderDecoderParameters,
     EncoderParameters,
     Experiment,
     LanguageModelTrainingParameters,
@@ -33,7 +34,13 @@ from nlp_rnn.corpora import open_corpus
 from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.splits import with_all_splits
 from nlp_rnn.example import SPLITS, Example, Kind
-from nlp_rnn.text.batches import Batch, example_batches, mini_batches
+from nlp_rnn.text.batches import (
+    Batch,
+    PairBounds,
+    example_batches,
+    mini_batches,
+    pair_batches,
+)
 from nlp_rnn.text.prepared import PreparedDataset, prepare
 from nlp_rnn.text.streams import fixed_widths, stream_steps, windows
 
@@ -103,6 +110,8 @@ class RandomCorpus(Corpus):
             before = np.concatenate([[0], ranks[:-1]])
             tags = (ranks + (ranks % 3 == 0) * before) % labels
             return Example(tokens=tuple(words), tags=tuple(f"T{tag}" for tag in tags))
+        if self.kind == "pairs":
+            return Example(text=" ".join(words), target=" ".join(reversed(words)))
         polarity = (ranks % 7 == 0).sum() - (ranks % 7 == 1).sum()
         return Example(text=" ".join(words), label="positive" if polarity > 0 else "negative")
 
@@ -217,11 +226,25 @@ SENTIMENT = Work(
     steps=10,
 )
 
+TRANSLATION = Work(
+    "encoder-decoder GRU 256 + 400, attention",
+    {
+        "task": "sequence_to_sequence",
+        "embeddings": {"kind": "learned", "dimension": 256},
+        "model": {"cell": "gru", "units": 256, "decoder_units": 400, "attention": "general"},
+        "training": {"learning_rate": 0.001, "clip_norm": 1.0, "batch_size": 64},
+    },
+    Text("pairs", vocabulary=6_000, examples=6_400, length=13, spread=0.35),
+    "translation-pairs",
+    steps=8,
+)
+
 LSTM = (language_model(200, 25), language_model(650, 5), TAGGER, SENTIMENT)
 GRU = tuple(work.with_model(work.name.replace("LSTM", "GRU"), cell="gru") for work in LSTM)
 TRAINED = (
     *LSTM,
     *(replace(w, name=w.name if "GRU" in w.name else f"{w.name}, GRU") for w in GRU),
+    TRANSLATION,
 )
 
 
@@ -250,6 +273,11 @@ def batches(experiment: AnyExperiment, dataset: PreparedDataset, epoch: int = 0)
         widths = fixed_widths(stream_steps(len(split.ids), training.batch_size), training.window)
         return windows(split.ids, dataset.vocabulary.end_index, training.batch_size, widths)
     assert isinstance(training, BatchTrainingParameters)
+    if split.kind == "pairs":
+        sides = split.lengths, split.target_lengths
+        bounds, size = PairBounds.of(*sides), training.batch_size
+        rows = mini_batches(bounds.keys(*sides), size, np.random.default_rng([SEED, epoch]))
+        return pair_batches(split, rows, dataset.target_vocabulary.end_index, size, bounds)
     longest = training.max_length
     lengths = np.minimum(split.lengths, longest) if longest else split.lengths
     rng = np.random.default_rng([SEED, epoch])
@@ -268,6 +296,16 @@ def initial_vectors(experiment: AnyExperiment, dataset: PreparedDataset) -> NDAr
     return np.random.default_rng(SEED).uniform(-0.05, 0.05, shape).astype(np.float32)
 
 
+def _pair_flops(model: EncoderDecoderParameters, dimension: int, types: int) -> float:
+    """:func:`training_flops` of an encoder-decoder with general attention, for the mean of a token
+    of the source and one of the target; the products of weights of attention are left out."""
+    gates, decoder, width = GATES[model.cell.kind], model.decoder.units, model.source_width
+    source = width * gates * (dimension + model.units)
+    target = gates * decoder * (dimension + decoder) + decoder * width
+    target += (decoder + width) * decoder + decoder * types
+    return 3.0 * 2 * (source + target) / 2
+
+
 GATES = {"lstm": 4, "gru": 3}
 """The products of an input and of a state with a kernel in one step of a cell."""
 
@@ -281,6 +319,8 @@ def training_flops(experiment: AnyExperiment, vocabulary: int, labels: int) -> f
     """
     model = experiment.model
     assert isinstance(model, EncoderParameters)
+    if isinstance(model, EncoderDecoderParameters):
+        return _pair_flops(model, experiment.embeddings.dimension, vocabulary)
     directions = 2 if getattr(model, "bidirectional", False) else 1
     inputs, forward = experiment.embeddings.dimension, 0
     for _ in range(model.layers):
