@@ -45,6 +45,14 @@ def lines() -> list[Example]:
     return [Example(text="the cat sleeps"), Example(text="the dog barks at the cat")] * 20
 
 
+@pytest.fixture
+def pairs() -> list[Example]:
+    return [
+        Example(text="the cat sleeps", target="die Katze schläft"),
+        Example(text="the dog barks at the cat", target="der Hund bellt die Katze an"),
+    ] * 10
+
+
 @pytest.fixture(scope="session")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """An untrained bundle for each task."""

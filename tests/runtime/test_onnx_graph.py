@@ -24,7 +24,7 @@ from nlp_rnn.task_kinds import TASK_KINDS
 VOCABULARY, UNITS, TAGS = 11, 6, ("O", "B-X", "I-X")
 CHARACTERS = ("<pad>", "<unk>", "<eos>", "a", "b", "A", "B", "1", ".")
 LETTERS = len(CHARACTERS)
-CLASSIFIER, TAGGER, LANGUAGE_MODEL = TASK_KINDS
+CLASSIFIER, TAGGER, LANGUAGE_MODEL, *_ = TASK_KINDS
 
 RAGGED = [[3, 4, 5, 6, 7], [8, 2], [9]]
 WIDTH = 7

@@ -35,7 +35,12 @@ def work(name: str, dataset: PreparedDataset, **training: Any) -> Task:
 
 @pytest.fixture(params=sorted(TASK_KINDS))
 def dataset(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, PreparedDataset]:
-    examples = {"classification": "reviews", "tagging": "sentences", "language_modelling": "lines"}
+    examples = {
+        "classification": "reviews",
+        "tagging": "sentences",
+        "language_modelling": "lines",
+        "sequence_to_sequence": "pairs",
+    }
     found = request.getfixturevalue(examples[request.param])
     corpus = same_everywhere(TASK_KINDS[request.param].data, found)
     return request.param, prepared(tmp_path / "d", corpus)
