@@ -16,6 +16,9 @@ from nlp_rnn.text.vocabulary import PAD_INDEX
 EMBEDDING = "layers/embedding/vars/0"
 """The path of the embedding matrix in Keras's weight files."""
 
+OF_ENCODER = f"layers/functional/{EMBEDDING}"
+"""The same for an encoder-decoder, whose encoder is a model of its own."""
+
 
 def embedding_vectors(folder: Path) -> WordVectors:
     """The embedding vectors of a bundle's network, except that of padding.
@@ -37,7 +40,8 @@ def embedding_vectors(folder: Path) -> WordVectors:
     check_weights(file, REMEDY)
     try:
         with h5py.File(file, "r") as weights:
-            matrix = np.asarray(weights[EMBEDDING], np.float32)
+            path = OF_ENCODER if bundle.task.data == "pairs" else EMBEDDING
+            matrix = np.asarray(weights[path], np.float32)
         rows = [i for i in range(len(bundle.vocabulary)) if i != PAD_INDEX]
         return WordVectors([bundle.vocabulary.types[i] for i in rows], matrix[rows])
     except (OSError, KeyError, IndexError) as error:

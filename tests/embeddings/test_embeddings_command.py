@@ -82,7 +82,9 @@ def test_the_embedding_layer_of_a_bundle_is_looked_at_in_the_same_way(
         opened = Bundle.open(bundle)
         written = load_vectors("v.txt", tmp_path).vectors
         assert written.words == opened.vocabulary.types[1:]
-        table = opened.keras_model().get_layer("embedding").get_weights()[0]
+        model = opened.keras_model()
+        reader = model.get_layer("encoder") if opened.task.data == "pairs" else model
+        table = reader.get_layer("embedding").get_weights()[0]
         np.testing.assert_array_equal(written.matrix, table[1:])
     assert "not a complete model bundle" in mistake(capsys, "similarity", tmp_path, "a", "b")
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from helpers.backends import assert_all_agree
 from nlp_rnn.config import EncoderDecoderParameters
 from nlp_rnn.models.encoder import embedding_layer
 from nlp_rnn.models.encoder_decoder import encoder_decoder
@@ -85,6 +86,26 @@ def test_onnx_predicts_as_keras_does(name: str, features: int, tmp_path: Path) -
     for file, model in zip(files, (encoder_model(built), decoder_model(built)), strict=True):
         file.write_bytes(model.SerializeToString())
     assert check_pairs(*files, built, seed=1) < 1e-5
+
+
+def computed() -> dict[str, np.ndarray]:
+    """Weights after two steps."""
+    found = {}
+    for name in ("general", "fed"):
+        built = network(name)
+        objective = TargetObjective(built, label_smoothing=0.1)
+        objective.compile(optimizer=keras.optimizers.SGD(0.1), loss=None)
+        targets = np.array([[4, 5, 2], [6, 2, 0]], np.int32)
+        for _ in range(2):
+            weights = REAL.astype(np.float32)
+            objective.train_on_batch([IDS, READ], targets, sample_weight=weights)
+        for i, weight in enumerate(built.trainable_variables):
+            found[f"{name} {i}"] = keras.ops.convert_to_numpy(weight)
+    return found
+
+
+def test_every_backend_learns_the_same(on_backends: dict[str, dict[str, np.ndarray]]) -> None:
+    assert_all_agree(on_backends)
 
 
 def test_label_smoothing_spreads_over_all_types() -> None:
