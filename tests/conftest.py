@@ -98,6 +98,7 @@ def crf_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 Arrays = dict[str, np.ndarray]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Modules stay whole where tests run in several processes, and share what they build.
 

@@ -76,6 +76,8 @@ DESCRIPTION = "bundle.json"
 DATA_CARD = "data_card.json"
 CHARACTERS = "characters.json"
 START_STATES = "start_states.json"
+SEEDS = "seeds"
+"""The folder of the bundles of other seeds, if an experiment was trained with several."""
 COPIED = (
     TOKENIZER,
     SubwordTokenizer.FILE,
@@ -166,20 +168,22 @@ class Bundle:
 
     def check_copyable(self) -> None:
         """Raise UserError unless the folder holds nothing but the regular files that the bundle
-        lists.
+        lists, and the bundles of its other seeds, of which the same is true.
 
         A link in a bundle of a stranger could lead to a private file of whoever copies it. Only
         links into a cache of DVC, which may keep outputs like that, are taken for files.
         """
-        for file in sorted(self.folder.iterdir()):
-            if file.name not in (*self.files, DESCRIPTION):
-                raise UserError(f"{file}: is not a part of the bundle; remove it")
-            linked = file.is_symlink() and not _IN_CACHE.search(str(file.resolve()))
-            if linked or not file.is_file():
-                raise UserError(
-                    f"{file}: is a link, not a regular file; if you trust the bundle, copy it with "
-                    "cp -rL and use the copy"
-                )
+        for path in sorted(self.folder.iterdir()):
+            if path.name == SEEDS and path.is_dir() and not path.is_symlink():
+                for of_seed in sorted(path.iterdir()):
+                    _check_is_no_link(of_seed)
+                    Bundle.open(of_seed).check_copyable()
+                continue
+            if path.name not in (*self.files, DESCRIPTION):
+                raise UserError(f"{path}: is not a part of the bundle; remove it")
+            _check_is_no_link(path)
+            if not path.is_file():
+                raise UserError(f"{path}: is not a regular file; {REMEDY}")
 
     @cached_property
     def data_card(self) -> dict[str, Any]:
@@ -373,6 +377,15 @@ class Bundle:
             reason = str(error).splitlines()[0]
             raise UserError(f"{file}: does not fit bundle.json ({reason}); {REMEDY}") from None
         return model
+
+
+def _check_is_no_link(path: Path) -> None:
+    """Raise UserError unless ``path`` is no link, or one into a cache of DVC."""
+    if path.is_symlink() and not _IN_CACHE.search(str(path.resolve())):
+        raise UserError(
+            f"{path}: is a link, not a regular file; if you trust the bundle, copy it with cp -rL "
+            "and use the copy"
+        )
 
 
 class _GraphParts(BaseModel):

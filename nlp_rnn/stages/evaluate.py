@@ -137,13 +137,13 @@ def _seed_figures(run: Run, task: Task, best: Bundle, result: Evaluation) -> dic
 
     from nlp_rnn import tracking
     from nlp_rnn.evaluation.analysis import over_seeds
-    from nlp_rnn.runtime.bundle import Bundle
+    from nlp_rnn.runtime.bundle import SEEDS, Bundle
 
     each = {}
     for seed in seeds:
         bundle, judged = best, result
         if seed != best.provenance["seed"]:
-            bundle = Bundle.open(best.folder / "seeds" / str(seed))
+            bundle = Bundle.open(best.folder / SEEDS / str(seed))
             judged = task.evaluate(bundle.network(), bundle.temperature)
         name, own = f"{run.name} seed {seed}", bundle.provenance["run_id"]
         with tracking.run(run.experiment, name, own, parent=run.id) as child:

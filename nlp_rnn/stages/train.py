@@ -62,6 +62,7 @@ def _train_seeds(
     this is interrupted.
     """
     from nlp_rnn import tracking
+    from nlp_rnn.runtime.bundle import SEEDS
     from nlp_rnn.text.prepared import PreparedDataset
     from nlp_rnn.training.checkpoint import fingerprint
 
@@ -94,7 +95,7 @@ def _train_seeds(
             for part in ("bundle", "plots"):
                 for seed in seeds:
                     inside = partial / part
-                    into = inside if seed == best else inside / "seeds" / str(seed)
+                    into = inside if seed == best else inside / SEEDS / str(seed)
                     shutil.copytree(folder / f"seed-{seed}" / part, into, dirs_exist_ok=True)
             write_json(partial / place.record.name, record_of(run, identity))
     for seed in seeds:

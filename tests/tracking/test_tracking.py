@@ -516,7 +516,10 @@ def test_git_commit_is_dirty_only_where_code_or_settings_differ(tmp_path):
 # --- models -------------------------------------------------------------------------------
 
 
-def test_model_is_registered_fetched_and_loads_elsewhere(store, predictor, bundle, tmp_path):
+def test_model_is_registered_fetched_and_loads_elsewhere(
+    store, predictor, bundle, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # MLflow loads what it has logged
     with tracking.run("e", "toy") as run:
         first = run.log_model(bundle, "toy", ["good film", "bad"])
         run.log_metrics({"test": {"accuracy": 0.5}})
