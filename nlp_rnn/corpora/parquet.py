@@ -228,7 +228,8 @@ class _Thrift:
             case 7:
                 self.place += 8
             case 8:
-                self.place += self._unsigned()
+                length = self._unsigned()  # which moves the place itself
+                self.place += length
             case 9 | 10:
                 head = self._byte()
                 count = head >> 4 if head >> 4 < 15 else self._unsigned()

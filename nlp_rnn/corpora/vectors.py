@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nlp_rnn.arrays import Floats
+from nlp_rnn.corpora import parquet
 from nlp_rnn.corpora.lines import BadBytes, open_binary, read_lines
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
@@ -63,6 +64,8 @@ def read_vectors(path: Path) -> Floats:
     """
     if path.suffix not in SUFFIXES:
         raise UserError(f"{path}: expected vectors in {', '.join(SUFFIXES)}")
+    with open_binary(path):  # says why a file cannot be opened
+        pass
     found = _from_parquet(path) if path.suffix == ".parquet" else _from_numpy(path)
     if found.ndim != 2 or not found.shape[1] or found.dtype.kind not in "fiu":
         raise UserError(
@@ -73,8 +76,6 @@ def read_vectors(path: Path) -> Floats:
 
 
 def _from_numpy(path: Path) -> Floats:
-    with open_binary(path):  # says why a file cannot be opened
-        pass
     try:
         found = np.load(path, mmap_mode="r" if path.suffix == ".npy" else None, allow_pickle=False)
         return found if isinstance(found, np.ndarray) else _only_array(dict(found), path)
@@ -99,14 +100,13 @@ def _from_parquet(path: Path) -> Floats:
 
     require("pyarrow", "parquet", "reading Parquet files")
     import pyarrow
-    import pyarrow.parquet
 
     try:
-        with open_binary(path) as stream:
-            columns = pyarrow.parquet.read_table(stream).columns
-        values = [column.to_numpy() for column in columns]
-    except pyarrow.ArrowException as error:
+        batches = list(parquet.batches(path, None))
+    except (pyarrow.ArrowException, OSError) as error:
         raise UserError(f"{path}: is not a Parquet file ({error})") from None
+    columns = pyarrow.Table.from_batches(batches).columns if batches else []
+    values = [column.to_numpy() for column in columns]
     if len(values) == 1 and values[0].dtype == object:
         return _of_one_width(values[0], path)
     numeric = all(value.dtype.kind in "fiu" for value in values)

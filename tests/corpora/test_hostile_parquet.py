@@ -9,6 +9,7 @@ import pytest
 
 from nlp_rnn.corpora import parquet
 from nlp_rnn.corpora.tables import parquet_batches, parquet_values
+from nlp_rnn.corpora.vectors import read_vectors
 from nlp_rnn.errors import UserError
 
 pa = pytest.importorskip("pyarrow")
@@ -37,6 +38,18 @@ def test_a_large_page_is_refused_before_it_is_unpacked(
     monkeypatch.setenv("NLP_RNN_TEXT_BYTES", "100000")
     with pytest.raises(UserError, match="column 'text': a page: has more than 100,000 bytes"):
         texts(file)
+
+
+def test_a_large_page_of_vectors_is_refused_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "vectors.parquet"
+    table = pa.table({"vector": [[0.5] * 1000] * 300})
+    pq.write_table(table, file, compression="zstd", use_dictionary=False)
+    assert read_vectors(file).shape == (300, 1000)
+    monkeypatch.setenv("NLP_RNN_TEXT_BYTES", "1000")
+    with pytest.raises(UserError, match="a page: has more than 1,000 bytes"):
+        read_vectors(file)
 
 
 def test_a_long_text_in_a_page_that_is_not_too_large(
