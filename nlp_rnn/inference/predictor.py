@@ -224,9 +224,18 @@ class Predictor(ABC):
     def columns(self) -> schema.Columns:
         """The keys of a record, in order, each with its type."""
 
-    @abstractmethod
     def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
-        """Predict a list of items; the network may start before the first record is requested."""
+        """Predict a list of items; the network may start before the first record is requested.
+
+        Raises:
+            UserError: a text is too long for the model; see :func:`check_lengths`.
+        """
+        check_lengths(self.bundle, items)
+        return self._predictions(items)
+
+    @abstractmethod
+    def _predictions(self, items: list[Item]) -> Iterator[Prediction]:
+        """Predict a list of items, none of which is too long."""
 
 
 class ClassificationPredictor(Predictor):
@@ -236,10 +245,9 @@ class ClassificationPredictor(Predictor):
     def columns(self) -> schema.Columns:
         return schema.of_classifier(self.options.review_below is not None)
 
-    def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
+    def _predictions(self, items: list[Item]) -> Iterator[Prediction]:
         training = self.bundle.experiment.training
         assert isinstance(training, ClassificationTrainingParameters)
-        check_lengths(self.bundle, items)
         encode, tokens = self.bundle.vocabulary.encode, self.bundle.tokenizer.tokens
         ids = (np.array(encode(tokens(as_text(item)) or [UNK])) for item in items)
         texts = [Encoded(shortened(x, training.max_length, training.long_texts)) for x in ids]
@@ -281,8 +289,7 @@ class TaggingPredictor(Predictor):
             entities=self._marks_entities,
         )
 
-    def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
-        check_lengths(self.bundle, items)
+    def _predictions(self, items: list[Item]) -> Iterator[Prediction]:
         spans = [self._spans(item) for item in items]
         forms = [
             [text[start:end] for _, start, end in span]
@@ -374,7 +381,7 @@ class LanguageModelPredictor(Predictor):
     def columns(self) -> schema.Columns:
         return schema.LANGUAGE_MODEL
 
-    def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
+    def _predictions(self, items: list[Item]) -> Iterator[Prediction]:
         vocabulary = self.bundle.vocabulary
         texts = [self.tokens(item) for item in items]
         lines = [np.array(vocabulary.encode(tokens)) for tokens in texts]
@@ -427,7 +434,7 @@ class EncoderDecoderPredictor(Predictor):
     def columns(self) -> schema.Columns:
         return schema.of_encoder_decoder(self.options.n_best > 1, self.options.attention)
 
-    def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
+    def _predictions(self, items: list[Item]) -> Iterator[Prediction]:
         sources = [self._source(as_text(item)) for item in items]
         vocabulary, size = self.bundle.target_vocabulary, self.options.batch_size
         translator = Translator(

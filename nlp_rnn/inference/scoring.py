@@ -71,7 +71,7 @@ class TokenScorer(LanguageModelPredictor):
     def columns(self) -> schema.Columns:
         return schema.TOKEN_SCORES
 
-    def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
+    def _predictions(self, items: list[Item]) -> Iterator[Prediction]:
         vocabulary = self.bundle.vocabulary
         texts = [self.tokens(item) for item in items]
         lines = [np.array(vocabulary.encode(tokens)) for tokens in texts]

@@ -19,7 +19,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NLP_RNN_TEXT_TOKENS", "30")
 
 
-@pytest.mark.parametrize("task", ["classification", "tagging"])
+@pytest.mark.parametrize("task", ["classification", "tagging", "sequence_to_sequence"])
 @pytest.mark.parametrize("source", ["file", "stream", "words"])
 def test_a_text_that_is_too_long_is_named_before_anything_is_written(
     bundles: dict[str, Path],
@@ -47,7 +47,8 @@ def test_the_limit_can_be_raised_and_language_models_have_none(
     bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert nlp_rnn.load(bundles["language_modelling"]).predict([LONG])
-    with pytest.raises(nlp_rnn.UserError):
-        nlp_rnn.load(bundles["classification"]).predict([LONG])
+    for task in ("classification", "tagging", "sequence_to_sequence"):
+        with pytest.raises(nlp_rnn.UserError):
+            nlp_rnn.load(bundles[task]).predict([LONG])
     monkeypatch.setenv("NLP_RNN_TEXT_TOKENS", "40")
     assert nlp_rnn.load(bundles["classification"]).predict([LONG])
