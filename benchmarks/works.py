@@ -297,8 +297,8 @@ def initial_vectors(experiment: AnyExperiment, dataset: PreparedDataset) -> NDAr
 
 
 def _pair_flops(model: EncoderDecoderParameters, dimension: int, types: int) -> float:
-    """:func:`training_flops` of an encoder-decoder with general attention, for the mean of a token
-    of the source and one of the target; the products of weights of attention are left out."""
+    """:func:`training_flops` of an encoder-decoder with general attention: the mean of what a
+    source token and a target token take, without the products of the attention weights."""
     gates, decoder, width = GATES[model.cell.kind], model.decoder.units, model.source_width
     source = width * gates * (dimension + model.units)
     target = gates * decoder * (dimension + decoder) + decoder * width

@@ -192,7 +192,7 @@ class PCFG:
 
     def parse(self, words: Sequence[str]) -> tuple[Tree, float]:
         """The most probable tree of a sentence of one word or more, and the logarithm of its
-        probability. If the grammar has none, a flat tree and -inf."""
+        probability. If the grammar gives the sentence no tree, it is a flat tree with -inf."""
         chart = self._chart(words)
         whole = self._root + chart[0, len(words)]
         best = int(whole.argmax())

@@ -35,8 +35,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             "--track, the best cell for each feature is shown. Use a text that the model was not\n"
             "trained on, of the same kind, with enough of what you look for: a few thousand\n"
             "characters.\n\n"
-            "Of a model for sequence_to_sequence it shows where attention looked while the first\n"
-            "lines were answered: attention.png and attention.csv.\n\n"
+            "For a model for sequence_to_sequence, it shows where attention looked while the\n"
+            "model answered the first lines, in attention.png and attention.csv.\n\n"
             "features that cells are ranked by:\n" + features
         ),
         epilog=(

@@ -595,7 +595,7 @@ class EncoderDecoderParameters(EncoderParameters, title="Encoder-decoder"):
     2014), a tanh ``projection`` of that of the highest layer (Bahdanau et al. 2015), or the same of
     the ``mean`` of its states (Sennrich et al. 2017)."""
     attention: AttentionSection | None = AttentionParameters(kind="general")
-    """The attention: its kind, or a mapping with its options. ``null`` has none."""
+    """The attention: its kind, or a mapping with its options. ``null`` turns attention off."""
     conditioning: Literal["initial_state", "every_step"] = "initial_state"
     """How a decoder without attention knows the source: by its ``initial_state`` alone (Sutskever
     et al. 2014), or from a vector that it also reads at ``every_step`` (Cho et al. 2014)."""

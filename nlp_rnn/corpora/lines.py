@@ -123,8 +123,8 @@ def raw_lines(stream: BinaryIO) -> Iterator[bytes]:
     the line endings of classic Mac OS, which Excel still writes as "CSV (Macintosh)": its lines end
     at ``\r``, ``\n`` or ``\r\n``.
 
-    Of a line longer than :data:`~nlp_rnn.limits.TEXT_BYTES` comes the beginning, one byte longer
-    than that, which :func:`numbered` rejects.
+    If a line is longer than :data:`~nlp_rnn.limits.TEXT_BYTES`, its beginning is returned, one byte
+    longer than the limit, and :func:`numbered` rejects it.
     """
     longest = TEXT_BYTES.most + 1
     head = stream.readline(HEAD)
