@@ -14,9 +14,8 @@ from nlp_rnn.baselines.ibm_model_1 import NO_WORD, IBMModel1
 from nlp_rnn.baselines.pcfg import PCFG
 from nlp_rnn.corpora.strings import lemma_and_features, spaced, unspaced
 from nlp_rnn.corpora.trees import linearised, with_words
-from nlp_rnn.text.gold import gold_targets, holds_trees, target_tokenizer
+from nlp_rnn.text.gold import gold_targets, holds_trees
 from nlp_rnn.text.prepared import PreparedDataset, Split
-from nlp_rnn.text.tokenizers import make_tokenizer
 from nlp_rnn.text.vocabulary import UNK, UNK_INDEX
 from nlp_rnn.text.writing import joined, rewritten
 
@@ -33,8 +32,13 @@ LONGEST_PARSED = 60
 def simple_outputs(dataset: PreparedDataset) -> dict[str, Outputs]:
     """What needs no learning: the most frequent target of training, and the source as it is, where
     it is a text."""
-    tokenizer, records = target_tokenizer(dataset), list(dataset.split("test").records())
-    frequent = most_frequent(gold_targets(dataset, "train"))
+    return _simple(dataset, gold_targets(dataset, "train"))
+
+
+def _simple(dataset: PreparedDataset, targets: Outputs) -> dict[str, Outputs]:
+    """:func:`simple_outputs`, given the targets of the training split."""
+    tokenizer, records = dataset.target_tokenizer, _records(dataset, "test")
+    frequent = most_frequent(targets)
     outputs = {"most_frequent": [frequent] * len(records)}
     if _are_inflections(dataset):
         outputs["copy"] = [spaced(lemma_and_features(record["text"])[0]) for record in records]
@@ -46,8 +50,8 @@ def simple_outputs(dataset: PreparedDataset) -> dict[str, Outputs]:
 def pair_outputs(dataset: PreparedDataset) -> Iterator[tuple[str, Outputs]]:
     """The name of each baseline that fits, and its outputs for the test split, the simplest
     first."""
-    yield from simple_outputs(dataset).items()
     targets = gold_targets(dataset, "train")
+    yield from _simple(dataset, targets).items()
     yield "nearest_neighbour", [targets[i] for i in _neighbours(dataset)]
     if _are_inflections(dataset):
         yield "affix_rules", _inflected(dataset)
@@ -121,12 +125,10 @@ def _word_by_word(dataset: PreparedDataset) -> Outputs:
     )
     best = model.best_translations(len(dataset.vocabulary))
     types, unit = dataset.target_vocabulary.types, dataset.target_tokenizer_parameters.unit
-    tokenizer = make_tokenizer(dataset.tokenizer_parameters)
-    tokenizer.load(dataset.folder)
 
     def output(number: int, text: str) -> str:
         found = best[test.sequence(test.ids, number)].tolist()
-        words = tokenizer.tokens(text) or [UNK]
+        words = dataset.tokenizer.tokens(text) or [UNK]
         pairs = zip(words, found, strict=True)
         return joined((w if j in (NO_WORD, UNK_INDEX) else types[j] for w, j in pairs), unit)
 

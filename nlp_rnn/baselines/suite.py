@@ -41,7 +41,6 @@ from nlp_rnn.example import SPLITS, Kind
 from nlp_rnn.process import log
 from nlp_rnn.text.gold import gold_rows
 from nlp_rnn.text.prepared import PreparedDataset, Split
-from nlp_rnn.text.tokenizers import make_tokenizer
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -116,7 +115,7 @@ def judged(dataset: PreparedDataset, fitted: Fitted) -> tuple[Metrics, list[Row]
     if dataset.kind == "pairs":
         rows = written_rows(gold_rows(dataset, "test"), fitted.predicted)
         return output_metrics(rows), rows
-    normalised = make_tokenizer(dataset.tokenizer_parameters).words
+    normalised = dataset.tokenizer.words
     counts, entities = words_and_entities(dataset)
     words = [sentence for sentence in _words(test) if sentence]
     seen = [np.array([word in counts for word in normalised(sentence)]) for sentence in words]
@@ -168,9 +167,8 @@ def _classifiers(dataset: PreparedDataset) -> Iterator[Fitted]:
     splits = [dataset.split(name) for name in SPLITS]
     train, _, test = splits
     yield Fitted("majority", np.full(len(test), majority_class(train)))
-    units = make_tokenizer(dataset.tokenizer_parameters)
-    units.load(dataset.folder)
-    texts = [units.tokens(record["text"]) for split in splits for record in split.records()]
+    tokens = dataset.tokenizer.tokens
+    texts = [tokens(record["text"]) for split in splits for record in split.records()]
     words = term_counts(texts, 1)
     both = hstack([words, term_counts(texts, 2)], format="csr")
     drawn = "validation" in dataset.card.get("taken_from_train", {})

@@ -66,21 +66,25 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="add a column review, true where a person should look: where the probability of the "
         "label, or the lowest one of the tags, is below P (evaluation reports show what P costs)",
     )
-    search = predict.add_argument_group("models for sequence_to_sequence")
-    add_search(search)
-    search.add_argument(
+    _add_search(predict.add_argument_group("models for sequence_to_sequence"))
+    add_spreadsheet_safe(predict)
+    predict.set_defaults(action=_run)
+
+
+def _add_search(group: argparse._ArgumentGroup) -> None:
+    """Add the options of encoder-decoders."""
+    add_search(group)
+    group.add_argument(
         "--attention",
         action="store_true",
         help="add a column attention: the tokens of source and output, and the weights of each "
         "output token over the source",
     )
-    search.add_argument(
+    group.add_argument(
         "--allowed",
         metavar="FILE",
         help="write only outputs that are lines of this file, such as the possible answers",
     )
-    add_spreadsheet_safe(predict)
-    predict.set_defaults(action=_run)
 
 
 def _run(options: argparse.Namespace) -> None:

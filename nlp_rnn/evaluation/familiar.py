@@ -6,7 +6,6 @@ from collections import Counter
 
 from nlp_rnn.text.entities import entity_spans
 from nlp_rnn.text.prepared import PreparedDataset
-from nlp_rnn.text.tokenizers import make_tokenizer
 
 
 def words_and_entities(dataset: PreparedDataset) -> tuple[Counter[str], set[str]]:
@@ -15,7 +14,7 @@ def words_and_entities(dataset: PreparedDataset) -> tuple[Counter[str], set[str]
     Words are normalised by the data set's tokenizer; entities are as in the text, with their words
     joined by spaces.
     """
-    normalised = make_tokenizer(dataset.tokenizer_parameters).words
+    normalised = dataset.tokenizer.words
     counts: Counter[str] = Counter()
     entities: set[str] = set()
     for record in dataset.split("train").records():

@@ -234,16 +234,12 @@ def beam_searches(
             searches[i].go_on(values[place], rows[place], chosen[place], more[place])
             for place, i in enumerate(going)
         ]
-        kept = np.array([beam is not None for beam in beams])
-        if not kept.any():
+        over = np.array([beam is None for beam in beams])
+        if over.all():
             break
-        if not drop:
-            kept[:] = True
-        still = np.flatnonzero(kept)
+        still = np.flatnonzero(~over) if drop else np.arange(len(beams))
         places = np.array([_filled(beams[i], width) for i in still])
         log_p = np.take_along_axis(values[still], places, axis=1)
-        ended = [beams[i] is None for i in still]
-        log_p[ended] = -np.inf
         log_p[places < 0] = -np.inf
         tokens = np.take_along_axis(chosen[still], places, axis=1).ravel()
         own = np.take_along_axis(rows[still], places, axis=1)
@@ -253,7 +249,7 @@ def beam_searches(
 
 
 def _filled(beam: NDArray[np.intp] | None, width: int) -> NDArray[np.intp]:
-    """The places of a beam, with -1 up to its width."""
+    """The places of a beam, with -1 up to its width; of a search that is over only these."""
     beam = np.empty(0, np.intp) if beam is None else beam
     return np.append(beam, np.full(width - len(beam), -1, np.intp))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -246,20 +246,11 @@ def confusion(found: Found) -> Markup:
     frequent += [label for label in found.labels if label not in set(frequent)]
     labels, counts = frequent[:CLASSES], Counter(zip(gold, predicted, strict=True))
     totals = Counter(gold)
-    head = element(
-        "tr",
-        element("td", "gold ↓ predicted →"),
-        *(element("th", _cut(label, LONGEST_LABEL), scope="col") for label in labels),
-    )
-    body = (
-        element(
-            "tr",
-            element("th", _cut(label, LONGEST_LABEL), scope="row"),
-            *(_cell(counts[label, other], totals[label], right=label == other) for other in labels),
-        )
+    rows = (
+        (label, (_cell(counts[label, o], totals[label], right=label == o) for o in labels))
         for label in labels
     )
-    matrix = element("table", element("thead", head), element("tbody", *body), class_="matrix")
+    matrix = _matrix("gold ↓ predicted →", labels, rows)
     return joined([element("div", matrix, class_="scroll"), _left_out(len(frequent), CLASSES)])
 
 
@@ -354,26 +345,28 @@ def attention(found: Found) -> Markup:
 
 def _heat_map(alignment: Mapping[str, Any]) -> Markup:
     """Weights of attention: a row for each token of the output, over those of the source."""
-    head = element(
-        "tr",
-        element("td", "output ↓ source →"),
-        *(element("th", _cut(token, LONGEST_LABEL), scope="col") for token in alignment["source"]),
-    )
-    body = (
-        element(
-            "tr",
-            element("th", _cut(token, LONGEST_LABEL), scope="row"),
-            *(_shaded(weight) for weight in weights),
-        )
-        for token, weights in zip(alignment["output"], alignment["weights"], strict=True)
-    )
-    return element("table", element("thead", head), element("tbody", *body), class_="matrix")
+    written = zip(alignment["output"], alignment["weights"], strict=True)
+    rows = ((token, map(_shaded, weights)) for token, weights in written)
+    return _matrix("output ↓ source →", alignment["source"], rows)
 
 
 def _shaded(weight: float) -> Markup:
     shade = round(SHADES * weight)
     kinds = [f"right-{shade}"] if shade else []
     return element("td", f"{weight:.2f}" if shade else "·", class_=" ".join(["number", *kinds]))
+
+
+def _matrix(
+    corner: str, columns: Iterable[str], rows: Iterable[tuple[str, Iterable[Markup]]]
+) -> Markup:
+    """A table whose columns and rows have names; ``corner`` says of what."""
+
+    def named(name: str, scope: str) -> Markup:
+        return element("th", _cut(name, LONGEST_LABEL), scope=scope)
+
+    head = element("tr", element("td", corner), *(named(name, "col") for name in columns))
+    body = (element("tr", named(name, "row"), *cells) for name, cells in rows)
+    return element("table", element("thead", head), element("tbody", *body), class_="matrix")
 
 
 def _quoted(text: str) -> Markup:

@@ -80,13 +80,32 @@ def target_losses(
         end_index: the index of the end symbol.
     """
 
-    def run(numbers: Sequence[int]) -> Sequence[Floats]:
-        wanted, decoded = forced(
-            network, [inputs[i] for i in numbers], [targets[i] for i in numbers], end_index
-        )
+    def losses(decoded: Decoded, wanted: NDArray[np.int32]) -> Sequence[Floats]:
         right = np.take_along_axis(decoded.log_probabilities, wanted[..., None], axis=-1)
-        losses = -right[..., 0].astype(np.float64)
-        return [row[: len(targets[i])] for row, i in zip(losses, numbers, strict=True)]
+        return list(-right[..., 0].astype(np.float64))
+
+    found = _forced_in_batches(network, inputs, targets, end_index, batch_size, losses)
+    return (row[: len(target)] for row, target in zip(found, targets, strict=True))
+
+
+def _forced_in_batches(
+    network: Network,
+    inputs: Sequence[Input],
+    targets: Sequence[Ints],
+    end_index: int,
+    batch_size: int,
+    read: Callable[[Decoded, NDArray[np.int32]], Sequence[Any]],
+) -> Iterator[Any]:
+    """What ``read`` takes from the results of :func:`forced` for each pair, in order.
+
+    Args:
+        read: maps what the decoder says, and the padded targets, to a value for each row.
+    """
+
+    def run(numbers: Sequence[int]) -> Sequence[Any]:
+        rows = [inputs[i] for i in numbers], [targets[i] for i in numbers]
+        wanted, decoded = forced(network, *rows, end_index)
+        return read(decoded, wanted)
 
     lengths = [max(len(x), len(y)) for x, y in zip(inputs, targets, strict=True)]
     return in_batches(network, inputs, batch_size, run, lengths)
@@ -116,19 +135,14 @@ def attention_of(
     """The weights of attention of each target ``(target tokens, source tokens)``; None without
     attention. See :func:`target_losses`."""
 
-    def run(numbers: Sequence[int]) -> Sequence[Floats | None]:
-        _, decoded = forced(
-            network, [inputs[i] for i in numbers], [targets[i] for i in numbers], end_index
-        )
-        if decoded.weights is None:
-            return [None] * len(numbers)
-        return [
-            row[: len(targets[i]), : len(inputs[i])]
-            for row, i in zip(decoded.weights, numbers, strict=True)
-        ]
+    def weights(decoded: Decoded, wanted: NDArray[np.int32]) -> Sequence[Floats | None]:
+        return [None] * len(wanted) if decoded.weights is None else list(decoded.weights)
 
-    lengths = [max(len(x), len(y)) for x, y in zip(inputs, targets, strict=True)]
-    return in_batches(network, inputs, batch_size, run, lengths)
+    found = _forced_in_batches(network, inputs, targets, end_index, batch_size, weights)
+    return (
+        None if row is None else row[: len(target), : len(source)]
+        for row, target, source in zip(found, targets, inputs, strict=True)
+    )
 
 
 def alignment(

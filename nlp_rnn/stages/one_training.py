@@ -93,8 +93,7 @@ def train_once(
             experiment=experiment,
             model=network,
             dataset=dataset,
-            provenance=_provenance(run, identity, seed, backend_name, started)
-            | {"data_sha256": dataset.card["data_sha256"]},
+            provenance=_provenance(run, identity, task, backend_name, started),
             figures=figures,
             calibration=partial(_calibrated, task, title),
         )
@@ -120,7 +119,7 @@ def _log_beginning(run: Run, task: Task, network: keras.Model, backend_name: str
 
 
 def _provenance(
-    run: Run, identity: str, seed: int, backend_name: str, started: float
+    run: Run, identity: str, task: Task, backend_name: str, started: float
 ) -> dict[str, Any]:
     """How and when the weights came about, for the bundle.
 
@@ -132,10 +131,11 @@ def _provenance(
     return {
         "run_id": run.id,
         "fingerprint": identity,
-        "seed": seed,
+        "seed": task.seed,
         "backend": backend_name,
         "devices": backend.devices(),
         "versions": backend.versions(),
+        "data_sha256": task.dataset.card["data_sha256"],
         **tracking.provenance(),
         "trained": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
     }

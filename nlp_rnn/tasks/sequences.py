@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,6 @@ from nlp_rnn.tasks.task import ERRORS_SHOWN, Task
 from nlp_rnn.text.batches import Batch, PairBounds, mini_batches, pair_batches, source_of
 from nlp_rnn.text.encoding import source_tokens
 from nlp_rnn.text.gold import gold_rows
-from nlp_rnn.text.tokenizers import make_tokenizer
 from nlp_rnn.text.word_dropout import drop_words, unknown_rates
 
 if TYPE_CHECKING:
@@ -102,10 +102,8 @@ class SequenceToSequence(Task):
         split = self.dataset.split(name)
         if self.experiment.decoding.unknown != "copy":
             return [()] * len(split)
-        tokenizer = make_tokenizer(self.dataset.tokenizer_parameters)
-        tokenizer.load(self.dataset.folder)
         found = (
-            source_tokens(tokenizer, record["text"], record.get("context", ()))
+            source_tokens(self.dataset.tokenizer, record["text"], record.get("context", ()))
             for record in split.records()
         )
         step = -1 if self.experiment.model.reversed_source else 1
@@ -143,6 +141,11 @@ class SequenceToSequence(Task):
         found = attention_of(network, inputs, targets, self._end, EVALUATION_BATCH)
         return [weights for weights in found if weights is not None]
 
+    @cached_property
+    def _gold_of_validation(self) -> list[dict[str, Any]]:
+        """What would be right for the validation split, which every epoch asks for."""
+        return gold_rows(self.dataset, "validation")
+
     def validate(self, objective: Objective) -> Row:
         network = self.predicting(objective.network)
         losses = np.concatenate(self.losses(network, "validation"))
@@ -154,7 +157,7 @@ class SequenceToSequence(Task):
             judged = self._examples.judged
             found = self.outputs(network, "validation", GREEDY, judged)
             outputs = [output.text for output in found]
-            rows = written_rows(gold_rows(self.dataset, "validation")[: len(outputs)], outputs)
+            rows = written_rows(self._gold_of_validation[: len(outputs)], outputs)
             row[f"validation/{select}"] = output_metrics(rows, [select])[select]
         return row
 

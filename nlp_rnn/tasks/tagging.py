@@ -36,7 +36,6 @@ from nlp_rnn.tasks.task import ERRORS_SHOWN
 from nlp_rnn.text.entities import LearnedTags, allowed_transitions
 from nlp_rnn.text.prepared import PreparedDataset, Split
 from nlp_rnn.text.spelling import spell
-from nlp_rnn.text.tokenizers import make_tokenizer
 
 if TYPE_CHECKING:
     import keras
@@ -201,7 +200,7 @@ class Tagging(ExamplesTask):
         forms = [record["tokens"] for record in self.dataset.split("test").records()]
         forms = [sentence for sentence in forms if sentence]
         counts, entities = words_and_entities(self.dataset)
-        normalised = make_tokenizer(self.dataset.tokenizer_parameters).words
+        normalised = self.dataset.tokenizer.words
         seen = [np.array([counts[word] for word in normalised(words)]) for words in forms]
         test, *others = (
             self._metrics(result.gold, guess, [count > 0 for count in seen], forms, entities)

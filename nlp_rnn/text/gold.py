@@ -5,25 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from nlp_rnn.text.prepared import PreparedDataset
-from nlp_rnn.text.rules import Tokenizer
-from nlp_rnn.text.tokenizers import TARGET, make_tokenizer
 from nlp_rnn.text.vocabulary import SEPARATOR
 from nlp_rnn.text.writing import rewritten
 
 Record = dict[str, Any]
 
 
-def target_tokenizer(dataset: PreparedDataset) -> Tokenizer:
-    """The tokenizer of the targets of a data set, with what it learned."""
-    tokenizer = make_tokenizer(dataset.target_tokenizer_parameters)
-    tokenizer.load(dataset.folder, TARGET)
-    return tokenizer
-
-
 def gold_targets(dataset: PreparedDataset, split: str) -> list[str]:
     """The targets of a split as outputs are written, so that case and spaces that no output can
     have make no difference."""
-    tokenizer = target_tokenizer(dataset)
+    tokenizer = dataset.target_tokenizer
     return [rewritten(record["target"], tokenizer) for record in dataset.split(split).records()]
 
 
@@ -39,15 +30,19 @@ def gold_rows(dataset: PreparedDataset, split: str) -> list[Record]:
     is in the data; ``lowercase`` says whether outputs have no capitals. ``also`` are further right
     outputs, where the data card says that all targets of a source are right.
     """
-    records = list(dataset.split(split).records())
-    gold = gold_targets(dataset, split)
+    tokenizer = dataset.target_tokenizer
     of_all = {
         "lowercase": dataset.target_tokenizer_parameters.lowercase,
         "trees": holds_trees(dataset),
     }
     rows = [
-        {"text": source_text(record), "gold": target, "reference": record["target"], **of_all}
-        for record, target in zip(records, gold, strict=True)
+        {
+            "text": source_text(record),
+            "gold": rewritten(record["target"], tokenizer),
+            "reference": record["target"],
+            **of_all,
+        }
+        for record in dataset.split(split).records()
     ]
     if dataset.card.get("several_right"):
         right: dict[str, list[str]] = {}

@@ -216,6 +216,13 @@ class PreparedDataset:
         return load_parameters(self.folder, self._remedy)
 
     @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer, with what it learned; of pairs, that of their sources."""
+        tokenizer = make_tokenizer(self.tokenizer_parameters)
+        tokenizer.load(self.folder)
+        return tokenizer
+
+    @cached_property
     def vocabulary(self) -> Vocabulary:
         return self._other_vocabulary or Vocabulary.load(self.folder / "vocabulary.json")
 
@@ -223,6 +230,13 @@ class PreparedDataset:
     def target_tokenizer_parameters(self) -> TokenizerParameters:
         """How the targets of pairs become tokens."""
         return load_parameters(self.folder, self._remedy, TARGET)
+
+    @cached_property
+    def target_tokenizer(self) -> Tokenizer:
+        """The tokenizer of the targets of pairs, with what it learned."""
+        tokenizer = make_tokenizer(self.target_tokenizer_parameters)
+        tokenizer.load(self.folder, TARGET)
+        return tokenizer
 
     @cached_property
     def target_vocabulary(self) -> Vocabulary:
@@ -252,13 +266,12 @@ class PreparedDataset:
     @cached_property
     def spellings(self) -> list[str]:
         """:attr:`forms` as models that read characters see them."""
-        return [*map(make_tokenizer(self.tokenizer_parameters).spelling, self.forms)]
+        return [*map(self.tokenizer.spelling, self.forms)]
 
     @cached_property
     def _index_of_form(self) -> Ints:
         """The index of each form in :attr:`vocabulary`, int32 ``(forms,)``."""
-        words = make_tokenizer(self.tokenizer_parameters).words(self.forms)
-        return np.array(self.vocabulary.encode(words), np.int32)
+        return np.array(self.vocabulary.encode(self.tokenizer.words(self.forms)), np.int32)
 
     @cached_property
     def characters(self) -> Vocabulary:

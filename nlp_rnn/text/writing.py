@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from nlp_rnn.text.rules import SUBWORD_SPACE, Tokenizer
-from nlp_rnn.text.vocabulary import EOS, Vocabulary
+from nlp_rnn.text.vocabulary import EOS
 
 
 def piece(token: str, before: str, unit: str) -> str:
@@ -38,15 +38,6 @@ def joined(tokens: Iterable[str], unit: str) -> str:
     for token in tokens:
         text += piece(token, text, unit)
     return text
-
-
-def target_text(tokens: Sequence[int], vocabulary: Vocabulary, unit: str) -> str:
-    """The text of the token indices of a target; the end symbol is none.
-
-    Args:
-        unit: the unit of the tokenizer of targets.
-    """
-    return joined((vocabulary.types[i] for i in tokens if i != vocabulary.end_index), unit)
 
 
 def rewritten(text: str, tokenizer: Tokenizer) -> str:
