@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from helpers.store import put_store
 from nlp_rnn import stages
 from nlp_rnn.cli import main
 from nlp_rnn.config import parse
@@ -115,6 +116,7 @@ class Killed(BaseException):
 def prepare(folder: Path) -> None:
     """Data and vectors for trials, without the test split: they must not look at it."""
     write(PARAMETERS, folder)
+    put_store(folder)
     stages.prepare("reviews")
     stages.embed("opinions")
     for file in Path("data/prepared/reviews").glob("test.*"):

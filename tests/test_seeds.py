@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from helpers.store import put_store
 from nlp_rnn import stages
 from nlp_rnn.config import parse
 from nlp_rnn.errors import UserError
@@ -48,6 +49,7 @@ def write_parameters(folder: Path, seeds: list[int] | None, seed: int) -> None:
     parameters = json.loads(json.dumps(PARAMETERS)) | {"seed": seed}
     parameters["experiments"]["names"]["training"]["seeds"] = seeds
     YAML().dump(parameters, folder / "params.yaml")
+    put_store(folder)
 
 
 class Interrupted(Exception):

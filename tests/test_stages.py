@@ -17,6 +17,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from helpers.project import Project
+from helpers.store import put_store
 from nlp_rnn import stages
 from nlp_rnn.cli import main
 from nlp_rnn.config import load
@@ -105,6 +106,8 @@ PARAMETERS: dict[str, Any] = {
 
 def write_parameters(folder: Path, parameters: dict[str, Any]) -> None:
     YAML().dump(parameters, folder / "params.yaml")
+    if not (folder / "mlflow.db").exists():
+        put_store(folder)
 
 
 @pytest.fixture(scope="module")
@@ -443,7 +446,9 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Reproduced:
 def repository(reproduced: Reproduced, tmp_path: Path) -> Path:
     """A copy of that project, for a test to change, with an MLflow store of its own."""
     store = shutil.ignore_patterns("mlflow.db*", "mlartifacts")
-    return shutil.copytree(reproduced.folder, tmp_path / "repository", ignore=store)
+    folder = shutil.copytree(reproduced.folder, tmp_path / "repository", ignore=store)
+    put_store(folder)
+    return folder
 
 
 def write_pipeline_of(folder: Path) -> None:

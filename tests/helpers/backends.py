@@ -39,9 +39,11 @@ def start(modules: Iterable[str]) -> dict[str, dict[str, Future[Arrays]]]:
 
 
 def _select(backend: str) -> None:
-    """Before Keras is imported; one thread, since the processes share the cores."""
+    """Before Keras is imported: one thread, since the processes share the cores, and programs that
+    are compiled soon, since each runs a few times only."""
     os.environ |= {
         "KERAS_BACKEND": backend,
+        "XLA_FLAGS": "--xla_backend_optimization_level=0",
         "OMP_NUM_THREADS": "1",
         "TF_NUM_INTRAOP_THREADS": "1",
         "TF_NUM_INTEROP_THREADS": "1",

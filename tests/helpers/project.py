@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from helpers.store import put_store
 from nlp_rnn import stages
 
 
@@ -25,6 +26,8 @@ class Project:
     def __init__(self, folder: Path, parameters: Mapping[str, Any]) -> None:
         self.folder = folder
         self.write(parameters)
+        if not (folder / "mlflow.db").exists():
+            put_store(folder)
 
     def write(self, parameters: Mapping[str, Any]) -> None:
         """Let ``params.yaml`` say something else."""

@@ -24,6 +24,10 @@ LENGTHS = np.array([[6], [1], [3], [5]])
 MASKS = {
     "unmasked": None,
     "right padding": np.arange(STEPS) < LENGTHS,
+    "steps that no row has": np.arange(STEPS) < LENGTHS / 2,
+    "holes before steps that no row has": (np.arange(STEPS) != 1)
+    & (np.arange(STEPS) < 4)
+    & (LENGTHS > 0),
     "leading": np.arange(STEPS) >= np.array([[0], [3], [5], [6]]),
     "holes": np.array([[1, 1, 1, 1, 1, 1], [0, 0, 1, 0, 1, 1], [1, 0, 0, 0, 1, 0], [0, 1] * 3]) > 0,
 }
@@ -74,12 +78,19 @@ def initial(cell: str, directions: int = 1) -> list[np.ndarray]:
 
 
 def learned(
-    layer: layers.Layer, mask: np.ndarray | None, states: list[np.ndarray] | None = None
+    layer: layers.Layer,
+    mask: np.ndarray | None,
+    states: list[np.ndarray] | None = None,
+    eagerly: bool = True,
 ) -> list[np.ndarray]:
-    """Outputs and states, and the weights after a step down the gradient."""
+    """Outputs and states, and the weights after a step down the gradient.
+
+    Args:
+        eagerly: whether the step is not compiled, which takes longer than a single step.
+    """
     keras.utils.set_random_seed(1)
     model = Trained(layer, mask, states)
-    model.compile(optimizer=keras.optimizers.SGD(1.0), loss=None)
+    model.compile(optimizer=keras.optimizers.SGD(1.0), loss=None, run_eagerly=eagerly)
     before = arrays(model(sequences()))
     model.train_on_batch(sequences(), np.zeros((BATCH, 1)))
     return before + layer.get_weights()
@@ -277,9 +288,10 @@ def test_other_results_of_both_directions_are_those_of_keras(
 
 
 EVERYWHERE = np.array(
-    [[1, 1, 1, 1, 0, 0], [0, 0, 1, 1, 1, 1], [0, 1, 0, 1, 1, 0], [0, 0, 0, 0, 0, 0]], bool
+    [[1, 1, 1, 1, 0, 0], [0, 0, 1, 1, 1, 0], [0, 1, 0, 1, 1, 0], [0, 0, 0, 0, 0, 0]], bool
 )
-"""Masked steps after, before and among real ones, and a row of nothing else."""
+"""Masked steps after, before and among real ones, in all rows at the end, and a row of nothing
+else."""
 
 
 def drop_ins() -> dict[str, np.ndarray]:
@@ -310,14 +322,14 @@ def computed() -> dict[str, np.ndarray]:
     """Each layer alone and in both directions, as every backend runs it."""
     results = drop_ins()
     for cell, (kind, _) in PAIRS.items():
-        for mask in ("unmasked", "right padding"):
+        for mask in ("unmasked", "right padding", *(m for m in MASKS if "no row has" in m)):
             for both in (False, True):
                 layer: layers.Layer = kind(UNITS, return_sequences=True)
                 layer = Bidirectional(layer) if both else layer
                 layer.build((BATCH, STEPS, FEATURES))
                 rng = np.random.default_rng(7)
                 layer.set_weights([rng.normal(size=w.shape) for w in layer.get_weights()])
-                for i, array in enumerate(learned(layer, MASKS[mask])):
+                for i, array in enumerate(learned(layer, MASKS[mask], eagerly=False)):
                     results[f"{cell} {mask} {both} {i}"] = array
     return results
 

@@ -14,6 +14,7 @@ from types import ModuleType
 
 import pytest
 
+from helpers.store import put_store
 from nlp_rnn import tracking
 from nlp_rnn.errors import UserError
 from nlp_rnn.tracking.origin import _git
@@ -69,22 +70,10 @@ def clean_environment(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory):
-    """A store with a schema; making one takes a second or two."""
-    folder = tmp_path_factory.mktemp("empty")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.setenv("DVC_ROOT", str(folder))
-        with connected():
-            pass
-    return folder / "mlflow.db"
-
-
 @pytest.fixture
-def store(tmp_path, empty_store):
+def store(tmp_path):
     """The working folder, holding a store without runs."""
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    put_store(tmp_path)
     return tmp_path
 
 
@@ -164,10 +153,10 @@ def test_tracking_uri_of_the_environment_is_honoured(monkeypatch, given, used):
     assert tracking.tracking_uri() == used
 
 
-def test_store_and_artifacts_in_a_folder_with_an_odd_name(monkeypatch, tmp_path, empty_store):
+def test_store_and_artifacts_in_a_folder_with_an_odd_name(monkeypatch, tmp_path):
     root = tmp_path / "a project, ünïcode #1"
     root.mkdir()
-    shutil.copy(empty_store, root / "mlflow.db")
+    put_store(root)
     monkeypatch.setenv("DVC_ROOT", str(root))
     with tracking.run("odd", "first") as run:
         run.log_table([{"a": 1}], "table.json")
@@ -176,10 +165,10 @@ def test_store_and_artifacts_in_a_folder_with_an_odd_name(monkeypatch, tmp_path,
     assert [path.name for path in tmp_path.iterdir()] == [root.name]
 
 
-def test_store_in_a_folder_whose_name_uris_reserve(monkeypatch, tmp_path, empty_store):
+def test_store_in_a_folder_whose_name_uris_reserve(monkeypatch, tmp_path):
     root = tmp_path / "100%20 sure?"
     root.mkdir()
-    shutil.copy(empty_store, root / "mlflow.db")
+    put_store(root)
     monkeypatch.setenv("DVC_ROOT", str(root))
     with tracking.run("odd", "first") as run:
         run.log_table([{"a": 1}], "table.json")
