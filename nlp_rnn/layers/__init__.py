@@ -30,7 +30,7 @@ from nlp_rnn.layers.conditioning import BesideEachStep, FirstStep, Zeros
 from nlp_rnn.layers.context import ContextTokens, JoinedNeighbours
 from nlp_rnn.layers.crf import CRF
 from nlp_rnn.layers.crf_model import CRFModel
-from nlp_rnn.layers.dropout import EmbeddingDropout
+from nlp_rnn.layers.dropout import Dropout, EmbeddingDropout
 from nlp_rnn.layers.gru import GRU
 from nlp_rnn.layers.highway import HighwayConnection
 from nlp_rnn.layers.lstm import LSTM
@@ -61,6 +61,7 @@ __all__ = [
     "CharacterCNN",
     "ContextTokens",
     "DotAttention",
+    "Dropout",
     "EmbeddingDropout",
     "FirstStep",
     "ForgetGateBias",

@@ -116,3 +116,25 @@ def sum_of_products(left: Any, right: Any) -> Any:
     flat_left = ops.reshape(left, (-1, left.shape[-1]))
     flat_right = ops.reshape(right, (-1, right.shape[-1]))
     return ops.matmul(ops.transpose(flat_left), flat_right)
+
+
+def after(steps: Any, sequence: Any, rest: Any) -> Any:
+    """``sequence`` ``(timesteps, batch, ...)``, with ``rest`` after the first ``steps``; the same
+    if ``steps`` is None."""
+    if steps is None:
+        return sequence
+    return ops.where(_is_after(steps, sequence), rest, sequence)
+
+
+def sum_after(steps: Any, gradient: Any) -> Any:
+    """The sum of a gradient ``(timesteps, batch, units)`` after the first ``steps``, which belongs
+    to the state that all those steps repeat; 0 if ``steps`` is None."""
+    if steps is None:
+        return 0.0
+    return ops.sum(ops.where(_is_after(steps, gradient), gradient, 0.0), axis=0)
+
+
+def _is_after(steps: Any, sequence: Any) -> Any:
+    """bool ``(timesteps, 1, ...)``: whether a step is after the first ``steps``."""
+    numbers = ops.arange(sequence.shape[0], dtype="int32")
+    return ops.reshape(numbers >= steps, (-1, *[1] * (len(sequence.shape) - 1)))

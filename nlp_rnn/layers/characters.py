@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from nlp_rnn.layers.dropout import Dropout
 from nlp_rnn.layers.pooling import MaxPooling
 from nlp_rnn.text.vocabulary import PAD_INDEX
 
@@ -43,7 +44,7 @@ class CharacterEncoder(layers.Layer):
             embeddings_initializer=keras.initializers.RandomUniform(-bound, bound),
             dtype=self.dtype_policy,
         )
-        self.dropout = layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.dropout = Dropout(dropout, dtype=self.dtype_policy)
 
     def encode(self, embedded: Any, real: Any) -> Any:
         """Map ``(words, characters_per_word, dimension)`` and its mask to ``(words, size)``."""

@@ -1,7 +1,7 @@
-"""Dropout of whole word types.
+"""Dropout of features, and of whole word types.
 
 Variational dropout of features, one mask per sequence (Gal & Ghahramani 2016), needs no layer of
-its own; use ``keras.layers.Dropout(rate, noise_shape=(None, 1, None))``.
+its own; use ``Dropout(rate, noise_shape=(None, 1, None))``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,29 @@ from typing import Any
 
 import keras
 from keras import layers, ops
+
+from nlp_rnn import backend
+
+
+@keras.saving.register_keras_serializable("nlp_rnn")
+class Dropout(layers.Dropout):
+    """``keras.layers.Dropout`` (Srivastava et al. 2014) with masks that cost little on JAX.
+
+    A drop-in replacement: the same arguments, and masks of the same distribution.
+
+    Example:
+        >>> features = keras.ops.ones((2, 3))
+        >>> bool(keras.ops.all(Dropout(0.5)(features) == features))
+        True
+    """
+
+    def call(self, inputs: Any, training: bool | None = False) -> Any:
+        if not training or not self.rate or keras.backend.backend() != "jax":
+            return super().call(inputs, training=training)
+        given = self.noise_shape or inputs.shape
+        shape = [own or size for own, size in zip(given, inputs.shape, strict=True)]
+        mask = backend.kept(self.seed_generator.next(), shape, self.rate)
+        return ops.where(mask, inputs / (1 - self.rate), ops.zeros((), inputs.dtype))
 
 
 @keras.saving.register_keras_serializable("nlp_rnn")
@@ -43,7 +66,7 @@ class EmbeddingDropout(layers.Layer):
         self.vocabulary_size = vocabulary_size
         self.rate = rate
         self.seed = seed
-        self.dropout = layers.Dropout(rate, seed=seed, dtype=self.dtype_policy)
+        self.dropout = Dropout(rate, seed=seed, dtype=self.dtype_policy)
         self.supports_masking = True
 
     def call(self, embedded: Any, ids: Any, training: bool | None = None) -> Any:

@@ -43,6 +43,7 @@ def gru(x: Any, h0: Any, W: Any, R: Any, b: Any, real: Any = None, reverse: bool
         ``h`` after each step ``(timesteps, batch, units)``.
     """
     masks = () if real is None else (real,)
+    steps = backend.steps_to_run(real)
     units = R.shape[0]
 
     @backend.custom_gradient
@@ -58,9 +59,10 @@ def gru(x: Any, h0: Any, W: Any, R: Any, b: Any, real: Any = None, reverse: bool
                 h_t = ops.where(is_real, h_t, h)
             return (h_t,), (h_t, z, r, g, p_g)
 
-        _, (h, z, r, g, p_g) = backend.scan(
-            step, (h0,), (ops.matmul(x, W) + b[0], *masks), 5, reverse
+        (last,), (h, z, r, g, p_g) = backend.scan(
+            step, (h0,), (ops.matmul(x, W) + b[0], *masks), 5, reverse, steps
         )
+        h = bptt.after(steps, h, h0 if reverse else last)
 
         def gradient(dh_out: Any) -> Any:
             h_before = bptt.before(h0, h, reverse)
@@ -80,9 +82,17 @@ def gru(x: Any, h0: Any, W: Any, R: Any, b: Any, real: Any = None, reverse: bool
                 dp = ops.concatenate([dh, dh, dh], -1) * to_p
                 return (ops.matmul(dp, R_T) + dh * keep,), (dh, dp)
 
+            nothing = ops.zeros_like(h0)
+            dh_rest = nothing + bptt.sum_after(steps, dh_out)
             (dh0,), (dh, dp) = backend.scan(
-                step_back, (ops.zeros_like(h0),), (dh_out, to_p, keep), 2, not reverse
+                step_back,
+                (nothing if reverse else dh_rest,),
+                (dh_out, to_p, keep),
+                2,
+                not reverse,
+                steps,
             )
+            dh0 = dh0 + dh_rest if reverse else dh0
             da = ops.concatenate([dp[:, :, : 2 * units], dh * to_g], -1)
             dW, dR = bptt.sum_of_products(x, da), bptt.sum_of_products(h_before, dp)
             db = ops.stack([ops.sum(da, (0, 1)), ops.sum(dp, (0, 1))])

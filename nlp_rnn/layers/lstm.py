@@ -46,6 +46,7 @@ def lstm(
         ``h`` after each step ``(timesteps, batch, units)``, and the final ``c`` ``(batch, units)``.
     """
     masks = () if real is None else (real,)
+    steps = backend.steps_to_run(real)
 
     @backend.custom_gradient
     def states(x: Any, h0: Any, c0: Any, W: Any, R: Any, b: Any) -> Any:
@@ -59,9 +60,11 @@ def lstm(
                 h_t, c_t = ops.where(is_real, h_t, h), ops.where(is_real, c_t, c)
             return (h_t, c_t), (h_t, c_t, i, f, g, o)
 
-        (_, last_c), (h, c, i, f, g, o) = backend.scan(
-            step, (h0, c0), (ops.matmul(x, W) + b, *masks), 6, reverse
+        (last_h, last_c), (h, c, i, f, g, o) = backend.scan(
+            step, (h0, c0), (ops.matmul(x, W) + b, *masks), 6, reverse, steps
         )
+        h = bptt.after(steps, h, h0 if reverse else last_h)
+        c = bptt.after(steps, c, c0 if reverse else last_c)
 
         def gradient(dh_out: Any, dc_last: Any) -> Any:
             tanh_c = ops.tanh(c)
@@ -88,13 +91,16 @@ def lstm(
                     dh_before = dh_before + ops.where(is_real, 0.0, dh)
                 return (dh_before, dc * forget), (dz,)
 
+            dh_rest = ops.zeros_like(h0) + bptt.sum_after(steps, dh_out)
             (dh0, dc0), (dz,) = backend.scan(
                 step_back,
-                (ops.zeros_like(h0), dc_last),
+                (ops.zeros_like(h0) if reverse else dh_rest, dc_last),
                 (dh_out, dc_dh, dz_dc, dz_dh, forget, *masks),
                 1,
                 not reverse,
+                steps,
             )
+            dh0 = dh0 + dh_rest if reverse else dh0
             dW = bptt.sum_of_products(x, dz)
             dR = bptt.sum_of_products(bptt.before(h0, h, reverse), dz)
             dx = ops.matmul(dz, ops.transpose(W))

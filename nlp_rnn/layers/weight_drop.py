@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from nlp_rnn.layers.dropout import Dropout
+
 
 @keras.saving.register_keras_serializable("nlp_rnn")
 class WeightDrop(layers.Wrapper):
@@ -52,7 +54,7 @@ class WeightDrop(layers.Wrapper):
         super().__init__(layer, **{**kwargs, "dtype": layer.variable_dtype})
         self.rate = rate
         self.seed = seed
-        self.dropout = layers.Dropout(rate, seed=seed, dtype=self.dtype_policy)
+        self.dropout = Dropout(rate, seed=seed, dtype=self.dtype_policy)
         self.supports_masking = True
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:

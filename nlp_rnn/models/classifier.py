@@ -8,6 +8,7 @@ import keras
 from keras import layers
 
 from nlp_rnn.config import AnyClassifier, AveragedParameters, ClassifierParameters
+from nlp_rnn.layers.dropout import Dropout
 from nlp_rnn.layers.pairs import PairBuckets
 from nlp_rnn.layers.pooling import POOLING, LastPooling, MeanPooling
 from nlp_rnn.models.encoder import embedded, real_tokens, recurrent_stack
@@ -40,7 +41,7 @@ def _averaged(ids: Any, vectors: Any, mask: Any, parameters: AveragedParameters)
         of_pairs = layers.Embedding(parameters.pairs, dimension, name="pair_embedding")(buckets)
         vectors = layers.Add(name="terms")([vectors, of_pairs])
     mean = MeanPooling(name="mean")(vectors, mask=mask)
-    return layers.Dropout(parameters.dropout, name="dropout_output")(mean)
+    return Dropout(parameters.dropout, name="dropout_output")(mean)
 
 
 def _pooled(states: Any, mask: Any, parameters: ClassifierParameters) -> Any:

@@ -16,7 +16,7 @@ from nlp_rnn.layers.activity import (
     TemporalActivationRegularization,
 )
 from nlp_rnn.layers.bidirectional import Bidirectional
-from nlp_rnn.layers.dropout import EmbeddingDropout
+from nlp_rnn.layers.dropout import Dropout, EmbeddingDropout
 from nlp_rnn.layers.highway import HighwayConnection
 from nlp_rnn.layers.weight_drop import WeightDrop
 from nlp_rnn.models.cells import recurrent_layer, states
@@ -68,7 +68,7 @@ def _dropout(parameters: EncoderParameters, rate: float | None, name: str) -> la
     """
     shape = ONE_MASK_A_SEQUENCE if parameters.variational else None
     rate = parameters.dropout if rate is None else rate
-    return layers.Dropout(rate, noise_shape=shape, name=name)
+    return Dropout(rate, noise_shape=shape, name=name)
 
 
 def recurrent_stack(

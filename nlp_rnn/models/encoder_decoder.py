@@ -18,6 +18,7 @@ from nlp_rnn.layers.attention import (
 )
 from nlp_rnn.layers.attention_decoder import AttentionDecoder
 from nlp_rnn.layers.conditioning import BesideEachStep, FirstStep, Zeros
+from nlp_rnn.layers.dropout import Dropout
 from nlp_rnn.layers.pooling import LastPooling, MeanPooling
 from nlp_rnn.layers.softmax.full import Softmax
 from nlp_rnn.models.cells import bare_cell, states
@@ -216,9 +217,9 @@ def _in_the_loop(
         decoder.dropout,
         name="attention_decoder",
     )
-    dropped = layers.Dropout(decoder.dropout, name="dropout_input")(vectors)
+    dropped = Dropout(decoder.dropout, name="dropout_input")(vectors)
     hidden, weights, *after = looped(dropped, *source, list(before))
-    hidden = layers.Dropout(decoder.dropout, name="dropout_readout")(hidden)
+    hidden = Dropout(decoder.dropout, name="dropout_readout")(hidden)
     return hidden, after, [weights]
 
 
@@ -250,4 +251,4 @@ def _after_the_stack(
     else:
         return hidden, after, weights
     hidden = layers.Dense(decoder.units, "tanh", name="readout")(hidden)
-    return layers.Dropout(decoder.dropout, name="dropout_readout")(hidden), after, weights
+    return Dropout(decoder.dropout, name="dropout_readout")(hidden), after, weights

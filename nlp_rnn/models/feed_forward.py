@@ -9,6 +9,7 @@ from keras import layers
 
 from nlp_rnn.config import ConvolutionParameters, FeedForwardParameters
 from nlp_rnn.layers.context import ContextTokens, JoinedNeighbours
+from nlp_rnn.layers.dropout import Dropout
 from nlp_rnn.models.encoder import embedded
 
 CONTEXT = "context"
@@ -39,9 +40,9 @@ def feed_forward_stack(
     (before,) = initial_states
     tokens, after = ContextTokens(parameters.context, name="context_tokens")(before, ids)
     x = _inputs(embedded(embedding, tokens, parameters), parameters)
-    x = layers.Dropout(parameters.dropout, name="dropout_input")(x)
+    x = Dropout(parameters.dropout, name="dropout_input")(x)
     hidden = layers.Dense(parameters.units, "tanh", name="feed_forward")(x)
-    hidden = layers.Dropout(parameters.dropout, name="dropout_output")(hidden)
+    hidden = Dropout(parameters.dropout, name="dropout_output")(hidden)
     if parameters.direct:
         hidden = layers.Concatenate(name="direct")([hidden, x])
     return hidden, [after]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from nlp_rnn.layers.dropout import EmbeddingDropout
+from nlp_rnn.layers.dropout import Dropout, EmbeddingDropout
 
 VOCABULARY, DIMENSION, RATE = 2000, 3, 0.25
 KEPT = 1 / (1 - RATE)
@@ -75,7 +75,7 @@ def build(variational: bool) -> keras.Model:
     tokens = keras.Input((None,), dtype="int32")
     embedded = layers.Embedding(VOCABULARY, DIMENSION)(tokens)
     if variational:
-        outputs = layers.Dropout(RATE, noise_shape=(None, 1, None))(embedded)
+        outputs = Dropout(RATE, noise_shape=(None, 1, None))(embedded)
     else:
         outputs = EmbeddingDropout(VOCABULARY, RATE, seed=3)(embedded, tokens)
     model = keras.Model(tokens, outputs)
@@ -104,10 +104,22 @@ def gradient(model: keras.Model, ids: np.ndarray) -> np.ndarray:
 SHAPES = [(40, 20), (30, 50)]
 
 
+def masks() -> np.ndarray:
+    """Which features some calls keep, of equal layers with two seeds ``(2, calls, 50, 400)``."""
+    ones = np.ones((50, 400), np.float32)
+    both = [Dropout(RATE, seed=seed) for seed in (1, 2)]
+    return np.array(
+        [
+            [keras.ops.convert_to_numpy(layer(ones, training=True)) for _ in range(8)]
+            for layer in both
+        ]
+    )
+
+
 def computed() -> dict[str, np.ndarray]:
-    """Gradients from compiled training at two shapes of batch."""
+    """Gradients from compiled training at two shapes of batch, and masks."""
     types, sequences = build(variational=False), build(variational=True)
-    results = {}
+    results = {"masks": masks()}
     for batch, timesteps in SHAPES:
         results[f"types {batch}"] = gradient(types, ids(batch, timesteps))
         distinct = np.arange(batch * timesteps, dtype=np.int32).reshape(batch, timesteps)
@@ -132,6 +144,29 @@ def test_a_dropped_type_learns_nothing_on_every_backend(
             masks.append(np.where(seen, results[f"types {batch}"][:, 0] > 0.1, np.nan))
         both = ~np.isnan(masks[0]) & ~np.isnan(masks[1])
         assert (masks[0] != masks[1])[both].any(), backend
+
+
+def test_masks_are_as_random_as_independent_draws(
+    on_backends: dict[str, dict[str, np.ndarray]],
+) -> None:
+    """Neither their rate, nor rows, columns, neighbours, calls or seeds tell them apart from it.
+
+    Only on JAX are they ours.
+    """
+    if "jax" not in on_backends:
+        pytest.skip("JAX is not installed; the extra train-jax adds it")
+    outputs = on_backends["jax"]["masks"]
+    assert set(np.unique(outputs)) == {np.float32(0), np.float32(KEPT)}
+    centred = ((outputs > 0) - (1 - RATE)) / np.sqrt(RATE * (1 - RATE))
+    for axes in [(0, 1, 2, 3), (2, 3), (0, 1, 2), (0, 1, 3)]:
+        count = np.prod([centred.shape[axis] for axis in axes])
+        assert np.abs(centred.mean(axes)).max() * np.sqrt(count) < 4.5
+    flat = centred.reshape(16, -1)
+    for distance in (1, 2, 3, 32, 400):
+        together = flat[:, distance:] * flat[:, :-distance]
+        assert abs(together.mean()) * np.sqrt(together.size) < 4.5
+    apart = flat @ flat.T / np.sqrt(flat.shape[1])
+    assert np.abs(apart[~np.eye(16, dtype=bool)]).max() < 4.5
 
 
 def test_variational_dropout_is_kerass_dropout_with_one_mask_a_sequence(

@@ -34,7 +34,7 @@ from nlp_rnn.layers.characters import CharacterBiLSTM, CharacterCNN
 from nlp_rnn.layers.conditioning import BesideEachStep, FirstStep, Zeros
 from nlp_rnn.layers.context import ContextTokens, JoinedNeighbours
 from nlp_rnn.layers.crf import CRF
-from nlp_rnn.layers.dropout import EmbeddingDropout
+from nlp_rnn.layers.dropout import Dropout, EmbeddingDropout
 from nlp_rnn.layers.highway import HighwayConnection
 from nlp_rnn.layers.pairs import STRIDE, PairBuckets
 from nlp_rnn.layers.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
@@ -413,6 +413,7 @@ CONVERTERS: dict[type, Converter] = {
     AdaptiveSoftmax: _adaptive_softmax,
     HierarchicalSoftmax: _hierarchical_softmax,
     layers.Dropout: _identity,
+    Dropout: _identity,
     EmbeddingDropout: _identity,
     ActivationRegularization: _identity,
     TemporalActivationRegularization: _identity,
