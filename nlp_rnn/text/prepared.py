@@ -363,29 +363,24 @@ def prepare(
     """
     tokenizer_parameters, segmentation = _settled(corpus, tokenizer_parameters)
     with whole_folder(target) as folder:
-        encoder = Encoder(corpus.kind, make_tokenizer(tokenizer_parameters))
-        encoders, sides = [encoder], [vocabulary_parameters]
-        of_target, keep = of_target or TargetParameters(), keep or KeptPairs()
-        if corpus.kind == "pairs":
-            encoders.append(TargetEncoder(_target_tokenizer(of_target, encoder.tokenizer)))
+        pairs = corpus.kind == "pairs"
+        of_target = of_target or TargetParameters()
+        encoders: list[Encoder] = [Encoder(corpus.kind, make_tokenizer(tokenizer_parameters))]
+        sides = [vocabulary_parameters]
+        if pairs:
+            encoders.append(TargetEncoder(_target_tokenizer(of_target, encoders[0].tokenizer)))
             sides.append(of_target.vocabulary or vocabulary_parameters)
         _learn_subwords(corpus, encoders, sides, of_target.shared, folder)
+        selection = Selection(keep or KeptPairs(), encoders[0], encoders[-1]) if pairs else None
 
         def read(split: str) -> Iterator[Example]:
             examples = corpus.read(split)
             return selection.of(examples) if selection and split == "train" else examples
 
-        selection = Selection(keep, encoders[0], encoders[1]) if corpus.kind == "pairs" else None
         counts, labels = _types_and_labels(name, encoders, progress(read("train")))
-        if of_target.shared and corpus.kind == "pairs":
+        if pairs and of_target.shared:
             counts = [counts[0] + counts[1]] * 2
-        vocabularies = [
-            Vocabulary.build(n, of_side, EOS if of_target.shared else side.end)
-            for n, of_side, side in zip(counts, sides, encoders, strict=True)
-        ]
-        for prefix, side, vocabulary in zip(("", TARGET), encoders, vocabularies, strict=False):
-            vocabulary.save(folder / f"{prefix}vocabulary.json")
-            write_json(folder / f"{prefix}{FILE}", side.tokenizer.parameters.model_dump())
+        vocabularies = _write_vocabularies(folder, encoders, sides, counts, of_target.shared)
         if corpus.kind in LABELLED_KINDS:
             write_json(folder / "labels.json", labels)
         if optimum is not None:
@@ -413,6 +408,24 @@ def prepare(
         card["data_sha256"] = identity(folder, are_entities(card, labels))
         write_json(folder / "card.json", card)
     return card
+
+
+def _write_vocabularies(
+    folder: Path,
+    encoders: Sequence[Encoder],
+    sides: Sequence[VocabularyParameters],
+    counts: Sequence[Counter[str]],
+    shared: bool,
+) -> list[Vocabulary]:
+    """Build the vocabulary of each side and write it, with the parameters of its tokenizer."""
+    vocabularies = [
+        Vocabulary.build(of_side, parameters, EOS if shared else encoder.end)
+        for of_side, parameters, encoder in zip(counts, sides, encoders, strict=True)
+    ]
+    for prefix, encoder, vocabulary in zip(("", TARGET), encoders, vocabularies, strict=False):
+        vocabulary.save(folder / f"{prefix}vocabulary.json")
+        write_json(folder / f"{prefix}{FILE}", encoder.tokenizer.parameters.model_dump())
+    return vocabularies
 
 
 def _sizes(vocabulary: Vocabulary, counts: Counter[str]) -> dict[str, int]:
