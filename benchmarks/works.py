@@ -36,11 +36,11 @@ from nlp_rnn.corpora.splits import with_all_splits
 from nlp_rnn.example import SPLITS, Example, Kind
 from nlp_rnn.text.batches import (
     Batch,
-    PairBounds,
     example_batches,
     mini_batches,
     pair_batches,
 )
+from nlp_rnn.text.bounds import PairBounds
 from nlp_rnn.text.prepared import PreparedDataset, prepare
 from nlp_rnn.text.streams import fixed_widths, stream_steps, windows
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nlp_rnn.arrays import Floats
 from nlp_rnn.inspection.gradient_flow import recurrent_layers
 from nlp_rnn.inspection.state import State
-from nlp_rnn.text.batches import padded_length
+from nlp_rnn.text.bounds import padded_length
 
 WINDOW = 1024
 """The maximum number of steps computed at once. States are carried over, so it affects memory, not

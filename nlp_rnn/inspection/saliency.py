@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nlp_rnn.arrays import Floats
 from nlp_rnn.backend import compiled, gradient
-from nlp_rnn.text.batches import padded_length
+from nlp_rnn.text.bounds import padded_length
 
 OCCLUDED_AT_ONCE = 32
 """The number of rows in one forward pass, which bounds memory."""

@@ -66,9 +66,20 @@ def _logits(
 
     def run_rows(rows: NDArray[np.intp]) -> Sequence[Any]:
         batch = [sequences[i] for i in rows]
+        length = network.padded_length(max(map(len, batch)))
+        if not network.any_rows:
+            batch += batch[:1] * (full_rows(length) - len(batch))
         lengths = np.array([len(sequence) for sequence in batch], np.int32)
-        ids, characters = padded(batch, network.padded_length(int(lengths.max())))
-        return run(network.logits(ids, lengths, characters), lengths)
+        ids, characters = padded(batch, length)
+        logits = network.logits(ids, lengths, characters)
+        return run(logits[: len(rows)], lengths[: len(rows)])
+
+    def full_rows(length: int) -> int:
+        """The rows of every batch of a length, where another number would be compiled anew."""
+        rows = min(batch_size, len(sequences))
+        while rows > 1 and rows * length > TOKENS_AT_ONCE:
+            rows //= 2
+        return rows
 
     return by_length_in_order(network, [len(s) for s in sequences], batch_size, run_rows)
 

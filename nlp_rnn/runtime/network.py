@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nlp_rnn.arrays import Floats
 from nlp_rnn.linear_chain import Transitions
-from nlp_rnn.text import batches
+from nlp_rnn.text.bounds import coarse_length
 
 if TYPE_CHECKING:
     import keras
@@ -338,4 +338,4 @@ class KerasNetwork(Network):
 
     def padded_length(self, length: int) -> int:
         """One of a few bounds, because some backends compile for each shape."""
-        return batches.padded_length(length)
+        return coarse_length(length)

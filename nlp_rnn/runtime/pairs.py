@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.runtime.forward import by_length_in_order
 from nlp_rnn.runtime.network import Decoded, Network, Source, States
-from nlp_rnn.text.batches import pad, padded_length, shifted
+from nlp_rnn.text.batches import pad, shifted
+from nlp_rnn.text.bounds import padded_length
 from nlp_rnn.text.vocabulary import Vocabulary
 
 

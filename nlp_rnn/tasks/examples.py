@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,7 @@ from nlp_rnn.config import AnyExperiment, BatchTrainingParameters, LongTexts
 from nlp_rnn.errors import UserError
 from nlp_rnn.tasks.task import EXAMPLES_SHOWN, LONGEST_SHOWN, Task
 from nlp_rnn.text.batches import Batch, Encoded, encoded, example_batches, mini_batches
+from nlp_rnn.text.bounds import Bounds, padded_length
 from nlp_rnn.text.prepared import PreparedDataset, Split
 from nlp_rnn.text.word_dropout import drop_words, unknown_rates
 
@@ -63,16 +64,46 @@ class ExamplesTask(Task):
         """A split as the network learns it."""
         return self.dataset.split(name)
 
-    def _batches(self, split: Split, rows: Iterable[NDArray[np.intp]]) -> Iterator[Batch]:
-        return example_batches(split, rows, self.max_length, self.spelling, self.long_texts)
+    def _rows(
+        self, rng: np.random.Generator, padded_to: Callable[[int], int]
+    ) -> list[NDArray[np.intp]]:
+        """The examples of each batch of an epoch."""
+        training = self._examples
+        lengths = self._lengths("train", self.max_length)
+        return mini_batches(
+            lengths,
+            training.batch_size,
+            rng,
+            training.batching,
+            training.batch_tokens,
+            padded_to,
+        )
+
+    @cached_property
+    def bounds(self) -> Bounds:
+        """The shapes of the batches."""
+        training = self._examples
+        lengths = self._lengths("train", self.max_length)
+        rows = self._rows(self.rng(0), padded_length)
+        return Bounds.of(
+            np.array([lengths[numbers].max() for numbers in rows]),
+            np.array([len(numbers) for numbers in rows]),
+            training.epochs,
+            min(training.batch_size, len(lengths)),
+            training.batch_tokens,
+        )
 
     def batches(self, epoch: int) -> tuple[Iterable[Batch], int]:
-        lengths = self._lengths("train", self.max_length)
         training, rng = self._examples, self.rng(epoch)
-        rows = mini_batches(
-            lengths, training.batch_size, rng, training.batching, training.batch_tokens
+        rows = self._rows(rng, self.bounds.length)
+        batches = example_batches(
+            self.split("train"),
+            rows,
+            self.max_length,
+            self.spelling,
+            self.long_texts,
+            self.bounds,
         )
-        batches = self._batches(self.split("train"), rows)
         if training.word_dropout or training.singleton_dropout:
             counts = self.dataset.vocabulary.counts
             rates = unknown_rates(counts, training.word_dropout, training.singleton_dropout)

@@ -22,7 +22,8 @@ from nlp_rnn.inference.translation import Output, Translator
 from nlp_rnn.runtime.network import Network
 from nlp_rnn.runtime.pairs import Input, alignment, attention_of, target_losses
 from nlp_rnn.tasks.task import ERRORS_SHOWN, Task
-from nlp_rnn.text.batches import Batch, PairBounds, mini_batches, pair_batches, source_of
+from nlp_rnn.text.batches import Batch, mini_batches, pair_batches, source_of
+from nlp_rnn.text.bounds import PairBounds
 from nlp_rnn.text.encoding import source_tokens
 from nlp_rnn.text.gold import gold_rows
 from nlp_rnn.text.word_dropout import drop_words, unknown_rates

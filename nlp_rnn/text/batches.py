@@ -1,16 +1,13 @@
 """Batches of examples of similar length, padded on the right.
 
 Padding costs a recurrent network as much as real tokens, so examples of similar length share a
-batch (bucketing). Padded lengths are rounded up to a few bounds, because each new shape costs a
-compilation on some backends.
+batch (bucketing). See :mod:`nlp_rnn.text.bounds` for the lengths to which they are padded.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import le
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +15,7 @@ from numpy.typing import NDArray
 
 from nlp_rnn.arrays import Ints
 from nlp_rnn.config import LongTexts
+from nlp_rnn.text.bounds import Bounds, PairBounds, padded_length
 from nlp_rnn.text.prepared import Split
 from nlp_rnn.text.spelling import BOUNDARY_INDEX
 from nlp_rnn.text.vocabulary import PAD_INDEX
@@ -26,25 +24,9 @@ SORTED_BATCHES = 50
 """The number of batches whose shuffled examples are sorted by length together: enough to need
 little padding, few enough to keep the composition of a batch random."""
 
-
-LEVELS = tuple(2 ** (step / 2) for step in range(-1, 8))
-"""How the bounds of pairs grow from level to level, as multiples of the mean lengths."""
-
 TOKENS_AT_ONCE = 1 << 15
 """The maximum number of tokens, including padding, in one forward pass outside training. It bounds
 memory."""
-
-
-def padded_length(length: int) -> int:
-    """The bound to which ``length`` is padded: multiples of 8 up to 64, then coarser and coarser.
-
-    >>> [padded_length(n) for n in (1, 8, 9, 63, 65, 130, 1000)]
-    [8, 8, 16, 64, 80, 160, 1024]
-    """
-    step = 8
-    while length > 8 * step:
-        step *= 2
-    return -(-length // step) * step
 
 
 def pad(sequences: Sequence[Ints], length: int) -> NDArray[np.int32]:
@@ -111,7 +93,11 @@ def padded(
 
 
 def _cut(
-    order: NDArray[np.intp], lengths: Ints, batch_size: int, batch_tokens: int | None
+    order: NDArray[np.intp],
+    lengths: Ints,
+    batch_size: int,
+    batch_tokens: int | None,
+    padded_to: Callable[[int], int],
 ) -> Iterator[NDArray[np.intp]]:
     """Split ``order`` into batches of a number of examples, or of a number of tokens with
     padding."""
@@ -121,10 +107,11 @@ def _cut(
         return
     start = longest = 0
     for end, i in enumerate(order):
-        longest = max(longest, padded_length(int(lengths[i])))
+        length = padded_to(int(lengths[i]))
+        longest = max(longest, length)
         if start < end and longest * (end + 1 - start) > batch_tokens:
             yield order[start:end]
-            start, longest = end, padded_length(int(lengths[i]))
+            start, longest = end, length
     if start < len(order):
         yield order[start:]
 
@@ -135,6 +122,7 @@ def mini_batches(
     rng: np.random.Generator,
     batching: Literal["bucketed", "shuffled", "sorted"] = "bucketed",
     batch_tokens: int | None = None,
+    padded_to: Callable[[int], int] = padded_length,
 ) -> list[NDArray[np.intp]]:
     """The examples of each batch of an epoch, by the methods that Morishita et al. (2017) compare.
 
@@ -150,6 +138,7 @@ def mini_batches(
         rng: shuffles examples and batches.
         batch_tokens: the number of tokens in a batch, including padding; replaces ``batch_size``
             examples.
+        padded_to: maps the longest length of a batch to that to which it is padded.
     """
     order = np.flatnonzero(lengths)
     rng.shuffle(order)
@@ -160,7 +149,7 @@ def mini_batches(
         rows = order[start : start + part]
         if batching != "shuffled":
             rows = rows[np.argsort(lengths[rows], kind="stable")]
-        cut = list(_cut(rows, lengths, batch_size, batch_tokens))
+        cut = list(_cut(rows, lengths, batch_size, batch_tokens, padded_to))
         batches += [cut[i] for i in rng.permutation(len(cut))]
     return batches
 
@@ -245,6 +234,7 @@ def example_batches(
     max_length: int | None = None,
     spelling: Ints | None = None,
     long_texts: LongTexts = "head",
+    bounds: Bounds | None = None,
 ) -> Iterator[Batch]:
     """Labelled or tagged examples, padded.
 
@@ -254,64 +244,34 @@ def example_batches(
         spelling: the characters of every form, ``(forms, characters)``, for models that read
             them.
         long_texts: which tokens of longer examples are kept, see :func:`shortened`.
+        bounds: the shapes of the batches: smaller ones are filled up with their first example,
+            which then does not count. Without it, any number of rows is a batch.
     """
     if split.labels is None:
         raise ValueError("running text has no labels: use streams")
-    for rows in batches:
+    padded_to = bounds.length if bounds else padded_length
+    lengths = split.lengths
+    for numbers in batches:
+        longest = int(lengths[numbers].max())
+        length = padded_to(min(longest, max_length or longest))
+        rows = _filled(numbers, bounds.rows(length) if bounds else len(numbers))
         examples = [encoded(split, i, max_length, spelling, long_texts) for i in rows]
-        ids, characters = padded(examples, padded_length(max(map(len, examples))))
+        ids, characters = padded(examples, length)
         if split.kind == "tagged":
             tags = [
                 shortened(split.sequence(split.labels, i), max_length, long_texts) for i in rows
             ]
-            targets, weights = pad(tags, ids.shape[1]), (ids != PAD_INDEX).astype(np.float32)
+            targets, weights = pad(tags, length), (ids != PAD_INDEX).astype(np.float32)
         else:
             targets = np.asarray(split.labels[rows], np.int32)
             weights = np.ones(len(rows), np.float32)
+        weights[len(numbers) :] = 0
         yield Batch(ids, targets, weights, characters)
 
 
-@dataclass(frozen=True)
-class PairBounds:
-    """The few pairs of lengths to which both sides of pairs are padded.
-
-    Each pair of lengths is a shape of its own for backends that compile, and two sides with bounds
-    of their own would have as many shapes as combinations. So both sides have the same *level*: the
-    bounds of a level are the mean lengths of the sides times one of :data:`LEVELS`, rounded up as
-    by :func:`padded_length`.
-
-    Attributes:
-        sources, targets: the bounds of each level, ascending ``(levels,)``.
-    """
-
-    sources: Ints
-    targets: Ints
-
-    @classmethod
-    def of(cls, sources: Ints, targets: Ints) -> PairBounds:
-        """The bounds for pairs of these lengths."""
-        means = float(sources.mean()), float(targets.mean())
-        bounds = [
-            tuple(padded_length(math.ceil(mean * level)) for mean in means) for level in LEVELS
-        ]
-        bounds = list(dict.fromkeys(bounds))
-        longest = int(sources.max()), int(targets.max())
-        needed = next(
-            (i for i, bound in enumerate(bounds) if all(map(le, longest, bound))), len(bounds)
-        )
-        found = [*bounds[:needed], tuple(map(padded_length, longest))]
-        return cls(*np.array(found, np.int64).T)
-
-    def levels(self, sources: Ints, targets: Ints) -> Ints:
-        """The lowest level that has room for pairs of these lengths."""
-        return np.maximum(
-            np.searchsorted(self.sources, sources), np.searchsorted(self.targets, targets)
-        )
-
-    def keys(self, sources: Ints, targets: Ints) -> Ints:
-        """Keys by which pairs of like lengths come together: by level, then by target."""
-        longest = int(targets.max(initial=0)) + 1
-        return (self.levels(sources, targets) + 1) * longest + targets
+def _filled(numbers: NDArray[np.intp], rows: int) -> list[int]:
+    """The examples of a batch, filled up to a number of rows with the first."""
+    return [*numbers.tolist(), *numbers[:1].tolist() * (rows - len(numbers))]
 
 
 def source_of(ids: Ints, reversed_source: bool = False) -> NDArray[np.int32]:
@@ -339,7 +299,7 @@ def pair_batches(
         reversed_source: whether sources are read from their end.
     """
     for numbers in batches:
-        filled = [*numbers.tolist(), *numbers[:1].tolist() * (rows - len(numbers))]
+        filled = _filled(numbers, rows)
         sources = [source_of(split.sequence(split.ids, i), reversed_source) for i in filled]
         targets = [split.target(i) for i in filled]
         lengths = (np.array([*map(len, side)]) for side in (sources, targets))

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_rnn.arrays import Ints
-from nlp_rnn.text.batches import Batch, pad, padded_length
+from nlp_rnn.text.batches import Batch, pad
+from nlp_rnn.text.bounds import padded_length
 from nlp_rnn.text.prepared import Split
 from nlp_rnn.text.vocabulary import PAD_INDEX
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 import keras
@@ -26,6 +27,10 @@ Row = dict[str, float]
 
 SECONDS_UNSAVED = 300.0
 """The most seconds of work that an interruption loses in an epoch that takes longer than this."""
+
+
+BATCHES_AHEAD = 100
+"""The number of batches whose shapes are compiled together before a training begins."""
 
 
 def _variables(objective: Objective) -> list[Any]:
@@ -201,6 +206,8 @@ def fit(
     first_batches, _ = batches(0)
     training = training_steps(objective, next(iter(first_batches)))
     best, progress = _resumed(objective, checkpoint, parameters)
+    if progress.epoch < parameters.epochs:
+        training.prepare(islice(batches(progress.epoch)[0], BATCHES_AHEAD))
 
     def save() -> None:
         checkpoint.save(_values(_variables(objective)), best, progress)

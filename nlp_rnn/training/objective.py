@@ -39,6 +39,11 @@ class Objective(keras.Model):
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         return self.network(inputs, training=training)
 
+    @property
+    def means(self) -> list[keras.metrics.Mean]:
+        """The metrics of a batch, which computing its loss updates."""
+        return [metric for metric in (self.cross_entropy, self.accuracy) if metric is not None]
+
     def settings(self, progress: float) -> list[tuple[keras.Variable, float]]:
         """The variables to set before a step, given the share of training that is done."""
         return []
@@ -150,6 +155,11 @@ class TruncatedBPTT(Objective):
 
     def _held(self, shape: tuple[int, ...], name: str) -> Any:
         return self.add_weight(shape=shape, initializer="zeros", trainable=False, name=name)
+
+    @property
+    def means(self) -> list[keras.metrics.Mean]:
+        """The metrics of a batch, which computing its loss updates."""
+        return [metric for metric in (self.cross_entropy, self.accuracy) if metric is not None]
 
     def settings(self, progress: float) -> list[tuple[keras.Variable, float]]:
         if self.scheduled_sampling is None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import keras
 
+from nlp_rnn.process import log
 from nlp_rnn.text.batches import Batch
 
 if TYPE_CHECKING:
@@ -30,6 +34,10 @@ class Steps(ABC):
         self.objective = objective
 
     @abstractmethod
+    def prepare(self, batches: Iterable[Batch]) -> None:
+        """Compile what steps of the shapes of ``batches`` need, if that can be done beforehand."""
+
+    @abstractmethod
     def run(self, batch: Batch, settings: list[tuple[keras.Variable, float]]) -> None:
         """Train on a batch, after setting variables such as the learning rate."""
 
@@ -50,6 +58,9 @@ class StepByStep(Steps):
         super().__init__(objective)
         self._figures: list[Figures] = []
 
+    def prepare(self, batches: Iterable[Batch]) -> None:
+        """Keras compiles for each new shape when it comes."""
+
     def run(self, batch: Batch, settings: list[tuple[keras.Variable, float]]) -> None:
         for variable, value in settings:
             variable.assign(value)
@@ -69,6 +80,9 @@ class AheadOfTime(Steps):
 
     ``train_on_batch`` writes every variable back and waits for the metrics after each step, which
     takes a third of the time for a small network.
+
+    A step is two programs: the gradients, compiled for each shape of a batch, and the optimiser's
+    change, which is the same for all. :meth:`prepare` compiles several programs at once.
     """
 
     def __init__(self, objective: Objective) -> None:
@@ -83,27 +97,60 @@ class AheadOfTime(Steps):
         )
         self._metrics = objective.metrics_variables
         (norm,) = (i for i, v in enumerate(optimizer.variables) if v is optimizer.gradient_norm)
+        loss = jax.grad(objective.compute_loss_and_updates, has_aux=True)
 
-        def step(state: Any, metrics: Any, data: Any) -> Any:
-            figures, (*state, _) = objective.train_step((*state, metrics), data)
-            return {**figures, "gradient_norm": state[2][norm]}, tuple(state)
+        def gradients(weights: Any, others: Any, metrics: Any, data: Any) -> Any:
+            # None of the optimisers scales the loss, so its state is not read here.
+            found, (_, _, others, metrics) = loss(
+                weights, others, metrics, *data, training=True, optimizer_variables=()
+            )
+            return found, others, _means(objective, metrics)
 
-        self._step = jax.jit(step, donate_argnums=0)
+        def change(weights: Any, optimizer_state: Any, found: Any) -> Any:
+            weights, optimizer_state = optimizer.stateless_apply(optimizer_state, found, weights)
+            return weights, optimizer_state, optimizer_state[norm]
+
+        self._gradients = jax.jit(gradients, donate_argnums=1)
+        self._change = jax.jit(change, donate_argnums=(0, 1))
+        self._programs: dict[Any, Any] = {}
         self._state: tuple[list[Any], ...] | None = None
         self._unread: deque[dict[str, Any]] = deque()
         self._figures: list[Figures] = []
 
-    def run(self, batch: Batch, settings: list[tuple[keras.Variable, float]]) -> None:
+    def prepare(self, batches: Iterable[Batch]) -> None:
+        examples = {_shapes(batch): batch for batch in batches}
+        new = [batch for shapes, batch in examples.items() if shapes not in self._programs]
+        if not new:
+            return
+        log(f"compiling the network for {len(new)} shapes of batches, once for all epochs")
+        weights, others, _ = self._begin()
+        lowered = [
+            self._gradients.lower(weights, others, self._fresh, _data(batch)) for batch in new
+        ]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            compiled = pool.map(lambda program: program.compile(), lowered)
+            self._programs |= dict(zip(map(_shapes, new), compiled, strict=True))
+
+    def _begin(self) -> tuple[list[Any], ...]:
+        """The state on the device."""
         if self._state is None:
             self.objective.reset_metrics()
             self._fresh = [variable.value for variable in self._metrics]
             self._state = tuple([v.value for v in group] for group in self._variables)
+        return self._state
+
+    def run(self, batch: Batch, settings: list[tuple[keras.Variable, float]]) -> None:
+        self.prepare([batch])
+        state = self._begin()
         for variable, value in settings:
             group, i = self._place(variable)
-            self._state[group][i] = keras.ops.cast(value, variable.dtype)
-        data = batch.inputs, batch.targets, batch.weights
-        figures, self._state = self._step(self._state, self._fresh, data)
-        self._unread.append(figures)
+            state[group][i] = keras.ops.cast(value, variable.dtype)
+        weights, others, optimizer_state = state
+        gradients = self._programs[_shapes(batch)]
+        found, others, figures = gradients(weights, others, self._fresh, _data(batch))
+        weights, optimizer_state, norm = self._change(weights, optimizer_state, found)
+        self._state = weights, others, optimizer_state
+        self._unread.append({**figures, "gradient_norm": norm})
         while len(self._unread) > AHEAD:
             self._read()
 
@@ -130,6 +177,23 @@ class AheadOfTime(Steps):
             self._state = None
         figures, self._figures = self._figures, []
         return figures
+
+
+def _data(batch: Batch) -> tuple[Any, Any, Any]:
+    return batch.inputs, batch.targets, batch.weights
+
+
+def _shapes(batch: Batch) -> tuple[tuple[int, ...], ...]:
+    """What a program is compiled for: the shapes of the data of a batch."""
+    inputs = batch.inputs if isinstance(batch.inputs, list) else [batch.inputs]
+    return tuple(array.shape for array in (*inputs, batch.targets))
+
+
+def _means(objective: Objective, metrics: Sequence[Any]) -> dict[str, Any]:
+    """The means of the metrics that the loss updates, given the values of their variables."""
+    values = zip(objective.metrics_variables, metrics, strict=True)
+    with keras.StatelessScope(state_mapping=list(values)):
+        return {metric.name: metric.result() for metric in objective.means}
 
 
 def training_steps(objective: Objective, example: Batch) -> Steps:

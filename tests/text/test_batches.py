@@ -15,9 +15,9 @@ from nlp_rnn.text.batches import (
     by_length,
     example_batches,
     mini_batches,
-    padded_length,
     restore_order,
 )
+from nlp_rnn.text.bounds import Bounds, padded_length
 from nlp_rnn.text.spelling import BOUNDARY, spell
 
 
@@ -129,6 +129,23 @@ def test_characters_stand_beside_their_words(tmp_path: Path, sentences: list[Exa
         assert (empty[:, :2] == dataset.characters.end_index).all() and not empty[:, 2:].any()
     first_four = {word for example in sentences for word in example.tokens[:4]}
     assert seen == {f"{BOUNDARY}{word}{BOUNDARY}" for word in first_four}
+
+
+@pytest.mark.parametrize("kind", ["labelled", "tagged"])
+def test_a_small_batch_is_filled_with_rows_that_do_not_count(
+    tmp_path: Path, kind: Any, reviews: list[Example], sentences: list[Example]
+) -> None:
+    examples = {"labelled": reviews, "tagged": sentences}[kind]
+    split = prepared(tmp_path / "d", same_everywhere(kind, examples)).split("train")
+    numbers = np.arange(3)
+    (plain,) = example_batches(split, [numbers])
+    (filled,) = example_batches(split, [numbers], bounds=Bounds([8, 16], batch_size=5))
+    assert filled.ids.shape == (5, 8)
+    for name in ("ids", "targets", "weights"):
+        whole, part = getattr(filled, name), getattr(plain, name)
+        np.testing.assert_array_equal(whole[:3], part)
+    assert (filled.ids[3:] == filled.ids[:1]).all()
+    assert not filled.weights[3:].any()
 
 
 def test_restore_order() -> None:

@@ -16,10 +16,10 @@ from nlp_rnn.text.batches import (
     by_length,
     example_batches,
     mini_batches,
-    padded_length,
     restore_order,
     shortened,
 )
+from nlp_rnn.text.bounds import padded_length
 from nlp_rnn.text.prepared import Split
 from nlp_rnn.text.streams import (
     fixed_widths,

@@ -8,7 +8,8 @@ import numpy as np
 
 from helpers.corpora import prepared, same_everywhere
 from nlp_rnn.example import Example
-from nlp_rnn.text.batches import PairBounds, mini_batches, pair_batches
+from nlp_rnn.text.batches import mini_batches, pair_batches
+from nlp_rnn.text.bounds import PairBounds
 from nlp_rnn.text.prepared import PreparedDataset
 
 ROWS = 8
