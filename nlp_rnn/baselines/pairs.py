@@ -61,6 +61,15 @@ def pair_outputs(dataset: PreparedDataset) -> Iterator[tuple[str, Outputs]]:
         yield "ibm_model_1", _word_by_word(dataset)
 
 
+def word_alignments(dataset: PreparedDataset) -> list[Ints] | None:
+    """The source position of each token of each test target without the end symbol, by IBM Model 1;
+    None for data whose tokens do not translate one another."""
+    if _are_inflections(dataset) or holds_trees(dataset) or not _might_be_translated(dataset):
+        return None
+    model, test = _translations(dataset), dataset.split("test")
+    return [model.align(test.sequence(test.ids, i), test.target(i)[:-1]) for i in range(len(test))]
+
+
 def _are_inflections(dataset: PreparedDataset) -> bool:
     return dataset.card["source"] == "files (sigmorphon)"
 
@@ -114,16 +123,21 @@ def _parsed(dataset: PreparedDataset) -> Outputs:
     return [output(record["text"].split()) for record in _records(dataset, "test")]
 
 
-def _word_by_word(dataset: PreparedDataset) -> Outputs:
-    """Each token of the source replaced by its most probable translation, by IBM Model 1; a token
-    without one stays as it is."""
-    train, test = dataset.split("train"), dataset.split("test")
+def _translations(dataset: PreparedDataset) -> IBMModel1:
+    """IBM Model 1 of the training split."""
+    train = dataset.split("train")
     numbers = range(len(train))
-    model = IBMModel1.fit(
+    return IBMModel1.fit(
         [train.sequence(train.ids, i) for i in numbers],
         [train.target(i)[:-1] for i in numbers],  # without the end symbol
     )
-    best = model.best_translations(len(dataset.vocabulary))
+
+
+def _word_by_word(dataset: PreparedDataset) -> Outputs:
+    """Each token of the source replaced by its most probable translation, by IBM Model 1; a token
+    without one stays as it is."""
+    test = dataset.split("test")
+    best = _translations(dataset).best_translations(len(dataset.vocabulary))
     types, unit = dataset.target_vocabulary.types, dataset.target_tokenizer_parameters.unit
 
     def output(number: int, text: str) -> str:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nlp_rnn.arrays import Floats, Ints
-from nlp_rnn.baselines.pairs import simple_outputs
+from nlp_rnn.baselines.pairs import simple_outputs, word_alignments
 from nlp_rnn.config import (
     DecodingParameters,
     EncoderDecoderTrainingParameters,
     SequenceToSequenceExperiment,
 )
+from nlp_rnn.evaluation.alignment import alignment_error
 from nlp_rnn.evaluation.outputs import output_metrics
 from nlp_rnn.evaluation.predictions import written_rows
 from nlp_rnn.evaluation.result import Evaluation
@@ -170,6 +171,7 @@ class SequenceToSequence(Task):
         predictions = written_rows(gold, [output.text for output in best], log_p, losses)
         test = output_metrics(predictions)
         test["loss"] = float(np.concatenate(losses).mean())
+        test |= self._alignment_error(network)
         return Evaluation(
             test=test,
             baselines={
@@ -180,6 +182,19 @@ class SequenceToSequence(Task):
             predictions=predictions,
             attention=self._alignments(network, best[:HEAT_MAPS]),
         )
+
+    def _alignment_error(self, network: Network) -> dict[str, float]:
+        """How far the largest weights of attention, given the right targets, differ from the links
+        of IBM Model 1; nothing without attention, or where tokens do not translate one another."""
+        reference = word_alignments(self.dataset) if self.experiment.model.attention else None
+        if reference is None:
+            return {}
+        split = self.dataset.split("test")
+        found = self.weights(network, "test", [split.target(i) for i in range(len(split))])
+        step = -1 if self.experiment.model.reversed_source else 1
+        without_end = (weights[:-1, ::step] for weights in found)
+        largest = [weights.argmax(axis=1) for weights in without_end]
+        return {"alignment_error": alignment_error(largest, reference).value}
 
     def _alignments(self, network: Network, best: Sequence[Output]) -> list[dict[str, Any]]:
         """The weights of attention of the first outputs of the test split."""

@@ -83,6 +83,7 @@ def test_a_small_network_learns_to_reverse_and_resumes(tmp_path: Path) -> None:
     assert result.test["exact_match"] > 0.9
     assert result.test["exact_match"] > max(b["exact_match"] for b in result.baselines.values())
     assert result.predictions[0].keys() >= {"text", "output", "log_probability", "loss", "tokens"}
+    assert result.test["alignment_error"] < 0.5  # of links chosen at random: about 0.8
     assert progress.history[-1]["validation/exact_match"] > 0.9
     assert [alignment.keys() for alignment in result.attention[:1]] == [
         {"source": 0, "output": 0, "weights": 0}.keys()
