@@ -14,7 +14,7 @@ import numpy as np
 
 from nlp_rnn.arrays import Floats, Ints
 
-COMPILATION = 60_000
+COMPILATION = 200_000
 """How many padding tokens take about as long as compiling a network for one more length."""
 
 LEVELS = tuple(2 ** (step / 2) for step in range(-1, 8))
