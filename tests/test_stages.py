@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from helpers.backends import SOONEST
 from helpers.project import Project
 from helpers.store import put_store
 from nlp_rnn import stages
@@ -419,7 +420,7 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Reproduced:
     """A project of two small experiments, driven by DVC."""
     folder = tmp_path_factory.mktemp("reproduced")
     parameters = {
-        "backend": "tensorflow",
+        "backend": SOONEST,
         "seed": 1,
         "tracking": {"experiment": "nlp_rnn"},
         "datasets": {

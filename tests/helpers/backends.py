@@ -20,6 +20,9 @@ from nlp_rnn.backend import BACKENDS
 
 INSTALLED = [backend for backend in BACKENDS if importlib.util.find_spec(backend)]
 
+SOONEST = "jax" if "jax" in INSTALLED else INSTALLED[0]
+"""The backend on which a new process trains a tiny network soonest."""
+
 Arrays = dict[str, np.ndarray]
 
 
@@ -39,11 +42,9 @@ def start(modules: Iterable[str]) -> dict[str, dict[str, Future[Arrays]]]:
 
 
 def _select(backend: str) -> None:
-    """Before Keras is imported: one thread, since the processes share the cores, and programs that
-    are compiled soon, since each runs a few times only."""
+    """Before Keras is imported; one thread, since the processes share the cores."""
     os.environ |= {
         "KERAS_BACKEND": backend,
-        "XLA_FLAGS": "--xla_backend_optimization_level=0",
         "OMP_NUM_THREADS": "1",
         "TF_NUM_INTRAOP_THREADS": "1",
         "TF_NUM_INTEROP_THREADS": "1",

@@ -63,3 +63,10 @@ def test_each_search_finds_what_it_finds_alone(width: int, drop: bool) -> None:
     for i, length in enumerate(lengths):
         [alone] = search(log_p[i : i + 1], width, [length], 0.6, n=2)
         assert together[i] == alone
+
+
+def test_the_length_penalty_is_that_of_wu_et_al() -> None:
+    """Equation 14: 1 for one token, and for seven the twofold to the power of alpha."""
+    assert [length_penalty(1, alpha) for alpha in (0.0, 0.6, 1.0)] == [1.0, 1.0, 1.0]
+    assert length_penalty(7, 0.5) == pytest.approx(2**0.5)
+    assert length_penalty(13, 1.0) == pytest.approx(3.0)
