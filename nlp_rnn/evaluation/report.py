@@ -199,10 +199,15 @@ def with_spread(row: Row) -> str:
 
 
 def way(row: Row) -> str:
-    """How far a figure is from its baseline to its optimum, or above the bound."""
+    """How far a figure is from its baseline to its optimum, or above the bound.
+
+    The optimum is the best that can be expected, which a model may exceed on one test split.
+    """
     if row["way"] is None:
         return ""
     if HIGHER_IS_BETTER[row["metric"]]:
+        if row["way"] > 1:
+            return "above the optimum, by chance"
         return f"{row['way']:.0%} of the way"
     return f"{row['way'] - 1:+.1%} of the bound"
 

@@ -122,7 +122,8 @@ class AheadOfTime(Steps):
         new = [batch for shapes, batch in examples.items() if shapes not in self._programs]
         if not new:
             return
-        log(f"compiling the network for {len(new)} shapes of batches, once for all epochs")
+        shapes = ", ".join("x".join(map(str, batch.ids.shape)) for batch in new)
+        log(f"compiling the network, once for all epochs; rows x tokens of batches: {shapes}")
         weights, others, _ = self._begin()
         lowered = [
             self._gradients.lower(weights, others, self._fresh, _data(batch)) for batch in new

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nlp_rnn.evaluation.report import RANDOM, Row, gains, result_row
+from nlp_rnn.evaluation.report import RANDOM, Row, gains, result_row, way
 
 
 def row(vectors: str, figure: float, metric: str = "accuracy", setting: str = "a") -> Row:
@@ -44,3 +44,10 @@ def test_a_lower_perplexity_is_a_gain() -> None:
 def test_nothing_is_compared_that_differs_in_more_than_its_vectors() -> None:
     assert gains([row(RANDOM, 0.9), row("own", 0.95, setting="b")]) == ""
     assert gains([row("own", 0.95), row("glove", 0.91)]) == ""
+
+
+def test_how_far_a_figure_is_from_its_optimum() -> None:
+    assert way({"metric": "accuracy", "way": 0.894}) == "89% of the way"
+    assert way({"metric": "accuracy", "way": 1.36}) == "above the optimum, by chance"
+    assert way({"metric": "perplexity", "way": 1.047}) == "+4.7% of the bound"
+    assert way({"metric": "f1", "way": None}) == ""
