@@ -91,7 +91,9 @@ class CRFObjective(Objective):
 
     def _cross_entropy(self, targets: Any, emissions: Any, weights: Any) -> Any:
         real = ops.greater(weights, 0)
-        loss = -ops.sum(self.crf.log_likelihood(emissions, targets, real))
+        likelihoods = self.crf.log_likelihood(emissions, targets, real)
+        # Rows that fill up a batch have no word that counts.
+        loss = -ops.sum(ops.where(ops.any(real, axis=-1), likelihoods, 0.0))
         words = ops.sum(ops.cast(weights, loss.dtype))
         self.cross_entropy.update_state(loss / words, words)
         return loss / words
