@@ -27,7 +27,7 @@ class Dropout(layers.Dropout):
     """
 
     def call(self, inputs: Any, training: bool | None = False) -> Any:
-        if not training or not self.rate or keras.backend.backend() != "jax":
+        if not training or not 0 < self.rate < 1 or keras.backend.backend() != "jax":
             return super().call(inputs, training=training)
         given = self.noise_shape or inputs.shape
         shape = [own or size for own, size in zip(given, inputs.shape, strict=True)]

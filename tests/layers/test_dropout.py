@@ -117,9 +117,10 @@ def masks() -> np.ndarray:
 
 
 def computed() -> dict[str, np.ndarray]:
-    """Gradients from compiled training at two shapes of batch, and masks."""
+    """Gradients from compiled training at two shapes of batch, masks, and everything dropped."""
     types, sequences = build(variational=False), build(variational=True)
-    results = {"masks": masks()}
+    everything = Dropout(1.0)(np.ones((2, 3), np.float32), training=True)
+    results = {"masks": masks(), "nothing": keras.ops.convert_to_numpy(everything)}
     for batch, timesteps in SHAPES:
         results[f"types {batch}"] = gradient(types, ids(batch, timesteps))
         distinct = np.arange(batch * timesteps, dtype=np.int32).reshape(batch, timesteps)
@@ -144,6 +145,11 @@ def test_a_dropped_type_learns_nothing_on_every_backend(
             masks.append(np.where(seen, results[f"types {batch}"][:, 0] > 0.1, np.nan))
         both = ~np.isnan(masks[0]) & ~np.isnan(masks[1])
         assert (masks[0] != masks[1])[both].any(), backend
+
+
+def test_a_rate_of_one_drops_everything(on_backends: dict[str, dict[str, np.ndarray]]) -> None:
+    for backend, results in on_backends.items():
+        np.testing.assert_array_equal(results["nothing"], np.zeros((2, 3)), err_msg=backend)
 
 
 def test_masks_are_as_random_as_independent_draws(
