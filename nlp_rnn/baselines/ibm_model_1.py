@@ -24,7 +24,7 @@ NULL = 0
 """The empty source word. The types of a source are counted from 1 inside the model."""
 
 NO_WORD = -1
-"""The position of the empty word in an alignment, and the translation of a word that has none."""
+"""Stands for the position of the empty word in an alignment, and for a missing translation."""
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def pair_outputs(dataset: PreparedDataset) -> Iterator[tuple[str, Outputs]]:
 def word_alignments(dataset: PreparedDataset) -> list[Ints] | None:
     """The source position of each token of each test target without the end symbol, by IBM Model 1;
     None for data whose tokens do not translate one another."""
-    if _are_inflections(dataset) or holds_trees(dataset) or not _might_be_translated(dataset):
+    if not _might_be_translated(dataset):
         return None
     model, test = _translations(dataset), dataset.split("test")
     return [model.align(test.sequence(test.ids, i), test.target(i)[:-1]) for i in range(len(test))]
@@ -75,7 +75,10 @@ def _are_inflections(dataset: PreparedDataset) -> bool:
 
 
 def _might_be_translated(dataset: PreparedDataset) -> bool:
-    """Whether sources are single texts without vectors, and not too many words."""
+    """Whether targets are neither inflections nor trees, and sources single texts without vectors
+    and of not too many words."""
+    if _are_inflections(dataset) or holds_trees(dataset):
+        return False
     train = dataset.split("train")
     links = int(((train.lengths + 1) * train.target_lengths).sum())
     plain = train.features is None and not any("context" in r for r in train.records())

@@ -13,7 +13,6 @@ from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.runtime.forward import by_length_in_order
 from nlp_rnn.runtime.network import Decoded, Network, Source, States
 from nlp_rnn.text.batches import pad, shifted
-from nlp_rnn.text.bounds import padded_length
 from nlp_rnn.text.vocabulary import Vocabulary
 
 
@@ -122,7 +121,7 @@ def forced(
     """
     source, states = encode(network, inputs)
     longest = max(map(len, targets))
-    wanted = pad(targets, longest if network.any_rows else padded_length(longest))
+    wanted = pad(targets, network.padded_length(longest))
     return wanted, network.decode(shifted(wanted, end_index), source, states)
 
 

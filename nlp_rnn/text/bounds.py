@@ -100,8 +100,8 @@ class Bounds:
         """
         padded = np.array([padded_length(int(length)) for length in longest])
         lengths = np.unique(padded)
-        tokens = [float(rows[padded == length].sum() * epochs) for length in lengths]
-        found = cheapest_bounds(lengths.tolist(), tokens, COMPILATION)
+        examples = [float(rows[padded == length].sum() * epochs) for length in lengths]
+        found = cheapest_bounds(lengths.tolist(), examples, COMPILATION)
         return cls(found, batch_size, batch_tokens)
 
     def length(self, longest: int) -> int:
