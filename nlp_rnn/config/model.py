@@ -550,6 +550,9 @@ class AttentionParameters(Section, title="Attention"):
     units: int | None = Field(default=None, gt=0)
     """For ``additive`` and ``concat``: the width of the network of the score; ``null`` is that of
     the decoder."""
+    window: int | None = Field(default=None, gt=0)
+    """How far from a predicted position of the source each step looks (local attention, Luong et
+    al. 2015, section 3.2). ``null`` looks at the whole source."""
 
     @property
     def place(self) -> Literal["before", "after"]:
@@ -602,6 +605,9 @@ class EncoderDecoderParameters(EncoderParameters, title="Encoder-decoder"):
     reversed_source: bool = False
     """Whether the source is read from its end, so that its beginning is near to that of the target
     (Sutskever et al. 2014)."""
+    copying: bool = False
+    """Whether each step may copy a token of the source instead of writing one of the vocabulary
+    (pointer-generator, See et al. 2017). It needs attention."""
     tied: bool = False
     """Whether the output layer shares its weights with the embeddings of the target (Press & Wolf
     2017)."""
@@ -655,6 +661,10 @@ class EncoderDecoderParameters(EncoderParameters, title="Encoder-decoder"):
     @model_validator(mode="after")
     def _attention_fits(self) -> EncoderDecoderParameters:
         attention = self.attention
+        if self.copying and (attention is None or attention.window is not None):
+            raise impossible(
+                "copying needs attention to the whole source: attention without window, not null"
+            )
         if attention is None:
             return self
         if self.conditioning != "initial_state":

@@ -124,6 +124,26 @@ class BatchTrainingParameters(TrainingParameters, title="Training on examples"):
     prediction. The first are kept unless ``long_texts`` says otherwise. ``null`` keeps all."""
 
 
+class ScheduledSamplingParameters(Section, title="Scheduled sampling"):
+    """The model's own predictions as inputs, ever more often (Bengio et al. 2015)."""
+
+    schedule: Literal["linear", "exponential", "inverse_sigmoid"] = "linear"
+    """How the probability of the true token falls from 1 over the training: along a line, an
+    exponential curve or an inverse sigmoid (Bengio et al. 2015, section 2.4)."""
+    sampling: float = Field(default=0.25, gt=0, le=1)
+    """The probability of the model's own token at the end of training. 1 does not go with
+    ``exponential``."""
+
+    @model_validator(mode="after")
+    def _share_grows_gradually(self) -> ScheduledSamplingParameters:
+        if self.schedule == "exponential" and self.sampling == 1:
+            raise impossible(
+                "schedule: exponential with sampling: 1 would jump to 1 after the first batch; "
+                "set sampling below 1, or schedule: linear"
+            )
+        return self
+
+
 class EncoderDecoderTrainingParameters(
     BatchTrainingParameters, title="Training of an encoder-decoder"
 ):
@@ -133,6 +153,9 @@ class EncoderDecoderTrainingParameters(
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """The share of the probability of each target token that the loss spreads over all types
     (Szegedy et al. 2016). 0 spreads none."""
+    scheduled_sampling: ScheduledSamplingParameters | None = None
+    """Feeds the decoder's own predictions ever more often (Bengio et al. 2015). ``null`` always
+    feeds the true token (teacher forcing)."""
     judged: int = Field(default=500, gt=0)
     """How many pairs of the validation split are decoded greedily after each epoch, for
     ``select: bleu`` or ``exact_match``."""
@@ -152,26 +175,6 @@ class ClassificationTrainingParameters(BatchTrainingParameters, title="Training 
     def _some_texts_are_long(self) -> ClassificationTrainingParameters:
         if self.long_texts != "head" and self.max_length is None:
             raise impossible(f"long_texts: {self.long_texts} needs max_length, or none is long")
-        return self
-
-
-class ScheduledSamplingParameters(Section, title="Scheduled sampling"):
-    """The model's own predictions as inputs, ever more often (Bengio et al. 2015)."""
-
-    schedule: Literal["linear", "exponential", "inverse_sigmoid"] = "linear"
-    """How the probability of the true token falls from 1 over the training: along a line, an
-    exponential curve or an inverse sigmoid (Bengio et al. 2015, section 2.4)."""
-    sampling: float = Field(default=0.25, gt=0, le=1)
-    """The probability of the model's own token at the end of training. 1 does not go with
-    ``exponential``."""
-
-    @model_validator(mode="after")
-    def _share_grows_gradually(self) -> ScheduledSamplingParameters:
-        if self.schedule == "exponential" and self.sampling == 1:
-            raise impossible(
-                "schedule: exponential with sampling: 1 would jump to 1 after the first batch; "
-                "set sampling below 1, or schedule: linear"
-            )
         return self
 
 

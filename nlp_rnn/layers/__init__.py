@@ -35,6 +35,7 @@ from nlp_rnn.layers.gru import GRU
 from nlp_rnn.layers.highway import HighwayConnection
 from nlp_rnn.layers.lstm import LSTM
 from nlp_rnn.layers.pairs import PairBuckets
+from nlp_rnn.layers.pointer import CopiedTypes, PointerGenerator
 from nlp_rnn.layers.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
 from nlp_rnn.layers.recurrent import RecurrentLayer
 from nlp_rnn.layers.softmax.adaptive import AdaptiveSoftmax
@@ -60,6 +61,7 @@ __all__ = [
     "CharacterBiLSTM",
     "CharacterCNN",
     "ContextTokens",
+    "CopiedTypes",
     "DotAttention",
     "Dropout",
     "EmbeddingDropout",
@@ -77,6 +79,7 @@ __all__ = [
     "NormStabilizer",
     "PairBuckets",
     "PhasedLSTMCell",
+    "PointerGenerator",
     "RecurrentLayer",
     "SampledSoftmax",
     "SimpleRNNCell",

@@ -21,6 +21,16 @@ class Attention(keras.layers.Layer):
     A subclass says what the score is. What depends on the source alone, the *keys*, is computed
     once for all queries.
 
+    With a ``window`` ``D``, attention is *local* (Luong et al. 2015, section 3.2, local-p): each
+    query predicts a position of the source of ``n`` real tokens, only states at most ``D`` away
+    from it are scored, and near ones count for more::
+
+        p_t = n sigmoid(v . tanh(W_p s_t))
+        a_t = softmax_i(score(s_t, h_i)) exp(-(i - p_t)^2 / (2 (D / 2)^2))    |i - p_t| <= D
+
+    Args:
+        window: ``D``, at least 1; None scores all states.
+
     Call arguments:
         queries: ``(batch, steps, units)``.
         memory: the states of the source, ``(batch, timesteps, width)``.
@@ -31,14 +41,40 @@ class Attention(keras.layers.Layer):
         ``(batch, steps, timesteps)``, which are 0 at padding.
     """
 
+    def __init__(self, window: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.window = window
+
+    def build(self, queries_shape: Any, memory_shape: Any, mask_shape: Any = None) -> None:
+        if self.window is not None:
+            units = queries_shape[-1]
+            self.position_kernel = self.add_weight(shape=(units, units), name="position_kernel")
+            self.position_vector = self.add_weight(
+                shape=(units,), initializer="glorot_uniform", name="position_vector"
+            )
+
     def call(self, queries: Any, memory: Any, mask: Any) -> list[Any]:
         return self.attend(queries, self.keys(memory), memory, mask)
 
     def attend(self, queries: Any, keys: Any, memory: Any, mask: Any) -> list[Any]:
         """Like a call, with the ``keys`` computed before."""
-        scores = self.scores(queries, keys)
-        weights = ops.softmax(ops.where(mask[:, None], scores, LOWEST), axis=-1)
+        scores, seen = self.scores(queries, keys), mask[:, None]
+        if self.window is None:
+            weights = ops.softmax(ops.where(seen, scores, LOWEST), axis=-1)
+        else:
+            distances = self._distances(queries, mask)
+            seen = ops.logical_and(seen, ops.abs(distances) <= self.window)
+            weights = ops.softmax(ops.where(seen, scores, LOWEST), axis=-1)
+            weights *= ops.exp(-2 * ops.square(distances / self.window))
         return [ops.matmul(weights, memory), weights]
+
+    def _distances(self, queries: Any, mask: Any) -> Any:
+        """``i - p_t``, ``(batch, steps, timesteps)``."""
+        hidden = ops.tanh(ops.matmul(queries, self.position_kernel))
+        share = ops.sigmoid(ops.matmul(hidden, self.position_vector))
+        lengths = ops.sum(ops.cast(mask, share.dtype), axis=-1, keepdims=True)
+        positions = ops.arange(ops.shape(mask)[1], dtype=share.dtype)
+        return positions - ops.expand_dims(lengths * share, -1)
 
     def keys(self, memory: Any) -> Any:
         """What the scores need of the source, ``(batch, timesteps, ...)``."""
@@ -53,6 +89,9 @@ class Attention(keras.layers.Layer):
         batch, steps = queries.shape[:2]
         shapes = [(batch, steps, memory.shape[-1]), (batch, steps, memory.shape[1])]
         return [keras.KerasTensor(shape, dtype=self.compute_dtype) for shape in shapes]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "window": self.window}
 
 
 @keras.saving.register_keras_serializable("nlp_rnn")
@@ -75,6 +114,7 @@ class GeneralAttention(Attention):
     """``score(s_t, h_i) = s_t . W h_i`` (Luong et al. 2015, eq. 8, general)."""
 
     def build(self, queries_shape: Any, memory_shape: Any, mask_shape: Any = None) -> None:
+        super().build(queries_shape, memory_shape, mask_shape)
         self.kernel = self.add_weight(shape=(queries_shape[-1], memory_shape[-1]), name="kernel")
 
     def scores(self, queries: Any, keys: Any) -> Any:
@@ -91,13 +131,15 @@ class AdditiveAttention(Attention):
 
     Args:
         units: the width of ``v``.
+        window: see :class:`Attention`.
     """
 
-    def __init__(self, units: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, units: int, window: int | None = None, **kwargs: Any) -> None:
+        super().__init__(window, **kwargs)
         self.units = units
 
     def build(self, queries_shape: Any, memory_shape: Any, mask_shape: Any = None) -> None:
+        super().build(queries_shape, memory_shape, mask_shape)
         self.of_query = self.add_weight(shape=(queries_shape[-1], self.units), name="of_query")
         self.of_memory = self.add_weight(shape=(memory_shape[-1], self.units), name="of_memory")
         self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")

@@ -19,6 +19,7 @@ from nlp_rnn.layers.attention import (
 from nlp_rnn.layers.attention_decoder import AttentionDecoder
 from nlp_rnn.layers.conditioning import BesideEachStep, FirstStep, Zeros
 from nlp_rnn.layers.dropout import Dropout
+from nlp_rnn.layers.pointer import CopiedTypes, PointerGenerator
 from nlp_rnn.layers.pooling import LastPooling, MeanPooling
 from nlp_rnn.layers.softmax.full import Softmax
 from nlp_rnn.models.cells import bare_cell, states
@@ -29,6 +30,9 @@ ENCODER, DECODER = "encoder", "decoder"
 
 MEMORY, SOURCE_MASK = "memory", "source_mask"
 """What a decoder with attention reads of the source: its states, and which of them are real."""
+
+COPIED = "copied"
+"""What a decoder that copies reads beside: the type of targets that each token becomes."""
 
 FED, SUMMARY, FIRST = "fed", "summary", "first"
 """States of a decoder beside those of its layers: the output of attention that it is fed with, the
@@ -71,6 +75,21 @@ def encoder_decoder(
     return keras.Model([ids, target_ids, *vectors], logits, name="encoder_decoder")
 
 
+def begun_decoder(
+    network: keras.Model, ids: Any, vectors: Sequence[Any]
+) -> tuple[keras.Model, list[Any], list[Any]]:
+    """The decoder, what it reads of sources beside its tokens, and its first states, as in
+    predictions."""
+    decoder = network.get_layer(DECODER)
+    inputs = [tensor.name for tensor in decoder.inputs]
+    found = network.get_layer(ENCODER)([ids, *vectors], training=False)
+    states = list(found) if isinstance(found, list | tuple) else [found]
+    source = [states.pop(0) for name in (MEMORY, COPIED) if name in inputs]
+    if MEMORY in inputs:
+        source.insert(1, real_tokens(ids))
+    return decoder, source, states
+
+
 def state_widths(parameters: EncoderDecoderParameters, features: int = 0) -> dict[str, int]:
     """The name and width of each state of the decoder."""
     decoder = parameters.decoder
@@ -94,8 +113,9 @@ def _encoder(
 ) -> keras.Model:
     """The model from ``ids``, and ``features`` if there are any, to what a decoder starts from.
 
-    Its outputs are the states of the source ``(batch, timesteps, width)``, if there is attention,
-    and the first state of the decoder for each of :func:`state_widths`, ``(batch, width)``.
+    Its outputs are the states of the source ``(batch, timesteps, width)``, if there is attention;
+    the types that its tokens become when copied ``(batch, timesteps)``, if they can be; and the
+    first state of the decoder for each of :func:`state_widths`, ``(batch, width)``.
     """
     ids = keras.Input((None,), dtype="int32", name="ids")
     vectors = [keras.Input((features,), name="features")] if features else []
@@ -119,6 +139,8 @@ def _encoder(
     if parameters.conditioning == "every_step":
         first.append(summary)
     outputs = [Memory(name=MEMORY)(memory, mask=mask)] if parameters.attention else []
+    if parameters.copying:
+        outputs.append(CopiedTypes(embedding.input_dim, name=COPIED)(ids))
     return keras.Model([ids, *vectors], [*outputs, *first, *vectors], name=ENCODER)
 
 
@@ -148,11 +170,12 @@ def _bridged(summary: Any, final: Sequence[Any], parameters: EncoderDecoderParam
 
 def attention_layer(parameters: AttentionParameters, units: int) -> Attention:
     """The attention that parameters describe, of a decoder of so many ``units``."""
+    window = parameters.window
     if parameters.kind == "dot":
-        return DotAttention(name="attention")
+        return DotAttention(window, name="attention")
     if parameters.kind == "general":
-        return GeneralAttention(name="attention")
-    return AdditiveAttention(parameters.units or units, name="attention")
+        return GeneralAttention(window, name="attention")
+    return AdditiveAttention(parameters.units or units, window, name="attention")
 
 
 def _decoder(
@@ -161,9 +184,10 @@ def _decoder(
     """The model of any number of steps of the target.
 
     Its inputs are ``target_ids`` ``(batch, steps)``; with attention the ``memory`` of the source
-    ``(batch, timesteps, width)`` and the bool ``source_mask`` ``(batch, timesteps)``; and the
-    states before, each ``(batch, width)``. Its outputs are logits ``(batch, steps, types)``; the
-    states after; and with attention its weights ``(batch, steps, timesteps)``.
+    ``(batch, timesteps, width)`` and the bool ``source_mask`` ``(batch, timesteps)``; the types
+    ``copied`` ``(batch, timesteps)``, if it copies; and the states before, each ``(batch, width)``.
+    Its outputs are logits ``(batch, steps, types)``; the states after; and with attention its
+    weights ``(batch, steps, timesteps)``.
     """
     ids = keras.Input((None,), dtype="int32", name="target_ids")
     before = {
@@ -176,6 +200,7 @@ def _decoder(
             keras.Input((None, parameters.source_width), name=MEMORY),
             keras.Input((None,), dtype="bool", name=SOURCE_MASK),
         ]
+    copied = [keras.Input((None,), dtype="int32", name=COPIED)] if parameters.copying else []
     vectors, kept = _read(embedded(embedding, ids, parameters), before)
     of_layers = [tensor for name, tensor in before.items() if name not in kept]
     written = _in_the_loop if _is_looped(parameters) else _after_the_stack
@@ -184,8 +209,11 @@ def _decoder(
         hidden = layers.Dense(embedding.output_dim, name="to_embedding")(hidden)
     tied = embedding if parameters.tied else None
     logits = Softmax(embedding.input_dim, embedding=tied, name="logits")(hidden)
+    if copied:
+        pointer = PointerGenerator(name="pointer_generator")
+        logits = pointer(logits, *weights, hidden, vectors, *copied)
     outputs = [logits, *after, *kept.values(), *weights]
-    return keras.Model([ids, *source, *before.values()], outputs, name=DECODER)
+    return keras.Model([ids, *source, *copied, *before.values()], outputs, name=DECODER)
 
 
 def _is_looped(parameters: EncoderDecoderParameters) -> bool:

@@ -45,10 +45,13 @@ class Source:
         memory: their states ``(rows, timesteps, width)``, on the network's device; None without
             attention.
         lengths: the real tokens of each, int32 ``(rows,)``.
+        copied: the types of targets that their tokens become ``(rows, timesteps)``, on the device;
+            None for a decoder that does not copy.
     """
 
     memory: Any
     lengths: Tokens
+    copied: Any = None
 
 
 @dataclass(frozen=True)
@@ -130,8 +133,11 @@ class Network(ABC):
 
     def select_source(self, source: Source, rows: Rows) -> Source:
         """The sources of ``rows``, in this order; a row may occur more than once."""
-        memory = None if source.memory is None else self.select([source.memory], rows)[0]
-        return Source(memory, source.lengths[rows])
+        memory, copied = (
+            None if part is None else self.select([part], rows)[0]
+            for part in (source.memory, source.copied)
+        )
+        return Source(memory, source.lengths[rows], copied)
 
     @property
     def any_rows(self) -> bool:
@@ -307,25 +313,26 @@ class KerasNetwork(Network):
         encoder = self._model.get_layer("encoder")
         found = _on_device(encoder)([ids] if features is None else [ids, features])
         found = list(found) if isinstance(found, list | tuple) else [found]
-        memory = found.pop(0) if self._attends else None
-        return Source(memory, lengths), found
+        memory = found.pop(0) if self._decoder_reads("memory") else None
+        copied = found.pop(0) if self._decoder_reads("copied") else None
+        return Source(memory, lengths, copied), found
 
-    @property
-    def _attends(self) -> bool:
-        """Whether the network is an encoder-decoder with attention."""
-        inputs = self._model.get_layer("decoder").inputs
-        return any(tensor.name == "memory" for tensor in inputs)
+    def _decoder_reads(self, name: str) -> bool:
+        """Whether the network is an encoder-decoder whose decoder has an input of this name."""
+        return any(tensor.name == name for tensor in self._model.get_layer("decoder").inputs)
 
     def decode(self, ids: Tokens, source: Source, states: States) -> Decoded:
         from keras import ops
 
         read: list[Any] = []
-        if self._attends:
+        if source.memory is not None:
             mask = np.arange(source.memory.shape[1]) < source.lengths[:, None]
             read = [source.memory, mask]
+        if source.copied is not None:
+            read.append(source.copied)
         inputs = [ops.convert_to_tensor(value) for value in (ids, *read, *states)]
         logits, *after = _on_device(self._model.get_layer("decoder"))(inputs)
-        weights = ops.convert_to_numpy(after.pop()) if self._attends else None
+        weights = None if source.memory is None else ops.convert_to_numpy(after.pop())
         log_p = ops.convert_to_numpy(ops.log_softmax(logits, axis=-1))
         return Decoded(log_p, after, weights)
 

@@ -18,8 +18,9 @@ from pathlib import Path
 from nlp_rnn.errors import UserError
 
 OPERATORS = {
-    *("Add", "AveragePool", "Cast", "Concat", "Conv", "Div", "Equal", "Flatten", "GRU", "Gather"),
-    *("GatherND", "Greater", "Identity", "LSTM", "Less", "LogSoftmax", "MatMul", "Mod", "Mul"),
+    *("Add", "AveragePool", "Cast", "Concat", "Conv", "Div", "Equal", "Exp", "Flatten", "GRU"),
+    *("Gather", "GatherND", "Greater", "Identity", "LSTM", "Less", "Log", "LogSoftmax", "MatMul"),
+    *("Mod", "Mul"),
     *("RNN", "Range", "ReduceMax", "ReduceSum", "Relu", "Reshape", "Shape", "Sigmoid", "Sign"),
     *("Slice", "Softmax", "Softplus", "Split", "Sub", "Sum", "Tanh", "Transpose", "Unsqueeze"),
     "Where",

@@ -26,7 +26,9 @@ from nlp_rnn.runtime.network import Decoded, Network, R, Source, States, T, Toke
 from nlp_rnn.runtime.onnx_file import check_graph
 
 CRF_OUTPUTS = ("crf_start", "crf_transitions", "crf_end")
-AXES = {"ids": 2, "lengths": 1, "characters": 3, "target_ids": 2}
+COPIED = "copied"
+"""The types of targets that tokens of the source become, likewise for a decoder that copies."""
+AXES = {"ids": 2, "lengths": 1, "characters": 3, "target_ids": 2, COPIED: 2}
 """The number of axes of each input of whole numbers; any other input is a state."""
 MEMORY = "memory"
 """The states of sources, an output of an encoder and an input of a decoder with attention."""
@@ -196,8 +198,10 @@ class OnnxNetwork(Network):
         if features is not None:
             inputs["features"] = features
         found = self._run(ids, **inputs)
-        memory = found.pop(0) if MEMORY in self._outputs else None
-        return Source(memory, lengths), found
+        memory, copied = (
+            found.pop(0) if name in self._outputs else None for name in (MEMORY, COPIED)
+        )
+        return Source(memory, lengths, copied), found
 
     def decode(self, ids: Tokens, source: Source, states: States) -> Decoded:
         if self._shapes["target_ids"][1] != 1:
@@ -214,6 +218,8 @@ class OnnxNetwork(Network):
         inputs = dict(zip(self._states, states, strict=True)) | {"target_ids": ids}
         if source.memory is not None:
             inputs |= {MEMORY: source.memory, "lengths": source.lengths}
+        if source.copied is not None:
+            inputs[COPIED] = source.copied
         log_p, *after = self._decoder.computed(None, inputs)
         return Decoded(log_p, after, None if source.memory is None else after.pop())
 

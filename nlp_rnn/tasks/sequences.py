@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.baselines.pairs import simple_outputs, word_alignments
@@ -27,6 +28,7 @@ from nlp_rnn.text.batches import Batch, mini_batches, pair_batches, source_of
 from nlp_rnn.text.bounds import PairBounds
 from nlp_rnn.text.encoding import source_tokens
 from nlp_rnn.text.gold import gold_rows
+from nlp_rnn.text.vocabulary import Vocabulary
 from nlp_rnn.text.word_dropout import drop_words, unknown_rates
 
 if TYPE_CHECKING:
@@ -61,7 +63,19 @@ class SequenceToSequence(Task):
     def objective(self, network: keras.Model) -> Objective:
         from nlp_rnn.training.objective import TargetObjective
 
-        return TargetObjective(network, self._examples.label_smoothing)
+        training = self._examples
+        return TargetObjective(network, training.label_smoothing, training.scheduled_sampling)
+
+    def network(self, vectors: NDArray[Any]) -> keras.Model:
+        network = super().network(vectors)
+        if self.experiment.model.copying:
+            from nlp_rnn.models.encoder_decoder import COPIED, ENCODER
+
+            copied = network.get_layer(ENCODER).get_layer(COPIED)
+            copied.types.assign(
+                copied_types(self.dataset.vocabulary, self.dataset.target_vocabulary)
+            )
+        return network
 
     def batches(self, epoch: int) -> tuple[Iterable[Batch], int]:
         split, training, rng = self.dataset.split("train"), self._examples, self.rng(epoch)
@@ -208,6 +222,12 @@ class SequenceToSequence(Task):
                 self.inputs("test", len(found)), targets, found, strict=False
             )
         ]
+
+
+def copied_types(source: Vocabulary, target: Vocabulary) -> Ints:
+    """The type of targets that each type of sources becomes when it is copied, int32 ``(types,)``:
+    ``<unk>`` for those that targets lack."""
+    return np.array(target.encode(source.types), np.int32)
 
 
 def _worst(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,9 +7,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from nlp_rnn.config import LanguageModelTrainingParameters, TrainingParameters
+from nlp_rnn.config import (
+    LanguageModelTrainingParameters,
+    ScheduledSamplingParameters,
+    TrainingParameters,
+)
 from nlp_rnn.layers.crf import CRF
 from nlp_rnn.layers.softmax.full import cross_entropy
+from nlp_rnn.models.encoder_decoder import begun_decoder
 from nlp_rnn.models.language_model import hidden_states
 from nlp_rnn.training.optimizer import optimizer
 from nlp_rnn.training.scheduled_sampling import mixed_inputs
@@ -28,13 +33,26 @@ class Objective(keras.Model):
     Args:
         network: maps token indices to logits ``(..., classes)``.
         with_accuracy: whether to track accuracy too, which costs an argmax over the classes.
+        scheduled_sampling: how often the network reads its own predictions, if it may.
     """
 
-    def __init__(self, network: keras.Model, with_accuracy: bool = True) -> None:
+    def __init__(
+        self,
+        network: keras.Model,
+        with_accuracy: bool = True,
+        scheduled_sampling: ScheduledSamplingParameters | None = None,
+    ) -> None:
         super().__init__(name="objective")
         self.network = network
         self.cross_entropy = keras.metrics.Mean(name="cross_entropy")
         self.accuracy = keras.metrics.Mean(name="accuracy") if with_accuracy else None
+        self.scheduled_sampling = scheduled_sampling
+        if scheduled_sampling:
+            self.sampling = self._held((), "sampling_probability")
+            self.seeds = keras.random.SeedGenerator()
+
+    def _held(self, shape: tuple[int, ...], name: str) -> Any:
+        return self.add_weight(shape=shape, initializer="zeros", trainable=False, name=name)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         return self.network(inputs, training=training)
@@ -46,7 +64,9 @@ class Objective(keras.Model):
 
     def settings(self, progress: float) -> list[tuple[keras.Variable, float]]:
         """The variables to set before a step, given the share of training that is done."""
-        return []
+        if self.scheduled_sampling is None:
+            return []
+        return [(self.sampling, sampling_probability(self.scheduled_sampling, progress))]
 
     def compute_loss(
         self,
@@ -106,13 +126,29 @@ class TargetObjective(Objective):
     al. 2016); ``cross_entropy`` stays ``-ln P(y)``.
 
     Args:
-        network: maps the inputs to logits ``(batch, steps, types)``.
+        network: as :func:`~nlp_rnn.models.encoder_decoder.encoder_decoder` builds it.
         label_smoothing: ``e``.
+        scheduled_sampling: how often the decoder reads its own predictions, if it may.
     """
 
-    def __init__(self, network: keras.Model, label_smoothing: float) -> None:
-        super().__init__(network, with_accuracy=False)
+    def __init__(
+        self,
+        network: keras.Model,
+        label_smoothing: float = 0.0,
+        scheduled_sampling: ScheduledSamplingParameters | None = None,
+    ) -> None:
+        super().__init__(network, False, scheduled_sampling)
         self.label_smoothing = label_smoothing
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        if training and self.scheduled_sampling:
+            ids, target_ids, *vectors = inputs
+            decoder, source, states = begun_decoder(self.network, ids, vectors)
+            target_ids = mixed_inputs(
+                decoder, target_ids, states, self.sampling, self.seeds, source
+            )
+            inputs = [ids, target_ids, *vectors]
+        return self.network(inputs, training=training)
 
     def _cross_entropy(self, targets: Any, logits: Any, weights: Any) -> Any:
         losses = cross_entropy(logits, targets)
@@ -143,30 +179,13 @@ class TruncatedBPTT(Objective):
     def __init__(
         self, network: keras.Model, batch_size: int, parameters: LanguageModelTrainingParameters
     ) -> None:
-        super().__init__(network, with_accuracy=False)
+        super().__init__(network, False, parameters.scheduled_sampling)
         self.hidden_states = hidden_states(network)
         self.output_layer = network.get_layer("logits")
-        self.scheduled_sampling = parameters.scheduled_sampling
         self.states = [
             self._held((batch_size, state.shape[-1]), f"state_{i}")
             for i, state in enumerate(network.inputs[1:])
         ]
-        if self.scheduled_sampling:
-            self.sampling = self._held((), "sampling_probability")
-            self.seeds = keras.random.SeedGenerator()
-
-    def _held(self, shape: tuple[int, ...], name: str) -> Any:
-        return self.add_weight(shape=shape, initializer="zeros", trainable=False, name=name)
-
-    @property
-    def means(self) -> list[keras.metrics.Mean]:
-        """The metrics of a batch, which computing its loss updates."""
-        return [metric for metric in (self.cross_entropy, self.accuracy) if metric is not None]
-
-    def settings(self, progress: float) -> list[tuple[keras.Variable, float]]:
-        if self.scheduled_sampling is None:
-            return []
-        return [(self.sampling, sampling_probability(self.scheduled_sampling, progress))]
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         ids, starts = inputs

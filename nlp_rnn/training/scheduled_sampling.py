@@ -1,7 +1,8 @@
-"""Scheduled sampling: a language model reads its own predictions during training."""
+"""Scheduled sampling: a language model, or a decoder, reads its own predictions in training."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -15,9 +16,14 @@ FIRST = PAD_INDEX + 1
 
 
 def mixed_inputs(
-    network: keras.Model, ids: Any, states: list[Any], probability: Any, seeds: Any
+    network: keras.Model,
+    ids: Any,
+    states: Sequence[Any],
+    probability: Any,
+    seeds: Any,
+    source: Sequence[Any] = (),
 ) -> Any:
-    """The tokens that a language model reads in training (Bengio et al. 2015).
+    """The tokens that a language model or a decoder reads in training (Bengio et al. 2015).
 
     At each step except a window's first, the token is drawn with ``probability`` from the model's
     own distribution given what it has read so far; otherwise it is the true token. As in the paper,
@@ -25,11 +31,12 @@ def mixed_inputs(
     window is then read like any other. Padding is kept, and is never drawn.
 
     Args:
-        network: maps ``[ids, *states]`` to ``[logits, *states]``.
+        network: maps ``[ids, *source, *states]`` to ``[logits, *states]`` and perhaps more.
         ids: the true tokens, int32 ``(batch, timesteps)``, padded on the right with 0.
         states: the states before the window.
         probability: the probability of the model's token, a scalar.
         seeds: a ``keras.random.SeedGenerator``.
+        source: what a decoder reads of its sources.
 
     Returns:
         int32 ``(batch, timesteps)``.
@@ -47,13 +54,14 @@ def mixed_inputs(
         token = ops.where(is_own, drawn, true)
         # Called without side effects, because Keras's cells draw unused dropout masks even in
         # predictions.
-        read = [ops.expand_dims(token, 1), *before]
+        read = [ops.expand_dims(token, 1), *source, *before]
         (logits, *after), _ = network.stateless_call(weights, others, read, training=False)
         distribution = ops.softmax(ops.cast(logits[:, 0, FIRST:], "float32"))
         cumulative = ops.cumsum(distribution, axis=-1)
         threshold = ops.expand_dims(place, -1) * cumulative[:, -1:]
         drawn = FIRST + ops.sum(ops.cast(cumulative < threshold, "int32"), axis=-1)
-        return ops.where(steps == t, ops.expand_dims(token, 1), mixed), drawn, after
+        mixed = ops.where(steps == t, ops.expand_dims(token, 1), mixed)
+        return mixed, drawn, after[: len(before)]
 
     start = ops.zeros_like(ids), ids[:, 0], list(states)
     mixed, _, _ = ops.fori_loop(0, ops.shape(ids)[1], step, start)

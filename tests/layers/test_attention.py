@@ -18,6 +18,7 @@ from nlp_rnn.layers import (
     DotAttention,
     FirstStep,
     GeneralAttention,
+    PointerGenerator,
 )
 
 ROWS, STEPS, TIMESTEPS, UNITS, WIDTH, FEATURES = 2, 3, 4, 5, 6, 2
@@ -110,6 +111,51 @@ def test_attention_is_the_mean_that_the_papers_define(name: str) -> None:
         np.testing.assert_allclose(weights[row, step], a, atol=1e-6)
         np.testing.assert_allclose(context[row, step], expected, atol=1e-5)
     assert (weights[1, :, 2:] == 0).all()
+
+
+@pytest.mark.parametrize("window", [1, 2])
+def test_local_attention_looks_around_a_predicted_position(window: int) -> None:
+    """Luong et al. (2015), equations 9 and 10."""
+    given = inputs()
+    layer = GeneralAttention(window)
+    context, weights = filled(layer, given["queries"], given["memory"], MASK)
+    W_p, v, W = (keras.ops.convert_to_numpy(weight) for weight in layer.trainable_variables)
+    for row, step in np.ndindex(ROWS, STEPS):
+        query, n = given["queries"][row, step], int(LENGTHS[row])
+        p = n / (1 + np.exp(-(v @ np.tanh(query @ W_p))))
+        scores = np.full(TIMESTEPS, -np.inf)
+        for i in range(n):
+            if abs(i - p) <= window:
+                scores[i] = query @ W @ given["memory"][row, i]
+        a = np.exp(scores - scores.max())
+        a = a / a.sum() * np.exp(-((np.arange(TIMESTEPS) - p) ** 2) / (2 * (window / 2) ** 2))
+        np.testing.assert_allclose(weights[row, step], a, atol=1e-6)
+        np.testing.assert_allclose(context[row, step], a @ given["memory"][row], atol=1e-5)
+
+
+def test_a_pointer_shares_each_step_between_writing_and_copying() -> None:
+    """See et al. (2017), equation 9: a distribution, in which copied tokens share weights."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(ROWS, STEPS, 7)).astype("float32")
+    a = rng.dirichlet(np.ones(TIMESTEPS), (ROWS, STEPS)).astype("float32")
+    readout, y = inputs()["queries"], inputs()["y"]
+    copied = np.array([[3, 1, 3, 6], [2, 5, 0, 0]], np.int32)
+    a[1, :, 2:] = 0
+    a /= a.sum(axis=-1, keepdims=True)
+    layer = PointerGenerator()
+    layer(logits, a, readout, y, copied)
+    rng = np.random.default_rng(5)
+    for weight in layer.trainable_variables:
+        weight.assign(rng.normal(0, 0.5, weight.shape))
+    found = keras.ops.convert_to_numpy(layer(logits, a, readout, y, copied))
+    w, b = (keras.ops.convert_to_numpy(weight) for weight in layer.trainable_variables)
+    for row, step in np.ndindex(ROWS, STEPS):
+        p = 1 / (1 + np.exp(-(np.append(readout[row, step], y[row, step]) @ w[:, 0] + b[0])))
+        expected = p * np.exp(logits[row, step]) / np.exp(logits[row, step]).sum()
+        for i in range(LENGTHS[row]):
+            expected[copied[row, i]] += (1 - p) * a[row, step, i]
+        np.testing.assert_allclose(np.exp(found[row, step]), expected, atol=1e-6)
+        assert expected.sum() == pytest.approx(1)
 
 
 def gru_step(cell: Any, x: np.ndarray, h: np.ndarray) -> np.ndarray:

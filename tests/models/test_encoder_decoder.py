@@ -25,6 +25,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "additive": {"attention": "additive", "decoder_layers": 2},
     "fed": {"attention": {"kind": "general", "input_feeding": True}, "cell": "lstm", "layers": 2},
     "concat": {"attention": "concat", "bridge": "mean", "tied": True, "decoder_units": 6},
+    "local": {"attention": {"kind": "additive", "window": 1}},
+    "copying": {"copying": True, "decoder_units": 4},
+    "copying, fed": {"copying": True, "attention": {"kind": "concat", "input_feeding": True}},
     "initial state": {"attention": None, "bidirectional": False, "bridge": "last_state"},
     "every step": {"attention": None, "conditioning": "every_step", "cell": "simple_rnn"},
 }
@@ -41,6 +44,9 @@ def network(name: str, features: int = 0) -> keras.Model:
     rng = np.random.default_rng(2)
     for weight in built.trainable_variables:
         weight.assign(rng.normal(0, 0.5, weight.shape))
+    if VARIANTS[name].get("copying"):
+        types = rng.integers(1, TARGETS, TYPES)
+        built.get_layer("encoder").get_layer("copied").types.assign(types)
     return built
 
 
@@ -91,7 +97,7 @@ def test_onnx_predicts_as_keras_does(name: str, features: int, tmp_path: Path) -
 def computed() -> dict[str, np.ndarray]:
     """Weights after two steps."""
     found = {}
-    for name in ("general", "fed"):
+    for name in ("general", "fed", "local", "copying"):
         built = network(name)
         objective = TargetObjective(built, label_smoothing=0.1)
         objective.compile(optimizer=keras.optimizers.SGD(0.1), loss=None)

@@ -95,6 +95,16 @@ def test_a_small_network_learns_to_reverse_and_resumes(tmp_path: Path) -> None:
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_copied_type_is_the_same_word_of_the_target(tmp_path: Path) -> None:
+    pairs = [Example(text="a b c", target="c a d"), Example(text="b", target="d")]
+    task = task_of(prepared(tmp_path, same_everywhere("pairs", pairs)), copying=True)
+    source, target = task.dataset.vocabulary, task.dataset.target_vocabulary
+    types = network_of(task).get_layer("encoder").get_layer("copied").types
+    copied = [target.types[i] for i in keras.ops.convert_to_numpy(types)]
+    found = dict(zip(source.types, copied, strict=True))
+    assert (found["a"], found["c"], found["b"]) == ("a", "c", "<unk>")
+
+
 def test_the_loss_of_a_target_is_the_sum_of_its_steps(tmp_path: Path) -> None:
     """The probability with the true tokens read is that of a search that has to write them."""
     task = task_of(reversals(tmp_path / "d"))

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from nlp_rnn.config import ScheduledSamplingParameters, parse
+from nlp_rnn.config import EncoderDecoderParameters, ScheduledSamplingParameters, parse
+from nlp_rnn.models.encoder import embedding_layer
+from nlp_rnn.models.encoder_decoder import begun_decoder, encoder_decoder
 from nlp_rnn.models.network import build_network
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.text.vocabulary import PAD_INDEX
-from nlp_rnn.training.objective import TruncatedBPTT, compiled
+from nlp_rnn.training.objective import TargetObjective, TruncatedBPTT, compiled
 from nlp_rnn.training.scheduled_sampling import FIRST, mixed_inputs
 from nlp_rnn.training.schedules import sampling_probability
 from nlp_rnn.training.steps import training_steps
@@ -53,6 +55,51 @@ def test_a_sure_model_reads_its_own_likeliest_tokens() -> None:
         logits, *_ = run(model, [expected[:, :step], *ZEROS])
         expected[:, step] = FIRST + logits[:, -1, FIRST:].argmax(axis=-1)
     assert (mixed(model, 1.0) == expected).mean() > 0.99
+
+
+def confident_pairs(attention: Any) -> keras.Model:
+    """An encoder-decoder that is nearly certain of its next token."""
+    keras.utils.set_random_seed(1)
+    parameters = EncoderDecoderParameters.model_validate(
+        {"cell": "gru", "units": 4, "attention": attention}
+    )
+    vectors = [embedding_layer(VOCABULARY, 4, None, True, name) for name in ("source", "target")]
+    network = encoder_decoder(*vectors, parameters)
+    rng = np.random.default_rng(1)
+    for weight in network.trainable_variables:
+        weight.assign(rng.normal(0, 500, weight.shape))
+    return network
+
+
+@pytest.mark.parametrize("attention", [None, "general", "additive"])
+def test_a_decoder_reads_its_own_likeliest_tokens(attention: Any) -> None:
+    network = confident_pairs(attention)
+    targets, source = IDS[:8, :4], IDS[8:16]
+    decoder, read, states = begun_decoder(network, keras.ops.convert_to_tensor(source), [])
+    seeds = keras.random.SeedGenerator(0)
+    found = mixed_inputs(decoder, keras.ops.convert_to_tensor(targets), states, 1.0, seeds, read)
+    expected = targets.copy()
+    for step in range(1, targets.shape[1]):
+        logits = run(network, [source, expected[:, :step]])
+        expected[:, step] = FIRST + logits[:, -1, FIRST:].argmax(axis=-1)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(found), expected)
+    assert (expected != targets).any()
+
+
+def test_a_decoder_that_samples_is_trained_on_what_it_read() -> None:
+    """Its loss is that of the tokens it drew, against the true targets."""
+    network = confident_pairs("general")
+    objective = TargetObjective(
+        network, scheduled_sampling=ScheduledSamplingParameters(sampling=1.0)
+    )
+    inputs = [IDS[8:16], IDS[:8, :4]]
+    objective.sampling.assign(0.0)
+    forced = keras.ops.convert_to_numpy(objective(inputs, training=True))
+    np.testing.assert_allclose(forced, run(network, inputs), rtol=1e-4)
+    objective.sampling.assign(1.0)
+    free = keras.ops.convert_to_numpy(objective(inputs, training=True))
+    np.testing.assert_allclose(free[:, 0], forced[:, 0], rtol=1e-4)
+    assert abs(free[:, 1:] - forced[:, 1:]).max() > 1
 
 
 def test_an_unsure_model_reads_tokens_as_often_as_it_thinks_them_likely() -> None:

@@ -37,6 +37,7 @@ from nlp_rnn.layers.crf import CRF
 from nlp_rnn.layers.dropout import Dropout, EmbeddingDropout
 from nlp_rnn.layers.highway import HighwayConnection
 from nlp_rnn.layers.pairs import STRIDE, PairBuckets
+from nlp_rnn.layers.pointer import TINY, CopiedTypes, PointerGenerator
 from nlp_rnn.layers.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
 from nlp_rnn.layers.softmax.adaptive import AdaptiveSoftmax
 from nlp_rnn.layers.softmax.full import Softmax
@@ -219,6 +220,7 @@ def _attention(
     graph: Graph, layer: Attention, queries: str, memory: str, lengths: str
 ) -> list[str]:
     """The contexts of queries ``(batch, steps, units)``, and the weights."""
+    distances = _distances(graph, layer, queries, memory, lengths) if layer.window else ""
     if isinstance(layer, AdditiveAttention):
         of_queries = graph.node("MatMul", queries, array(layer.of_query))
         keys = _affine(graph, memory, layer.of_memory, layer.bias)
@@ -234,8 +236,53 @@ def _attention(
         keys = graph.node("Transpose", memory, perm=[0, 2, 1])
         scores = graph.node("MatMul", queries, keys)
     real = graph.node("Transpose", _real(graph, memory, lengths), perm=[0, 2, 1])
-    weights = graph.node("Softmax", graph.node("Where", real, scores, LOWEST), axis=-1)
+    scores = graph.node("Where", real, scores, LOWEST)
+    if layer.window:
+        squares = graph.node("Mul", distances, distances)
+        outside = graph.node("Greater", squares, np.float32(layer.window**2))
+        scores = graph.node("Where", outside, LOWEST, scores)
+    weights = graph.node("Softmax", scores, axis=-1)
+    if layer.window:
+        near = graph.node("Exp", graph.node("Mul", squares, np.float32(-2 / layer.window**2)))
+        weights = graph.node("Mul", weights, near)
     return [graph.node("MatMul", weights, memory), weights]
+
+
+def _distances(graph: Graph, layer: Attention, queries: str, memory: str, lengths: str) -> str:
+    """How far each state is from the position that a query predicts ``(batch, steps,
+    timesteps)``."""
+    hidden = graph.node("Tanh", graph.node("MatMul", queries, array(layer.position_kernel)))
+    share = graph.node("Sigmoid", graph.node("MatMul", hidden, array(layer.position_vector)))
+    real = graph.node("Unsqueeze", graph.node("Cast", lengths, to=TensorProto.FLOAT), np.array([1]))
+    place = graph.node("Unsqueeze", graph.node("Mul", real, share), np.array([2]))
+    timesteps = graph.node("Gather", graph.node("Shape", memory), np.array(1))
+    count = graph.node("Cast", timesteps, to=TensorProto.FLOAT)
+    steps = graph.node("Range", np.float32(0), count, np.float32(1))
+    return graph.node("Sub", steps, place)
+
+
+def _copied_types(graph: Graph, layer: CopiedTypes, ids: str) -> str:
+    return graph.node("Gather", np.asarray(array(layer.types), np.int32), ids)
+
+
+def _pointer_generator(
+    graph: Graph,
+    layer: PointerGenerator,
+    logits: str,
+    weights: str,
+    readout: str,
+    before: str,
+    copied: str,
+) -> str:
+    joined = graph.node("Concat", readout, before, axis=-1)
+    generating = graph.node("Sigmoid", _affine(graph, joined, layer.gate.kernel, layer.gate.bias))
+    types = np.arange(layer.types, dtype=np.int32)
+    equal = graph.node("Equal", graph.node("Unsqueeze", copied, np.array([2])), types)
+    places = graph.node("Cast", equal, to=TensorProto.FLOAT)
+    generated = graph.node("Mul", generating, graph.node("Softmax", logits, axis=-1))
+    copying = graph.node("Sub", np.float32(1), generating)
+    pointed = graph.node("Mul", copying, graph.node("MatMul", weights, places))
+    return graph.node("Log", graph.node("Sum", generated, pointed, np.float32(TINY)))
 
 
 def _memory(graph: Graph, layer: Memory, states: str, lengths: str) -> str:
@@ -432,6 +479,8 @@ CONVERTERS: dict[type, Converter] = {
     AdditiveAttention: _attention,
     Memory: _memory,
     AttentionDecoder: _attention_decoder,
+    CopiedTypes: _copied_types,
+    PointerGenerator: _pointer_generator,
     BesideEachStep: _beside_each_step,
     FirstStep: _first_step,
     Zeros: _zeros,

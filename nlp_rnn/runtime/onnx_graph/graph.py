@@ -45,10 +45,10 @@ class Graph:
         self._inputs.append(_typed(name, dtype, shape))
         return name
 
-    def output(self, name: str, value: str, shape: Shape) -> None:
-        """Add a float32 output of the graph."""
+    def output(self, name: str, value: str, shape: Shape, dtype: str = "float32") -> None:
+        """Add an output of the graph."""
         self._nodes.append(helper.make_node("Identity", [value], [name], name))
-        self._outputs.append(_typed(name, "float32", shape))
+        self._outputs.append(_typed(name, dtype, shape))
 
     def constant(self, values: ArrayLike) -> str:
         """Add an array that is part of the file."""

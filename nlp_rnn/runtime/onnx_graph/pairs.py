@@ -2,13 +2,14 @@
 
 The inputs of the first are ``ids`` and ``lengths`` as in :mod:`nlp_rnn.runtime.onnx_graph`, and
 ``features``, float32 ``(batch, width)``, if the network reads any. Its outputs are, with attention,
-``memory``, float32 ``(batch, timesteps, width)``, and the decoder's first states, ``first_...``.
+``memory``, float32 ``(batch, timesteps, width)``; if it copies, ``copied``, int32 ``(batch,
+timesteps)``; and the decoder's first states, ``first_...``.
 
 The inputs of the second are ``target_ids``, int32 ``(batch, steps)``; with attention ``memory`` and
-``lengths``; and the states, float32 ``(batch, width)``. Its outputs are ``log_probabilities``,
-``(batch, steps, types)``; ``next_...``, the states afterwards; and with attention its ``weights``,
-``(batch, steps, timesteps)``. A decoder whose attention changes what the next step reads takes one
-step at a time.
+``lengths``; ``copied``, if the encoder gives it; and the states, float32 ``(batch, width)``. Its
+outputs are ``log_probabilities``, ``(batch, steps, types)``; ``next_...``, the states afterwards;
+and with attention its ``weights``, ``(batch, steps, timesteps)``. A decoder whose attention changes
+what the next step reads takes one step at a time.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import onnx
 from nlp_rnn.arrays import Floats
 from nlp_rnn.errors import UserError
 from nlp_rnn.layers.attention_decoder import AttentionDecoder
-from nlp_rnn.models.encoder_decoder import DECODER, ENCODER, MEMORY, SOURCE_MASK
+from nlp_rnn.models.encoder_decoder import COPIED, DECODER, ENCODER, MEMORY, SOURCE_MASK
 from nlp_rnn.runtime.network import KerasNetwork, Network
 from nlp_rnn.runtime.onnx_graph import TOLERANCE, converted
 from nlp_rnn.runtime.onnx_graph.converters import LENGTHS
@@ -41,10 +42,10 @@ def encoder_model(network: keras.Model) -> onnx.ModelProto:
     graph.input(LENGTHS, "int32", (None,))
     values = converted(graph, encoder, _inputs(graph, encoder))
     names = [f"first_{name}" for name in states]
-    if len(encoder.outputs) > len(names):
-        names.insert(0, MEMORY)
+    read = [tensor.name for tensor in network.get_layer(DECODER).inputs]
+    names[:0] = [name for name in (MEMORY, COPIED) if name in read]
     for name, tensor in zip(names, encoder.outputs, strict=True):
-        graph.output(name, values[id(tensor)], tensor.shape)
+        graph.output(name, values[id(tensor)], tensor.shape, tensor.dtype)
     return graph.model()
 
 
@@ -80,7 +81,7 @@ def _inputs(graph: Graph, part: keras.Model, steps: int | str = "steps") -> dict
 
 def _states(network: keras.Model) -> list[str]:
     """The names of the decoder's states."""
-    others = ("target_ids", MEMORY, SOURCE_MASK)
+    others = ("target_ids", MEMORY, SOURCE_MASK, COPIED)
     inputs = network.get_layer(DECODER).inputs
     return [tensor.name for tensor in inputs if tensor.name not in others]
 
