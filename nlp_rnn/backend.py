@@ -241,19 +241,36 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
 
     Args:
         function: maps tensors, none of which is a variable, to a tuple of outputs and their
-            gradient: a function from one gradient per output to one gradient per argument.
+            gradient: a function from one gradient per output to one gradient per floating-point
+            argument. Arguments of other types come last and have none. It must not refer to other
+            tensors: those of a compiled program are unknown where JAX differentiates it.
     """
     import keras
+
+    on_jax = keras.backend.backend() == "jax"
 
     def with_gradient(*arguments: Any) -> Any:
         outputs, gradient = function(*arguments)
 
         def backward(*upstream: Any) -> Any:
-            return gradient(*(upstream[0] if keras.backend.backend() == "jax" else upstream))
+            found = tuple(gradient(*(upstream[0] if on_jax else upstream)))
+            return (*found, *map(_no_gradient, arguments[len(found) :]))
 
         return outputs, backward
 
     return keras.ops.custom_gradient(with_gradient)
+
+
+def _no_gradient(constant: Any) -> Any:
+    """What stands for the gradient of a tensor that is not of a floating-point type."""
+    import keras
+
+    if keras.backend.backend() != "jax":
+        return None
+    import jax
+    import numpy as np
+
+    return np.zeros(constant.shape, jax.dtypes.float0)
 
 
 @contextmanager

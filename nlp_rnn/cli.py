@@ -11,6 +11,7 @@ from nlp_rnn.commands import (
     check,
     compare,
     embeddings,
+    explain,
     export,
     generate,
     inspect,
@@ -42,6 +43,7 @@ COMMANDS = (
     score,
     export,
     compare,
+    explain,
     inspect,
     embeddings,
 )

@@ -19,7 +19,7 @@ FLOORS = (
     ("cli",),
     ("commands",),
     ("loading", "stages"),
-    ("memory", "projects", "search", "self_training", "tasks", "tracking"),
+    ("explanation", "memory", "projects", "search", "self_training", "tasks", "tracking"),
     ("adaptation", "baselines", "inference", "inspection", "reporting"),
     ("evaluation",),
     ("runtime", "training"),

@@ -245,6 +245,15 @@ class ClassificationPredictor(Predictor):
     def columns(self) -> schema.Columns:
         return schema.of_classifier(self.options.review_below is not None)
 
+    def read(self, item: Item) -> tuple[Sequence[Span], Encoded]:
+        """The tokens of a text that the network reads, with their offsets, and their ids."""
+        training = self.bundle.experiment.training
+        assert isinstance(training, ClassificationTrainingParameters)
+        spans = self.bundle.tokenizer.spans(as_text(item))
+        kept = shortened(np.arange(len(spans)), training.max_length, training.long_texts)
+        spans = [spans[i] for i in kept]
+        return spans, Encoded(np.array(self.bundle.vocabulary.encode([s[0] for s in spans])))
+
     def _predictions(self, items: list[Item]) -> Iterator[Prediction]:
         training = self.bundle.experiment.training
         assert isinstance(training, ClassificationTrainingParameters)
@@ -312,6 +321,12 @@ class TaggingPredictor(Predictor):
             self._prediction(as_text(item), span, form, next(tagged) if span else NOTHING)
             for item, span, form in zip(items, spans, forms, strict=True)
         )
+
+    def read(self, item: Item) -> tuple[Sequence[Span], Encoded]:
+        """The words of a sentence, with their offsets, as the network reads them."""
+        spans, text = self._spans(item), as_text(item)
+        forms = [text[start:end] for _, start, end in spans]
+        return spans, self._encoded([word for word, _, _ in spans], forms)
 
     def _spans(self, item: Item) -> list[Span]:
         if isinstance(item, str):

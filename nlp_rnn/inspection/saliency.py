@@ -89,10 +89,10 @@ def saliency(
         return _log_probability(network)(vectors, tokens, last, to_come, *before)
 
     slope = gradient(lambda vectors: log_probability(vectors[None])[0], embeddings)
-    full, *occluded = np.concatenate(
+    full, *without = np.concatenate(
         [
             ops.convert_to_numpy(log_probability(ops.convert_to_tensor(rows)))
-            for rows in _occluded(embeddings)
+            for rows in occluded(embeddings)
         ]
     )
     tokens = slice(len(ids))
@@ -100,11 +100,11 @@ def saliency(
         float(full),
         (slope * embeddings).sum(axis=1)[tokens],
         np.linalg.norm(slope, axis=1)[tokens],
-        full - np.array(occluded)[tokens],
+        full - np.array(without)[tokens],
     )
 
 
-def _occluded(embeddings: Floats) -> Iterator[Floats]:
+def occluded(embeddings: Floats) -> Iterator[Floats]:
     """``embeddings (steps, dimension)`` unchanged, then with each of the steps set to zero.
 
     Yields:

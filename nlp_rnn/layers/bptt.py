@@ -49,6 +49,13 @@ def inputs_of(layer: Any, sequences: Any, mask: Any, training: bool) -> tuple[An
     return steps_first(sequences), mask
 
 
+def constants(real: Any) -> tuple[Any, ...]:
+    """What a loop reads beside differentiable tensors: ``real``, bool ``(timesteps, batch, 1)``,
+    and the number of steps to run, where either is not None."""
+    steps = backend.steps_to_run(real)
+    return tuple(value for value in (real, steps) if value is not None)
+
+
 def outputs_of(layer: Any, h: Any, mask: Any) -> tuple[Any, Any]:
     """The last output ``(batch, units)`` and all outputs, in the order in which the loop ran.
 

@@ -42,12 +42,13 @@ def gru(x: Any, h0: Any, W: Any, R: Any, b: Any, real: Any = None, reverse: bool
     Returns:
         ``h`` after each step ``(timesteps, batch, units)``.
     """
-    masks = () if real is None else (real,)
-    steps = backend.steps_to_run(real)
+    constants = bptt.constants(real)
     units = R.shape[0]
 
     @backend.custom_gradient
-    def states(x: Any, h0: Any, W: Any, R: Any, b: Any) -> Any:
+    def states(x: Any, h0: Any, W: Any, R: Any, b: Any, *constants: Any) -> Any:
+        masks, steps = constants[:1], next(iter(constants[1:]), None)
+
         def step(before: Any, inputs: Any) -> Any:
             (h,), (a, *real) = before, inputs
             p = ops.matmul(h, R) + b[1]
@@ -100,7 +101,7 @@ def gru(x: Any, h0: Any, W: Any, R: Any, b: Any, real: Any = None, reverse: bool
 
         return (h,), gradient
 
-    (h,) = states(x, h0, W, R, b)
+    (h,) = states(x, h0, W, R, b, *constants)
     return h
 
 

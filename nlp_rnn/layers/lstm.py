@@ -45,11 +45,12 @@ def lstm(
     Returns:
         ``h`` after each step ``(timesteps, batch, units)``, and the final ``c`` ``(batch, units)``.
     """
-    masks = () if real is None else (real,)
-    steps = backend.steps_to_run(real)
+    constants = bptt.constants(real)
 
     @backend.custom_gradient
-    def states(x: Any, h0: Any, c0: Any, W: Any, R: Any, b: Any) -> Any:
+    def states(x: Any, h0: Any, c0: Any, W: Any, R: Any, b: Any, *constants: Any) -> Any:
+        masks, steps = constants[:1], next(iter(constants[1:]), None)
+
         def step(before: Any, inputs: Any) -> Any:
             (h, c), (xW, *real) = before, inputs
             z_i, z_f, z_g, z_o = ops.split(xW + ops.matmul(h, R), 4, axis=-1)
@@ -108,7 +109,7 @@ def lstm(
 
         return (h, last_c), gradient
 
-    return states(x, h0, c0, W, R, b)
+    return states(x, h0, c0, W, R, b, *constants)
 
 
 @keras.saving.register_keras_serializable("nlp_rnn")

@@ -331,7 +331,34 @@ def computed() -> dict[str, np.ndarray]:
                 layer.set_weights([rng.normal(size=w.shape) for w in layer.get_weights()])
                 for i, array in enumerate(learned(layer, MASKS[mask], eagerly=False)):
                     results[f"{cell} {mask} {both} {i}"] = array
+        results |= slopes(cell, layer)
     return results
+
+
+def slopes(cell: str, layer: layers.Layer) -> dict[str, np.ndarray]:
+    """The gradient by the inputs, of a call and of a compiled call."""
+    x = np.random.default_rng(3).normal(size=(BATCH, STEPS, FEATURES)).astype("float32")
+    mask = MASKS["right padding"]
+
+    def total(x: Any, real: Any) -> Any:
+        return keras.ops.sum(keras.ops.square(layer(x, mask=real)))
+
+    compiled = backend.compiled(total)
+    real = keras.ops.convert_to_tensor(mask)
+    return {
+        f"slope {cell}": backend.gradient(lambda x: total(x, real), x),
+        f"slope of compiled {cell}": backend.gradient(lambda x: compiled(x, real), x),
+    }
+
+
+def test_a_compiled_call_has_the_gradient_of_the_call(
+    on_backends: dict[str, dict[str, np.ndarray]],
+) -> None:
+    for results in on_backends.values():
+        for cell in PAIRS:
+            np.testing.assert_allclose(
+                results[f"slope of compiled {cell}"], results[f"slope {cell}"], atol=1e-5
+            )
 
 
 def test_masked_steps_are_those_of_keras_on_every_backend(

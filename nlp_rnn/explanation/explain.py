@@ -1,0 +1,309 @@
+"""Explain the predictions for some texts: writes a page, a plot and a record for each."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nlp_rnn.corpora.lines import BadBytes, read_lines
+from nlp_rnn.corpora.settings import options_named
+from nlp_rnn.drawing import save
+from nlp_rnn.errors import UserError
+from nlp_rnn.files import whole_file
+from nlp_rnn.inference.predictor import ClassificationPredictor, Predictor, TaggingPredictor
+from nlp_rnn.inspection.page import page, table, write_page
+from nlp_rnn.inspection.panel import Panel, Piece, pieces
+from nlp_rnn.inspection.picture import picture
+from nlp_rnn.process import log, terminable
+from nlp_rnn.progress import progress
+from nlp_rnn.runtime.bundle import Bundle
+from nlp_rnn.text.batches import Encoded
+from nlp_rnn.text.rules import Span
+
+if TYPE_CHECKING:
+    from nlp_rnn.explanation.attribution import Attribution, Explainer
+
+MOST_TEXTS = 20
+"""The number of texts that are explained unless another is asked for."""
+
+MOST_TAGS = 10
+"""The number of tags that are explained in a sentence."""
+
+NAMED = 0.2
+"""The share of the tokens that the test of faithfulness removes."""
+
+DRAWS = 10
+"""The number of random sets of as many tokens that it compares with."""
+
+PAGE, PICTURE, RECORDS = "explanations.html", "explanations.png", "explanations.jsonl"
+
+METHODS = ("integrated_gradients", "occlusion")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why one label was predicted.
+
+    Attributes:
+        text: the raw text.
+        label: the label that is explained.
+        probability: its probability.
+        spans: the tokens that the model reads, with their offsets in the text.
+        attribution: how much each of these supports the label.
+        place: the token that has the label as its tag; None for the label of a text.
+    """
+
+    text: str
+    label: str
+    probability: float
+    spans: Sequence[Span]
+    attribution: Attribution
+    place: int | None = None
+
+    def record(self) -> dict[str, Any]:
+        """The explanation as JSON."""
+        found: dict[str, Any] = {
+            "text": self.text,
+            "label": self.label,
+            "probability": self.probability,
+        }
+        if self.place is not None:
+            found["token"] = self.place + 1
+        found |= {
+            "tokens": [self.text[start:end] for _, start, end in self.spans],
+            "start": [start for _, start, _ in self.spans],
+            "end": [end for _, _, end in self.spans],
+        }
+        attribution = asdict(self.attribution)
+        found |= {name: attribution[name].tolist() for name in METHODS}
+        return found | {"completeness_error": abs(self.attribution.missing)}
+
+
+def explain(
+    folder: Path,
+    text_file: Path,
+    target: Path,
+    label: str | None = None,
+    most: int = MOST_TEXTS,
+    bad_bytes: BadBytes | None = None,
+) -> None:
+    """Write ``explanations.html``, ``.png`` and ``.jsonl`` into the folder ``target``.
+
+    Args:
+        folder: the bundle of a classifier or a tagger with Keras weights.
+        text_file: a text in each line.
+        target: the folder, created if it is missing; the three files in it are replaced.
+        label: the label to explain; None explains what is predicted.
+        most: the number of texts that are explained, the first of the file.
+        bad_bytes: how to treat undecodable UTF-8; None means as in training.
+
+    Raises:
+        UserError: the bundle, the text or the label is invalid.
+    """
+    if target.exists() and not target.is_dir():
+        raise UserError(f"{target}: is a file, expected a folder to write into")
+    bundle = Bundle.open(folder)
+    explained = explaining(bundle, label)
+    with options_named():
+        lines = read_lines(text_file, bad_bytes or bundle.tokenizer.parameters.bad_bytes)
+        texts = list(islice((line for line in lines if line.strip()), most))
+    if not texts:
+        raise UserError(f"{text_file}: holds no text; give a file with at least one line")
+    found: list[Explanation] = []
+    with terminable(), progress(None, "explaining", "texts", len(texts)) as bar:
+        for text in texts:
+            found += explained.of_text(text)
+            bar.update(1)
+    if not found:
+        raise UserError(f"{text_file}: no entity is predicted in its first {len(texts)} lines")
+    _write(target, bundle, found, explained.faithfulness(found))
+
+
+class Explaining:
+    """A classifier or a tagger that explains its predictions.
+
+    Args:
+        predictor: the model.
+        label: the label to explain; None explains what is predicted.
+    """
+
+    def __init__(self, predictor: Any, label: str | None) -> None:
+        self._predictor = predictor
+        self._label = label
+        self.bundle: Bundle = predictor.bundle
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        network = self.bundle.keras_model()  # selects the backend before Keras is imported
+
+        from nlp_rnn.explanation.attribution import Explainer
+
+        return Explainer(network, self._meaning(), self.bundle.temperature)
+
+    def _meaning(self) -> Any:
+        return np.arange(len(self.bundle.labels))
+
+    def of_text(self, text: str) -> Iterator[Explanation]:
+        """The explanations for a text."""
+        raise NotImplementedError
+
+    def faithfulness(self, found: Sequence[Explanation]) -> list[dict[str, Any]]:
+        """For each method, whether the tokens that it names matter more than others."""
+        return []
+
+    def _of(self, text: str, spans: Sequence[Span], encoded: Encoded, label: str) -> Explanation:
+        index = self.bundle.labels.index(label)
+        attribution = self._explainer.attribution(encoded, index)
+        probability = float(np.exp(attribution.log_probability))
+        return Explanation(text, label, probability, spans, attribution)
+
+
+class ExplainingClassifier(Explaining):
+    """Explains the label of a text."""
+
+    def of_text(self, text: str) -> Iterator[Explanation]:
+        spans, encoded = self._predictor.read(text)
+        if spans:
+            label = self._label or str(next(self._predictor.predict([text]))["label"])
+            yield self._of(text, spans, encoded, label)
+
+    def faithfulness(self, found: Sequence[Explanation]) -> list[dict[str, Any]]:
+        """How much ``P(label)`` falls when the fifth of the tokens that a method names is deleted
+        (*comprehensiveness*, DeYoung et al. 2020), beside random tokens."""
+        rng = np.random.default_rng(0)
+        falls: dict[str, list[float]] = {name: [] for name in (*METHODS, "random")}
+        for explanation in found:
+            count = len(explanation.spans)
+            removed = max(1, round(NAMED * count))
+            if removed == count:
+                continue
+            sets = [
+                np.argsort(-getattr(explanation.attribution, name), kind="stable")[:removed]
+                for name in METHODS
+            ]
+            sets += [rng.permutation(count)[:removed] for _ in range(DRAWS)]
+            index = self.bundle.labels.index(explanation.label)
+            _, encoded = self._predictor.read(explanation.text)
+            fall = self._explainer.fall(encoded, index, sets)
+            for name, value in zip(METHODS, fall, strict=False):
+                falls[name].append(float(value))
+            falls["random"].append(float(fall[len(METHODS) :].mean()))
+        return [
+            {"method": name, "texts": len(values), "fall": float(np.mean(values))}
+            for name, values in falls.items()
+            if values
+        ]
+
+
+class ExplainingTagger(Explaining):
+    """Explains the tag of each word that begins an entity, or of each word if there are none."""
+
+    def _meaning(self) -> Any:
+        return self.bundle.learned_tags.meaning
+
+    def of_text(self, text: str) -> Iterator[Explanation]:
+        spans, encoded = self._predictor.read(text)
+        if not spans:
+            return
+        tags = next(self._predictor.predict([text]))["tags"]
+        for place in self._places(tags)[:MOST_TAGS]:
+            label = self._label or tags[place]
+            index = self.bundle.labels.index(label)
+            attribution = self._explainer.attribution(encoded, index, place)
+            probability = float(np.exp(attribution.log_probability))
+            yield Explanation(text, label, probability, spans, attribution, place)
+
+    def _places(self, tags: Sequence[str]) -> list[int]:
+        if not self.bundle.entities:
+            return list(range(len(tags)))
+        return [i for i, tag in enumerate(tags) if tag[:2] in ("B-", "S-", "U-")]
+
+
+def explaining(bundle: Bundle, label: str | None = None) -> Explaining:
+    """What explains the predictions of a bundle.
+
+    Raises:
+        UserError: the bundle is not a classifier or a tagger, has no Keras weights, or lacks the
+            label.
+    """
+    predictor = Predictor.of(bundle)
+    if label is not None and label not in bundle.labels:
+        near = difflib.get_close_matches(label, bundle.labels, 1)
+        there = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(bundle.labels)}"
+        raise UserError(f"--label {label}: {bundle.folder} has no such label; {there}")
+    if isinstance(predictor, ClassificationPredictor):
+        return ExplainingClassifier(predictor, label)
+    if isinstance(predictor, TaggingPredictor):
+        return ExplainingTagger(predictor, label)
+    other = "inspect --attention" if bundle.task.data == "pairs" else "inspect --saliency"
+    raise UserError(
+        f"{bundle.folder}: is neither a classifier nor a tagger; nlp-rnn {other} explains it"
+    )
+
+
+def _write(
+    target: Path,
+    bundle: Bundle,
+    found: Sequence[Explanation],
+    faithfulness: Sequence[dict[str, Any]],
+) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    with whole_file(target / RECORDS) as partial, partial.open("w", encoding="utf-8") as stream:
+        for explanation in found:
+            stream.write(json.dumps(explanation.record(), ensure_ascii=False) + "\n")
+    panels = [panel for i, each in enumerate(found, 1) for panel in _panels(each, i)]
+    save(picture(panels[: 2 * MOST_TAGS]), target / PICTURE)
+    rows = [
+        [row["method"].replace("_", " "), f"{row['fall']:.3f}", str(row["texts"])]
+        for row in faithfulness
+    ]
+    columns = ["deleted tokens, a fifth of each text", "fall of the probability", "texts"]
+    introduction = [
+        "Orange tokens support the label, blue tokens oppose it. Hover over a token to see how "
+        "much, in nats of ln P.",
+        "Trust a method only as far as the tokens that it names matter: deleting them should "
+        "lower the probability more than deleting random tokens.",
+    ]
+    document = page(
+        f"Why {bundle.name} predicts this",
+        introduction[: 1 + bool(rows)],
+        table(columns, rows) if rows else "",
+        panels,
+    )
+    write_page(target / PAGE, document)
+    worst = max(abs(each.attribution.missing) for each in found)
+    log(f"{target}: {PAGE}, {PICTURE}, {RECORDS}; completeness holds to {worst:.2g} nats")
+    for row in faithfulness:
+        log(f"deleting a fifth of the tokens, {row['method']}: P falls by {row['fall']:.3f}")
+
+
+def _panels(explanation: Explanation, number: int) -> Iterator[Panel]:
+    """A text coloured by each method."""
+    notes = {
+        "integrated_gradients": "The share of each token in the difference of ln P between this "
+        "text and one without information; the shares sum to it.",
+        "occlusion": "How much ln P falls when the token's vector is set to zero.",
+    }
+    of = "" if explanation.place is None else f", token {explanation.place + 1}"
+    title = f"{number}{of}: {explanation.label}, P = {explanation.probability:.3g}"
+    for method, note in notes.items():
+        values = getattr(explanation.attribution, method)
+        shown = pieces(explanation.text, explanation.spans, values)
+        if explanation.place is not None:
+            shown = [_marked(piece, explanation.place) for piece in shown]
+        name = method.replace("_", " ")
+        yield Panel(f"{title}, {name}", note, shown, f"{method}-{number}")
+
+
+def _marked(piece: Piece, place: int) -> Piece:
+    """Outline the token whose tag is explained."""
+    own = piece.title.startswith(f"{place + 1} ")
+    return Piece(piece.text, piece.value, piece.title, piece.on, own)
