@@ -20,6 +20,7 @@ from nlp_rnn.commands import (
     predict,
     score,
     search,
+    serve,
     stage,
     translate,
 )
@@ -40,6 +41,7 @@ COMMANDS = (
     generate,
     translate,
     score,
+    serve,
     export,
     compare,
     inspect,
