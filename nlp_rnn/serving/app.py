@@ -14,7 +14,7 @@ from fastapi.security import HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
-from nlp_rnn import __version__
+import nlp_rnn
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference.outputs import to_json
 from nlp_rnn.process import log
@@ -77,7 +77,7 @@ def make_app(
 
     app = FastAPI(
         title="nlp_rnn",
-        version=__version__,
+        version=nlp_rnn.__version__,
         description="Predictions of recurrent neural networks for text.",
         docs_url=None,  # its page would load scripts from elsewhere
         redoc_url=None,
@@ -215,21 +215,23 @@ class _Paths:
 
     async def _pieces(self, served: Served, asked: Prompt) -> AsyncIterator[str]:
         """What is generated, within the time for an answer."""
-        deadline = asyncio.get_running_loop().time() + self._limits.seconds
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._limits.seconds
         length = min(asked.length, self._limits.tokens)
         generated = served.generate(asked.prompt, length, asked.sampling, asked.stop_at_end)
         async with aclosing(generated):
-            while True:
-                try:
+            try:
+                while clock() < deadline:  # pieces that lie ready never time out
                     async with asyncio.timeout_at(deadline):
                         piece = await anext(generated, None)
-                except TimeoutError:
-                    raise self._too_slow("ask for fewer tokens") from None
-                except UserError as error:
-                    raise _impossible(served, error) from None
-                if piece is None:
-                    return
-                yield piece
+                    if piece is None:
+                        return
+                    yield piece
+            except TimeoutError:
+                pass
+            except UserError as error:
+                raise _impossible(served, error) from None
+            raise self._too_slow("ask for fewer tokens")
 
     async def _events(self, served: Served, asked: Prompt) -> AsyncIterator[str]:
         """What is generated, as server-sent events."""

@@ -44,7 +44,7 @@ class Texts(_Asked):
                 "several requests",
             )
         for number, text in enumerate(self.texts):
-            _check_length(f"texts.{number}", text, limits)
+            _check_text(f"texts.{number}", text, limits)
 
 
 class Prompt(_Asked):
@@ -84,7 +84,7 @@ class Prompt(_Asked):
 
     def check(self, limits: Limits) -> None:
         """Raise Refused if the prompt is too long or too many tokens are asked for."""
-        _check_length("prompt", self.prompt, limits)
+        _check_text("prompt", self.prompt, limits)
         if "length" in self.model_fields_set and self.length > limits.tokens:
             raise Refused(
                 422,
@@ -92,7 +92,7 @@ class Prompt(_Asked):
             )
 
 
-def _check_length(what: str, text: str | Sequence[str], limits: Limits) -> None:
+def _check_text(what: str, text: str | Sequence[str], limits: Limits) -> None:
     characters = len(text) if isinstance(text, str) else sum(len(word) + 1 for word in text)
     if characters > limits.characters:
         raise Refused(
@@ -100,6 +100,12 @@ def _check_length(what: str, text: str | Sequence[str], limits: Limits) -> None:
             f"{what}: {characters:,} characters, more than {limits.characters:,}; split it or "
             "shorten it",
         )
+    try:
+        "".join(text).encode()
+    except UnicodeEncodeError:
+        raise Refused(
+            422, f"{what}: has half of a surrogate pair, which is no character; remove it"
+        ) from None
 
 
 class Problem(BaseModel):

@@ -134,19 +134,11 @@ def test_generated_text_is_that_of_python(client: TestClient, bundles: dict[str,
     assert post(client, name, asked, "generate").json()["text"] == text
     streamed = post(client, name, asked | {"stream": True}, "generate")
     assert streamed.headers["content-type"].startswith("text/event-stream")
-    *pieces, end = (event.split("\n") for event in streamed.text.strip().split("\n\n"))
-    assert "the" + "".join(json.loads(line.removeprefix("data: "))["text"] for (line,) in pieces)
-    assert end[0] == "event: end"
-    last = json.loads(end[1].removeprefix("data: "))
-    assert last["text"] == text and last["model"] == name
-    assert [json.loads(line[6:])["text"] for (line,) in pieces] == pieces_of(text, pieces)
-
-
-def pieces_of(text: str, pieces: list[Any]) -> list[str]:
-    """The pieces themselves, once they are found to be the text without its prompt."""
-    found = [json.loads(line[6:])["text"] for (line,) in pieces]
-    assert "the" + "".join(found) == text
-    return found
+    *events, (kind, last) = (event.split("\n") for event in streamed.text.strip().split("\n\n"))
+    pieces = [json.loads(line.removeprefix("data: "))["text"] for (line,) in events]
+    assert len(pieces) == 12 and "the" + "".join(pieces) == text
+    assert kind == "event: end"
+    assert json.loads(last.removeprefix("data: "))["text"] == text
 
 
 def test_what_is_served_is_listed(client: TestClient, models: Models) -> None:
@@ -441,15 +433,19 @@ def test_an_alias_is_followed(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from nlp_rnn import loading, tracking
+    from nlp_rnn import tracking
     from nlp_rnn.serving import models as serving
 
     version = "1"
-    folders = {"1": bundles["tagging"], "2": Path("gone"), "3": crf_bundle}
+    folders = {
+        "models:/tags/1": bundles["tagging"],
+        "models:/tags/2": Path("gone"),
+        "models:/tags/3": crf_bundle,
+        "folder": bundles["classification"],
+    }
     monkeypatch.setattr(tracking, "current_version", lambda uri: version)
-    monkeypatch.setattr(serving, "bundle_folder", lambda uri: folders[uri.rpartition("/")[2]])
-    assert loading
-    models = Models([Source("models:/tags@current"), Source(str(bundles["classification"]), "c")])
+    monkeypatch.setattr(serving, "bundle_folder", folders.__getitem__)
+    models = Models([Source("models:/tags@current"), Source("folder", "fixed")])
     with TestClient(door(models, poll=0.01)) as client:
         before = post(client, "tags", {"texts": ["Rome"]}).json()
         assert before["version"] == "1"
