@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -85,7 +85,7 @@ def make_app(
         lifespan=lifespan,
     )
     _Paths(models, metrics, limits, stopping).add_to(app, keyed=key is not None)
-    _document(app, limits)
+    _document(app, limits, models)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _no_such_path)
     app.add_exception_handler(RequestValidationError, _not_as_expected)
@@ -107,13 +107,21 @@ async def _follow_aliases(models: Models, seconds: float) -> None:
         await asyncio.to_thread(models.refresh)
 
 
-def _document(app: FastAPI, limits: Limits) -> None:
-    """Write the limits into the documentation."""
-    schemas = app.openapi()["components"]["schemas"]
+def _document(app: FastAPI, limits: Limits, models: Models) -> None:
+    """Write the limits and the names of models into the documentation."""
+    documented = app.openapi()
+    schemas = documented["components"]["schemas"]
     schemas["Texts"]["properties"]["texts"]["maxItems"] = limits.texts
     schemas["Prompt"]["properties"]["prompt"]["maxLength"] = limits.characters
     length = {"maximum": limits.tokens, "default": min(LENGTH, limits.tokens)}
     schemas["Prompt"]["properties"]["length"].update(length)
+    for path, names in (
+        ("predict", [served.name for served in models]),
+        ("generate", [served.name for served in models if served.generates]),
+    ):
+        for parameter in documented["paths"][f"/models/{{name}}/{path}"]["post"]["parameters"]:
+            if parameter["name"] == "name" and names:
+                parameter["schema"]["enum"] = list(dict.fromkeys(names))
 
 
 # --- paths --------------------------------------------------------------------------
@@ -205,7 +213,7 @@ class _Paths:
         served = self._find(request, name, version)
         if not served.generates:
             raise Refused(
-                422, f"{name} is a model for {served.task}; only language models generate text"
+                404, f"{name} is a model for {served.task}; only language models generate text"
             )
         asked.check(self._limits)
         if asked.stream:
@@ -213,7 +221,7 @@ class _Paths:
         pieces = [piece async for piece in self._pieces(served, asked)]
         return _json(served, {"text": asked.prompt + "".join(pieces)})
 
-    async def _pieces(self, served: Served, asked: Prompt) -> AsyncIterator[str]:
+    async def _pieces(self, served: Served, asked: Prompt) -> AsyncGenerator[str, None]:
         """What is generated, within the time for an answer."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._limits.seconds
@@ -233,7 +241,7 @@ class _Paths:
                 raise _impossible(served, error) from None
             raise self._too_slow("ask for fewer tokens")
 
-    async def _events(self, served: Served, asked: Prompt) -> AsyncIterator[str]:
+    async def _events(self, served: Served, asked: Prompt) -> AsyncGenerator[str, None]:
         """What is generated, as server-sent events."""
         text = asked.prompt
         try:

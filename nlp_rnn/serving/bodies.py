@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from nlp_rnn.inference.generation import Sampling
 from nlp_rnn.serving import examples
@@ -18,6 +18,14 @@ MOST = 2**31 - 1
 
 LENGTH = 100
 """The tokens that are generated if a client does not say."""
+
+
+def _whole(value: Any) -> Any:
+    """A float without a fraction as an integer, as which JSON's schemas see it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole, json_schema_input_type=int)]
 
 
 class _Asked(BaseModel):
@@ -53,7 +61,7 @@ class Prompt(_Asked):
     model_config = ConfigDict(json_schema_extra={"examples": examples.PROMPT})
 
     prompt: str = Field("", description="The text to continue.")
-    length: int = Field(LENGTH, ge=1, description="The most tokens to add.")
+    length: Whole = Field(LENGTH, ge=1, description="The most tokens to add.")
     stop_at_end: bool = Field(False, description="Whether to stop where the model ends a line.")
     temperature: float = Field(
         1.0,
@@ -62,13 +70,13 @@ class Prompt(_Asked):
         allow_inf_nan=False,
         description="The divisor of the logits; 0 always takes the most likely token.",
     )
-    top_k: Annotated[int, Field(ge=1, le=MOST)] | None = Field(
+    top_k: Annotated[Whole, Field(ge=1, le=MOST)] | None = Field(
         None, description="Draw from this many most likely tokens."
     )
     top_p: Annotated[float, Field(gt=0, le=1)] | None = Field(
         None, description="Draw from the most likely tokens with this total probability."
     )
-    seed: Annotated[int, Field(ge=0, le=MOST)] | None = Field(
+    seed: Annotated[Whole, Field(ge=0, le=MOST)] | None = Field(
         None, description="A seed, to get the same text every time."
     )
     stream: bool = Field(

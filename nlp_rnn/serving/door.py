@@ -23,6 +23,9 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 OPEN = ("/health", "/ready")
 """The paths that need no key, because those who watch over servers have none."""
 
+WITH_BODY = "/models/"
+"""How the paths begin of which the body is read."""
+
 OTHER = "other"
 """The path, in the metrics, of a request for none that is there."""
 
@@ -97,7 +100,7 @@ class Door:
     async def _let_in(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         self._check_key(scope["path"], headers)
-        if scope["method"] != "POST":
+        if scope["method"] != "POST" or not scope["path"].startswith(WITH_BODY):
             await self._app(scope, receive, send)
             return
         _check_json(headers)

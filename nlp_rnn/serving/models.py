@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,7 +158,7 @@ class Served:
 
     def generate(
         self, prompt: str, length: int, sampling: Sampling, stop_at_end: bool
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str, None]:
         """The pieces that follow the prompt; see :func:`~nlp_rnn.serving.streaming.generated`."""
         assert isinstance(self._predictor, LanguageModelPredictor)
         return generated(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from concurrent.futures import Executor
 
 from nlp_rnn.inference.generation import PromptedModel, Sampling
@@ -18,7 +18,7 @@ async def generated(
     length: int,
     sampling: Sampling,
     stop_at_end: bool,
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str, None]:
     """The text that each token adds to the prompt, as soon as it is drawn.
 
     Whoever stops iterating, or is cancelled, stops the thread at its next token.

@@ -204,7 +204,7 @@ MISTAKES: dict[str, tuple[str, Any, int, str]] = {
     "a long text": ("/models/tagging/predict", {"texts": ["", "a" * 501]}, 422, "texts.1"),
     "long words": ("/models/tagging/predict", {"texts": [["a" * 300] * 2]}, 422, "602 char"),
     "a large body": ("/models/tagging/predict", {"texts": ["é" * 20_000]}, 413, "20,000 bytes"),
-    "no language model": ("/models/tagging/generate", {}, 422, "only language models"),
+    "no language model": ("/models/tagging/generate", {}, 404, "only language models"),
     "many tokens": ("/models/language_modelling/generate", {"length": 51}, 422, "51 tokens"),
     "a long prompt": ("/models/language_modelling/generate", {"prompt": "a" * 501}, 422, "prompt"),
     "a negative number": ("/models/language_modelling/generate", {"length": -1}, 422, "length"),
@@ -224,6 +224,8 @@ def test_a_mistake_is_one_line(client: TestClient, mistake: str) -> None:
 def test_another_method_is_named(client: TestClient) -> None:
     response = client.get("/models/tagging/predict")
     assert "GET" in detail(response, 405) and response.headers["allow"] == "POST"
+    response = client.post("/models")
+    assert "POST" in detail(response, 405) and response.headers["allow"] == "GET"
 
 
 def test_a_form_is_no_json(client: TestClient) -> None:
