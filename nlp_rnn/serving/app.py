@@ -249,6 +249,7 @@ class _Paths:
                 async for piece in pieces:
                     text += piece
                     yield _event({"text": piece})
+                    await asyncio.sleep(0)  # others have their turn even if pieces lie ready
         except Refused as refused:
             yield _event({"detail": refused.detail}, "error")
         else:

@@ -46,9 +46,6 @@ class Refused(Exception):
         self.headers = headers or {}
 
 
-BUSY = Refused(503, "the server is busy; send the request again later", {"Retry-After": "1"})
-
-
 class Door:
     """ASGI middleware.
 
@@ -127,7 +124,9 @@ class Door:
 
     def _check_queue(self) -> None:
         if self.inside >= self._limits.queue:
-            raise BUSY
+            raise Refused(
+                503, "the server is busy; send the request again later", {"Retry-After": "1"}
+            )
 
     async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         """The body, within the limits of size and time."""

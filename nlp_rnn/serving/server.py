@@ -131,8 +131,9 @@ def _announce(models: Models, listening: socket.socket, key: bytes | None) -> No
 
 
 def _configuration(door: Any, limits: Limits) -> uvicorn.Config:
-    # What clients send in error is no error of ours.
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    # What clients send in error is no error of ours, nor is it if they leave.
+    for name in ("uvicorn.error", "asyncio"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     protocol = type("Protocol", (PatientProtocol,), {"patience": limits.patience})
     return uvicorn.Config(
         door,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -328,6 +330,31 @@ def test_more_requests_than_the_queue_holds_come_back_later(
         first.join()
         assert answers[0].status_code == 200
         assert post(client, "tagging", {"texts": ["good"]}).status_code == 200
+
+
+class Scope(dict[str, Any]):
+    """A request that one can see go."""
+
+
+def test_nothing_is_kept_of_a_request_that_is_turned_away(models: Models) -> None:
+    full = door(models, Limits(queue=1))
+    full.inside = 1
+    headers = [(b"content-type", b"application/json")]
+    scope = Scope(type="http", method="POST", path="/models/tagging/predict", headers=headers)
+    sent: list[Any] = []
+
+    async def nothing() -> Any:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(full(scope, nothing, send))
+    assert sent[0]["status"] == 503
+    gone = weakref.ref(scope)
+    del scope
+    gc.collect()
+    assert gone() is None
 
 
 def test_an_answer_that_takes_too_long_is_given_up(
