@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nlp_rnn.errors import UserError
+from nlp_rnn.extras import require
 from nlp_rnn.files import sha256
 from nlp_rnn.inference.generation import Sampling
 from nlp_rnn.inference.items import Item
@@ -72,6 +73,7 @@ class Source:
         if not self.uri.startswith(("runs:/", "models:/")):
             description = Path(self.uri) / DESCRIPTION
             return sha256(description)[:12] if description.is_file() else ""
+        require("mlflow", "train", self.uri)
         from nlp_rnn.tracking import current_version
 
         return current_version(self.uri)
