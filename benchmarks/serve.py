@@ -174,7 +174,8 @@ def measure(report: Report, only: str) -> None:
     """Measure both servers in turns."""
     servers = [server for server in (OURS, MLFLOW) if only in server.name]
     dataset = load(PROJECT / "params.yaml").datasets[DATASET]
-    texts = [str(example.text) for example in islice(open_corpus(DATASET, dataset).read("test"), 1000)]
+    examples = islice(open_corpus(DATASET, dataset).read("test"), 1000)
+    texts = [str(example.text) for example in examples]
     rounds, seconds = (1, 3.0) if report.quick else (4, 6.0)
     rows: list[Row] = []
     with OURS.running(), MLFLOW.running():
