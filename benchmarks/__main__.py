@@ -14,6 +14,7 @@ BENCHMARKS = {
     "prediction": "sentences per second, time to the first prediction, words per second on files",
     "growth": "how time and memory grow with data, lengths, vocabulary and units",
     "preparation": "megabytes of text prepared per minute",
+    "serve": "requests per second and latencies of the server, beside MLflow's",
     "word_vectors": "reading and learning word vectors, compared with gensim",
 }
 

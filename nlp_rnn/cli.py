@@ -21,6 +21,7 @@ from nlp_rnn.commands import (
     predict,
     score,
     search,
+    serve,
     stage,
     translate,
 )
@@ -41,6 +42,7 @@ COMMANDS = (
     generate,
     translate,
     score,
+    serve,
     export,
     compare,
     explain,

@@ -79,7 +79,7 @@ def _through(scores: Floats) -> Callable[[Floats], Floats]:
 
     def step(x: Floats) -> Floats:
         top = np.maximum(x.max(axis=-1, keepdims=True), LOWEST)
-        sums = np.exp(x - top) @ weights
+        sums = _product(np.exp(x - top), weights)
         with np.errstate(divide="ignore"):
             found = np.log(sums) + (top + highest)
         small = sums < EXACT
@@ -89,6 +89,16 @@ def _through(scores: Floats) -> Callable[[Floats], Floats]:
         return found
 
     return step
+
+
+def _product(rows: Floats, weights: Floats) -> Floats:
+    """``rows @ weights``, in which a row does not depend on how many there are.
+
+    BLAS multiplies a single row by another routine, which adds in another order.
+    """
+    if len(rows) == 1:
+        return (np.repeat(rows, 2, axis=0) @ weights)[:1]
+    return rows @ weights
 
 
 def forward(emissions: Floats, lengths: Ints, transitions: Transitions) -> Floats:

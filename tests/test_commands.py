@@ -47,6 +47,7 @@ NOT_RUN = {
     "python tests/declare": "test_dependencies.py compares what it writes",
     "nlp-rnn search": "test_search.py runs searches",
     "nlp-rnn compare imdb": "needs the reviews of an example",
+    "nlp-rnn serve": "runs until it is stopped; serving/test_server.py starts and asks it",
     "nlp-rnn new": "projects/test_new.py makes projects",
 }
 """How commands begin that are not run here, and why."""

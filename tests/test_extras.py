@@ -25,6 +25,7 @@ FILES = [
     *(ROOT / "tests").rglob("*.py"),
     ROOT / "README.md",
     ROOT / "Makefile",
+    ROOT / "Dockerfile",
     ROOT / "params.yaml",
 ]
 

@@ -18,6 +18,7 @@ PACKAGE = Path(__file__).parent.parent / "nlp_rnn"
 FLOORS = (
     ("cli",),
     ("commands",),
+    ("serving",),
     ("loading", "stages"),
     ("explanation", "memory", "projects", "search", "self_training", "tasks", "tracking"),
     ("adaptation", "baselines", "inference", "inspection", "reporting"),

@@ -249,6 +249,15 @@ def test_company_order_and_padding_change_nothing(
         np.testing.assert_allclose(together.scores[j], alone.scores[0], rtol=1e-12)
 
 
+def test_a_sentence_alone_gets_the_bits_that_it_gets_in_company() -> None:
+    many = Problem(9, (5,) * 8)
+    together = forward(*many.given), backward(*many.given)
+    for i in range(8):
+        alone = many.emissions[i : i + 1], many.lengths[i : i + 1], many.transitions
+        for in_company, own in zip(together, (forward(*alone), backward(*alone)), strict=True):
+            np.testing.assert_array_equal(in_company[:, i], own[:, 0])
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("sentences", [1, 5])
 @pytest.mark.parametrize("words", [1, 3])

@@ -3,9 +3,19 @@
 MLflow takes seconds to import, so it is imported only inside functions.
 """
 
-from nlp_rnn.tracking.models import ALIAS, fetch_bundle
+from nlp_rnn.tracking.models import ALIAS, current_version, fetch_bundle
 from nlp_rnn.tracking.origin import provenance
 from nlp_rnn.tracking.runs import Run, only_run, pages, run
 from nlp_rnn.tracking.store import tracking_uri
 
-__all__ = ["ALIAS", "Run", "fetch_bundle", "only_run", "pages", "provenance", "run", "tracking_uri"]
+__all__ = [
+    "ALIAS",
+    "Run",
+    "current_version",
+    "fetch_bundle",
+    "only_run",
+    "pages",
+    "provenance",
+    "run",
+    "tracking_uri",
+]

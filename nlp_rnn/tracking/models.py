@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 ALIAS = "current"
 """The alias of the version of each registered model that is in ``models/``."""
 
+_OF_RUN = re.compile(r"runs:/([^/]+)(?:/.*)?")
+"""The address of the model that a run logged."""
+
 
 def fetch_bundle(uri: str) -> Path:
     """The bundle of a logged or registered model, as a local folder.
@@ -49,16 +52,33 @@ def fetch_bundle(uri: str) -> Path:
         UserError: there is no such model; the message names those that exist.
     """
     with _known_store(), connected() as client:
-        if match := re.fullmatch(r"runs:/([^/]+)(?:/.*)?", uri):
+        if match := _OF_RUN.fullmatch(uri):
             location = _run_model(client, match[1])
-        elif match := re.fullmatch(r"models:/([^@/]+)(?:@([^@/]+)|/([^@/]+))?", uri):
-            location = _registered_model(client, *match.groups())
         else:
-            raise UserError(
-                f"model '{uri}': expected a folder, runs:/ID, models:/name@alias "
-                "or models:/name/version"
-            )
-        return _bundle_inside(_local_folder(location), uri)
+            found = _registered_version(client, *_registered(uri))
+            location = client.get_model_version_download_uri(found.name, found.version)
+        return _bundle_inside(_local_folder(str(location)), uri)
+
+
+def current_version(uri: str) -> str:
+    """The version of a registered model that ``uri`` means now; of a run's model, the run's id.
+
+    Raises:
+        UserError: there is no such model; the message names those that exist.
+    """
+    if match := _OF_RUN.fullmatch(uri):
+        return match[1]
+    with _known_store(), connected() as client:
+        return str(_registered_version(client, *_registered(uri)).version)
+
+
+def _registered(uri: str) -> tuple[str, str | None, str | None]:
+    """The name, the alias and the version that a registered model is asked for by."""
+    if match := re.fullmatch(r"models:/([^@/]+)(?:@([^@/]+)|/([^@/]+))?", uri):
+        return match[1], match[2], match[3]
+    raise UserError(
+        f"model '{uri}': expected a folder, runs:/ID, models:/name@alias or models:/name/version"
+    )
 
 
 @contextmanager
@@ -112,20 +132,17 @@ def _recent_runs(client: mlflow.MlflowClient, count: int = 5) -> str:
     return f"the latest runs are {listed}" if listed else "the store holds no runs"
 
 
-def _registered_model(
+def _registered_version(
     client: mlflow.MlflowClient, name: str, alias: str | None, version: str | None
-) -> str:
-    """The location of a version of a registered model."""
+) -> ModelVersion:
+    """A version of a registered model."""
     from mlflow.exceptions import MlflowException
 
     try:
-        if version is None:
-            found = client.get_model_version_by_alias(name, alias or ALIAS)
-            if alias in (None, ALIAS):
-                found = _in_place(client, found)
-        else:
-            found = client.get_model_version(name, version)
-        return str(client.get_model_version_download_uri(name, found.version))
+        if version is not None:
+            return client.get_model_version(name, version)
+        found = client.get_model_version_by_alias(name, alias or ALIAS)
+        return _in_place(client, found) if alias in (None, ALIAS) else found
     except MlflowException:
         raise UserError(f"models:/{name}: {_no_such_model(client, name, alias, version)}") from None
 

@@ -518,6 +518,8 @@ def test_model_is_registered_fetched_and_loads_elsewhere(
     for uri in (first, second, "models:/toy@current", "models:/toy", f"runs:/{run.id}"):
         assert (tracking.fetch_bundle(uri) / "words.json").read_text() == '["good"]', uri
     assert tracking.fetch_bundle("models:/toy") == tracking.fetch_bundle(second)
+    for uri, version in {first: "1", "models:/toy@current": "2", f"runs:/{run.id}": run.id}.items():
+        assert tracking.current_version(uri) == version
 
     model = tracking.fetch_bundle("models:/toy").parents[1]
     assert {"mlflow", "onnxruntime", "pandas"} <= required(model)
