@@ -66,6 +66,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="add a column review, true where a person should look: where the probability of the "
         "label, or the lowest one of the tags, is below P (evaluation reports show what P costs)",
     )
+    predict.add_argument(
+        "--review-by",
+        choices=["token", "entity"],
+        default="token",
+        help="for taggers: whether --review-below looks at the tags (token) or at the predicted "
+        "entities (entity; a sentence without entities is then not marked)",
+    )
     _add_search(predict.add_argument_group("models for sequence_to_sequence"))
     add_spreadsheet_safe(predict)
     predict.set_defaults(action=_run)
@@ -103,6 +110,7 @@ def _run(options: argparse.Namespace) -> None:
             length_penalty=options.length_penalty,
             attention=options.attention,
             allowed=allowed(options.allowed),
+            review_by=options.review_by,
         ),
         options.spreadsheet_safe,
     )
