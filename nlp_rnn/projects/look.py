@@ -23,6 +23,7 @@ from nlp_rnn.example import SPLITS, Example, Kind
 from nlp_rnn.projects.columns import conll_settings, conllu_settings, table_settings
 from nlp_rnn.projects.formats import expanded, format_of, parts, path_of
 from nlp_rnn.task_kinds import TASK_KINDS
+from nlp_rnn.text.annotated import with_tags
 from nlp_rnn.text.tokenizers import make_tokenizer
 
 SAMPLED = 2000
@@ -188,7 +189,7 @@ def _opened(
         dataset = FilesDataset.model_validate(section)
     except ValidationError as error:
         raise UserError(error.errors()[0]["msg"]) from None
-    return open_corpus(name, dataset, Path())
+    return with_tags(open_corpus(name, dataset, Path()), dataset)
 
 
 def _check_task(task: str | None, kind: Kind, format: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from nlp_rnn import paths
@@ -35,8 +36,10 @@ def prepare(name: str) -> None:
 
     from nlp_rnn.corpora import open_corpus
     from nlp_rnn.corpora.splits import with_all_splits
+    from nlp_rnn.text.annotated import with_tags
 
-    corpus = with_all_splits(open_corpus(name, dataset), dataset.split, dataset.seed)
+    corpus = with_tags(open_corpus(name, dataset), dataset)
+    corpus = with_all_splits(corpus, dataset.split, dataset.seed)
 
     def optimum(vocabulary: Vocabulary) -> Optimum:
         from nlp_rnn.corpora import grammar
@@ -113,6 +116,8 @@ def write_prepared(
         log(f"{name}: tags mark entities in the scheme {card['scheme']}{how}; kept as BIO")
     elif card["kind"] == "tagged":
         log(f"{name}: tags are classes of words and mark no entities")
+    if "spans" in card:
+        log(f"{name}: {_spans(card['spans'])}")
     if skipped := sum(card.get("empty_words_skipped", {}).values()):
         log(f"{name}: {skipped:,} lines without a word skipped (empty_words: skip)")
     if (found := card.get("segmentation")) is not None:
@@ -125,6 +130,17 @@ def write_prepared(
         log(f"{name} {split}: {_counted(counts)}")
     if optimum is None:  # built-in corpora repeat sentences as often as their grammar says
         _warn_of_duplicates(name, card)
+
+
+def _spans(of_splits: dict[str, dict[str, int]]) -> str:
+    """How many spans of characters there are, and which of them tags cannot express."""
+    total = Counter[str]()
+    for counts in of_splits.values():
+        total.update(counts)
+    kinds = ("discontinuous", "misaligned", "overlapping", "repeated")
+    special = [f"{total[kind]:,} {kind}" for kind in kinds if total[kind]]
+    found = f"{total['spans']:,} spans of characters"
+    return found + (f" ({', '.join(special)}; {total['dropped']:,} left out)" if special else "")
 
 
 def _counted(counts: dict[str, Any]) -> str:
