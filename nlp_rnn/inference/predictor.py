@@ -314,7 +314,7 @@ class TaggingPredictor(Predictor):
         )
 
     def _predictions(self, items: list[Item]) -> Iterator[Prediction]:
-        spans = [self._spans(item) for item in items]
+        spans = [self.word_spans(item) for item in items]
         forms = [
             [text[start:end] for _, start, end in span]
             for text, span in zip(map(as_text, items), spans, strict=True)
@@ -338,7 +338,8 @@ class TaggingPredictor(Predictor):
             for item, span, form in zip(items, spans, forms, strict=True)
         )
 
-    def _spans(self, item: Item) -> list[Span]:
+    def word_spans(self, item: Item) -> list[Span]:
+        """The words of an item, normalised, each with its place in the text."""
         if isinstance(item, str):
             return self.bundle.tokenizer.spans(item)
         ends = list(itertools.accumulate(len(word) + 1 for word in item))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from nlp_rnn import paths
@@ -117,7 +116,10 @@ def write_prepared(
     elif card["kind"] == "tagged":
         log(f"{name}: tags are classes of words and mark no entities")
     if "spans" in card:
-        log(f"{name}: {_spans(card['spans'])}")
+        from nlp_rnn.text.annotated import COUNTED, said_of_spans
+
+        counts = {kind: sum(of[kind] for of in card["spans"].values()) for kind in COUNTED}
+        log(f"{name}: {said_of_spans(counts)}")
     if skipped := sum(card.get("empty_words_skipped", {}).values()):
         log(f"{name}: {skipped:,} lines without a word skipped (empty_words: skip)")
     if (found := card.get("segmentation")) is not None:
@@ -130,17 +132,6 @@ def write_prepared(
         log(f"{name} {split}: {_counted(counts)}")
     if optimum is None:  # built-in corpora repeat sentences as often as their grammar says
         _warn_of_duplicates(name, card)
-
-
-def _spans(of_splits: dict[str, dict[str, int]]) -> str:
-    """How many spans of characters there are, and which of them tags cannot express."""
-    total = Counter[str]()
-    for counts in of_splits.values():
-        total.update(counts)
-    kinds = ("discontinuous", "misaligned", "overlapping", "repeated")
-    special = [f"{total[kind]:,} {kind}" for kind in kinds if total[kind]]
-    found = f"{total['spans']:,} spans of characters"
-    return found + (f" ({', '.join(special)}; {total['dropped']:,} left out)" if special else "")
 
 
 def _counted(counts: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from nlp_rnn.config import AnyDataset, FilesDataset
@@ -29,6 +29,18 @@ COUNTED = ("spans", "discontinuous", "misaligned", "overlapping", "repeated", "d
 """What is counted: all spans; those in several parts; those that cut a word or have none; those
 that overlap a longer one; those that stand there twice; and those of all these that are left
 out."""
+
+
+def said_of_spans(counts: Mapping[str, int]) -> str:
+    """How many spans there are, and which of them tags cannot express.
+
+    >>> said_of_spans({"spans": 9, "misaligned": 2, "overlapping": 0, "dropped": 1})
+    '9 spans of characters (2 misaligned; 1 left out)'
+    """
+    kinds = [kind for kind in COUNTED[1:-1] if counts.get(kind)]
+    special = ", ".join(f"{counts[kind]:,} {kind}" for kind in kinds)
+    found = f"{counts['spans']:,} spans of characters"
+    return found + (f" ({special}; {counts['dropped']:,} left out)" if special else "")
 
 
 class SpanTagger:

@@ -19,7 +19,6 @@ from nlp_rnn.errors import UserError
 TEXT, ANNOTATIONS = ".txt", ".ann"
 
 _PLACE = re.compile(r"(\S+) (-?\d+ -?\d+(?:;-?\d+ -?\d+)*)")
-_LABEL = re.compile(r"\S+")
 _LINE = re.compile(r"[^\r\n]+")
 
 
@@ -93,18 +92,9 @@ def _joined(span: Span, text: str) -> Span:
 
 
 def lines(annotated: AnnotatedText, unit: Unit = "characters") -> Iterator[str]:
-    """The lines of a file of annotations; the probability of an entity is a note.
-
-    Raises:
-        UserError: a type has a space, which brat's types cannot have.
-    """
+    """The lines of a file of annotations; the probability of an entity is a note."""
     offsets, notes = Offsets(annotated.text, unit), 0
     for number, span in enumerate(annotated.spans, 1):
-        if not _LABEL.fullmatch(span.type):
-            raise UserError(
-                f"the entity type {span.type!r} has a space, which brat cannot read; write another "
-                "format"
-            )
         inside = _LINE.finditer(annotated.text, span.start, span.end)
         parts = [(each.start(), each.end()) for each in inside]
         place = ";".join(f"{offsets.unit(a)} {offsets.unit(b)}" for a, b in parts)

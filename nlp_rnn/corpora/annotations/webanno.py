@@ -10,7 +10,7 @@ annotations, and a token ``1-2.1`` is a part of the token ``1-2``
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -90,22 +90,27 @@ def read(
     Raises:
         UserError: the file is no WebAnno TSV 3, has no such layer, or a line is ill-formed.
     """
-    lines = ((number, line.removesuffix("\r")) for number, line in numbered_lines(path, bad_bytes))
-    _, first = next(lines, (1, ""))
-    if not is_webanno(first):
-        raise UserError(f"{path}, line 1: expected {FORMAT}.3, found {first!r:.40}")
     layers: list[tuple[str, list[str]]] = []
     column: int | None = None
-    for sentence in _sentences(path, lines, layers):
+    for sentence in _sentences(path, bad_bytes, layers):
         if column is None:
             column = _FIXED + _column(path, layers, layer)
         yield _annotated(path, sentence, column, unit)
 
 
+def texts(path: Path, bad_bytes: BadBytes) -> Iterator[str]:
+    """Stream the raw texts of the sentences of a file, whatever layers it has."""
+    return ("\n".join(sentence.texts) for sentence in _sentences(path, bad_bytes, []))
+
+
 def _sentences(
-    path: Path, lines: Iterable[tuple[int, str]], layers: list[tuple[str, list[str]]]
+    path: Path, bad_bytes: BadBytes, layers: list[tuple[str, list[str]]]
 ) -> Iterator[_Sentence]:
     """The sentences of a file; ``layers`` gets the layers that its header declares, in order."""
+    lines = ((number, line.removesuffix("\r")) for number, line in numbered_lines(path, bad_bytes))
+    _, first = next(lines, (1, ""))
+    if not is_webanno(first):
+        raise UserError(f"{path}, line 1: expected {FORMAT}.3, found {first[:40]!r}")
     sentence = _Sentence()
     for number, line in lines:
         where = f"{path}, line {number}"
