@@ -157,19 +157,13 @@ DATASETS: dict[str, dict[str, Any]] = {
     "conll": {"text": "Ann B-PER\nlives O\n\nRome B-LOC\n\nYork I-LOC\n", "scheme": "BIO"},
     "conllu": {"text": INPUTS[".conllu"]},
     "prodigy": {
-        "text": '{"text": "Ann lives", "spans": [{"start": 0, "end": 3, "label": "PER"}]}\n'
+        "text": '{"text": "Bo saw the", "spans": [{"start": 0, "end": 2, "label": "PER"}]}\n'
         '{"text": "in Rome", "spans": [{"start": 3, "end": 7, "label": "LOC"}]}\n'
     },
     "label-studio": {
-        "text": '[{"data": {"text": "Ann lives"}, "annotations": [{"result": [{"type": "labels", '
-        '"value": {"start": 0, "end": 3, "text": "Ann", "labels": ["PER"]}}]}]},\n{"data": '
+        "text": '[{"data": {"text": "Bo saw the"}, "annotations": [{"result": [{"type": "labels", '
+        '"value": {"start": 0, "end": 2, "text": "Bo", "labels": ["PER"]}}]}]},\n{"data": '
         '{"text": "in Rome"}, "annotations": [{"result": []}]}]\n'
-    },
-    "webanno": {
-        "text": "#FORMAT=WebAnno TSV 3.3\n#T_SP=custom.Layer|kind\n\n\n#Text=Ann lives\n"
-        "1-1\t0-3\tAnn\tPER[1]\t\n1-2\t4-9\tlives\tPER[1]|X\\_Y[2]\t\n\n#Text=in Rome\n"
-        "2-1\t10-12\tin\t_\t\n2-2\t13-17\tRome\tLOC\t\n",
-        "spans": "widen",
     },
     "text": {"text": "the cat sleeps\nthe dog barks\n"},
     "babi": {"text": "1 Ann went home.\n2 Where is Ann?\thome\t1\n1 Bo sat.\n2 Who?\tBo\n"},

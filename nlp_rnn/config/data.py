@@ -118,6 +118,11 @@ class DatasetSection(Section, title="Every data set"):
     citation: str = "not stated"
     """What to cite for the data. It is copied to the data card."""
 
+    @property
+    def cut_by_tokenizer(self) -> bool:
+        """Whether the words of tagged sentences are those of the tokenizer."""
+        return False
+
 
 class Sizes(Section, title="Sizes"):
     """How many examples each split of a built-in corpus has."""
@@ -412,6 +417,10 @@ class FilesDataset(DatasetSection, title="Your own files"):
     """For ``webanno``: the layer and feature that hold the types of entities, such as
     ``webanno.custom.Drug|kind``. ``null`` is the named entities of the tool, or the only layer of
     spans."""
+
+    @property
+    def cut_by_tokenizer(self) -> bool:
+        return self.format in ANNOTATION_FORMATS
 
     @model_validator(mode="after")
     def _spans_fit_format(self) -> FilesDataset:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from nlp_rnn.config import AnyDataset, FilesDataset
-from nlp_rnn.config.data import ANNOTATION_FORMATS
 from nlp_rnn.corpora.annotations import AnnotatedText, Span
 from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.files import FilesCorpus
@@ -179,7 +178,7 @@ class AnnotatedCorpus(Corpus):
 
 def with_tags(corpus: Corpus, dataset: AnyDataset) -> Corpus:
     """The corpus of a data set, with tags where its files have spans of characters."""
-    if isinstance(dataset, FilesDataset) and dataset.format in ANNOTATION_FORMATS:
+    if isinstance(dataset, FilesDataset) and dataset.cut_by_tokenizer:
         assert isinstance(corpus, FilesCorpus)
         return AnnotatedCorpus(corpus, dataset)
     return corpus

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -442,6 +443,24 @@ def test_a_fault_names_file_and_line(tmp_path: Path, format: str, content: str, 
     with pytest.raises(UserError, match=says) as error:
         list(corpus(tmp_path, format, file, spans="drop").read("train"))
     assert str(file) in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_damaged_files_are_read_or_refused_in_one_line(tmp_path: Path, format: str) -> None:
+    place = write(tmp_path, format, TEXTS, "utf16")
+    file = place / "0.ann" if format == "brat" else place
+    raw, rng, refused = file.read_bytes(), random.Random(1), 0
+    for _ in range(60):
+        damaged = bytearray(raw)
+        for _ in range(rng.randint(1, 3)):
+            damaged[rng.randrange(len(raw))] = rng.choice(b'0"\t\n[]{}|_\\-9\xff')
+        file.write_bytes(damaged[: rng.randrange(len(raw))] if rng.random() < 0.2 else damaged)
+        try:
+            list(corpus(tmp_path, format, place, spans="widen", offsets="utf16").read("train"))
+        except UserError as error:
+            refused += 1
+            assert len(str(error).splitlines()) == 1
+    assert 0 < refused < 60
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,8 @@ def tagger(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Example(tokens=("in", "New", "York"), tags=("O", "B-LOC", "I-LOC")),
     ]
     folder = tmp_path_factory.mktemp("tagger")
-    return write_untrained(folder, "tagging", "tagged", examples, {"output": "crf"}, scale=1.0)
+    model = {"output": "crf", "units": 12}
+    return write_untrained(folder, "tagging", "tagged", examples, model, scale=1.0)
 
 
 @pytest.fixture(scope="module")
