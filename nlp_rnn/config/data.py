@@ -414,9 +414,9 @@ class FilesDataset(DatasetSection, title="Your own files"):
     code points, as in Python) or ``utf16`` code units (as in Java and JavaScript, where most emoji
     count as two). ``null`` is ``utf16`` for ``webanno`` and ``characters`` otherwise."""
     layer: str | None = None
-    """For ``webanno``: the layer and feature that hold the types of entities, such as
-    ``webanno.custom.Drug|kind``. ``null`` is the named entities of the tool, or the only layer of
-    spans."""
+    """For ``webanno``: the layer that holds the types of entities, such as ``webanno.custom.Drug``;
+    its feature follows after a vertical bar where it has several. ``null`` is the named entities of
+    the tool, or the only layer of spans."""
 
     @property
     def cut_by_tokenizer(self) -> bool:

@@ -18,7 +18,7 @@ from nlp_rnn.errors import UserError
 
 TEXT, ANNOTATIONS = ".txt", ".ann"
 
-_PLACE = re.compile(r"(\S+) (-?\d+ -?\d+(?:;-?\d+ -?\d+)*)")
+_PLACE = re.compile(r"(\S+) (-?\d{1,18} -?\d{1,18}(?:;-?\d{1,18} -?\d{1,18})*)")
 _LINE = re.compile(r"[^\r\n]+")
 
 

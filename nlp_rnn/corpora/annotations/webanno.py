@@ -37,7 +37,7 @@ _FIXED = 3
 """The columns before those of the layers: number, offsets and text."""
 
 _NUMBER = re.compile(r"\d+-\d+(\.\d+)?")
-_RANGE = re.compile(r"(\d+)-(\d+)")
+_RANGE = re.compile(r"(\d{1,18})-(\d{1,18})")
 _STACKED = re.compile(r"(?<!\\)\|")
 _WITH_ID = re.compile(r"(.*)(?<!\\)\[(\d+)\]", re.DOTALL)
 _ESCAPED = re.compile(r"\\(u[0-9A-Fa-f]{4}|->|.)", re.DOTALL)
