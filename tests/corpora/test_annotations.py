@@ -399,6 +399,8 @@ FAULTS: list[tuple[str, str, str]] = [
     ("prodigy", LINE % '{"start": -1, "end": 1, "label": "A"}', "line 1: a span from -1 to 1"),
     ("prodigy", LINE % '{"start": 0, "end": 1}', "line 1: a span needs a label"),
     ("prodigy", LINE % '{"start": 0, "end": 1, "label": " "}', "line 1: a span needs a label"),
+    ("prodigy", LINE % '{"start": 0, "end": 1, "label": "a\\nb"}', "line 1: the label .*rename"),
+    ("prodigy", LINE % '{"start": 0, "end": 1, "label": "\\ud800"}', "line 1: the label .*rename"),
     ("prodigy", LINE % '{"start": "0", "end": 1, "label": "A"}', "line 1: a span's start and end"),
     ("prodigy", LINE % '{"end": 1, "label": "A"}', "found None and 1"),
     ("prodigy", '{"text": "Ann"}', "line 1: expected a key 'spans'"),

@@ -106,8 +106,11 @@ def span_of(
     if not isinstance(type_, str) or not type_.strip():
         found = "none" if type_ in (None, "") else repr(type_)
         raise UserError(f"{where}: a span needs a label (text), found {found}; label or remove it")
-    if len(type_.splitlines()) > 1:
-        raise UserError(f"{where}: the label {type_!r} of a span has a line break; rename it")
+    if len(type_.splitlines()) > 1 or any("\ud800" <= c <= "\udfff" for c in type_):
+        raise UserError(
+            f"{where}: the label {type_!r} of a span has a line break or half a surrogate pair; "
+            "rename it"
+        )
     parts = tuple(_characters(where, start, end, offsets) for start, end in pieces)
     first, last = min(start for start, _ in parts), max(end for _, end in parts)
     return Span(type_, first, last, pieces=parts if len(parts) > 1 else ())
