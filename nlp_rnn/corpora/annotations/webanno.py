@@ -149,7 +149,7 @@ def _column(path: Path, layers: Sequence[tuple[str, list[str]]], wanted: str | N
         found = [each for each in spans if wanted in (each[0], "|".join(each))]
     if found:
         return names.index(found[0])
-    listed = ", ".join("|".join(each) for each in spans) or "none"
+    listed = ", ".join("|".join(filter(None, each)) for each in spans) or "none"
     raise SettingError(
         f"{path}: which layer has the types of entities? Its layers of spans are {listed}; set ",
         Setting("layer"),
