@@ -30,7 +30,10 @@ def documents(folder: Path) -> list[Path]:
     """
     found = sorted(path for path in folder.rglob(f"*{TEXT}") if path.is_file())
     if not found:
-        raise UserError(f"{folder}: has no file {TEXT}; brat writes one beside each {ANNOTATIONS}")
+        raise UserError(
+            f"{folder}: is a folder without files {TEXT}; name a file, or a folder of brat with a "
+            f"{TEXT} beside each {ANNOTATIONS}"
+        )
     return found
 
 
