@@ -152,7 +152,7 @@ def _format(given: str, task: str | None, bad_bytes: BadBytes) -> str:
         raise UserError(f"{path}: begins with {len(lines)} blank lines; remove them")
     if entities and is_webanno(first):
         return "webanno"
-    if suffix == ".json" and first.startswith("["):
+    if suffix == ".json" and first.startswith("[") and _is_label_studio(lines):
         return "label-studio"
     if suffix == ".json" and not first.startswith("{"):
         raise UserError(f"{path}: is no JSON Lines; write one JSON object on each line")
@@ -161,6 +161,11 @@ def _format(given: str, task: str | None, bad_bytes: BadBytes) -> str:
     found = SUFFIXES.get(suffix) or _format_of_content(lines, task) or "text"
     annotated = entities and first.startswith("{") and _annotated(lines)
     return annotated or found
+
+
+def _is_label_studio(lines: Sequence[str]) -> bool:
+    """Whether the beginning of a JSON list has a key of Label Studio's tasks."""
+    return any('"data"' in line or '"annotations"' in line for line in lines)
 
 
 def _annotated(lines: Sequence[str]) -> str | None:
