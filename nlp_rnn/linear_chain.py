@@ -144,6 +144,74 @@ def marginals(alphas: Floats, betas: Floats) -> Floats:
     return probabilities / probabilities.sum(axis=-1, keepdims=True)
 
 
+class Lattice(NamedTuple):
+    """The chains of a batch of sentences, with all partial sums; see :func:`lattice`."""
+
+    emissions: Floats
+    lengths: Ints
+    transitions: Transitions
+    alphas: Floats
+    betas: Floats
+
+
+def lattice(emissions: Floats, lengths: Ints, transitions: Transitions) -> Lattice:
+    """The results of :func:`forward` and :func:`backward` beside what they were computed from."""
+    given = emissions, lengths, transitions
+    return Lattice(*given, forward(*given), backward(*given))
+
+
+class Spans(NamedTuple):
+    """Spans of sentences whose probability is wanted, each of one token or more.
+
+    Attributes:
+        rows: the sentence of each in its batch ``(spans,)``.
+        starts: the first token of each ``(spans,)``.
+        ends: one past the last token of each ``(spans,)``.
+        members: the tags that each may have ``(spans, tags)``.
+    """
+
+    rows: Ints
+    starts: Ints
+    ends: Ints
+    members: NDArray[np.bool_]
+
+
+def span_log_probabilities(lattice: Lattice, spans: Spans, continues: NDArray[np.bool_]) -> Floats:
+    """``ln P`` that exactly each span stands where it does ``(spans,)``, 0 or less.
+
+    This is the sum over all tag sequences in which the span's first tag does not continue the tag
+    before it, each further one does, and the tag after the span does not (Culotta & McCallum 2004,
+    constrained forward-backward). Inside a span, the forward recursion is restricted to
+
+        gamma_a[j] = e_a[j] + logsumexp_{i: not continues[i, j]}(alpha_{a-1}[i] + between[i, j])
+        gamma_t[j] = e_t[j] + logsumexp_{i: continues[i, j]}(gamma_{t-1}[i] + between[i, j])
+
+    and a last step out of it, to tags that do not continue it, meets ``beta``.
+
+    Args:
+        continues: whether the column's tag continues a span after the row's ``(tags, tags)``.
+    """
+    emissions, lengths, transitions, alphas, betas = lattice
+    between = np.asarray(transitions.between, np.float64)
+    inward = _through(np.where(continues, between, -np.inf))
+    across = _through(np.where(continues, -np.inf, between))
+    steps = _steps(emissions)
+    rows, starts, ends, members = spans
+    is_first = (starts == 0)[:, None]
+    entering = across(alphas[np.maximum(starts - 1, 0), rows])
+    gamma = np.where(is_first, transitions.start, entering) + steps[starts, rows]
+    gamma = np.where(members, gamma, -np.inf)
+    for width in range(1, int((ends - starts).max(initial=0))):
+        at = np.minimum(starts + width, ends - 1)
+        is_inside = (starts + width < ends)[:, None]
+        gamma = np.where(is_inside, inward(gamma) + steps[at, rows], gamma)
+    after = np.minimum(ends, lengths[rows] - 1)
+    leaving = across(gamma) + steps[after, rows] + betas[after, rows]
+    is_last = (ends == lengths[rows])[:, None]
+    total = np.logaddexp.reduce(np.where(is_last, gamma + transitions.end, leaving), axis=-1)
+    return np.minimum(total - log_partition(alphas, transitions)[rows], 0.0)
+
+
 def path_score(emissions: Floats, tags: Ints, transitions: Transitions) -> float:
     """``s(tags)`` of one sentence: emissions ``(words, tags)``, tag indices ``(words,)``."""
     return float(

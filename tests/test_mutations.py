@@ -24,6 +24,7 @@ from nlp_rnn.embeddings.reading import load_vectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.ngrams.arpa import read_arpa
 from nlp_rnn.runtime.bundle import DESCRIPTION, describe
+from nlp_rnn.text.annotated import with_tags
 from nlp_rnn.text.prepared import prepare
 from nlp_rnn.text.vocabulary import Vocabulary
 
@@ -91,6 +92,7 @@ INPUTS = {
         "# sent_id = 1\n1-2\tdu\t_\t_\t_\t_\t_\t_\t_\t_\n"
         "1\tAnn\tAnn\tPROPN\tNNP\t_\t2\tnsubj\t_\t_\n2\tlives\tlive\tVERB\tVBZ\t_\t0\troot\t_\t_\n\n"
     ),
+    ".json": '[{"data": {"text": "Ann lives in Rome", "n": 1}},\n {"data": {"text": ""}}]\n',
 }
 
 
@@ -154,6 +156,15 @@ DATASETS: dict[str, dict[str, Any]] = {
     "jsonl": {"text": '{"text": "Ann", "label": "good"}\n{"text": "no", "label": 2}\n'},
     "conll": {"text": "Ann B-PER\nlives O\n\nRome B-LOC\n\nYork I-LOC\n", "scheme": "BIO"},
     "conllu": {"text": INPUTS[".conllu"]},
+    "prodigy": {
+        "text": '{"text": "Bo saw the", "spans": [{"start": 0, "end": 2, "label": "PER"}]}\n'
+        '{"text": "in Rome", "spans": [{"start": 3, "end": 7, "label": "LOC"}]}\n'
+    },
+    "label-studio": {
+        "text": '[{"data": {"text": "Bo saw the"}, "annotations": [{"result": [{"type": "labels", '
+        '"value": {"start": 0, "end": 2, "text": "Bo", "labels": ["PER"]}}]}]},\n{"data": '
+        '{"text": "in Rome"}, "annotations": [{"result": []}]}]\n'
+    },
     "text": {"text": "the cat sleeps\nthe dog barks\n"},
     "babi": {"text": "1 Ann went home.\n2 Where is Ann?\thome\t1\n1 Bo sat.\n2 Who?\tBo\n"},
     "sigmorphon": {"text": "Ann\tAnns\tN;PL\nringen\tring um\tV;IMP\n"},
@@ -187,7 +198,7 @@ def test_data_sets(tmp_path: Path, format: str) -> None:
     dataset = load(params).dataset("mine")
 
     def prepared() -> None:
-        corpus = open_corpus("mine", dataset, tmp_path)
+        corpus = with_tags(open_corpus("mine", dataset, tmp_path), dataset)
         prepare("mine", corpus, dataset.tokenizer, dataset.vocabulary, target)
 
     assert taken_or_refused(prepared)

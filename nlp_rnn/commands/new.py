@@ -29,6 +29,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             "examples:\n"
             "  nlp-rnn new reviews --train reviews.csv\n"
             "  nlp-rnn new entities --train train.conll --validation dev.conll --test test.conll\n"
+            "  nlp-rnn new drugs --train export.jsonl --format doccano --spans widen\n"
             "  nlp-rnn new news --train 20news/ --test 20news-test/\n"
             "  nlp-rnn new tickets --train tickets.csv --text-column message --label-column team\n"
             "  nlp-rnn new first --example sentiment"
@@ -70,6 +71,7 @@ def _add_reading(new: argparse.ArgumentParser) -> None:
     reading = new.add_argument_group("what files cannot say themselves")
     tasks = ["classification", "tagging", "language_modelling"]
     formats = ["csv", "tsv", "jsonl", "parquet", "folders", "conll", "conllu", "text"]
+    formats += ["prodigy", "doccano", "label-studio", "brat", "webanno"]
     reading.add_argument("--task", choices=tasks, help="what is to be learned")
     reading.add_argument("--format", choices=formats, help="how the files are written")
     for option, what in (("text", "text"), ("label", "label")):
@@ -111,6 +113,21 @@ def _add_reading(new: argparse.ArgumentParser) -> None:
         help="whether lines of conll or conllu without a word are an error",
     )
     reading.add_argument(
+        "--spans",
+        choices=["error", "widen", "drop"],
+        help="what happens to spans of annotation tools that cut words, overlap or are in several "
+        "parts (default: error)",
+    )
+    reading.add_argument(
+        "--offsets",
+        choices=["characters", "utf16"],
+        help="what the offsets of these spans count (default: utf16 for webanno, characters "
+        "otherwise)",
+    )
+    reading.add_argument(
+        "--layer", help="layer of webanno with the types of entities (default: named entities)"
+    )
+    reading.add_argument(
         "--suffix", help="how the names of the texts in folders end, such as .md (default: .txt)"
     )
     reading.add_argument(
@@ -140,6 +157,9 @@ READING = (
     "tag_column",
     "scheme",
     "empty_words",
+    "spans",
+    "offsets",
+    "layer",
     "suffix",
     "bad_bytes",
 )

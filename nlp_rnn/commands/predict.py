@@ -36,6 +36,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             "examples:\n"
             "  nlp-rnn predict models/sentiment-bilstm reviews.csv predictions.csv\n"
             "  nlp-rnn predict models/ner-bilstm-crf articles.txt entities.jsonl\n"
+            "  nlp-rnn predict models/ner-bilstm-crf articles.txt tasks.jsonl --format prodigy\n"
             "  nlp-rnn predict models/pos-bilstm sentences.conllu tagged.conllu\n"
             "  echo 'not bad at all' | nlp-rnn predict models:/sentiment-bilstm@current - -"
         ),
@@ -44,13 +45,18 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     predict.add_argument(
         "input",
         metavar="INPUT",
-        help=".txt (one text per line), .csv, .tsv, .jsonl, .parquet, .conll, .conllu, "
-        "or - for lines on standard input",
+        help=".txt (one text per line), .csv, .tsv, .jsonl, .parquet, .conll, .conllu, an export "
+        "of Label Studio (.json) or WebAnno TSV, a folder of brat, or - for lines on standard "
+        "input",
     )
     predict.add_argument(
-        "output", metavar="OUTPUT", help="the same formats, or - for JSON lines on standard output"
+        "output",
+        metavar="OUTPUT",
+        help=".txt, .csv, .tsv, .jsonl, .parquet, .conll or .conllu, a file or folder for "
+        "--format, or - for JSON lines on standard output",
     )
     add_reading(predict)
+    _add_writing(predict.add_argument_group("how OUTPUT is written"))
     predict.add_argument(
         "--n-best",
         type=count,
@@ -66,9 +72,35 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="add a column review, true where a person should look: where the probability of the "
         "label, or the lowest one of the tags, is below P (evaluation reports show what P costs)",
     )
+    predict.add_argument(
+        "--review-by",
+        choices=["token", "entity"],
+        default="token",
+        help="for taggers: whether --review-below looks at the tags (token) or at the predicted "
+        "entities (entity; a sentence without entities is then not marked)",
+    )
     _add_search(predict.add_argument_group("models for sequence_to_sequence"))
     add_spreadsheet_safe(predict)
     predict.set_defaults(action=_run)
+
+
+def _add_writing(group: argparse._ArgumentGroup) -> None:
+    """Add the options for the format of OUTPUT."""
+    group.add_argument(
+        "--format",
+        choices=[
+            *("csv", "tsv", "jsonl", "parquet", "conll", "conllu"),
+            *("prodigy", "doccano", "label-studio", "brat", "webanno"),
+        ],
+        help="the format of OUTPUT (default: that of its suffix); the last five are "
+        "pre-annotations with the predicted entities, which these tools import (brat: a folder)",
+    )
+    group.add_argument(
+        "--offsets",
+        choices=["characters", "utf16"],
+        help="what the offsets of pre-annotations count: characters, or UTF-16 code units, in "
+        "which most emoji are two (default: utf16 for webanno, characters otherwise)",
+    )
 
 
 def _add_search(group: argparse._ArgumentGroup) -> None:
@@ -103,6 +135,9 @@ def _run(options: argparse.Namespace) -> None:
             length_penalty=options.length_penalty,
             attention=options.attention,
             allowed=allowed(options.allowed),
+            review_by=options.review_by,
         ),
         options.spreadsheet_safe,
+        options.format,
+        options.offsets,
     )

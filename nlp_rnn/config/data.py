@@ -118,6 +118,11 @@ class DatasetSection(Section, title="Every data set"):
     citation: str = "not stated"
     """What to cite for the data. It is copied to the data card."""
 
+    @property
+    def cut_by_tokenizer(self) -> bool:
+        """Whether the words of tagged sentences are those of the tokenizer."""
+        return False
+
 
 class Sizes(Section, title="Sizes"):
     """How many examples each split of a built-in corpus has."""
@@ -257,6 +262,8 @@ class PairsDataset(DatasetSection, title="Built-in pairs"):
 
 LABELLED_FORMATS = ("csv", "tsv", "jsonl", "parquet", "folders")
 TAGGED_FORMATS = ("conll", "conllu")
+ANNOTATION_FORMATS = ("prodigy", "doccano", "label-studio", "brat", "webanno")
+"""Formats of annotation tools: texts with spans of characters."""
 PAIR_FORMATS = ("parallel", "captions", "babi", "sigmorphon", "cmudict", "trees")
 SPACED_FORMATS = ("sigmorphon", "cmudict", "trees")
 """Formats that are read as tokens parted by spaces, whose case matters."""
@@ -286,7 +293,8 @@ def _kind_of_format(section: Mapping[str, Any]) -> Kind:
         return "pairs"
     if section.get("format") in LABELLED_FORMATS:
         return "labelled"
-    return "tagged" if section.get("format") in TAGGED_FORMATS else "text"
+    tagged = (*TAGGED_FORMATS, *ANNOTATION_FORMATS)
+    return "tagged" if section.get("format") in tagged else "text"
 
 
 def _files_in(paths: str | list[str] | None) -> int:
@@ -307,6 +315,11 @@ class FilesDataset(DatasetSection, title="Your own files"):
         "folders",
         "conll",
         "conllu",
+        "prodigy",
+        "doccano",
+        "label-studio",
+        "brat",
+        "webanno",
         "text",
         "parallel",
         "captions",
@@ -318,7 +331,9 @@ class FilesDataset(DatasetSection, title="Your own files"):
     """The format of the files. ``csv``, ``tsv``, ``jsonl`` and ``parquet`` have one labelled text
     in each row, or one pair where ``target_column`` is given; ``folders`` has one text in each
     file, in a folder named after its label; ``conll`` and ``conllu`` have one tagged word in each
-    line; ``text`` is running text. Pairs: ``parallel`` has sources in the lines of one file and
+    line; ``prodigy``, ``doccano``, ``label-studio``, ``brat`` and ``webanno`` are what these
+    annotation tools export, texts with entities as spans of characters; ``text`` is running text.
+    Pairs: ``parallel`` has sources in the lines of one file and
     their targets in the same lines of another; ``captions`` has targets in its lines, and vectors
     as sources; ``babi`` has stories with questions and answers; ``sigmorphon`` has lemmas, forms
     and features; ``cmudict`` has words with their phonemes; ``trees`` has bracketed trees."""
@@ -389,6 +404,40 @@ class FilesDataset(DatasetSection, title="Your own files"):
     empty_words: Literal["error", "skip"] = "error"
     """For ``conll`` and ``conllu``: what happens at a line without a word. ``error`` stops,
     ``skip`` leaves the line out and counts it in the data card."""
+    spans: Literal["error", "widen", "drop"] = "error"
+    """For formats of annotation tools: what happens to a span of characters that no tags can
+    express, because it cuts a word, is in several parts or overlaps another. ``error`` stops and
+    names it. ``widen`` takes whole words, from the first to the last, and ``drop`` leaves the span
+    out; of spans that overlap, both keep the longest. The data card counts them."""
+    offsets: Literal["characters", "utf16"] | None = None
+    """For formats of annotation tools: what the offsets of spans count, ``characters`` (Unicode
+    code points, as in Python) or ``utf16`` code units (as in Java and JavaScript, where most emoji
+    count as two). ``null`` is ``utf16`` for ``webanno`` and ``characters`` otherwise."""
+    layer: str | None = None
+    """For ``webanno``: the layer that holds the types of entities, such as ``webanno.custom.Drug``;
+    its feature follows after a vertical bar where it has several. ``null`` is the named entities of
+    the tool, or the only layer of spans."""
+
+    @property
+    def cut_by_tokenizer(self) -> bool:
+        return self.format in ANNOTATION_FORMATS
+
+    @model_validator(mode="after")
+    def _spans_fit_format(self) -> FilesDataset:
+        for name in ("spans", "offsets", "layer"):
+            if name in self.model_fields_set and self.format not in ANNOTATION_FORMATS:
+                raise impossible(
+                    f"{name} needs format {', '.join(ANNOTATION_FORMATS[:-1])} or "
+                    f"{ANNOTATION_FORMATS[-1]}, not {self.format}; leave it out"
+                )
+        if self.layer is not None and self.format != "webanno":
+            raise impossible(f"layer needs format webanno, not {self.format}; leave it out")
+        if self.format in ANNOTATION_FORMATS and self.tokenizer.unit == "subword":
+            raise impossible(
+                f"tokenizer.unit of format {self.format} is word, whitespace or character: spans "
+                "are of words"
+            )
+        return self
 
     @model_validator(mode="after")
     def _kind_fits_format(self) -> FilesDataset:

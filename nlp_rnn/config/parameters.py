@@ -125,7 +125,8 @@ class Parameters(Section, title="All of params.yaml"):
         for group in GROUPS:
             _check_names(file, group, getattr(self, group))
         for name, dataset in self.datasets.items():
-            if dataset.kind == "tagged" and dataset.tokenizer.unit in ("character", "subword"):
+            words_given = dataset.kind == "tagged" and not dataset.cut_by_tokenizer
+            if words_given and dataset.tokenizer.unit in ("character", "subword"):
                 raise UserError(
                     f"{file}: datasets.{name}.tokenizer.unit: '{dataset.tokenizer.unit}' would cut "
                     "tagged words into pieces; use 'word' or 'whitespace'"

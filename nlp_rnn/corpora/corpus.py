@@ -17,10 +17,12 @@ class Corpus(ABC):
         name: the name of the data set in ``params.yaml``, for messages.
         kind: the kind of its examples, which decides what fields they have.
         continuous: whether each example continues the one before, like the lines of one text.
+        cut_by_tokenizer: whether the words of tagged sentences are those of the tokenizer.
     """
 
     name: str
     kind: Kind
+    cut_by_tokenizer: bool = False
 
     @property
     def continuous(self) -> bool:

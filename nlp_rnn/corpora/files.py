@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, combinations
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nlp_rnn.config import FilesDataset
+from nlp_rnn.corpora.annotations import AnnotatedText, brat, doccano, label_studio, prodigy, webanno
 from nlp_rnn.corpora.conll import TaggedColumns, conllu_sentences, read_conllu
 from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.dialects import Dialect
@@ -37,6 +38,15 @@ from nlp_rnn.example import SPLITS, Example, Scheme
 from nlp_rnn.files import sha256
 from nlp_rnn.paths import located
 from nlp_rnn.process import log
+
+READERS: dict[str, Callable[..., Iterator[AnnotatedText]]] = {
+    "prodigy": prodigy.read,
+    "doccano": doccano.read,
+    "label-studio": label_studio.read,
+    "brat": brat.read,
+    "webanno": webanno.read,
+}
+"""What reads each format of annotation tools."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +129,16 @@ class FilesCorpus(Corpus):
                 for examples, place in zip(each, vectors, strict=True)
             )
         return self._not_empty(chain.from_iterable(each), split)
+
+    def annotated(self, split: str) -> Iterator[AnnotatedText]:
+        """Stream the texts of a split of a format of annotation tools, with their spans."""
+        data = self._dataset
+        layer = {"layer": data.layer} if data.format == "webanno" else {}
+        unit = {} if data.offsets is None else {"unit": data.offsets}
+        for place in self._places[split]:
+            yield from READERS[data.format](
+                place.path, data.tokenizer.bad_bytes, str(data.text_column), **unit, **layer
+            )
 
     def _each_file(self, split: str) -> Iterator[Iterator[Example]]:
         """The examples of each file of a split."""
@@ -232,7 +252,7 @@ class FilesCorpus(Corpus):
     def _reading(self) -> dict[str, Any]:
         """How tables and columns were read: the defaults for predictions on such files."""
         data = self._dataset
-        if data.format in ("jsonl", "parquet"):
+        if data.format in ("jsonl", "parquet", "prodigy", "doccano", "label-studio"):
             return {"reading": {"format": data.format, "text_column": data.text_column}}
         if data.format in ("csv", "tsv"):
             names = ("format", "text_column", "header", "delimiter", "quoting")
@@ -272,6 +292,8 @@ class FilesCorpus(Corpus):
             case "conllu":
                 tag: Literal["upos", "xpos"] = "xpos" if data.tag_column == "xpos" else "upos"
                 return read_conllu(path, tag, data.empty_words, bad_bytes)
+            case "prodigy" | "doccano" | "label-studio" | "brat" | "webanno":
+                raise AssertionError(f"{data.format} becomes tagged in nlp_rnn.text.annotated")
             case "text":
                 return (Example(text=line) for line in read_lines(path, bad_bytes))
 
@@ -315,6 +337,12 @@ class FilesCorpus(Corpus):
                 raise UserError(
                     f"{path}: is a file ({parameter}); format folders needs a folder or an "
                     f"archive ({', '.join(ARCHIVES)})"
+                )
+            return place
+        if self._dataset.format == "brat":
+            if not path.is_dir():
+                raise UserError(
+                    f"{path}: is a file ({parameter}); format brat needs a folder of .txt and .ann"
                 )
             return place
         if path.is_dir():

@@ -65,6 +65,7 @@ class _SplitCorpus(Corpus):
     def __init__(self, corpus: Corpus, shares: dict[str, float], seed: int, together: bool) -> None:
         self.name = corpus.name
         self.kind = corpus.kind
+        self.cut_by_tokenizer = corpus.cut_by_tokenizer
         self._corpus = corpus
         self._shares = shares
         self._seed = seed

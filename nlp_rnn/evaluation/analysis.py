@@ -44,7 +44,23 @@ def certainty(result: Evaluation, temperature: float) -> dict[str, Any]:
             "temperature": temperature,
             "before": _side(result, "before", result.uncalibrated),
             "after": _side(result, "after", result.confidence),
+            **_of_entities(result),
         },
+    }
+
+
+def _of_entities(result: Evaluation) -> dict[str, Any]:
+    """The calibration of the predicted entities, if there are any."""
+    found = result.entities
+    if found is None or not found.right.size:
+        return {}
+    sides = {"before": found.uncalibrated, "after": found.confidence}
+    return {
+        "entities": {
+            "predicted": int(found.right.size),
+            "precision": float(found.right.mean()),
+            **{side: calibration_figures(p, found.right) for side, p in sides.items()},
+        }
     }
 
 
@@ -111,9 +127,16 @@ def write_analysis(
     temperature = found["calibration"]["temperature"]
     before, after = (reliability(c, right) for c in (result.uncalibrated, result.confidence))
     tables = {**result.tables, "reliability": after, "review": _review(result)}
+    save(reliability_picture(before, after, temperature, name), folder / "reliability.png")
+    if (entities := result.entities) is not None and entities.right.size:
+        before, after = (
+            reliability(p, entities.right) for p in (entities.uncalibrated, entities.confidence)
+        )
+        tables |= {"entity_reliability": after, "review_by_entity": _review_by_entity(result)}
+        diagram = reliability_picture(before, after, temperature, f"{name}: entities")
+        save(diagram, folder / "entity_reliability.png")
     for table, rows in tables.items():
         write_json(folder / f"{table}.json", rows)
-    save(reliability_picture(before, after, temperature, name), folder / "reliability.png")
     with whole_file(folder / "report.md") as partial:
         partial.write_text("\n".join(_report(name, found, result, tables)), encoding="utf-8")
     return tables
@@ -123,6 +146,13 @@ def _review(result: Evaluation) -> Table:
     """:func:`review_table` per example, because people review whole examples."""
     rows = [row for row in result.predictions if row["gold"]]  # a sentence may be empty
     sure = np.array([np.min(row["confidence"]) for row in rows])
+    return review_table(sure, np.array([row["gold"] == row["predicted"] for row in rows]))
+
+
+def _review_by_entity(result: Evaluation) -> Table:
+    """:func:`review_table` per sentence, whose confidence is that of its entities."""
+    rows = [row for row in result.predictions if row["gold"]]
+    sure = np.array([min(row["entity_confidence"], default=1.0) for row in rows])
     return review_table(sure, np.array([row["gold"] == row["predicted"] for row in rows]))
 
 
@@ -144,9 +174,20 @@ def _report(
         yield f"**{worse}**\n"
     sides = ("before", "after")
     yield _markdown([{"temperature scaling": side, **calibration[side]} for side in sides])
-    yield "\n![Reliability diagram](reliability.png)\n\n## Review\n"
+    yield "\n![Reliability diagram](reliability.png)\n"
+    if entities := calibration.get("entities"):
+        yield (
+            f"\nThe same for the {entities['predicted']:,} predicted entities, "
+            f"{entities['precision']:.1%} of which are right.\n"
+        )
+        yield _markdown([{"temperature scaling": side, **entities[side]} for side in sides])
+        yield "\n![Reliability diagram of entities](entity_reliability.png)\n"
+    yield "\n## Review\n"
     yield "What `nlp-rnn predict --review-below` would mark here, and the accuracy of the rest.\n"
     yield _markdown(tables["review"])
+    if "review_by_entity" in tables:
+        yield "\nThe same with `--review-by entity`.\n"
+        yield _markdown(tables["review_by_entity"])
     for table in ("accuracy_by_length", "accuracy_by_frequency", "slices"):
         if table in tables:
             yield f"\n## {table.replace('_', ' ').capitalize()}\n"

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from nlp_rnn import linear_chain
 from nlp_rnn.arrays import Floats, Ints
-from nlp_rnn.linear_chain import Transitions
+from nlp_rnn.linear_chain import Lattice, Transitions
+from nlp_rnn.runtime.entities import WordSpan, entity_probabilities, independent
 from nlp_rnn.runtime.forward import log, softmax
 from nlp_rnn.text.batches import by_length, restore_order
 from nlp_rnn.text.entities import LearnedTags
@@ -178,15 +179,51 @@ def probabilities_at(
     batches = list(by_length(lengths, SENTENCES_AT_ONCE))
     values = []
     for rows in batches:
-        width = lengths[rows].max()
-        padded = np.stack([np.pad(logits[i], ((0, width - lengths[i]), (0, 0))) for i in rows])
-        emissions, tempered = linear_chain.tempered(padded, transitions, temperature)
-        alphas = linear_chain.forward(emissions, lengths[rows], tempered)
-        betas = linear_chain.backward(emissions, lengths[rows], tempered)
-        marginals = linear_chain.marginals(alphas, betas)
+        lattice = _lattice([logits[i] for i in rows], transitions, temperature)
+        marginals = linear_chain.marginals(lattice.alphas, lattice.betas)
         if learned:
             marginals = learned.of_labels(marginals)
         values.append([row[: lengths[i]] for row, i in zip(marginals, rows, strict=True)])
+    return restore_order(batches, values)
+
+
+def _lattice(logits: Sequence[Floats], transitions: Transitions, temperature: float) -> Lattice:
+    """The chains of a batch of sentences at a temperature."""
+    lengths = np.array([len(sentence) for sentence in logits])
+    widths = lengths.max() - lengths
+    padded = np.stack(
+        [np.pad(x, ((0, width), (0, 0))) for x, width in zip(logits, widths, strict=True)]
+    )
+    emissions, tempered = linear_chain.tempered(padded, transitions, temperature)
+    return linear_chain.lattice(emissions, lengths, tempered)
+
+
+def entity_probabilities_at(
+    temperature: float,
+    logits: Sequence[Floats],
+    entities: Sequence[Sequence[WordSpan]],
+    transitions: Transitions | None,
+    learned: LearnedTags,
+) -> list[Floats]:
+    """The probabilities of entities at a temperature, for each sentence ``(entities,)``.
+
+    Args:
+        logits: the logits of each sentence ``(words, tags)``: of a softmax over the tags of the
+            data, of a CRF over the learned tags.
+        entities: the entities of each sentence.
+        transitions: the transitions of a CRF.
+        learned: the tags that the network learned.
+    """
+    tags = learned.meant
+    if transitions is None:
+        tags, transitions = learned.labels, independent(len(learned.labels))
+        logits = [log(softmax(each / temperature)) for each in logits]
+        temperature = 1.0
+    batches = list(by_length(np.array([len(each) for each in logits]), SENTENCES_AT_ONCE))
+    values = []
+    for rows in batches:
+        lattice = _lattice([logits[i] for i in rows], transitions, temperature)
+        values.append(entity_probabilities(lattice, [entities[i] for i in rows], tags))
     return restore_order(batches, values)
 
 

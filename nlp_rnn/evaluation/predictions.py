@@ -5,7 +5,8 @@ Each line is a JSON object for one example, in the order of the split:
 ====================  =============================================================
 classification        ``gold``, ``predicted``, ``confidence``
 tagging               the same, each a list with an item per word, and ``entities``,
-                      whether the tags mark entities
+                      whether the tags mark entities; if so, ``entity_confidence``, the
+                      probability of each predicted entity in order
 language modelling    ``loss`` (nats), ``tokens``, ``unknown`` (of them), ``characters``
 sequence to sequence  ``text``, ``gold`` and ``output``, the ``log_probability`` of the
                       output, and ``loss`` (nats) and ``tokens`` of the gold target;
@@ -14,9 +15,9 @@ sequence to sequence  ``text``, ``gold`` and ``output``, the ``log_probability``
                       ``also``, other right outputs
 ====================  =============================================================
 
-``confidence``, the probability of the prediction, may be absent; so may ``entities`` in files of
-earlier versions. Every metric is a function of sums over examples, so it can be recomputed for any
-resampling of them.
+``confidence``, the probability of the prediction, may be absent; so may ``entities`` and
+``entity_confidence`` in files of earlier versions. Every metric is a function of sums over
+examples, so it can be recomputed for any resampling of them.
 """
 
 from __future__ import annotations
@@ -69,11 +70,13 @@ def tagged_rows(
     confidence: Sequence[Floats] | None = None,
     *,
     entities: bool,
+    entity_confidence: Sequence[Floats] | None = None,
 ) -> list[Row]:
     """Rows of a tagger's predictions: per sentence, tag indices ``(words,)`` and probabilities.
 
     Args:
         entities: whether the tags mark entities, which the data set knows.
+        entity_confidence: the probability of each predicted entity of each sentence.
     """
     rows: list[Row] = [
         {"gold": [tags[i] for i in g], "predicted": [tags[i] for i in p], "entities": entities}
@@ -82,6 +85,9 @@ def tagged_rows(
     if confidence is not None:
         for row, sure in zip(rows, confidence, strict=True):
             row["confidence"] = [round(p, DIGITS) for p in sure.tolist()]
+    if entity_confidence is not None:
+        for row, sure in zip(rows, entity_confidence, strict=True):
+            row["entity_confidence"] = [round(p, DIGITS) for p in sure.tolist()]
     return rows
 
 

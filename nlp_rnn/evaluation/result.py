@@ -12,6 +12,21 @@ from nlp_rnn.arrays import Ints
 
 
 @dataclass(frozen=True, kw_only=True)
+class JudgedEntities:
+    """The entities that a tagger predicts on the test split, each array ``(entities,)``.
+
+    Attributes:
+        right: whether an entity of the same type has exactly the same words in the gold tags.
+        confidence: its calibrated probability.
+        uncalibrated: its probability without calibration.
+    """
+
+    right: NDArray[np.bool_]
+    confidence: NDArray[Any]
+    uncalibrated: NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """The results of a model on the test split.
 
@@ -28,6 +43,7 @@ class Evaluation:
         tables: error tables by name (see :mod:`nlp_rnn.evaluation.errors`).
         log_loss: ``-ln P`` of the gold labels, the mean over targets in nats, ``before`` and
             ``after`` calibration; for a CRF, of its marginals. None for language models.
+        entities: the entities that a tagger predicts; None if its tags mark none.
         attention: for a few outputs of an encoder-decoder, ``source``, ``output`` and
             ``weights`` as predictions have them.
     """
@@ -43,4 +59,5 @@ class Evaluation:
     uncalibrated: NDArray[Any] = field(default_factory=lambda: np.empty(0))
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     log_loss: dict[str, float] | None = None
+    entities: JudgedEntities | None = None
     attention: list[dict[str, Any]] = field(default_factory=list)

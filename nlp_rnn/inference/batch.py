@@ -10,27 +10,41 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from nlp_rnn.config.data import ANNOTATION_FORMATS
+from nlp_rnn.corpora.annotations import Unit
 from nlp_rnn.corpora.dialects import Dialect
 from nlp_rnn.corpora.settings import Setting
 from nlp_rnn.errors import UserError
+from nlp_rnn.inference.annotating import Annotating, check_annotations, open_annotations
 from nlp_rnn.inference.inputs import (
+    STREAM,
     TABLES,
     Source,
     Survey,
     check_readable,
     format_of,
+    input_format,
     no_texts,
     survey,
 )
 from nlp_rnn.inference.items import Item
 from nlp_rnn.inference.outputs import SENTENCES, Writer, check_writable, open_writer
-from nlp_rnn.inference.predictor import DEFAULT, Options, Predictor, check_lengths
+from nlp_rnn.inference.predictor import (
+    DEFAULT,
+    Options,
+    Predictor,
+    TaggingPredictor,
+    check_lengths,
+)
 from nlp_rnn.inference.reading import AS_TRAINED, Reading, open_input
 from nlp_rnn.process import log, terminable
 from nlp_rnn.progress import progress
 from nlp_rnn.runtime.bundle import Bundle
 
 T = TypeVar("T")
+
+FORMATS = ("csv", "tsv", "jsonl", "parquet", "conll", "conllu", *ANNOTATION_FORMATS)
+"""The formats that may be asked for, whatever the suffix of the output."""
 
 
 def predict_file(
@@ -40,6 +54,8 @@ def predict_file(
     reading: Reading = AS_TRAINED,
     options: Options = DEFAULT,
     spreadsheet_safe: bool = False,
+    format: str | None = None,
+    offsets: Unit | None = None,
 ) -> None:
     """Predict for every text of ``input`` and write ``output`` completely or not at all.
 
@@ -54,13 +70,17 @@ def predict_file(
         reading: how to read ``input``.
         options: the prediction options.
         spreadsheet_safe: see :func:`output_dialect`.
+        format: the format of ``output`` (see :data:`FORMATS`); None takes that of its suffix.
+        offsets: what offsets in a format of annotations count; None as the format does.
 
     Raises:
         UserError: the bundle, a file or a suffix is invalid, or there is no text.
     """
-    bundle, source, format = open_all(bundle_folder, input, output, reading)
+    bundle, source, format = open_all(bundle_folder, input, output, reading, format)
     options.check(bundle, lambda name: Setting(name).as_option())
     _check_marks(output, format, options)
+    if offsets is not None and format not in ANNOTATION_FORMATS:
+        raise UserError("--offsets: is for --format " + " or ".join(ANNOTATION_FORMATS))
     dialect = output_dialect(source, format, spreadsheet_safe)
     whole_rows = format not in (".parquet", ".txt")
     known = read_once(source, whole_rows, output, format, partial(check_lengths, bundle))
@@ -68,7 +88,9 @@ def predict_file(
     started = time.perf_counter()
     with (
         terminable(),
-        open_writer(output, format, known.columns, predictor.columns, dialect) as writer,
+        open_annotations(output, format, _annotating(predictor, source, offsets))
+        if format in ANNOTATION_FORMATS
+        else open_writer(output, format, known.columns, predictor.columns, dialect) as writer,
     ):
         texts = predict_all(predictor, source, writer, known.texts)
     seconds = time.perf_counter() - started
@@ -78,17 +100,40 @@ def predict_file(
     )
 
 
+def _annotating(predictor: Predictor, source: Source, offsets: Unit | None) -> Annotating:
+    """What pre-annotations need of a tagger."""
+    assert isinstance(predictor, TaggingPredictor)
+    cut = predictor.word_spans
+    return Annotating(
+        lambda item: [(start, end) for _, start, end in cut(item)],
+        source.text_column,
+        predictor.bundle.name,
+        offsets,
+    )
+
+
 def open_all(
-    bundle_folder: Path, input: str, output: str, reading: Reading
+    bundle_folder: Path, input: str, output: str, reading: Reading, format: str | None = None
 ) -> tuple[Bundle, Source, str]:
     """The bundle, the texts and the format of ``output``; see :func:`predict_file`."""
-    format_of(input, "INPUT")
-    format = format_of(output, "OUTPUT")
+    input_format(input)
+    format = _output_format(output, format)
     check_readable(input)
-    check_writable(output, input)
+    check_writable(output, input, folder=format == "brat")
     bundle = Bundle.open(bundle_folder)
     _check_fits(bundle, output, format)
     return bundle, open_input(input, reading, bundle), format
+
+
+def _output_format(output: str, given: str | None) -> str:
+    """The format of ``output``: a suffix with its dot, or that of an annotation tool."""
+    if given is None:
+        return format_of(output, "OUTPUT")
+    if given in ANNOTATION_FORMATS:
+        return given
+    if output == STREAM and given != "jsonl":
+        raise UserError(f"standard output: cannot hold --format {given}; name a file")
+    return STREAM if output == STREAM else format_of(f"OUTPUT.{given}", "OUTPUT")
 
 
 def output_dialect(source: Source, format: str, spreadsheet_safe: bool = False) -> Dialect | None:
@@ -131,6 +176,8 @@ def read_once(
 
 
 def _check_fits(bundle: Bundle, output: str, format: str) -> None:
+    if format in ANNOTATION_FORMATS:
+        check_annotations(bundle, output, format)
     if format in SENTENCES and not bundle.task.tagged:
         raise UserError(
             f"{output}: {format} is for tagged words, but {bundle.folder} is a model for "
@@ -139,7 +186,7 @@ def _check_fits(bundle: Bundle, output: str, format: str) -> None:
 
 
 def _check_marks(output: str, format: str, options: Options) -> None:
-    if options.review_below is not None and format in (".txt", *SENTENCES):
+    if options.review_below is not None and format in (".txt", *SENTENCES, *ANNOTATION_FORMATS):
         raise UserError(
             f"{output}: {format} has no place for --review-below; write .jsonl, .csv, .tsv or "
             ".parquet"

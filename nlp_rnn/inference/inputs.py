@@ -14,9 +14,17 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
+from nlp_rnn.corpora.annotations import brat, label_studio, webanno
 from nlp_rnn.corpora.conll import Sentence, conll_sentences, conllu_sentences
 from nlp_rnn.corpora.dialects import Dialect, TableFormat
-from nlp_rnn.corpora.lines import BadBytes, numbered, numbered_lines, open_binary, raw_lines
+from nlp_rnn.corpora.lines import (
+    BadBytes,
+    numbered,
+    numbered_lines,
+    open_binary,
+    raw_lines,
+    without_bom,
+)
 from nlp_rnn.corpora.settings import Setting, SettingError, naming_options
 from nlp_rnn.corpora.tables import (
     clean,
@@ -127,6 +135,17 @@ class JsonChunk(Chunk):
                 is_huge = isinstance(value, int) and not -(1 << 63) <= value < 1 << 63
                 found.setdefault(key, set()).add(object if is_huge else type(value))
         return found
+
+
+@dataclass(frozen=True)
+class DocumentChunk(JsonChunk):
+    """Files of a folder.
+
+    Attributes:
+        names: the path of each below the folder, without its suffix.
+    """
+
+    names: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -397,6 +416,48 @@ class ConllSource(Source):
             yield SentenceChunk(items, chunk, self.format, self.text_column)
 
 
+class LabelStudioSource(Source):
+    """Tasks of Label Studio; the columns are the keys of their data. Memory holds the file."""
+
+    def _records(self) -> Iterator[dict[str, Any]]:
+        name = self.text_column
+        for where, task in label_studio.tasks(self.path, self.bad_bytes):
+            text = label_studio.text_of_task(where, task, name, self.bad_bytes)
+            yield {**task["data"], name: text}
+
+    def chunks(self) -> Iterator[Chunk]:
+        for chunk in chunked(self._records(), _characters):
+            yield JsonChunk([record[self.text_column] for record in chunk], chunk)
+
+    def first_columns(self) -> Sequence[str]:
+        tasks = label_studio.tasks(self.path, self.bad_bytes)
+        return next((list(task["data"]) for _, task in tasks), [])
+
+
+class BratSource(Source):
+    """The texts of a folder of brat; its annotations are not read."""
+
+    def _documents(self) -> Iterator[tuple[str, str]]:
+        for path in brat.documents(self.path):
+            name = path.relative_to(self.path).with_suffix("").as_posix()
+            yield name, brat.read_text(path, self.bad_bytes)
+
+    def chunks(self) -> Iterator[Chunk]:
+        for chunk in chunked(self._documents(), lambda document: len(document[1])):
+            records = [{"document": name, self.text_column: text} for name, text in chunk]
+            yield DocumentChunk([text for _, text in chunk], records, [name for name, _ in chunk])
+
+
+class WebannoSource(Source):
+    """The sentences of WebAnno TSV 3; their annotations are not read."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        return (
+            TextChunk(chunk, self.text_column)
+            for chunk in chunked(webanno.texts(self.path, self.bad_bytes), len)
+        )
+
+
 def _characters_of_lines(sentence: Sentence) -> int:
     return sum(map(len, sentence.block.lines))
 
@@ -416,6 +477,34 @@ SOURCES: dict[str, type[Source]] = {
     ".conll": ConllSource,
     ".conllu": ConllSource,
 }
+"""Files by their suffix."""
+
+ANNOTATED: dict[str, type[Source]] = {
+    "label-studio": LabelStudioSource,
+    "brat": BratSource,
+    "webanno": WebannoSource,
+}
+"""What annotation tools export and have no suffix of their own."""
+
+LABEL_STUDIO_SUFFIX = ".json"
+
+
+def input_format(name: str) -> str:
+    """The format of an input: a key of :data:`SOURCES` or :data:`ANNOTATED`, or ``-``.
+
+    Raises:
+        UserError: see :func:`format_of`.
+    """
+    path = Path(name)
+    if name != STREAM and path.is_dir():
+        return "brat"
+    if path.suffix.lower() == LABEL_STUDIO_SUFFIX:
+        return "label-studio"
+    if path.suffix.lower() == ".tsv" and path.is_file():
+        with open_binary(path) as stream:
+            if webanno.is_webanno(without_bom(stream.readline(80)).decode("utf-8", "replace")):
+                return "webanno"
+    return format_of(name, "INPUT")
 
 
 def format_of(name: str, role: str) -> str:
@@ -451,7 +540,10 @@ def check_readable(name: str) -> None:
     if name == STREAM:
         return
     path = Path(name)
-    if path.exists() and not path.is_dir() and not path.is_file():
+    if path.is_dir():
+        brat.documents(path)
+        return
+    if path.exists() and not path.is_file():
         raise UserError(f"{path}: is not a regular file; pipe its lines into - instead")
     with open_binary(path) as stream:
         if not stream.read(1):
@@ -471,10 +563,10 @@ def open_source(
         dialect: the dialect of CSV and TSV; None for the format's default.
         word_column: the column of the word in CoNLL.
     """
-    format = format_of(name, "INPUT")
+    format = input_format(name)
     if format in TABLES and dialect is None:
         dialect = Dialect.of(TABLES[format])
-    source = StreamSource if format == STREAM else SOURCES[format]
+    source = StreamSource if format == STREAM else (SOURCES | ANNOTATED)[format]
     return source(name, format, text_column, bad_bytes, dialect, word_column)
 
 

@@ -331,8 +331,8 @@ def _with_column(line: str, tag: str) -> str:
 # --- files --------------------------------------------------------------------------
 
 
-def check_writable(output: str, input: str) -> None:
-    """Fail early if an output file cannot be written.
+def check_writable(output: str, input: str, folder: bool = False) -> None:
+    """Fail early if an output file, or a folder of files, cannot be written.
 
     Raises:
         UserError: it is a folder or the input, or its folder is not writable.
@@ -340,18 +340,20 @@ def check_writable(output: str, input: str) -> None:
     if output == STREAM:
         return
     path = Path(output)
-    if path.is_dir():
+    if folder and path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise UserError(f"{path}: exists; name a new folder, which will hold the files")
+    if path.is_dir() and not folder:
         raise UserError(f"{path}: is a folder, expected a file to write")
     if input != STREAM and path.exists() and path.samefile(input):
         raise UserError(f"{path}: is also INPUT; write to another file")
-    folder = path.absolute().parent
-    while not folder.exists():
-        folder = folder.parent
-    if not folder.is_dir():
-        raise UserError(f"{path}: cannot be written, {folder} is not a folder; choose another")
-    if not os.access(folder, os.W_OK | os.X_OK):
+    parent = path.absolute().parent
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir():
+        raise UserError(f"{path}: cannot be written, {parent} is not a folder; choose another")
+    if not os.access(parent, os.W_OK | os.X_OK):
         raise UserError(
-            f"{path}: cannot be written (no permission in {folder}); choose a folder you may "
+            f"{path}: cannot be written (no permission in {parent}); choose a folder you may "
             "write to"
         )
 
@@ -376,6 +378,22 @@ def _standard_output() -> Iterator[TextIO]:
 
 
 @contextmanager
+def opened_text(output: str) -> Iterator[TextIO]:
+    """A file as a stream of text, which appears, complete, only if the block succeeds; or ``-``."""
+    if output == STREAM:
+        with _standard_output() as stream:
+            yield stream
+        return
+    with whole_file(Path(output)) as partial, _text_file(partial) as stream:
+        yield stream
+
+
+def _text_file(file: Path) -> TextIO:
+    # newline="": line ends within cells are kept.
+    return file.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+
+
+@contextmanager
 def _writing(
     file: Path,
     format: str,
@@ -393,8 +411,7 @@ def _writing(
             table.abandon()
             raise
         return
-    # newline="": line ends within cells are kept.
-    with file.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+    with _text_file(file) as stream:
         if format == ".txt":
             yield LineWriter(stream)
         elif format == ".jsonl":
@@ -426,7 +443,7 @@ def open_writer(
     Raises:
         UserError: the output cannot be written or hold a value, or the disk is full.
     """
-    if format == STREAM:
+    if output == STREAM:
         with _standard_output() as stream:
             yield JsonlWriter(stream)
         return

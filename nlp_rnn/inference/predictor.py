@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
@@ -32,17 +32,19 @@ from nlp_rnn.inference.translation import Output, Translator
 from nlp_rnn.limits import TEXT_TOKENS
 from nlp_rnn.process import log
 from nlp_rnn.runtime.bundle import REMEDY, START_STATES, Bundle
+from nlp_rnn.runtime.entities import PredictedEntity
 from nlp_rnn.runtime.forward import Tagged, losses_of_lines, probabilities, tag
 from nlp_rnn.runtime.network import Network
 from nlp_rnn.runtime.pairs import Input, alignment, attention_of
 from nlp_rnn.text.batches import Encoded, shortened, source_of
 from nlp_rnn.text.encoding import source_tokens
-from nlp_rnn.text.entities import entity_spans
 from nlp_rnn.text.rules import Span
 from nlp_rnn.text.spelling import spell
 from nlp_rnn.text.vocabulary import SEPARATOR, UNK
 
 Prediction = dict[str, Any]
+
+ReviewBy = Literal["token", "entity"]
 
 BATCH = 32
 """The number of texts in one forward pass."""
@@ -61,6 +63,9 @@ class Options:
             per source, for an encoder-decoder.
         review_below: the confidence below which a prediction is marked for human review: the
             probability of the label, or the lowest probability of the tags. None marks nothing.
+        review_by: what a tagger's confidence in a sentence is: the lowest probability of its tags
+            (``token``), or of the entities that it predicts (``entity``); a sentence without
+            entities is then never marked.
         batch_size: the number of texts in one forward pass; it affects speed and memory, not
             predictions.
         beam: the width of the beam of an encoder-decoder; None is that of its experiment.
@@ -76,6 +81,7 @@ class Options:
     length_penalty: float | None = None
     attention: bool = False
     allowed: tuple[str, ...] | None = None
+    review_by: ReviewBy = "token"
 
     def check(self, bundle: Bundle, written: Callable[[str], str] = str) -> None:
         """Raise UserError unless the model supports the options.
@@ -92,6 +98,7 @@ class Options:
             self._check_search(bundle, written)
         else:
             self._check_of_no_pairs(bundle, written)
+        self._check_review_by(bundle, written)
         if self.review_below is None:
             return
         if not 0 < self.review_below <= 1:
@@ -103,6 +110,23 @@ class Options:
             raise UserError(
                 f"{written('review_below')}: {bundle.folder} is a language model or an "
                 "encoder-decoder, whose predictions have no confidence; omit it"
+            )
+
+    def _check_review_by(self, bundle: Bundle, written: Callable[[str], str]) -> None:
+        if self.review_by not in get_args(ReviewBy):
+            raise UserError(
+                f"{written('review_by')}: expected {' or '.join(get_args(ReviewBy))}, found "
+                f"{self.review_by!r}"
+            )
+        if self.review_by == "token":
+            return
+        if self.review_below is None:
+            raise UserError(
+                f"{written('review_by')}: needs {written('review_below')}, a probability; add it"
+            )
+        if not (bundle.task.tagged and bundle.entities):
+            raise UserError(
+                f"{written('review_by')} entity: {bundle.folder} predicts no entities; omit it"
             )
 
     def decoding(self, bundle: Bundle) -> DecodingParameters:
@@ -279,8 +303,8 @@ class TaggingPredictor(Predictor):
 
     With ``n_best`` above 1 (CRF only), also the most likely tag sequences of the sentence, each
     with its ``tags`` and ``probability``. If tags mark entities, also ``entities``, each with
-    ``type``, ``text`` and the character offsets ``start`` and ``end`` in the raw text (for
-    sentences given as words, in the words joined by spaces).
+    ``type``, ``text``, the character offsets ``start`` and ``end`` in the raw text (for sentences
+    given as words, in the words joined by spaces) and its ``probability``.
     """
 
     def __init__(
@@ -299,7 +323,7 @@ class TaggingPredictor(Predictor):
         )
 
     def _predictions(self, items: list[Item]) -> Iterator[Prediction]:
-        spans = [self._spans(item) for item in items]
+        spans = [self.word_spans(item) for item in items]
         forms = [
             [text[start:end] for _, start, end in span]
             for text, span in zip(map(as_text, items), spans, strict=True)
@@ -316,6 +340,7 @@ class TaggingPredictor(Predictor):
             self._learned,
             self.options.n_best,
             self.bundle.temperature,
+            self._marks_entities,
         )
         return (
             self._prediction(as_text(item), span, form, next(tagged) if span else NOTHING)
@@ -324,11 +349,12 @@ class TaggingPredictor(Predictor):
 
     def read(self, item: Item) -> tuple[Sequence[Span], Encoded]:
         """The words of a sentence, with their offsets, as the network reads them."""
-        spans, text = self._spans(item), as_text(item)
+        spans, text = self.word_spans(item), as_text(item)
         forms = [text[start:end] for _, start, end in spans]
         return spans, self._encoded([word for word, _, _ in spans], forms)
 
-    def _spans(self, item: Item) -> list[Span]:
+    def word_spans(self, item: Item) -> list[Span]:
+        """The words of an item, normalised, each with its place in the text."""
         if isinstance(item, str):
             return self.bundle.tokenizer.spans(item)
         ends = list(itertools.accumulate(len(word) + 1 for word in item))
@@ -355,26 +381,36 @@ class TaggingPredictor(Predictor):
         right = tagged.probabilities[np.arange(len(tags)), tagged.best]
         prediction: Prediction = {"tokens": forms, "tags": tags, "probabilities": right.tolist()}
         if self.options.review_below is not None:
-            prediction["review"] = bool(right.min(initial=1.0) < self.options.review_below)
+            confidences = (
+                right.tolist()
+                if self.options.review_by == "token"
+                else [entity.probability for entity in tagged.entities]
+            )
+            prediction["review"] = min(confidences, default=1.0) < self.options.review_below
         if self.options.n_best > 1:
             prediction["n_best"] = [
                 {"tags": self._tags(path), "probability": math.exp(log_p)}
                 for path, log_p in tagged.paths
             ]
         if self._marks_entities:
-            ends = (
-                (kind, spans[first][1], spans[last - 1][2])
-                for kind, first, last in entity_spans(tags)
-            )
-            prediction["entities"] = [
-                {"type": kind, "start": start, "end": end, "text": text[start:end]}
-                for kind, start, end in ends
-            ]
+            prediction["entities"] = [_entity(text, spans, each) for each in tagged.entities]
         return prediction
 
     def _tags(self, indices: Ints) -> list[str]:
         labels = self.bundle.labels
         return [labels[i] for i in indices.tolist()]
+
+
+def _entity(text: str, spans: Sequence[Span], found: PredictedEntity) -> Prediction:
+    """An entity with its place in the text, whose words have ``spans``."""
+    start, end = spans[found.first][1], spans[found.last - 1][2]
+    return {
+        "type": found.type,
+        "start": start,
+        "end": end,
+        "text": text[start:end],
+        "probability": found.probability,
+    }
 
 
 class LanguageModelPredictor(Predictor):

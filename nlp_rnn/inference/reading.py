@@ -21,7 +21,7 @@ from nlp_rnn.corpora.dialects import Dialect
 from nlp_rnn.corpora.lines import BadBytes
 from nlp_rnn.corpora.settings import options_named
 from nlp_rnn.errors import UserError
-from nlp_rnn.inference.inputs import STREAM, TABLES, TEXT, Source, format_of, open_source
+from nlp_rnn.inference.inputs import STREAM, TABLES, TEXT, Source, input_format, open_source
 from nlp_rnn.runtime.bundle import DATA_CARD, REMEDY, Bundle
 
 
@@ -87,7 +87,7 @@ def open_input(name: str, reading: Reading, bundle: Bundle) -> Source:
     Raises:
         UserError: an option does not fit the format, or the file's first row cannot be read.
     """
-    format = format_of(name, "INPUT")
+    format = input_format(name)
     _check_options(name, format, reading)
     remembered = Remembered.of(bundle)
     source = open_source(

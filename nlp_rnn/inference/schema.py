@@ -30,12 +30,16 @@ Columns = Mapping[str, Any]
 
 
 class Entity(TypedDict):
-    """A span of words; its offsets count the characters of the raw text."""
+    """A span of words; its offsets count the characters of the raw text.
+
+    ``probability`` is that of exactly this entity (see :mod:`nlp_rnn.runtime.entities`).
+    """
 
     type: str
     start: int
     end: int
     text: str
+    probability: float
 
 
 class TagSequence(TypedDict):
@@ -136,7 +140,7 @@ CANDIDATE: Columns = {**LANGUAGE_MODEL, "unknown": list[str]}
 def holds_floats(type_: Any) -> bool:
     """Whether a value of this type may be, or contain, NaN.
 
-    >>> holds_floats(list[TagSequence]), holds_floats(list[Entity])
+    >>> holds_floats(list[TagSequence]), holds_floats(list[str])
     (True, False)
     """
     inner = _fields(type_).values() if is_typeddict(type_) else get_args(type_)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from pathlib import Path
 
+from nlp_rnn.corpora.annotations import doccano
+from nlp_rnn.corpora.annotations.webanno import is_webanno
 from nlp_rnn.corpora.dialects import LIKELY_DELIMITERS
 from nlp_rnn.corpora.folders import is_archive
 from nlp_rnn.corpora.lines import BadBytes, open_binary, read_lines
@@ -82,7 +85,7 @@ def expanded(splits: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     if not given.get("train"):
         raise UserError("give the training data with --train, or a built-in example: --example")
     first = Path(given["train"][0])
-    if not first.is_dir():
+    if not first.is_dir() or _is_brat(first, "*"):
         return given
     inside = sorted(each for each in first.iterdir() if not each.name.startswith("."))
     named = {split: [each for each in inside if _split_of(each) == split] for split in SPLIT_WORDS}
@@ -93,9 +96,16 @@ def expanded(splits: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
                 "name each of its parts with --train, --validation and --test"
             )
         return {split: [str(each) for each in own] for split, own in named.items() if own}
+    if _is_brat(first):
+        return given
     if not any(each.is_dir() for each in inside) and len(given["train"]) == 1:
         given["train"] = [str(each) for each in inside]
     return given
+
+
+def _is_brat(folder: Path, pattern: str = "**/*") -> bool:
+    """Whether a folder has files of annotations of brat, in itself or below it."""
+    return any(folder.glob(f"{pattern}.ann"))
 
 
 def _split_of(path: Path) -> str | None:
@@ -126,6 +136,9 @@ def format_of(splits: Mapping[str, Sequence[str]], task: str | None, bad_bytes: 
 
 def _format(given: str, task: str | None, bad_bytes: BadBytes) -> str:
     path = path_of(given)
+    entities = task is None or TASK_KINDS[task].tagged
+    if path.is_dir() and entities and _is_brat(path):
+        return "brat"
     if path.is_dir() or is_archive(path):
         return "folders"
     suffix = path.suffix.lower()
@@ -137,11 +150,39 @@ def _format(given: str, task: str | None, bad_bytes: BadBytes) -> str:
     first = next((line.strip() for line in lines if line.strip()), "")
     if not first:
         raise UserError(f"{path}: begins with {len(lines)} blank lines; remove them")
+    if entities and is_webanno(first):
+        return "webanno"
+    if suffix == ".json" and first.startswith("[") and _is_label_studio(lines):
+        return "label-studio"
     if suffix == ".json" and not first.startswith("{"):
         raise UserError(f"{path}: is no JSON Lines; write one JSON object on each line")
     if SUFFIXES.get(suffix) == "conll":
         return "conllu" if _is_conllu(_sentences(lines)) else "conll"
-    return SUFFIXES.get(suffix) or _format_of_content(lines, task) or "text"
+    found = SUFFIXES.get(suffix) or _format_of_content(lines, task) or "text"
+    annotated = entities and first.startswith("{") and _annotated(lines)
+    return annotated or found
+
+
+def _is_label_studio(lines: Sequence[str]) -> bool:
+    """Whether the beginning of a JSON list has a key of Label Studio's tasks."""
+    return any('"data"' in line or '"annotations"' in line for line in lines)
+
+
+def _annotated(lines: Sequence[str]) -> str | None:
+    """The annotation tool that wrote lines of JSON objects; None if they have no spans."""
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if not isinstance(record, dict):
+            return None
+        if isinstance(record.get("spans"), list) and "text" in record:
+            return "prodigy"
+        spans = next((record[key] for key in doccano.LABELS if key in record), None)
+        if isinstance(spans, list) and any(isinstance(span, list | dict) for span in spans):
+            return "doccano"
+    return None
 
 
 def _format_of_content(lines: Sequence[str], task: str | None) -> str | None:

@@ -8,21 +8,25 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nlp_rnn.config import FilesDataset, SplitParameters, TokenizerParameters
+from nlp_rnn.config.data import ANNOTATION_FORMATS
 from nlp_rnn.corpora import open_corpus
 from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.duplicates import text_hash
+from nlp_rnn.corpora.files import FilesCorpus
 from nlp_rnn.corpora.splits import with_all_splits
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import SPLITS, Example, Kind
 from nlp_rnn.projects.columns import conll_settings, conllu_settings, table_settings
 from nlp_rnn.projects.formats import expanded, format_of, parts, path_of
 from nlp_rnn.task_kinds import TASK_KINDS
+from nlp_rnn.text.annotated import COUNTED, said_of_spans, with_tags
 from nlp_rnn.text.tokenizers import make_tokenizer
 
 SAMPLED = 2000
@@ -126,6 +130,8 @@ class Sight:
         scheme: of entity tags; None for other tags and texts.
         tokenizer: the keys of the tokenizer that the texts ask for.
         counts: of all examples.
+        spans: how many spans of characters are of each kind of ``COUNTED``; empty for formats
+            without them.
     """
 
     splits: dict[str, list[str]]
@@ -135,6 +141,7 @@ class Sight:
     scheme: str | None
     tokenizer: dict[str, Any]
     counts: Counts
+    spans: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def lacking(self) -> list[str]:
@@ -163,15 +170,28 @@ def look(given: Given) -> Sight:
         reading = conllu_settings(first, reading, bad_bytes)
     if format == "folders" and given.task == "language_modelling":
         reading["kind"] = "text"
-    tokenizer = {} if bad_bytes == "error" else {"bad_bytes": bad_bytes}
+    tokenizer: dict[str, Any] = {} if bad_bytes == "error" else {"bad_bytes": bad_bytes}
+    if format in ANNOTATION_FORMATS:
+        tokenizer |= _unit_of_annotated(given.name, splits, format, reading, tokenizer)
     corpus = _opened(given.name, splits, format, reading, tokenizer)
     _check_task(given.task, corpus.kind, format)
     counts = _counted(corpus)
     _check_labels(corpus, counts)
     tokenizer |= _tokenizer(corpus.kind, counts)
     _measure(corpus, counts, TokenizerParameters.model_validate(tokenizer))
-    scheme = corpus.findings().get("scheme")
-    return Sight(splits, format, reading, corpus.kind, scheme, tokenizer, counts)
+    found = corpus.findings()
+    of_splits = found.get("spans", {}).values()
+    spans = {kind: sum(counts[kind] for counts in of_splits) for kind in COUNTED}
+    return Sight(
+        splits,
+        format,
+        reading,
+        corpus.kind,
+        found.get("scheme"),
+        tokenizer,
+        counts,
+        spans if of_splits else {},
+    )
 
 
 def _opened(
@@ -181,21 +201,45 @@ def _opened(
     reading: Mapping[str, Any],
     tokenizer: Mapping[str, Any],
 ) -> Corpus:
+    dataset = _dataset(splits, format, reading, tokenizer)
+    return with_tags(open_corpus(name, dataset, Path()), dataset)
+
+
+def _unit_of_annotated(
+    name: str,
+    splits: Mapping[str, Sequence[str]],
+    format: str,
+    reading: Mapping[str, Any],
+    tokenizer: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The unit of the words of annotated texts: characters, where no spaces part words."""
+    corpus = FilesCorpus(name, _dataset(splits, format, reading, tokenizer), Path())
+    counts = Counts()
+    for annotated in islice(corpus.annotated("train"), SAMPLED):
+        counts.scripts.update(_scripts(annotated.text[:LOOKED_AT]))
+    return {} if counts.spaced else {"unit": "character"}
+
+
+def _dataset(
+    splits: Mapping[str, Sequence[str]],
+    format: str,
+    reading: Mapping[str, Any],
+    tokenizer: Mapping[str, Any],
+) -> FilesDataset:
     from pydantic import ValidationError
 
     section = {"source": "files", "format": format, "tokenizer": tokenizer, **reading, **splits}
     try:
-        dataset = FilesDataset.model_validate(section)
+        return FilesDataset.model_validate(section)
     except ValidationError as error:
         raise UserError(error.errors()[0]["msg"]) from None
-    return open_corpus(name, dataset, Path())
 
 
 def _check_task(task: str | None, kind: Kind, format: str) -> None:
     if task is not None and (needed := TASK_KINDS[task].data) != kind:
         formats = {
             "labelled": "csv, tsv, jsonl, parquet or folders",
-            "tagged": "conll or conllu",
+            "tagged": f"conll, conllu, {', '.join(ANNOTATION_FORMATS[:-1])} or webanno",
             "text": "text or folders",
         }
         raise UserError(
@@ -310,6 +354,8 @@ def described(sight: Sight) -> list[str]:
         )
     elif sight.kind == "tagged":
         lines.append(f"tags: classes of words, no entities: {_balance(counts.labels)}")
+    if sight.spans:
+        lines.append(f"spans: {said_of_spans(sight.spans)}")
     lines.append(_lengths(sight))
     lines.append(f"scripts: {_shares(counts.scripts)}")
     if sight.kind != "text":
@@ -326,7 +372,7 @@ def _read_as(sight: Sight) -> Iterator[str]:
         delimiter = reading.get("delimiter", "," if sight.format == "csv" else "\t")
         yield "separated by " + ("tabs" if delimiter == "\t" else f"'{delimiter}'")
         yield "with a header" if "header" not in reading else "without a header"
-    if "text_column" in reading:
+    if "label_column" in reading:
         yield f"text in column {reading['text_column']!r}, label in {reading['label_column']!r}"
     if sight.format == "conll":
         tag = reading.get("tag_column", "the last one")

@@ -31,7 +31,8 @@ tracking:
 """
 
 COMMENTS = {
-    "format": "csv, tsv, jsonl, parquet, folders, conll, conllu or text",
+    "format": "csv, tsv, jsonl, parquet, folders, conll, conllu, text or that of a tool",
+    "spans": "what happens to spans that cut words, overlap or are in several parts",
     "split": "shares of the training data, for splits without a file of their own",
     "tokenizer": "what a token is",
     "vocabulary": "rarer words become <unk>",

@@ -286,15 +286,33 @@ def _temperature(figures: Mapping[str, Any]) -> Markup:
     judged = figures.get("calibration")
     if not judged:
         return Markup()
-    sides = ("before", "after")
-    columns = [name for name in judged["after"] if name in judged["before"]]
-    rows = [[side, *(number(judged[side][name]) for name in columns)] for side in sides]
     sentences = (figures.get("calibration_choice"), harm(judged))
     return joined(
         [
-            table(["temperature scaling", *map(_named, columns)], rows),
+            _before_and_after("temperature scaling", judged),
             *(element("p", sentence) for sentence in sentences if sentence),
+            *_of_entities(judged.get("entities")),
         ]
+    )
+
+
+def _before_and_after(title: str, judged: Mapping[str, Any]) -> Markup:
+    """A table of the metrics of calibration without and with the temperature."""
+    sides = ("before", "after")
+    columns = [name for name in judged["after"] if name in judged["before"]]
+    rows = [[side, *(number(judged[side][name]) for name in columns)] for side in sides]
+    return table([title, *map(_named, columns)], rows)
+
+
+def _of_entities(judged: Mapping[str, Any] | None) -> Iterator[Markup]:
+    """The calibration of the entities that a tagger predicts."""
+    if not judged:
+        return
+    yield _before_and_after("entities", judged)
+    yield element(
+        "p",
+        f"An entity is right if its type and all its words are: {judged['precision']:.1%} of "
+        f"{judged['predicted']:,} predicted entities.",
     )
 
 

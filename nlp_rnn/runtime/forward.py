@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from nlp_rnn import linear_chain
 from nlp_rnn.arrays import Floats, Ints
-from nlp_rnn.linear_chain import Transitions
+from nlp_rnn.linear_chain import Lattice, Transitions
+from nlp_rnn.runtime.entities import PredictedEntity, independent, predicted_entities
 from nlp_rnn.runtime.network import Network, States
 from nlp_rnn.text.batches import (
     TOKENS_AT_ONCE,
@@ -109,16 +110,20 @@ def probabilities(
     """
 
     def run(logits: Floats, lengths: NDArray[np.int32]) -> Sequence[Floats]:
-        found = softmax(logits)
-        if learned:
-            found = learned.of_labels(found)
-        if temperature != 1:
-            found = softmax(log(found) / temperature)
+        found = _softmax_at(temperature, logits, learned)
         if found.ndim == 2:
             return list(found)
         return [row[:length] for row, length in zip(found, lengths, strict=True)]
 
     return _logits(network, sequences, batch_size, run)
+
+
+def _softmax_at(temperature: float, logits: Floats, learned: LearnedTags | None) -> Floats:
+    """The probabilities of labels at a temperature; see :func:`probabilities`."""
+    found = softmax(logits)
+    if learned:
+        found = learned.of_labels(found)
+    return found if temperature == 1 else softmax(log(found) / temperature)
 
 
 @dataclass(frozen=True)
@@ -133,6 +138,7 @@ class Tagged:
             emissions over the tags that its network learned.
         paths: the most likely tag sequences with their ``log P``, best first (only for a CRF).
         log_likelihood: returns ``log P`` of a tag sequence ``(words,)``, in nats.
+        entities: the entities that ``best`` marks, if they are wanted.
     """
 
     best: Ints
@@ -140,6 +146,7 @@ class Tagged:
     logits: Floats
     log_likelihood: Callable[[Ints], float]
     paths: Sequence[tuple[Ints, float]] = ()
+    entities: Sequence[PredictedEntity] = ()
 
 
 def tag(
@@ -149,6 +156,7 @@ def tag(
     learned: LearnedTags | None = None,
     n_best: int = 1,
     temperature: float = 1.0,
+    entities: bool = False,
 ) -> Iterator[Tagged]:
     """Tag sentences; for the arguments see :func:`probabilities`.
 
@@ -158,16 +166,41 @@ def tag(
     Args:
         n_best: the number of tag sequences of a CRF to find; fewer if its constraints allow no
             more.
+        entities: whether the tags mark entities, whose probabilities are then computed. This needs
+            ``learned``.
     """
     transitions = network.transitions
-    if transitions is None:
-        return map(_tagged, probabilities(network, sentences, batch_size, temperature, learned))
 
     def run(logits: Floats, lengths: NDArray[np.int32]) -> Sequence[Tagged]:
-        found = _decoded(logits, lengths, transitions, n_best, temperature)
-        return [_in_labels(tagged, learned) for tagged in found] if learned else found
+        if transitions is None:
+            return _each(_softmax_at(temperature, logits, learned), lengths, learned, entities)
+        return _decoded(logits, lengths, transitions, n_best, temperature, learned, entities)
 
     return _logits(network, sentences, batch_size, run)
+
+
+def _each(
+    probabilities: Floats,
+    lengths: NDArray[np.int32],
+    learned: LearnedTags | None,
+    entities: bool,
+) -> list[Tagged]:
+    """Sentences whose tags are independent of one another."""
+    found = [
+        _tagged(row[:length]) for row, length in zip(probabilities, lengths.tolist(), strict=True)
+    ]
+    if learned is None or not entities:
+        return found
+    lattice = linear_chain.lattice(log(probabilities), lengths, independent(len(learned.labels)))
+    return _with_entities(found, lattice, learned.labels, learned.labels)
+
+
+def _with_entities(
+    found: Sequence[Tagged], lattice: Lattice, labels: Sequence[str], tags: Sequence[str]
+) -> list[Tagged]:
+    """Tagged sentences with their entities; see :func:`predicted_entities`."""
+    entities = predicted_entities(lattice, [tagged.best for tagged in found], labels, tags)
+    return [replace(tagged, entities=of) for tagged, of in zip(found, entities, strict=True)]
 
 
 def _tagged(probabilities: Floats) -> Tagged:
@@ -197,13 +230,14 @@ def _decoded(
     transitions: Transitions,
     n_best: int,
     temperature: float,
+    learned: LearnedTags | None,
+    entities: bool,
 ) -> list[Tagged]:
     """Sentences tagged jointly by a CRF."""
     emissions, transitions = linear_chain.tempered(logits, transitions, temperature)
-    alphas = linear_chain.forward(emissions, lengths, transitions)
-    betas = linear_chain.backward(emissions, lengths, transitions)
-    marginals = linear_chain.marginals(alphas, betas)
-    log_z = linear_chain.log_partition(alphas, transitions)
+    lattice = linear_chain.lattice(emissions, lengths, transitions)
+    marginals = linear_chain.marginals(lattice.alphas, lattice.betas)
+    log_z = linear_chain.log_partition(lattice.alphas, transitions)
     paths, scores = linear_chain.viterbi(emissions, lengths, transitions, n_best)
 
     def tagged(i: int, words: int) -> Tagged:
@@ -219,7 +253,11 @@ def _decoded(
             ],
         )
 
-    return [tagged(i, words) for i, words in enumerate(lengths.tolist())]
+    found = [tagged(i, words) for i, words in enumerate(lengths.tolist())]
+    if learned is None:
+        return found
+    found = [_in_labels(of_sentence, learned) for of_sentence in found]
+    return _with_entities(found, lattice, learned.labels, learned.meant) if entities else found
 
 
 def over_windows(

@@ -195,7 +195,8 @@ def _log_evaluation(
         for table, rows in tables.items():
             run.log_table(rows, f"{table}.json")
         _write_for_dvc(paths.calibration(name), tables["reliability"])
-        run.log_file(folder / "reliability.png", "plots")
+        for diagram in sorted(folder.glob("*reliability.png")):
+            run.log_file(diagram, "plots")
         run.log_file(folder / "report.md")
     if result.attention:
         picture = folder / "attention.png"

@@ -35,8 +35,10 @@ def prepare(name: str) -> None:
 
     from nlp_rnn.corpora import open_corpus
     from nlp_rnn.corpora.splits import with_all_splits
+    from nlp_rnn.text.annotated import with_tags
 
-    corpus = with_all_splits(open_corpus(name, dataset), dataset.split, dataset.seed)
+    corpus = with_tags(open_corpus(name, dataset), dataset)
+    corpus = with_all_splits(corpus, dataset.split, dataset.seed)
 
     def optimum(vocabulary: Vocabulary) -> Optimum:
         from nlp_rnn.corpora import grammar
@@ -113,6 +115,11 @@ def write_prepared(
         log(f"{name}: tags mark entities in the scheme {card['scheme']}{how}; kept as BIO")
     elif card["kind"] == "tagged":
         log(f"{name}: tags are classes of words and mark no entities")
+    if "spans" in card:
+        from nlp_rnn.text.annotated import COUNTED, said_of_spans
+
+        counts = {kind: sum(of[kind] for of in card["spans"].values()) for kind in COUNTED}
+        log(f"{name}: {said_of_spans(counts)}")
     if skipped := sum(card.get("empty_words_skipped", {}).values()):
         log(f"{name}: {skipped:,} lines without a word skipped (empty_words: skip)")
     if (found := card.get("segmentation")) is not None:

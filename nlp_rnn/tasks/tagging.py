@@ -14,7 +14,13 @@ from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.baselines.counts import majority_class, most_frequent_tags
 from nlp_rnn.config import AnyExperiment, TaggerParameters
 from nlp_rnn.errors import UserError
-from nlp_rnn.evaluation.calibration import Calibration, calibrate, log_loss, probabilities_at
+from nlp_rnn.evaluation.calibration import (
+    Calibration,
+    calibrate,
+    entity_probabilities_at,
+    log_loss,
+    probabilities_at,
+)
 from nlp_rnn.evaluation.errors import (
     FREQUENCIES,
     LENGTHS,
@@ -28,12 +34,12 @@ from nlp_rnn.evaluation.errors import (
 from nlp_rnn.evaluation.familiar import words_and_entities
 from nlp_rnn.evaluation.metrics import Metrics, entity_surface_metrics, tagging_metrics
 from nlp_rnn.evaluation.predictions import tagged_rows
-from nlp_rnn.evaluation.result import Evaluation
+from nlp_rnn.evaluation.result import Evaluation, JudgedEntities
 from nlp_rnn.runtime.forward import tag
 from nlp_rnn.runtime.network import Network
 from nlp_rnn.tasks.examples import EVALUATION_BATCH, ExamplesTask
 from nlp_rnn.tasks.task import ERRORS_SHOWN
-from nlp_rnn.text.entities import LearnedTags, allowed_transitions
+from nlp_rnn.text.entities import LearnedTags, allowed_transitions, entity_spans
 from nlp_rnn.text.prepared import PreparedDataset, Split
 from nlp_rnn.text.spelling import spell
 
@@ -210,6 +216,7 @@ class Tagging(ExamplesTask):
         confidence = list(map(_of, calibrated, result.best))
         gold, best = np.concatenate(result.gold), np.concatenate(result.best)
         sure = np.concatenate(confidence)
+        before, after = (self._entity_confidence(result, network, t) for t in (1.0, temperature))
         targets = Targets(
             tags, gold, best, sure, lambda wanted: _marked(forms, result, tags, wanted)
         )
@@ -221,6 +228,9 @@ class Tagging(ExamplesTask):
                 tags,
                 *(self._of_all(v, result.numbers) for v in (result.gold, result.best, confidence)),
                 entities=self.dataset.entities,
+                entity_confidence=self._of_all(after, result.numbers)
+                if after is not None
+                else None,
             ),
             labels=tags,
             gold=gold,
@@ -229,6 +239,37 @@ class Tagging(ExamplesTask):
             uncalibrated=np.concatenate(result.confidence),
             tables=_tables(targets, forms, seen),
             log_loss={"before": result.log_loss, "after": log_loss(calibrated, result.gold)},
+            entities=self._judged_entities(result, before, after),
+        )
+
+    def _entity_confidence(
+        self, result: _Judged, network: Network, temperature: float
+    ) -> list[Floats] | None:
+        """The probability of each predicted entity; None if the tags mark none."""
+        if not self.dataset.entities:
+            return None
+        best = [list(entity_spans(self._names(tags))) for tags in result.best]
+        scores = result.logits, best, network.transitions, self.learned
+        return entity_probabilities_at(temperature, *scores)
+
+    def _names(self, tags: Ints) -> list[str]:
+        return [self.dataset.labels[i] for i in tags.tolist()]
+
+    def _judged_entities(
+        self, result: _Judged, before: Sequence[Floats] | None, after: Sequence[Floats] | None
+    ) -> JudgedEntities | None:
+        """The predicted entities with their probabilities ``before`` and ``after`` calibration."""
+        if before is None or after is None:
+            return None
+        right = [
+            span in set(entity_spans(self._names(gold)))
+            for gold, best in zip(result.gold, result.best, strict=True)
+            for span in entity_spans(self._names(best))
+        ]
+        return JudgedEntities(
+            right=np.array(right, bool),
+            confidence=np.concatenate(after),
+            uncalibrated=np.concatenate(before),
         )
 
     def _metrics(

@@ -36,6 +36,23 @@ def entity_spans(tags: Sequence[str]) -> Iterator[tuple[str, int, int]]:
             current = ""
 
 
+def continuing(tags: Sequence[str]) -> Bools:
+    """Whether the column's tag continues the entity of the row's tag, ``(tags, tags)``."""
+    kinds = np.array([tag[2:] for tag in tags])
+    same = kinds[:, None] == kinds
+    return same & _with_prefix(tags, "B-", "I-")[:, None] & _with_prefix(tags, "I-", "E-")
+
+
+def in_types(tags: Sequence[str], types: Sequence[str]) -> Bools:
+    """Whether each tag (column) is one of an entity of each type (row), ``(types, tags)``.
+
+    >>> in_types(["O", "B-PER", "I-PER", "B-LOC"], ["PER", "LOC"]).tolist()
+    [[False, True, True, False], [False, False, False, True]]
+    """
+    kinds = np.array([tag[2:] for tag in tags])
+    return (np.array(types)[:, None] == kinds) & _with_prefix(tags, "B-", "I-", "E-", "S-")
+
+
 def are_entities(card: Mapping[str, Any], labels: Sequence[str]) -> bool:
     """Whether the labels of a data set mark entity spans, according to its data card.
 
@@ -80,21 +97,14 @@ def allowed_transitions(tags: Sequence[str], entities: bool = True) -> tuple[Boo
     if not (entities and is_entity_scheme(tags)):
         return everything, np.ones((len(tags), len(tags)), bool), everything
     opening, inside = _with_prefix(tags, "B-", "I-"), _with_prefix(tags, "I-", "E-")
-    continuing = _continuing(tags)
+    goes_on = continuing(tags)
     if _with_prefix(tags, "E-", "S-").any():
-        return ~inside, continuing | ~(opening[:, None] | inside), ~opening
-    return ~inside, continuing | ~inside, everything
+        return ~inside, goes_on | ~(opening[:, None] | inside), ~opening
+    return ~inside, goes_on | ~inside, everything
 
 
 def _with_prefix(tags: Sequence[str], *prefixes: str) -> Bools:
     return np.array([tag[:2] in prefixes for tag in tags], bool)
-
-
-def _continuing(tags: Sequence[str]) -> Bools:
-    """Whether the column's tag continues the entity of the row's tag, ``(tags, tags)``."""
-    kinds = np.array([tag[2:] for tag in tags])
-    same = kinds[:, None] == kinds
-    return same & _with_prefix(tags, "B-", "I-")[:, None] & _with_prefix(tags, "I-", "E-")
 
 
 LAST = {"B-": "S-", "I-": "E-"}
@@ -115,6 +125,7 @@ class LearnedTags:
 
     Attributes:
         tags: the learned tags: the labels, then their ``S-`` and ``E-`` variants.
+        labels: the tags of the data.
         meaning: the index of the label that each represents ``(tags,)``.
 
     >>> learned = LearnedTags(["O", "B-PER", "I-PER"], "BIOES")
@@ -127,12 +138,18 @@ class LearnedTags:
     def __init__(self, labels: Sequence[str], scheme: Literal["BIOES"] | None) -> None:
         plain = scheme is None or bool(_with_prefix(labels, *LAST.values()).any())
         split = [] if plain else np.flatnonzero(_with_prefix(labels, *LAST)).tolist()
+        self.labels = list(labels)
         self.tags = [*labels, *(LAST[labels[i][:2]] + labels[i][2:] for i in split)]
         self.meaning = np.array([*range(len(labels)), *split], np.int32)
         self._last = np.arange(len(labels), dtype=np.int32)
         self._last[split] = np.arange(len(labels), len(self.tags))
-        self._continuing = _continuing(labels)
+        self._continuing = continuing(labels)
         self._images = np.eye(len(labels))[self.meaning]
+
+    @property
+    def meant(self) -> list[str]:
+        """The label that each learned tag represents."""
+        return [self.labels[i] for i in self.meaning.tolist()]
 
     def encode(self, labels: Ints, ends: Ints | None = None) -> Ints:
         """The learned tags of concatenated sentences ``(words,)``.

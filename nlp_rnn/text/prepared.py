@@ -499,7 +499,7 @@ def _settled(
 ) -> tuple[TokenizerParameters, dict[str, Any]]:
     """The parameters with the unit resolved, and for the card how it splits a tagged corpus's
     words."""
-    if corpus.kind != "tagged":
+    if corpus.kind != "tagged" or corpus.cut_by_tokenizer:
         unit = "word" if parameters.unit == "auto" else parameters.unit
         return parameters.model_copy(update={"unit": unit}), {}
     found = compared(corpus.read("train"), parameters)

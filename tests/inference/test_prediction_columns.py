@@ -203,7 +203,8 @@ def test_entities_of_nobody_are_an_empty_list_of_entities(
     entities = pq.read_table(file)["entities"]
     assert entities.to_pylist() == [[]]
     fields = {field.name: str(field.type) for field in entities.type.value_type}
-    assert fields == {"type": "string", "start": "int64", "end": "int64", "text": "string"}
+    places = {"start": "int64", "end": "int64"}
+    assert fields == {"type": "string", **places, "text": "string", "probability": "double"}
 
 
 @pytest.mark.parametrize("case", CASES)

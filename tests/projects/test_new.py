@@ -163,6 +163,94 @@ def test_parquet_becomes_a_project(monkeypatch: pytest.MonkeyPatch) -> None:
     check_and_prepare("parquet", monkeypatch)
 
 
+def annotated(name: str) -> str:
+    """Sixty texts with two entities each, as a tool writes them."""
+    records: list[Any] = []
+    for i in range(60):
+        text = f"Ann{i} Lee lives in Rome{i} 🙂"
+        spans = [("PER", 0, text.index(" lives")), ("LOC", text.index("Rome"), text.index(" 🙂"))]
+        if name == "prodigy":
+            marked = [{"start": a, "end": b, "label": label} for label, a, b in spans]
+            records.append({"text": text, "spans": marked})
+        elif name == "doccano":
+            records.append({"text": text, "label": [[a, b, label] for label, a, b in spans]})
+        elif name == "relations":
+            keys = ("label", "start_offset", "end_offset")
+            marked = [dict(zip(keys, span, strict=True)) for span in spans]
+            records.append({"text": text, "entities": marked, "relations": []})
+        else:
+            values = [{"labels": [label], "start": a, "end": b} for label, a, b in spans]
+            result = [{"type": "labels", "value": value} for value in values]
+            records.append({"data": {"text": text}, "annotations": [{"result": result}]})
+    if name == "label-studio":
+        return json.dumps(records)
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "format"),
+    [
+        ("prodigy", "r.jsonl", "prodigy"),
+        ("doccano", "r.json", "doccano"),
+        ("relations", "r", "doccano"),
+        ("label-studio", "r.json", "label-studio"),
+    ],
+)
+def test_what_annotation_tools_export_becomes_a_project(
+    name: str,
+    file: str,
+    format: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path(file).write_text(annotated(name))
+    data = data_set(new(name, "--train", file))
+    assert (data.format, data.kind) == (format, "tagged")
+    said = capsys.readouterr().out
+    assert "120 entities in the scheme BIO: PER 50%, LOC 50%" in said
+    assert "spans: 120 spans of characters\n" in said
+    card = check_and_prepare(name, monkeypatch)
+    assert card["spans"]["train"]["spans"] == 120 and card["entities"]
+
+
+def test_a_folder_of_brat_and_a_file_of_webanno_become_projects() -> None:
+    Path("notes").mkdir()
+    lines = ["#FORMAT=WebAnno TSV 3.3", "#T_SP=webanno.custom.Place|kind", "", ""]
+    begin = 0
+    for i in range(60):
+        Path("notes", f"{i}.txt").write_text(f"in Rome{i}")
+        Path("notes", f"{i}.ann").write_text(f"T1\tLOC 3 {len(f'in Rome{i}')}\tRome{i}\n")
+        end = begin + len(f"in Rome{i}")
+        lines += [
+            f"#Text=in Rome{i}",
+            f"{i + 1}-1\t{begin}-{begin + 2}\tin\t_\t",
+            f"{i + 1}-2\t{begin + 3}-{end}\tRome{i}\tLOC\t",
+            "",
+        ]
+        begin = end + 1
+    Path("w.tsv").write_text("\n".join(lines))
+    data = data_set(new("p", "--train", "notes"))
+    assert (data.format, data.train) == ("brat", "./data/raw/notes")
+    assert Path("p/data/raw/notes/0.ann").is_file()
+    assert data_set(new("q", "--train", "w.tsv")).format == "webanno"
+
+
+def test_spans_that_cut_words_ask_for_a_policy(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("r.jsonl").write_text(annotated("prodigy").replace('"start": 0', '"start": 1'))
+    said = refused(capsys, "--train", "r.jsonl")
+    assert "r.jsonl, line 1: the span 'nn0 Lee'" in said and "--spans widen" in said
+    data = data_set(new("p", "--train", "r.jsonl", "--spans", "widen"))
+    assert data.spans == "widen"
+    assert "120 spans of characters (60 misaligned; 0 left out)" in capsys.readouterr().out
+
+
+def test_texts_without_spaces_are_cut_into_characters() -> None:
+    record = {"text": "我住在北京", "label": [[3, 5, "LOC"]]}
+    rows = [{**record, "text": record["text"] + "的" * i} for i in range(60)]
+    Path("r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert data_set(new("p", "--train", "r.jsonl")).tokenizer.unit == "character"
+
+
 def write_folder(folder: Path) -> None:
     for i, (text, label) in enumerate(reviews()):
         (folder / label).mkdir(parents=True, exist_ok=True)

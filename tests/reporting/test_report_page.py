@@ -105,11 +105,17 @@ def labelled(labels: list[str]) -> dict[str, Any]:
     }
 
 
+BEFORE_AND_AFTER = {"before": 0.0613, "after": 0.0417}
+"""The expected calibration error of entities."""
+
+
 def tagged() -> dict[str, Any]:
     """What the evaluation of a tagger of entities with two seeds found."""
     figures = labelled(["PER", "LOC"])
     figures["model"] |= {"task": "tagging", "dataset": "entities", "entities": True}
     figures["optimum"] = {"accuracy": 0.99, "f1": 0.97}
+    sides = {side: {"ece": ece, "mean_confidence": 0.9} for side, ece in BEFORE_AND_AFTER.items()}
+    figures["calibration"]["entities"] = {"predicted": 1234, "precision": 0.875, **sides}
     figures["seeds"] = {
         "mean": {"accuracy": 0.8111, "f1": 0.8222},
         "deviation": {"accuracy": 0.0033, "f1": 0.0044},
@@ -253,6 +259,8 @@ def test_a_tagger_has_metrics_by_type_and_over_seeds() -> None:
     for told in ("type of entity", "PER", "0.8222 ± 0.0044", "(2 seeds)", "[Ann O→B-PER] left"):
         assert told in page.text, told
     assert "seed 1 was the best on the validation split" in page.text
+    assert "87.5% of 1,234 predicted entities" in page.text
+    assert all(f"{ece:.4f}" in page.text for ece in BEFORE_AND_AFTER.values())
     assert "f1 of names" in page.text  # the chart of F1 beside that of accuracy
 
 
