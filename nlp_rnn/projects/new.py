@@ -32,6 +32,9 @@ tracking:
 
 COMMENTS = {
     "format": "csv, tsv, jsonl, parquet, folders, conll, conllu or text",
+    "label_separator": "between the labels of a text, which may be any number",
+    "label_columns": "1 in each where the text has the label",
+    "thresholds": "how the probability is chosen from which a label is given",
     "split": "shares of the training data, for splits without a file of their own",
     "tokenizer": "what a token is",
     "vocabulary": "rarer words become <unk>",
