@@ -223,7 +223,7 @@ def most_frequent_labels(dataset: PreparedDataset) -> Fitted:
     with the highest micro-F1 on the validation split."""
     train, validation, test = (np.asarray(dataset.split(name).labels, bool) for name in SPLITS)
     shares = train.mean(axis=0)
-    threshold = common_threshold(np.tile(shares, (len(validation), 1)), validation, 0.5)
+    threshold = common_threshold(np.tile(shares, (len(validation), 1)), validation)
     return Fitted("most_frequent_labels", np.tile(shares - threshold, (len(test), 1)))
 
 
@@ -309,7 +309,7 @@ def _reached(model: Any, texts: csr_matrix, gold: Ints, metric: str) -> tuple[fl
         names = list(map(str, range(max(gold.max(), best.max()) + 1)))
         return float(classification_metrics(gold, best, names)[metric]), 0.0
     scores, applies = model.decision_function(texts), gold.astype(bool)
-    threshold = common_threshold(scores, applies, 0.0)
+    threshold = common_threshold(scores, applies, near=0.0)
     return micro_f1(applies, scores >= threshold), threshold
 
 

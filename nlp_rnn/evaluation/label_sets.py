@@ -21,36 +21,48 @@ Bools = NDArray[np.bool_]
 # --- thresholds -------------------------------------------------------------------------
 
 
-def best_threshold(scores: Floats, gold: Bools) -> float:
+def best_threshold(scores: Floats, gold: Bools, near: float | None = None) -> float:
     """The threshold with the highest F1 of ``scores >= threshold``.
 
-    It lies in the middle between two neighbouring scores, so that similar scores of other texts
-    fall on the same side.
+    All values between two neighbouring scores have the same F1. Of these, the one nearest to
+    ``near`` is taken, at some distance from both scores.
 
     Args:
         scores: the score of each decision ``(decisions,)``.
         gold: whether each should be positive; at least one should.
+        near: None is half of the highest F1, which is the best threshold of calibrated
+            probabilities (Lipton et al. 2014).
     """
     order = np.argsort(-scores, kind="stable")
     ranked, found = scores[order], np.cumsum(gold[order])
     f1 = 2 * found / (np.arange(1, len(found) + 1) + found[-1])
     last_of_equals = np.append(ranked[:-1] > ranked[1:], True)
     best = int(np.where(last_of_equals, f1, -1.0).argmax())
+    high = float(ranked[best])
     if best == len(ranked) - 1:
-        return float(ranked[-1])
-    middle = (ranked[best] + ranked[best + 1]) / 2
-    return float(middle if middle > ranked[best + 1] else ranked[best])
+        return high
+    low = float(ranked[best + 1])
+    distance = DISTANCE * (high - low)
+    wanted = float(f1[best]) / 2 if near is None else near
+    threshold = min(max(wanted, low + distance), high - distance)
+    return threshold if low < threshold <= high else high
 
 
-def common_threshold(scores: Floats, gold: Bools, otherwise: float) -> float:
+def common_threshold(scores: Floats, gold: Bools, near: float | None = None) -> float:
     """The one threshold of all labels with the highest micro-F1.
 
     Args:
         scores: ``(texts, labels)``.
-        gold: ``(texts, labels)``.
-        otherwise: the threshold if no label applies to any text.
+        gold: ``(texts, labels)``; without any label, the threshold is ``near``, or 0.5.
+        near: see :func:`best_threshold`.
     """
-    return best_threshold(scores.ravel(), gold.ravel()) if gold.any() else otherwise
+    if gold.any():
+        return best_threshold(scores.ravel(), gold.ravel(), near)
+    return 0.5 if near is None else near
+
+
+DISTANCE = 0.1
+"""Of the gap between two scores, how much lies between a threshold and either of them."""
 
 
 def label_thresholds(probabilities: Floats, gold: Bools, by: str | float) -> Floats:
@@ -67,7 +79,7 @@ def label_thresholds(probabilities: Floats, gold: Bools, by: str | float) -> Flo
     labels = gold.shape[1]
     if not isinstance(by, str):
         return np.full(labels, by)
-    common = common_threshold(probabilities, gold, 0.5)
+    common = common_threshold(probabilities, gold)
     if by == "micro_f1":
         return np.full(labels, common)
     columns = zip(probabilities.T, gold.T, strict=True)

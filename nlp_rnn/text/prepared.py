@@ -492,9 +492,10 @@ def _types_and_labels(
     multi_label: bool | None = None
     texts = 0
     for example in examples:
+        texts += 1
         if multi_label is None:
             multi_label = example.labels is not None
-        texts += 1
+        _check_labelling(f"data set {name}, train, example {texts}", example, multi_label)
         label_counts.update(encoders[0].labels(example))
         for of_side, encoder in zip(counts, encoders, strict=True):
             add(of_side, encoder.tokens(example))
@@ -516,6 +517,16 @@ def _types_and_labels(
                 "rename it"
             )
     return counts, labels, bool(multi_label)
+
+
+def _check_labelling(where: str, example: Example, multi_label: bool) -> None:
+    """Raise UserError unless an example has a list of labels as others have, or one label."""
+    if multi_label != (example.labels is not None):
+        found, first = ("one label", "a list") if multi_label else ("a list", "one label")
+        raise UserError(
+            f"{where}: has {found} where the first example of training has {first}; write all of "
+            "them in the same way"
+        )
 
 
 def _settled(
@@ -632,12 +643,8 @@ class _SplitWriter:
         Raises:
             UserError: a label never occurs in training, or only some texts have a list of labels.
         """
-        if self.multi_label != (example.labels is not None):
-            found, first = ("one label", "a list") if self.multi_label else ("a list", "one label")
-            raise UserError(
-                f"data set {self.name}, {split}, example {number}: has {found} where the first "
-                f"example of training has {first}; write all of them in the same way"
-            )
+        where = f"data set {self.name}, {split}, example {number}"
+        _check_labelling(where, example, self.multi_label)
         try:
             indices = [self.label_index[label] for label in self.encoder.labels(example)]
             if not self.multi_label:
@@ -645,8 +652,8 @@ class _SplitWriter:
             return np.isin(np.arange(len(self.label_index)), indices).astype(int).tolist()
         except KeyError as error:
             raise UserError(
-                f"data set {self.name}, {split}, example {number}: label {error} never occurs in "
-                "the training split; correct it there or add training examples for it"
+                f"{where}: label {error} never occurs in the training split; correct it there or "
+                "add training examples for it"
             ) from None
 
     def write_forms(self) -> None:
