@@ -118,9 +118,7 @@ def test_prepared_labels_are_a_matrix(tmp_path: Path) -> None:
     data = prepared(tmp_path, ListCorpus("labelled", train=train, validation=train, test=train[1:]))
     assert data.multi_label and data.labels == ["a", "b", "c"]
     assert data.split("train").labels is not None
-    assert np.array_equal(
-        data.split("train").labels, [[1, 1, 0], [0, 0, 0], [1, 0, 0], [1, 0, 1]]
-    )
+    assert np.array_equal(data.split("train").labels, [[1, 1, 0], [0, 0, 0], [1, 0, 0], [1, 0, 1]])
     counts = data.card["splits"]["test"]
     assert counts["labels"] == {"a": 2, "b": 0, "c": 1} and counts["without_label"] == 1
     assert next(data.split("test").records()) == {"text": "a text", "labels": []}
@@ -145,7 +143,9 @@ def test_labels_that_cannot_be_learned(
 def test_a_label_that_only_the_test_split_has(tmp_path: Path) -> None:
     train, test = [example("a"), example()], [example("new")]
     corpus = ListCorpus("labelled", train=train, validation=train, test=test)
-    with pytest.raises(UserError, match="test, example 1: label 'new' never occurs in the training"):
+    with pytest.raises(
+        UserError, match="test, example 1: label 'new' never occurs in the training"
+    ):
         prepared(tmp_path / "data", corpus)
 
 
