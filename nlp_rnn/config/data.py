@@ -366,7 +366,7 @@ class FilesDataset(DatasetSection, title="Your own files"):
     """The column of the label, named or counted as ``text_column``. A list in it, in ``jsonl`` and
     ``parquet``, gives the text any number of labels."""
     label_separator: str | None = None
-    """For tables: what separates the labels in a cell of ``label_column``, such as ``|``. A text
+    """For tables: what separates the labels in a cell of ``label_column``, such as ``;``. A text
     then has any number of labels, and an empty cell has none. ``null`` reads one label."""
     label_columns: list[str] | None = Field(default=None, min_length=1)
     """For tables with a header, instead of ``label_column``: one column for each label, named like
