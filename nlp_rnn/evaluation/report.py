@@ -83,23 +83,26 @@ def _range(figures: dict[str, Any], metric: str) -> tuple[float, float] | None:
 
 def rows_of(experiment: str, figures: dict[str, Any]) -> list[Row]:
     """The rows of one experiment, one for each of its main metrics."""
-    metrics = main_metrics([figures["test"]], figures["model"]["entities"])
+    model = figures["model"]
+    with_f1 = model["entities"] or model.get("select") == "f1"
+    metrics = main_metrics([figures["test"]], with_f1)
     return [result_row(experiment, figures, metric) for metric in metrics]
 
 
-def main_metrics(tests: Sequence[dict[str, Any]], entities: bool) -> list[str]:
+def main_metrics(tests: Sequence[dict[str, Any]], with_f1: bool) -> list[str]:
     """The metrics by which models of the same data are ranked, the most important last: perplexity,
-    or accuracy, and F1 if tags mark entities; of pairs and of any number of labels, their own.
+    or accuracy; of pairs and of any number of labels, their own.
 
     Args:
         tests: the test metrics of the models.
+        with_f1: whether F1 follows accuracy: tags mark entities, or it selected the best epoch.
     """
     known = set[str]().union(*tests)
     if "exact_match" in known:
         names = OF_LABEL_SETS if "label_ranking" in known else OF_OUTPUTS
         return [name for name in names if all(name in test for test in tests)]
     metrics = ["perplexity"] if "perplexity" in known else ["accuracy"]
-    return [*metrics, "f1"] if entities else metrics
+    return [*metrics, "f1"] if with_f1 else metrics
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,7 @@ def _test_figures(bundle: Bundle, task: Task, result: Evaluation, seconds: float
             "all_but_vectors": fingerprint(bundle.experiment.model_dump(exclude={"embeddings"})),
             "parameters": bundle.figures["parameters"],
             "entities": task.dataset.entities,
+            "select": bundle.experiment.training.select,
         },
         "evaluation": {"seconds": seconds},
     }
