@@ -49,7 +49,8 @@ class Labelling:
             return Example(text=text, labels=tuple(self._that_apply(cells, where)))
         (cell,) = cells
         if self.separator is not None and not isinstance(cell, list):
-            written = "" if cell in (None, "") else label_of(cell, where, self.column)
+            blank = cell is None or (isinstance(cell, str) and not cell.strip())
+            written = "" if blank else label_of(cell, where, self.column)
             parts = (part.strip() for part in written.split(self.separator))
             cell = [part for part in parts if part]
         if isinstance(cell, list):

@@ -47,7 +47,7 @@ def parquet(folder: Path, **columns: Any) -> bytes:
     ("format", "content", "keys"),
     [
         ("csv", "text,topics\npay now,money|urgent\nhello,\nmy bill, money |money|\n", SEPARATED),
-        ("tsv", "text\ttopics\npay now\tmoney|urgent\nhello\t\nmy bill\tmoney\n", SEPARATED),
+        ("tsv", "text\ttopics\npay now\tmoney|urgent\nhello\t \nmy bill\tmoney\n", SEPARATED),
         ("csv", "money,text,urgent\n1,pay now,1\n0,hello,0\nTrue,my bill,false\n", COLUMNS),
     ],
 )
