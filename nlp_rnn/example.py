@@ -19,6 +19,8 @@ class Example:
         text: raw text of a ``labelled`` example, one line (without its newline) of ``text``, or the
             source of a pair.
         label: the class of a ``labelled`` example.
+        labels: the classes of a ``labelled`` example that may have any number of them; None for one
+            that has a ``label``.
         tokens: the words of a ``tagged`` sentence, as the corpus segments them.
         tags: one tag for each of ``tokens``; or the parts of speech of a pair's source, which only
             baselines read.
@@ -32,6 +34,7 @@ class Example:
 
     text: str = ""
     label: str = ""
+    labels: tuple[str, ...] | None = None
     tokens: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     space_after: tuple[bool, ...] = field(default=(), compare=False)
@@ -39,11 +42,18 @@ class Example:
     context: tuple[str, ...] = ()
     features: tuple[float, ...] = ()
 
+    @property
+    def label_set(self) -> tuple[str, ...]:
+        """Every label of a ``labelled`` example: its one ``label``, or all its ``labels``."""
+        return (self.label,) if self.labels is None else self.labels
+
     def record(self, kind: Kind) -> dict[str, object]:
         """The example as a JSON object, with the fields that its kind has."""
         if kind == "tagged":
             return {"tokens": list(self.tokens), "tags": list(self.tags)}
         if kind == "labelled":
+            if self.labels is not None:
+                return {"text": self.text, "labels": list(self.labels)}
             return {"text": self.text, "label": self.label}
         if kind == "pairs":
             return {"text": self.text, "target": self.target} | self._more_inputs()

@@ -104,7 +104,7 @@ def test_defaults_fill_what_is_not_given() -> None:
         ("datasets.text.sauce", "files", ["unknown parameter 'sauce'", "'source'"]),
         ("experiments.sentiment.training.epochs", True, ["training.epochs", "True"]),
         ("experiments.sentiment.training.epochs", "3", ["training.epochs", "'3'"]),
-        ("experiments.sentiment.training.select", "f1", ["select of a classifier"]),
+        ("experiments.sentiment.training.select", "bleu", ["select of a classifier"]),
         ("experiments.language.training.select", "accuracy", ["select of a language model"]),
         ("datasets.text.tokenizer", {"unit": "character", "html_breaks": True}, ["html_breaks"]),
         ("datasets.text.word_column", -1, ["same column"]),

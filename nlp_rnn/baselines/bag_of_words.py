@@ -6,7 +6,7 @@ order. All read term counts ``(texts, terms)``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +97,14 @@ class NBSVM:
     beta: float = 1.0
 
     @classmethod
-    def fit(cls, counts: csr_matrix, labels: Ints, C: float, alpha: float = 1.0) -> NBSVM:
+    def fit(
+        cls,
+        counts: csr_matrix,
+        labels: Ints,
+        C: float,
+        alpha: float = 1.0,
+        weights: Floats | None = None,
+    ) -> NBSVM:
         """Estimate a model with ``beta`` 1; for another, :func:`dataclasses.replace` it.
 
         Args:
@@ -105,6 +112,7 @@ class NBSVM:
             labels: class indices ``(texts,)``.
             C: the parameter of the SVM.
             alpha: the number added to every term's count.
+            weights: how much each text counts for the SVM ``(texts,)``; None for 1.
         """
         from sklearn.svm import LinearSVC
 
@@ -114,21 +122,50 @@ class NBSVM:
             ratio = log_count_ratio(present, labels == label, alpha)
             # A fixed seed, because the solver visits texts in random order.
             svm = LinearSVC(C=C, max_iter=MOST_ITERATIONS, random_state=0)
-            svms.append(svm.fit(present.multiply(ratio).tocsr(), labels == label))
+            svms.append(svm.fit(present.multiply(ratio).tocsr(), labels == label, weights))
             ratios.append(ratio)
-        weights = np.concatenate([svm.coef_ for svm in svms])
-        return cls(
-            classes, np.stack(ratios), weights, np.array([svm.intercept_[0] for svm in svms])
-        )
+        coefficients = np.concatenate([svm.coef_ for svm in svms])
+        biases = np.array([svm.intercept_[0] for svm in svms])
+        return cls(classes, np.stack(ratios), coefficients, biases)
+
+    def decision_function(self, counts: csr_matrix) -> Floats:
+        """The score of each class ``(texts, classes)``; with two, of the second ``(texts,)``."""
+        even = np.abs(self.weights).mean(axis=1, keepdims=True)
+        interpolated = (1 - self.beta) * even + self.beta * self.weights
+        scores: Floats = _binary(counts) @ (self.ratios * interpolated).T + self.biases
+        return scores[:, 0] if len(self.classes) == 2 else scores
 
     def predict(self, counts: csr_matrix) -> Ints:
         """The class of each text ``(texts,)``."""
-        even = np.abs(self.weights).mean(axis=1, keepdims=True)
-        interpolated = (1 - self.beta) * even + self.beta * self.weights
-        scores = _binary(counts) @ (self.ratios * interpolated).T + self.biases
+        scores = self.decision_function(counts)
         if len(self.classes) == 2:
-            scores = np.concatenate([-scores, scores], axis=1)
+            return self.classes[(scores > 0).astype(np.int64)]
         return self.classes[scores.argmax(axis=1)]
+
+
+@dataclass(frozen=True)
+class OneVsRest:
+    """A binary model for each label, where a text may have any number of them.
+
+    Attributes:
+        models: by label, whose ``decision_function`` maps counts to scores ``(texts,)``. A label
+            that every training text has needs none.
+        labels: the number of labels.
+    """
+
+    models: Mapping[int, Any]
+    labels: int
+
+    def decision_function(self, counts: csr_matrix) -> Floats:
+        """The score of each label ``(texts, labels)``."""
+        scores = np.full((counts.shape[0], self.labels), ALWAYS)
+        for label, model in self.models.items():
+            scores[:, label] = model.decision_function(counts)
+        return scores
+
+
+ALWAYS = 1e6
+"""The score of a label that every training text has."""
 
 
 def log_count_ratio(present: csr_matrix, is_class: NDArray[np.bool_], alpha: float) -> Floats:

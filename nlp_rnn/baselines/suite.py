@@ -14,14 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nlp_rnn.arrays import Ints
-from nlp_rnn.baselines.bag_of_words import NBSVM, bag_of_words, term_counts, tf_idf
+from nlp_rnn.arrays import Floats, Ints
+from nlp_rnn.baselines.bag_of_words import NBSVM, OneVsRest, bag_of_words, term_counts, tf_idf
 from nlp_rnn.baselines.counts import majority_class, most_frequent_tags
 from nlp_rnn.baselines.hmm import HMM
 from nlp_rnn.baselines.linear_crf import Features, Problem, allowed_in, train_crfs
 from nlp_rnn.baselines.n_grams import n_gram_losses
 from nlp_rnn.baselines.pairs import pair_outputs
 from nlp_rnn.evaluation.familiar import words_and_entities
+from nlp_rnn.evaluation.label_sets import (
+    common_threshold,
+    label_ranking,
+    label_set_metrics,
+    micro_f1,
+)
 from nlp_rnn.evaluation.metrics import (
     Metrics,
     classification_metrics,
@@ -32,6 +38,7 @@ from nlp_rnn.evaluation.metrics import (
 from nlp_rnn.evaluation.outputs import output_metrics
 from nlp_rnn.evaluation.predictions import (
     Row,
+    label_set_rows,
     labelled_rows,
     scored_rows,
     tagged_rows,
@@ -70,6 +77,8 @@ class Fitted:
         name: the name of the method.
         predicted: class indices ``(examples,)``, the tag indices of each sentence, or for a
             language model ``-ln P`` of each token in nats ``(tokens,)``, or for pairs the outputs.
+            Where a text has any number of labels, their scores ``(examples, labels)``, which are 0
+            or more for those that are given.
         chosen: the setting that was best on the validation split.
         tried: every setting, with its metric there.
         seconds: the time taken; work shared between baselines counts for the first of them.
@@ -103,6 +112,11 @@ def judged(dataset: PreparedDataset, fitted: Fitted) -> tuple[Metrics, list[Row]
     """The same metrics on the test split as in a network's evaluation, and the rows of a
     predictions file."""
     test, labels = dataset.split("test"), dataset.labels
+    if dataset.multi_label:
+        applies, scores = np.asarray(test.labels, bool), fitted.predicted
+        figures = label_set_metrics(applies, scores >= 0, scores, labels)
+        ranking = label_ranking(applies, scores)
+        return figures, label_set_rows(labels, applies, scores >= 0, ranking)
     if dataset.kind == "labelled":
         classes = np.asarray(test.labels)
         figures = classification_metrics(classes, fitted.predicted, labels)
@@ -142,31 +156,83 @@ def _of_pairs(dataset: PreparedDataset) -> Iterator[Fitted]:
 Grid = Mapping[str, Sequence[float]]
 """The values of each setting from which to choose."""
 
-Fits = Callable[["csr_matrix", Ints, Grid], Iterator[tuple[Settings, Any]]]
-"""Maps counts ``(texts, terms)``, labels ``(texts,)`` and a grid to a fitted model per setting."""
+Fits = Callable[["csr_matrix", Ints, Grid, Floats | None], Iterator[tuple[Settings, Any]]]
+"""Maps counts ``(texts, terms)``, labels ``(texts,)``, a grid and the weights of the texts to a
+fitted model per setting."""
 
 
 def _logistic(make: Callable[[float], Any]) -> Fits:
-    def fits(counts: csr_matrix, labels: Ints, grid: Grid) -> Iterator[tuple[Settings, Any]]:
+    def fits(
+        counts: csr_matrix, labels: Ints, grid: Grid, weights: Floats | None
+    ) -> Iterator[tuple[Settings, Any]]:
         for C in grid["C"]:
-            yield {"C": C}, make(C).fit(counts, labels)
+            yield {"C": C}, make(C).fit(counts, labels, logisticregression__sample_weight=weights)
 
     return fits
 
 
-def _nb_svms(counts: csr_matrix, labels: Ints, grid: Grid) -> Iterator[tuple[Settings, Any]]:
+def _nb_svms(
+    counts: csr_matrix, labels: Ints, grid: Grid, weights: Floats | None
+) -> Iterator[tuple[Settings, Any]]:
     for C in grid["C"]:
-        fitted = NBSVM.fit(counts, labels, C)
+        fitted = NBSVM.fit(counts, labels, C, weights=weights)
         for beta in grid["beta"]:
             yield {"C": C, "beta": beta}, replace(fitted, beta=beta)
 
 
+def _one_vs_rest(fits: Fits) -> Fits:
+    """Fit a model for each label, all with the same setting."""
+
+    def of_labels(
+        counts: csr_matrix, labels: Ints, grid: Grid, weights: Floats | None
+    ) -> Iterator[tuple[Settings, Any]]:
+        varying = np.flatnonzero(labels.min(axis=0) == 0).tolist()
+        each = (
+            fits(counts, labels[:, i], grid, None if weights is None else weights[:, i])
+            for i in varying
+        )
+        for models in zip(*each, strict=True):
+            settings = models[0][0]
+            by_label = dict(zip(varying, (model for _, model in models), strict=True))
+            yield settings, OneVsRest(by_label, labels.shape[1])
+
+    return of_labels
+
+
 def _classifiers(dataset: PreparedDataset) -> Iterator[Fitted]:
+    if dataset.multi_label:
+        yield most_frequent_labels(dataset)
+    else:
+        train, test = dataset.split("train"), dataset.split("test")
+        yield Fitted("majority", np.full(len(test), majority_class(train)))
+    yield from _linear_classifiers(dataset)
+
+
+def weighted_classifiers(dataset: PreparedDataset, class_weights: Floats) -> Iterator[Fitted]:
+    """The linear baselines of a classifier with class weights, named ``..._weighted``.
+
+    Args:
+        class_weights: from :func:`nlp_rnn.tasks.class_weights.class_weights`.
+    """
+    for fitted in _linear_classifiers(dataset, class_weights):
+        yield replace(fitted, name=f"{fitted.name}_weighted")
+
+
+def most_frequent_labels(dataset: PreparedDataset) -> Fitted:
+    """The same labels for every text: those whose share of the training texts reaches the threshold
+    with the highest micro-F1 on the validation split."""
+    train, validation, test = (np.asarray(dataset.split(name).labels, bool) for name in SPLITS)
+    shares = train.mean(axis=0)
+    threshold = common_threshold(np.tile(shares, (len(validation), 1)), validation)
+    return Fitted("most_frequent_labels", np.tile(shares - threshold, (len(test), 1)))
+
+
+def _linear_classifiers(
+    dataset: PreparedDataset, class_weights: Floats | None = None
+) -> Iterator[Fitted]:
     from scipy.sparse import hstack
 
     splits = [dataset.split(name) for name in SPLITS]
-    train, _, test = splits
-    yield Fitted("majority", np.full(len(test), majority_class(train)))
     tokens = dataset.tokenizer.tokens
     texts = [tokens(record["text"]) for split in splits for record in split.records()]
     words = term_counts(texts, 1)
@@ -177,36 +243,74 @@ def _classifiers(dataset: PreparedDataset) -> Iterator[Fitted]:
         ("tf_idf", both, _logistic(tf_idf), {"C": TF_IDF_PENALTIES}),
         ("nb_svm", both, _nb_svms, {"C": NB_SVM_PENALTIES, "beta": NB_SVM_INTERPOLATIONS}),
     ):
-        yield _chosen(name, counts, splits, fits, grid, drawn)
+        fits = _one_vs_rest(fits) if dataset.multi_label else fits
+        yield _chosen(name, counts, splits, fits, grid, drawn, class_weights)
 
 
 def _chosen(
-    name: str, counts: csr_matrix, splits: Sequence[Split], fits: Fits, grid: Grid, refit: bool
+    name: str,
+    counts: csr_matrix,
+    splits: Sequence[Split],
+    fits: Fits,
+    grid: Grid,
+    refit: bool,
+    class_weights: Floats | None = None,
 ) -> Fitted:
     """The best model on the validation split, applied to the test split.
+
+    The best one has the highest accuracy, with class weights the highest macro-F1, and for any
+    number of labels the highest micro-F1 that some threshold gives.
 
     Args:
         counts: the counts of the training, validation and test texts, one after the other.
         refit: whether to refit the chosen model to training and validation together.
+        class_weights: how much the examples of each class count.
     """
     labels = np.concatenate([np.asarray(split.labels) for split in splits])
+    weights = _weights_of_texts(labels, class_weights)
     trained, judged, _ = np.cumsum([len(split) for split in splits]).tolist()
 
-    def known_in(first: int) -> Ints:
-        """The terms of the first texts; models fitted to these texts know no others."""
-        return np.flatnonzero(counts[:first].getnnz(axis=0))
+    def fitted_to(first: int, values: Grid) -> tuple[Ints, list[tuple[Settings, Any]]]:
+        """The terms of the first texts, and models fitted to these, which know no others."""
+        known = np.flatnonzero(counts[:first].getnnz(axis=0))
+        of_texts = None if weights is None else weights[:first]
+        return known, list(fits(counts[:first, known], labels[:first], values, of_texts))
 
-    known = known_in(trained)
-    found = list(fits(counts[:trained, known], labels[:trained], grid))
+    known, found = fitted_to(trained, grid)
     texts, gold = counts[trained:judged, known], labels[trained:judged]
-    accuracies = [float(np.mean(model.predict(texts) == gold)) for _, model in found]
-    settings, model = found[int(np.argmax(accuracies))]
-    tried = [of | {"accuracy": a} for (of, _), a in zip(found, accuracies, strict=True)]
+    metric = "f1" if gold.ndim == 2 or weights is not None else "accuracy"
+    reached = [_reached(model, texts, gold, metric) for _, model in found]
+    figures, thresholds = zip(*reached, strict=True)
+    best = int(np.argmax(figures))
+    settings, model = found[best]
+    tried = [of | {metric: figure} for (of, _), figure in zip(found, figures, strict=True)]
     if refit:
-        known = known_in(judged)
         single = {option: (value,) for option, value in settings.items()}
-        [(_, model)] = fits(counts[:judged, known], labels[:judged], single)
-    return Fitted(name, model.predict(counts[judged:, known]), settings, tried)
+        known, [(_, model)] = fitted_to(judged, single)
+    texts = counts[judged:, known]
+    if gold.ndim == 2:
+        return Fitted(name, model.decision_function(texts) - thresholds[best], settings, tried)
+    return Fitted(name, model.predict(texts), settings, tried)
+
+
+def _weights_of_texts(labels: Ints, class_weights: Floats | None) -> Floats | None:
+    """How much each text counts ``(texts,)``, or for each label ``(texts, labels)``."""
+    if class_weights is None:
+        return None
+    if labels.ndim == 1:
+        return class_weights[labels]
+    return np.where(labels, class_weights[1], class_weights[0])
+
+
+def _reached(model: Any, texts: csr_matrix, gold: Ints, metric: str) -> tuple[float, float]:
+    """The metric of a model, and the threshold of its scores with which it reaches that."""
+    if gold.ndim == 1:
+        best = model.predict(texts)
+        names = list(map(str, range(max(gold.max(), best.max()) + 1)))
+        return float(classification_metrics(gold, best, names)[metric]), 0.0
+    scores, applies = model.decision_function(texts), gold.astype(bool)
+    threshold = common_threshold(scores, applies, near=0.0)
+    return micro_f1(applies, scores >= threshold), threshold
 
 
 # --- tagging ----------------------------------------------------------------------------

@@ -32,6 +32,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             "  nlp-rnn new drugs --train export.jsonl --format doccano --spans widen\n"
             "  nlp-rnn new news --train 20news/ --test 20news-test/\n"
             "  nlp-rnn new tickets --train tickets.csv --text-column message --label-column team\n"
+            "  nlp-rnn new topics --train topics.csv --label-column topics --label-separator '|'\n"
             "  nlp-rnn new first --example sentiment"
         ),
     )
@@ -80,6 +81,17 @@ def _add_reading(new: argparse.ArgumentParser) -> None:
             metavar="NAME",
             help=f"column of the {what}: its name, or without a header its number, from 0",
         )
+    reading.add_argument(
+        "--label-separator",
+        metavar="S",
+        help="what separates the labels in a cell, if a text has any number of them, such as '|'",
+    )
+    reading.add_argument(
+        "--label-columns",
+        nargs="+",
+        metavar="NAME",
+        help="instead of --label-column: the columns of labels, which hold 1 or 0",
+    )
     reading.add_argument(
         "--header",
         action=argparse.BooleanOptionalAction,
@@ -150,6 +162,8 @@ def _tag_column(text: str) -> int | str:
 READING = (
     "text_column",
     "label_column",
+    "label_separator",
+    "label_columns",
     "header",
     "delimiter",
     "quoting",

@@ -378,7 +378,15 @@ class FilesDataset(DatasetSection, title="Your own files"):
     """For pairs in a table: columns of texts that are read before that of ``text_column``, in this
     order, such as a story before a question."""
     label_column: str | int = "label"
-    """The column of the label, named or counted as ``text_column``."""
+    """The column of the label, named or counted as ``text_column``. A list in it, in ``jsonl`` and
+    ``parquet``, gives the text any number of labels."""
+    label_separator: str | None = None
+    """For tables: what separates the labels in a cell of ``label_column``, such as ``;``. A text
+    then has any number of labels, and an empty cell has none. ``null`` reads one label."""
+    label_columns: list[str] | None = Field(default=None, min_length=1)
+    """For tables with a header, instead of ``label_column``: one column for each label, named like
+    it, which holds 1 for texts that have the label and 0 for the others. ``null`` reads
+    ``label_column``."""
     header: bool = True
     """For ``csv`` and ``tsv``: whether the first row names the columns. If it does not, columns are
     numbers."""
@@ -520,6 +528,36 @@ class FilesDataset(DatasetSection, title="Your own files"):
             raise impossible("label_column and target_column: a row has a label or a target")
         return self
 
+    @property
+    def multi_label(self) -> bool:
+        """Whether the parameters say that a text may have any number of labels."""
+        return self.label_separator is not None or self.label_columns is not None
+
+    @model_validator(mode="after")
+    def _labels_fit_format(self) -> FilesDataset:
+        keys = ("label_separator", "label_columns")
+        given = [key for key in keys if getattr(self, key) is not None]
+        if not given:
+            return self
+        if self.format not in TABLES or self.kind != "labelled":
+            raise impossible(
+                f"{given[0]} needs labelled texts in a table ({', '.join(TABLES)}); leave it out"
+            )
+        if len(given) == 2 or (self.label_columns and "label_column" in self.model_fields_set):
+            raise impossible(
+                "label_columns has a column for each label, so it goes with neither label_column "
+                "nor label_separator"
+            )
+        if self.label_separator is not None and not self.label_separator.strip("\r\n"):
+            raise impossible("label_separator is one or more characters, such as '|'")
+        if self.label_columns is not None:
+            columns = [self.text_column, *self.label_columns]
+            if len(set(columns)) < len(columns):
+                raise impossible("text_column and label_columns are each another column")
+            if not self.header:
+                raise impossible("label_columns needs a header, which names the labels")
+        return self
+
     @field_validator("delimiter")
     @classmethod
     def _delimiter_divides(cls, value: str | None) -> str | None:
@@ -545,7 +583,7 @@ class FilesDataset(DatasetSection, title="Your own files"):
                     f"without a header, {name} is a number, counted from 0: set {name}: 0 or "
                     "another"
                 )
-        labelled = self.kind == "labelled" and self.format in TABLES
+        labelled = self.kind == "labelled" and self.format in TABLES and not self.label_columns
         if labelled and self.text_column == self.label_column:
             raise impossible("text_column and label_column are the same column")
         if self.suffix is not None and self.format != "folders":

@@ -92,7 +92,7 @@ class ClassificationExperiment(ExperimentSection, title="Classification"):
     """A label for each text, such as its sentiment."""
 
     task: Literal["classification"]
-    """``classification`` gives a text a label."""
+    """``classification`` gives a text a label, or any number of labels if its data set does."""
     model: Classifier
     """The network: recurrent unless ``kind: averaged`` says otherwise."""
     training: ClassificationTrainingParameters
@@ -100,8 +100,11 @@ class ClassificationExperiment(ExperimentSection, title="Classification"):
 
     @model_validator(mode="after")
     def _figure_exists(self) -> ClassificationExperiment:
-        if self.training.select == "f1":
-            raise impossible("training.select of a classifier is 'loss' or 'accuracy'")
+        if self.training.select == "bleu":
+            raise impossible(
+                "training.select of a classifier is 'loss', 'accuracy' or 'f1', or 'exact_match' "
+                "for any number of labels"
+            )
         if self.training.gradient_flow and self.model.kind == "averaged":
             raise impossible("training.gradient_flow is of recurrent layers; leave it out")
         return self

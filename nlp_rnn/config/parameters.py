@@ -197,6 +197,11 @@ class Parameters(Section, title="All of params.yaml"):
                 found = _named("data set", source, self.datasets, f"{key}.{part}: ").kind
                 if found != kind:
                     raise UserError(f"{key}.{part}: {source} is {found}, not {kind}")
+                if getattr(self.datasets[source], "multi_label", False):
+                    raise UserError(
+                        f"{key}.{part}: texts of {source} have any number of labels, and teachers "
+                        "give one; choose a data set with one label a text"
+                    )
             for teacher in dataset.teachers:
                 at = f"{key}.teachers: "
                 of = _named("experiment", teacher, self.experiments, at).dataset

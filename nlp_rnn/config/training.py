@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from nlp_rnn.config.section import Section, impossible
 
@@ -68,8 +68,9 @@ class TrainingParameters(Section, title="Every training"):
     """How many times the training split is read."""
     select: Literal["loss", "accuracy", "f1", "bleu", "exact_match"] = "loss"
     """The metric of the validation split whose best epoch is kept. ``loss`` is for all tasks,
-    ``accuracy`` for classification and tagging, ``f1`` for entities, and ``bleu`` and
-    ``exact_match`` for sequences to sequences."""
+    ``accuracy`` for classification and tagging, ``f1`` for entities (micro-F1) and for
+    classification (macro-F1; micro-F1 where texts have any number of labels), ``bleu`` for
+    sequences to sequences, and ``exact_match`` for these and for any number of labels."""
     patience: int | None = Field(default=None, gt=0)
     """After how many epochs without a better metric training stops. ``null`` runs all epochs. The
     weights of the best epoch are kept either way."""
@@ -170,6 +171,31 @@ class ClassificationTrainingParameters(BatchTrainingParameters, title="Training 
     long_texts: LongTexts = "head"
     """What is kept of a text that is longer than ``max_length``: ``head`` its beginning, ``tail``
     its end, and ``both`` half of each (Sun et al. 2019)."""
+    class_weights: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = None
+    """How much the examples of each label count in the loss. ``balanced`` gives all labels the same
+    weight in total, in inverse proportion to how often they occur; a mapping such as
+    ``{spam: 5}`` gives some labels a weight, and the others 1. Where texts have any number of
+    labels, a label's weight counts for the texts that have it. ``null`` counts all alike."""
+    sampling: Literal["all", "balanced"] = "all"
+    """Which examples an epoch reads. ``all`` reads each once; ``balanced`` draws as many with
+    replacement, every label equally often. It needs texts with one label each."""
+    thresholds: Literal["micro_f1", "macro_f1"] | Annotated[float, Field(gt=0, lt=1)] = "micro_f1"
+    """Where texts have any number of labels: the probability from which a label is given.
+    ``micro_f1`` chooses one for all labels, by micro-F1 on the validation split, and ``macro_f1``
+    one for each label, by its own F1 there (Lipton et al. 2014). A number is the threshold of all
+    labels."""
+
+    @field_validator("class_weights", mode="before")
+    @classmethod
+    def _labels_are_text(cls, value: Any) -> Any:
+        """Labels that YAML reads as numbers or booleans, as the data set writes them."""
+        if not isinstance(value, dict):
+            return value
+        named = {True: "true", False: "false"}
+        return {
+            named[key] if isinstance(key, bool) else str(key): weight
+            for key, weight in value.items()
+        }
 
     @model_validator(mode="after")
     def _some_texts_are_long(self) -> ClassificationTrainingParameters:

@@ -23,6 +23,7 @@ from nlp_rnn.corpora.folders import (
     read_archive,
     read_folder,
 )
+from nlp_rnn.corpora.labelling import Labelling
 from nlp_rnn.corpora.lines import fingerprint, open_binary, read_lines
 from nlp_rnn.corpora.pairs import PairColumns, read_parallel
 from nlp_rnn.corpora.remote import is_address, local_copy
@@ -224,6 +225,11 @@ class FilesCorpus(Corpus):
         return most is None or len(example.tags) <= most
 
     @property
+    def _labelling(self) -> Labelling:
+        data = self._dataset
+        return Labelling(data.label_column, data.label_separator, data.label_columns or ())
+
+    @property
     def _columns(self) -> TaggedColumns:
         data = self._dataset
         tag_column = data.tag_column if isinstance(data.tag_column, int) else -1
@@ -270,11 +276,11 @@ class FilesCorpus(Corpus):
         match data.format:
             case "csv" | "tsv":
                 dialect = Dialect.of(data.format, data.delimiter, data.quoting, data.header)
-                return read_table(path, data.text_column, data.label_column, dialect, bad_bytes)
+                return read_table(path, data.text_column, self._labelling, dialect, bad_bytes)
             case "jsonl":
-                return read_jsonl(path, str(data.text_column), str(data.label_column), bad_bytes)
+                return read_jsonl(path, str(data.text_column), self._labelling, bad_bytes)
             case "parquet":
-                return read_parquet(path, str(data.text_column), str(data.label_column), bad_bytes)
+                return read_parquet(path, str(data.text_column), self._labelling, bad_bytes)
             case "folders" | "parallel":
                 raise AssertionError(f"{data.format} is not read file by file")
             case "captions":

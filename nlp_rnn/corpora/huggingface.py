@@ -8,8 +8,9 @@ from typing import Any
 
 from nlp_rnn.config import HuggingFaceDataset, nearest
 from nlp_rnn.corpora.hub import explained, open_dataset
+from nlp_rnn.corpora.labelling import label_of
 from nlp_rnn.corpora.records import RecordCorpus, given
-from nlp_rnn.corpora.tables import clean, label_of, text_of
+from nlp_rnn.corpora.tables import clean, text_of
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example, Kind
 from nlp_rnn.extras import require
@@ -73,9 +74,11 @@ class HuggingFaceCorpus(RecordCorpus):
 
     def _labelled(self, record: Mapping[str, Any], where: str) -> Example:
         _, column = self._columns
-        return Example(
-            text=self._text(record, where), label=self._name(column, record[column], where)
-        )
+        text, value = self._text(record, where), record[column]
+        if isinstance(value, list):
+            names = (self._name(column, item, where) for item in value)
+            return Example(text=text, labels=tuple(dict.fromkeys(names)))
+        return Example(text=text, label=self._name(column, value, where))
 
     def _text(self, record: Mapping[str, Any], where: str) -> str:
         column = self._columns[0]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +31,9 @@ def with_all_splits(corpus: Corpus, ratios: SplitParameters, seed: int) -> Corpu
     """The corpus with all of train, validation and test.
 
     Missing splits are taken from its training data; shares refer to all of that data. Labelled
-    texts are drawn at random in proportion to their labels, tagged sentences and independent texts
-    simply at random. Running text is cut in order into training, validation and test, at line ends,
-    or at white space if it has too few lines.
+    texts are drawn at random in proportion to their labels (of several, the rarest), tagged
+    sentences and independent texts simply at random. Running text is cut in order into training,
+    validation and test, at line ends, or at white space if it has too few lines.
 
     Args:
         corpus: a corpus with at least ``train``.
@@ -136,19 +138,20 @@ class _SplitCorpus(Corpus):
         else:
             # Examples without labels form a single stratum.
             examples = self._corpus.read("train")
-            numbers: dict[str, int] = {}
-            labels = array("q")
+            numbers: dict[tuple[str, ...], int] = {}
+            sets = array("q")
             for each in examples:
-                labels.append(numbers.setdefault(each.label, len(numbers)))
+                sets.append(numbers.setdefault(each.label_set, len(numbers)))
                 if self._together:
                     texts.append(text_hash(each))
-            strata = np.array(labels, np.int64)
+            labels = LabelSets(list(numbers), np.array(sets, np.int64))
             if self._together:
-                assignment = draw_texts(
-                    strata, np.array(texts, np.uint64), validation, test, self._seed
-                )
+                hashes = np.array(texts, np.uint64)
+                assignment = draw_texts(labels.strata, hashes, validation, test, self._seed)
             else:
-                assignment = draw(strata, validation, test, self._seed)
+                hashes = np.arange(len(sets), dtype=np.uint64)
+                assignment = draw(labels.strata, validation, test, self._seed)
+            labels.keep_in_training(assignment, hashes)
         for position, split in enumerate(SPLITS):
             wanted = split == "train" or split in self._shares
             if wanted and position not in assignment and self._cuts is None:
@@ -208,6 +211,54 @@ class _SplitCorpus(Corpus):
             if first < end and last > begin:
                 yield Example(text=example.text[max(begin - first, 0) : end - first])
             first = last
+
+
+@dataclass(frozen=True)
+class LabelSets:
+    """The labels of all examples.
+
+    Attributes:
+        distinct: every set of labels that some example has; of examples with one label each, a
+            set of one.
+        of_examples: ``[examples]``, the place in ``distinct`` of each example's labels.
+    """
+
+    distinct: Sequence[Sequence[str]]
+    of_examples: Integers
+
+    @property
+    def strata(self) -> Integers:
+        """``[examples]``, the rarest label of each example, as a number from 0; examples without a
+        label have a number of their own.
+
+        So a rare label is divided in proportion, as it would be if the examples had no other, and
+        frequent labels are so by their number.
+        """
+        sizes = np.bincount(self.of_examples, minlength=len(self.distinct)).tolist()
+        counts: Counter[str] = Counter()
+        for labels, size in zip(self.distinct, sizes, strict=True):
+            counts.update(dict.fromkeys(labels, size))
+        numbers: dict[str | None, int] = {}
+        rarest = (
+            min(labels, key=lambda x: (counts[x], x), default=None) for labels in self.distinct
+        )
+        of_sets = [numbers.setdefault(label, len(numbers)) for label in rarest]
+        return np.array(of_sets, np.int64)[self.of_examples]
+
+    def keep_in_training(self, assignment: Assignment, texts: Hashes) -> None:
+        """Move to training, for each label that it lacks, one text that has it.
+
+        Args:
+            assignment: ``[examples]``, changed in place.
+            texts: ``[examples]``, equal for examples that stay together.
+        """
+        trained = set(self.of_examples[assignment == TRAIN].tolist())
+        known = {label for number in trained for label in self.distinct[number]}
+        for number, labels in enumerate(self.distinct):
+            if not known.issuperset(labels):
+                first = int((self.of_examples == number).argmax())
+                assignment[texts == texts[first]] = TRAIN
+                known.update(labels)
 
 
 def draw(labels: Integers, validation: float, test: float, seed: int) -> Assignment:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nlp_rnn.config import nearest
 from nlp_rnn.corpora import parquet
 from nlp_rnn.corpora.dialects import Dialect, position
+from nlp_rnn.corpora.labelling import Labelling
 from nlp_rnn.corpora.lines import BadBytes, decode, numbered_lines
 from nlp_rnn.corpora.settings import Setting, SettingError
 from nlp_rnn.errors import UserError
@@ -32,35 +32,10 @@ def text_of(value: object, where: str, column: str) -> str:
     )
 
 
-def label_of(value: object, where: str, column: str | int) -> str:
-    """A label as a string; whole numbers and booleans are written as JSON writes them."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, str) and value.strip():
-        if len(value.splitlines()) > 1:
-            raise UserError(
-                f"{where}: column '{column}': a label contains a line break: {value!r}; remove it"
-            )
-        return value
-    remedy = "label the example or remove it"
-    if value is None or value == "":
-        found = "null" if value is None else "nothing"
-    else:
-        found = f"{type(value).__name__} {value!r}"
-        if not isinstance(value, str) and not (isinstance(value, float) and math.isnan(value)):
-            remedy = "write the labels as text"
-    raise UserError(
-        f"{where}: column '{column}': expected a label (text or a whole number), found {found}; "
-        f"{remedy}"
-    )
-
-
 def read_table(
     path: Path,
     text_column: str | int,
-    label_column: str | int,
+    labelling: Labelling,
     dialect: Dialect,
     bad_bytes: BadBytes,
 ) -> Iterator[Example]:
@@ -68,21 +43,24 @@ def read_table(
 
     Args:
         text_column: a name in the header, or a number counted from 0.
-        label_column: see ``text_column``.
+        labelling: where the label is, or the labels.
 
     Raises:
         UserError: a column is missing, a row is ill-formed or a label is empty; the message names
             file and line.
     """
     text: int | None = None
-    label = 0
+    labels: list[int] = []
     for where, row in dialect.rows(path, bad_bytes):
         if text is None:
             text = dialect.column(text_column, row, where, "text_column")
-            label = dialect.column(label_column, row, where, "label_column")
+            labels = [
+                dialect.column(column, row, where, setting)
+                for column, setting in labelling.settings.items()
+            ]
             if dialect.header:
                 continue
-        yield Example(text=row[text], label=label_of(row[label], where, label_column))
+        yield labelling.example(row[text], [row[i] for i in labels], where)
 
 
 def clean(text: str, bad_bytes: BadBytes, where: str, column: str) -> str:
@@ -139,7 +117,7 @@ def member(record: Mapping[str, Any], key: str, where: str, setting: str) -> Any
 
 
 def read_jsonl(
-    path: Path, text_column: str, label_column: str, bad_bytes: BadBytes
+    path: Path, text_column: str, labelling: Labelling, bad_bytes: BadBytes
 ) -> Iterator[Example]:
     """Stream a file of one JSON object per line; blank lines are skipped.
 
@@ -149,11 +127,18 @@ def read_jsonl(
     """
     for where, record in jsonl_records(path, bad_bytes):
         text = text_of(member(record, text_column, where, "text_column"), where, text_column)
-        label = label_of(member(record, label_column, where, "label_column"), where, label_column)
-        yield Example(
-            text=clean(text, bad_bytes, where, text_column),
-            label=clean(label, bad_bytes, where, label_column),
-        )
+        cells = [
+            _cleaned(member(record, str(column), where, setting), bad_bytes, where, str(column))
+            for column, setting in labelling.settings.items()
+        ]
+        yield labelling.example(clean(text, bad_bytes, where, text_column), cells, where)
+
+
+def _cleaned(value: Any, bad_bytes: BadBytes, where: str, column: str) -> Any:
+    """A value of JSON in which every text is clean; see :func:`clean`."""
+    if isinstance(value, list):
+        return [_cleaned(item, bad_bytes, where, column) for item in value]
+    return clean(value, bad_bytes, where, column) if isinstance(value, str) else value
 
 
 def _as_bytes(column: pa.Array) -> list[Any]:
@@ -165,6 +150,8 @@ def _as_bytes(column: pa.Array) -> list[Any]:
         column = column.dictionary_decode()
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         column = column.cast(pa.large_binary())
+    elif column.type in (pa.list_(pa.string()), pa.large_list(pa.large_string())):
+        column = column.cast(pa.large_list(pa.large_binary()))
     return list(column.to_pylist())
 
 
@@ -227,14 +214,21 @@ def parquet_values(
     """
     for row, value in enumerate(_as_bytes(batch.column(column)), first_row):
         where = f"{path}, row {row}"
-        if isinstance(value, bytes):
-            TEXT_BYTES.check(len(value), f"{where}, column '{column}'")
-            value = decode(value, bad_bytes, f"{where}, column '{column}'")
-        yield where, value
+        yield where, _decoded(value, bad_bytes, f"{where}, column '{column}'")
+
+
+def _decoded(value: Any, bad_bytes: BadBytes, where: str) -> Any:
+    """A value in which bytes, also those within a list, have become text."""
+    if isinstance(value, list):
+        return [_decoded(item, bad_bytes, where) for item in value]
+    if not isinstance(value, bytes):
+        return value
+    TEXT_BYTES.check(len(value), where)
+    return decode(value, bad_bytes, where)
 
 
 def read_parquet(
-    path: Path, text_column: str, label_column: str, bad_bytes: BadBytes
+    path: Path, text_column: str, labelling: Labelling, bad_bytes: BadBytes
 ) -> Iterator[Example]:
     """Stream a Parquet table (see :func:`parquet_batches`).
 
@@ -242,11 +236,14 @@ def read_parquet(
         UserError: the file is not Parquet, lacks a column, or has a value that is null or of the
             wrong type; the message names file and row, counted from 1.
     """
-    needed = {text_column: "text_column", label_column: "label_column"}
+    settings = {str(column): setting for column, setting in labelling.settings.items()}
+    needed = {text_column: "text_column", **settings}
     for row, batch in parquet_batches(path, needed, list(needed)):
         texts = parquet_values(path, row, batch, text_column, bad_bytes)
-        labels = parquet_values(path, row, batch, label_column, bad_bytes)
-        for (where, text), (_, label) in zip(texts, labels, strict=True):
-            yield Example(
-                text=text_of(text, where, text_column), label=label_of(label, where, label_column)
-            )
+        cells = zip(
+            *(parquet_values(path, row, batch, column, bad_bytes) for column in settings),
+            strict=True,
+        )
+        for (where, text), of_row in zip(texts, cells, strict=True):
+            values = [value for _, value in of_row]
+            yield labelling.example(text_of(text, where, text_column), values, where)

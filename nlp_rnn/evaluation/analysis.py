@@ -144,7 +144,7 @@ def write_analysis(
 
 def _review(result: Evaluation) -> Table:
     """:func:`review_table` per example, because people review whole examples."""
-    rows = [row for row in result.predictions if row["gold"]]  # a sentence may be empty
+    rows = [row for row in result.predictions if result.multi_label or row["gold"]]  # words
     sure = np.array([np.min(row["confidence"]) for row in rows])
     return review_table(sure, np.array([row["gold"] == row["predicted"] for row in rows]))
 
@@ -167,9 +167,8 @@ def _report(
     calibration = found["calibration"]
     yield (
         f"{found.get('calibration_choice') or ''} Logits are divided by the temperature "
-        f"{calibration['temperature']:.3f}; predictions stay the same. ECE is the mean gap between "
-        "confidence and accuracy; the loss is -ln P of each gold label, in nats.\n".lstrip()
-    )
+        f"{calibration['temperature']:.3f}; predictions stay the same. ".lstrip()
+    ) + f"{_meaning(result)}\n"
     if worse := harm(calibration):
         yield f"**{worse}**\n"
     sides = ("before", "after")
@@ -192,13 +191,8 @@ def _report(
         if table in tables:
             yield f"\n## {table.replace('_', ' ').capitalize()}\n"
             yield _markdown(tables[table])
-    yield "\n## Confusion pairs\n\nThe most common errors, each with its most confident examples.\n"
-    for pair in tables["confusion_pairs"]:
-        yield (
-            f"- **{_plain(pair['gold'])}** mistaken for **{_plain(pair['predicted'])}**: "
-            f"{pair['errors']:,}, {pair['share_of_gold']:.1%} of this gold label"
-        )
-        yield from (f"  - {_plain(text)}" for text in pair["examples"])
+    if "confusion_pairs" in tables:
+        yield from _confusions(tables["confusion_pairs"])
     yield "\n## The most confident errors\n"
     for error in result.samples[:ERRORS_IN_REPORT]:
         yield (
@@ -206,6 +200,29 @@ def _report(
             f"**{_plain(error['gold'])}**: {_plain(error['text'])}"
         )
     yield ""
+
+
+def _meaning(result: Evaluation) -> str:
+    """What the metrics of the calibration are."""
+    if result.multi_label:
+        return (
+            "ECE is the mean gap between the probability of a label and how often it applies; the "
+            "loss is -ln P of each decision for or against a label, in nats."
+        )
+    return (
+        "ECE is the mean gap between confidence and accuracy; the loss is -ln P of each gold "
+        "label, in nats."
+    )
+
+
+def _confusions(pairs: Table) -> Iterator[str]:
+    yield "\n## Confusion pairs\n\nThe most common errors, each with its most confident examples.\n"
+    for pair in pairs:
+        yield (
+            f"- **{_plain(pair['gold'])}** mistaken for **{_plain(pair['predicted'])}**: "
+            f"{pair['errors']:,}, {pair['share_of_gold']:.1%} of this gold label"
+        )
+        yield from (f"  - {_plain(text)}" for text in pair["examples"])
 
 
 def _markdown(rows: Sequence[dict[str, Any]]) -> str:

@@ -54,15 +54,19 @@ class Calibration(NamedTuple):
     Attributes:
         temperature: 1 changes nothing.
         reason: a full sentence.
+        thresholds: the probability from which each label is given, where a text may have any number
+            of them.
     """
 
     temperature: float
     reason: str
+    thresholds: dict[str, float] | None = None
 
     @property
     def figures(self) -> dict[str, Any]:
         """The entries that a bundle records."""
-        return {"temperature": self.temperature, "calibration": self.reason}
+        found = {"temperature": self.temperature, "calibration": self.reason}
+        return found if self.thresholds is None else found | {"thresholds": self.thresholds}
 
 
 def calibrate(

@@ -49,7 +49,7 @@ def compare(file_a: Path, file_b: Path, resamples: int, seed: int) -> str:
     rows, verdicts = [], []
     for name in of_a:
         # McNemar's test is the randomisation test of accuracies over all swaps.
-        null_p = mcnemar[-1] if mcnemar and name == "accuracy" else None
+        null_p = mcnemar[-1] if mcnemar and name in ("accuracy", "exact_match") else None
         gap = compared(of_a[name], of_b[name], resamples, seed, null_p=null_p)
         cells = [
             f"{value:{sign}.4f} [{low:{sign}.4f}, {high:{sign}.4f}]"

@@ -3,7 +3,9 @@
 Each line is a JSON object for one example, in the order of the split:
 
 ====================  =============================================================
-classification        ``gold``, ``predicted``, ``confidence``
+classification        ``gold``, ``predicted``, ``confidence``; for any number of labels, the
+                      first two are lists of labels, and ``label_ranking`` is the text's label
+                      ranking average precision
 tagging               the same, each a list with an item per word, and ``entities``,
                       whether the tags mark entities; if so, ``entity_confidence``, the
                       probability of each predicted entity in order
@@ -25,10 +27,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nlp_rnn import paths
 from nlp_rnn.arrays import Floats, Ints
@@ -56,6 +60,29 @@ def labelled_rows(
     """Rows of a classifier's predictions: class indices ``(texts,)`` and their probabilities."""
     rows: list[Row] = [
         {"gold": labels[g], "predicted": labels[p]} for g, p in zip(gold, predicted, strict=True)
+    ]
+    if confidence is not None:
+        for row, sure in zip(rows, confidence.tolist(), strict=True):
+            row["confidence"] = round(sure, DIGITS)
+    return rows
+
+
+def label_set_rows(
+    labels: Sequence[str],
+    gold: NDArray[np.bool_],
+    predicted: NDArray[np.bool_],
+    ranking: Floats,
+    confidence: Floats | None = None,
+) -> list[Row]:
+    """Rows of a classifier that gives any number of labels: which apply ``(texts, labels)``, and
+    for each text its ranking and confidence ``(texts,)``."""
+    rows: list[Row] = [
+        {
+            "gold": list(compress(labels, g)),
+            "predicted": list(compress(labels, p)),
+            "label_ranking": value,
+        }
+        for g, p, value in zip(gold, predicted, ranking.tolist(), strict=True)
     ]
     if confidence is not None:
         for row, sure in zip(rows, confidence.tolist(), strict=True):
@@ -197,6 +224,8 @@ def _is_judged(row: Row) -> bool:
     if isinstance(gold, list) and isinstance(predicted, list):
         if not isinstance(row.get("entities", False), bool):
             return False
+        if has_label_set(row):
+            return all(isinstance(x, str) for x in gold + predicted)
         return len(gold) == len(predicted) and all(isinstance(x, str) for x in gold + predicted)
     return isinstance(gold, str) and isinstance(predicted, str)
 
@@ -206,12 +235,19 @@ def _is_scored(row: Row) -> bool:
     return all(isinstance(n, int | float) and n >= 0 and math.isfinite(n) for n in numbers)
 
 
+def has_label_set(row: Row) -> bool:
+    """Whether a row is of a text that may have any number of labels."""
+    return isinstance(row.get("label_ranking"), int | float)
+
+
 def kind_of(row: Row) -> str:
     """The task to which a row of predictions belongs."""
     if "output" in row:
         return "sequence_to_sequence"
     if "loss" in row:
         return "language_modelling"
+    if has_label_set(row):
+        return "classification"
     return "tagging" if isinstance(row["gold"], list) else "classification"
 
 
@@ -244,6 +280,8 @@ def figures(
         keys = ("loss", "tokens", "characters")
         terms = np.array([[row[key] for key in keys] for row in rows], np.float64)
         return {"perplexity": Figure(terms, _perplexity), "bits_per_character": Figure(terms, _bpc)}
+    if has_label_set(rows[0]):
+        return _of_label_sets(rows, labels)
     sentences = [_sentence(row) for row in rows]
     right = [sum(g == p for g, p in zip(*pair, strict=True)) for pair in sentences]
     targets = [len(gold) for gold, _ in sentences]
@@ -253,6 +291,25 @@ def figures(
         else Figure(_label_counts(sentences, labels), _macro_f1)
     )
     return {"accuracy": Figure(np.array([right, targets], np.float64).T, quotient), "f1": f1}
+
+
+def _of_label_sets(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, Figure]:
+    """The metrics of sets of labels; see :mod:`nlp_rnn.evaluation.label_sets`."""
+    index = {label: i for i, label in enumerate(labels)}
+    counts = np.zeros((len(rows), len(labels), 2))
+    for of_text, row in zip(counts, rows, strict=True):
+        gold, predicted = ([index[label] for label in row[key]] for key in ("gold", "predicted"))
+        of_text[gold, 1] += 1
+        of_text[predicted, 1] += 1
+        of_text[list(set(gold) & set(predicted)), 0] = 1
+    means = ([row["gold"] == row["predicted"] for row in rows], [r["label_ranking"] for r in rows])
+    exact, ranking = (np.array([values, [1] * len(rows)], np.float64).T for values in means)
+    return {
+        "f1": Figure(counts.sum(axis=1), _micro_f1),
+        "exact_match": Figure(exact, quotient),
+        "macro_f1": Figure(counts.reshape(len(rows), -1), _macro_f1),
+        "label_ranking": Figure(ranking, quotient),
+    }
 
 
 def _of_outputs(rows: Sequence[Row], names: Iterable[str] | None) -> dict[str, Figure]:

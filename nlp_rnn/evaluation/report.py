@@ -22,10 +22,15 @@ HIGHER_IS_BETTER = {
     "bleu": True,
     "exact_match": True,
     "bracket_f1": True,
+    "macro_f1": True,
+    "label_ranking": True,
 }
 
 OF_OUTPUTS = ("bleu", "exact_match", "bracket_f1")
 """Metrics of outputs of pairs that are shown, the most important last."""
+
+OF_LABEL_SETS = ("exact_match", "macro_f1", "f1")
+"""The same of classifiers that give any number of labels."""
 
 
 def result_row(experiment: str, figures: dict[str, Any], metric: str) -> Row:
@@ -77,15 +82,27 @@ def _range(figures: dict[str, Any], metric: str) -> tuple[float, float] | None:
 
 
 def rows_of(experiment: str, figures: dict[str, Any]) -> list[Row]:
-    """The rows of one experiment: perplexity, or accuracy, and F1 if tags mark entities; of pairs
-    the metrics of outputs."""
-    if "exact_match" in figures["test"]:
-        metrics = [name for name in OF_OUTPUTS if name in figures["test"]]
-        return [result_row(experiment, figures, metric) for metric in metrics]
-    metrics = ["perplexity"] if "perplexity" in figures["test"] else ["accuracy"]
-    if figures["model"]["entities"]:
-        metrics.append("f1")
+    """The rows of one experiment, one for each of its main metrics."""
+    model = figures["model"]
+    with_f1 = model["entities"] or model.get("select") == "f1"
+    metrics = main_metrics([figures["test"]], with_f1)
     return [result_row(experiment, figures, metric) for metric in metrics]
+
+
+def main_metrics(tests: Sequence[dict[str, Any]], with_f1: bool) -> list[str]:
+    """The metrics by which models of the same data are ranked, the most important last: perplexity,
+    or accuracy; of pairs and of any number of labels, their own.
+
+    Args:
+        tests: the test metrics of the models.
+        with_f1: whether F1 follows accuracy: tags mark entities, or it selected the best epoch.
+    """
+    known = set[str]().union(*tests)
+    if "exact_match" in known:
+        names = OF_LABEL_SETS if "label_ranking" in known else OF_OUTPUTS
+        return [name for name in names if all(name in test for test in tests)]
+    metrics = ["perplexity"] if "perplexity" in known else ["accuracy"]
+    return [*metrics, "f1"] if with_f1 else metrics
 
 
 @dataclass(frozen=True)
@@ -306,7 +323,8 @@ def standings(rows: Sequence[Row], results: Results) -> str:
     header = ["data set", "metric", "model", "test", "chosen on validation"]
     cells = []
     for dataset, figures in results.baselines.items():
-        for metric in _metrics_of_baselines(figures):
+        tests = [each["test"] for each in figures["baselines"].values()]
+        for metric in main_metrics(tests, figures["entities"]):
             found = [
                 (each["test"][metric], name, _chosen(each["chosen"]))
                 for name, each in figures["baselines"].items()
@@ -323,15 +341,6 @@ def standings(rows: Sequence[Row], results: Results) -> str:
                 for value, name, chosen in sorted(found, reverse=not HIGHER_IS_BETTER[metric])
             ]
     return markdown_table(header, cells) if cells else ""
-
-
-def _metrics_of_baselines(figures: dict[str, Any]) -> list[str]:
-    """The metrics by which the models of a data set are ranked."""
-    tests = [each["test"] for each in figures["baselines"].values()]
-    if any("exact_match" in test for test in tests):
-        return [name for name in OF_OUTPUTS if all(name in test for test in tests)]
-    metrics = ["perplexity"] if any("perplexity" in test for test in tests) else ["accuracy"]
-    return [*metrics, "f1"] if figures["entities"] else metrics
 
 
 RANDOM = "drawn at random"

@@ -36,6 +36,9 @@ class Evaluation:
         samples: sample predictions, the worst errors first.
         predictions: a row for every example (see :mod:`nlp_rnn.evaluation.predictions`).
         labels: the names of the classes; empty for language models.
+        multi_label: whether a text has any number of labels. Each label of each text is a target
+            then, whose gold class is 1 if it applies; its prediction is 1, with the probability of
+            the label as its confidence.
         gold: the gold class indices of all targets ``(targets,)``.
         predicted: the predicted class indices ``(targets,)``.
         confidence: the calibrated probabilities of the predictions ``(targets,)``.
@@ -53,6 +56,7 @@ class Evaluation:
     samples: list[dict[str, Any]]
     predictions: list[dict[str, Any]]
     labels: list[str] = field(default_factory=list)
+    multi_label: bool = False
     gold: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     predicted: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     confidence: NDArray[Any] = field(default_factory=lambda: np.empty(0))

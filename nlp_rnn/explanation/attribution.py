@@ -66,12 +66,20 @@ class Explainer:
         network: the Keras model, with ids as its first input.
         meaning: the label that each output represents ``(outputs,)``.
         temperature: the divisor of the scores.
+        independent: whether a text may have any number of labels, each by itself.
     """
 
-    def __init__(self, network: keras.Model, meaning: Ints, temperature: float = 1.0) -> None:
+    def __init__(
+        self,
+        network: keras.Model,
+        meaning: Ints,
+        temperature: float = 1.0,
+        independent: bool = False,
+    ) -> None:
         self._network = network
         self._meaning = np.asarray(meaning)
         self._temperature = temperature
+        self._independent = independent
 
     def attribution(self, text: Encoded, label: int, place: int = 0) -> Attribution:
         """How much each token of a text supports a label.
@@ -138,9 +146,8 @@ class Explainer:
         def log_p(vectors: Any) -> Any:
             tokens = ops.broadcast_to(ids, (len(vectors), len(ids)))
             where, which = (ops.convert_to_tensor(i, "int32") for i in (place, label))
-            return _upper(self._network, self._temperature)(
-                vectors, tokens, where, which, means, images
-            )
+            upper = _upper(self._network, self._temperature, self._independent)
+            return upper(vectors, tokens, where, which, means, images)
 
         return log_p
 
@@ -158,7 +165,7 @@ def _lower(network: keras.Model) -> keras.Model:
 
 
 @lru_cache(maxsize=1)  # so that it is compiled only once for a network
-def _upper(network: keras.Model, temperature: float) -> Callable[..., Any]:
+def _upper(network: keras.Model, temperature: float, independent: bool) -> Callable[..., Any]:
     """``ln P`` of a label as a function of the vectors that represent tokens.
 
     Returns:
@@ -188,6 +195,8 @@ def _upper(network: keras.Model, temperature: float) -> Callable[..., Any]:
         logits = above([ids, vectors], training=False)
         if crf is not None:
             return marginal_of(logits, ids, place, means)
+        if independent:
+            return ops.take(ops.log_sigmoid(logits / temperature), label, axis=-1)
         if len(logits.shape) == 3:
             logits = ops.take(logits, place, axis=1)
         return softmax_of(logits, label, images)

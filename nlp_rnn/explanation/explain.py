@@ -18,7 +18,12 @@ from nlp_rnn.corpora.settings import options_named
 from nlp_rnn.drawing import save
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import whole_file
-from nlp_rnn.inference.predictor import ClassificationPredictor, Predictor, TaggingPredictor
+from nlp_rnn.inference.predictor import (
+    ClassificationPredictor,
+    LabelSetPredictor,
+    Predictor,
+    TaggingPredictor,
+)
 from nlp_rnn.inspection.page import page, table, write_page
 from nlp_rnn.inspection.panel import Panel, Piece, pieces
 from nlp_rnn.inspection.picture import picture
@@ -146,7 +151,8 @@ class Explaining:
 
         from nlp_rnn.explanation.attribution import Explainer
 
-        return Explainer(network, self._meaning(), self.bundle.temperature)
+        independent = isinstance(self._predictor, LabelSetPredictor)
+        return Explainer(network, self._meaning(), self.bundle.temperature, independent)
 
     def _meaning(self) -> Any:
         return np.arange(len(self.bundle.labels))
@@ -172,8 +178,16 @@ class ExplainingClassifier(Explaining):
     def of_text(self, text: str) -> Iterator[Explanation]:
         spans, encoded = self._predictor.read(text)
         if spans:
-            label = self._label or str(next(self._predictor.predict([text]))["label"])
-            yield self._of(text, spans, encoded, label)
+            for label in [self._label] if self._label else self._predicted(text):
+                yield self._of(text, spans, encoded, label)
+
+    def _predicted(self, text: str) -> list[str]:
+        """The label of a text; of any number of labels those that are given, or the likeliest."""
+        prediction = next(self._predictor.predict([text]))
+        if "label" in prediction:
+            return [prediction["label"]]
+        probabilities = prediction["probabilities"]
+        return prediction["labels"] or [max(probabilities, key=probabilities.__getitem__)]
 
     def faithfulness(self, found: Sequence[Explanation]) -> list[dict[str, Any]]:
         """How much ``P(label)`` falls when the fifth of the tokens that a method names is deleted

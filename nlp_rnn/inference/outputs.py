@@ -119,8 +119,8 @@ class Writer(ABC):
 
 
 class LineWriter(Writer):
-    """One line per text: the output, the label, the tags separated by spaces, or the
-    log-probability."""
+    """One line per text: the output, the label, labels separated by ``|``, the tags separated by
+    spaces, or the log-probability."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -133,6 +133,8 @@ class LineWriter(Writer):
 def _summary(prediction: Prediction) -> str:
     if "tags" in prediction:
         return " ".join(prediction["tags"])
+    if "labels" in prediction:
+        return "|".join(prediction["labels"])
     if "output" in prediction:
         return " ".join(str(prediction["output"]).splitlines())
     return str(prediction.get("label", prediction.get("log_probability")))

@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -25,6 +26,7 @@ from nlp_rnn.config import (
     SequenceToSequenceExperiment,
 )
 from nlp_rnn.errors import UserError
+from nlp_rnn.evaluation.label_sets import confidences
 from nlp_rnn.inference import schema
 from nlp_rnn.inference.constraints import Constraint, OneOf
 from nlp_rnn.inference.items import CHUNK, Item, as_text
@@ -33,7 +35,14 @@ from nlp_rnn.limits import TEXT_TOKENS
 from nlp_rnn.process import log
 from nlp_rnn.runtime.bundle import REMEDY, START_STATES, Bundle
 from nlp_rnn.runtime.entities import PredictedEntity
-from nlp_rnn.runtime.forward import Tagged, losses_of_lines, probabilities, tag
+from nlp_rnn.runtime.forward import (
+    Tagged,
+    label_logits,
+    losses_of_lines,
+    probabilities,
+    sigmoid,
+    tag,
+)
 from nlp_rnn.runtime.network import Network
 from nlp_rnn.runtime.pairs import Input, alignment, attention_of
 from nlp_rnn.text.batches import Encoded, shortened, source_of
@@ -62,7 +71,8 @@ class Options:
         n_best: the number of tag sequences per sentence, for a tagger with a CRF, or of outputs
             per source, for an encoder-decoder.
         review_below: the confidence below which a prediction is marked for human review: the
-            probability of the label, or the lowest probability of the tags. None marks nothing.
+            probability of the label, or the lowest probability of the tags, or of the decisions
+            for or against each of any number of labels. None marks nothing.
         review_by: what a tagger's confidence in a sentence is: the lowest probability of its tags
             (``token``), or of the entities that it predicts (``entity``); a sentence without
             entities is then never marked.
@@ -230,6 +240,8 @@ class Predictor(ABC):
             UserError: also if the model does not support the options.
         """
         options.check(bundle)
+        if bundle.multi_label:
+            return LabelSetPredictor(bundle, options)
         return PREDICTORS[bundle.experiment.task](bundle, options)
 
     def asked(self, options: Options) -> Self:
@@ -278,12 +290,16 @@ class ClassificationPredictor(Predictor):
         spans = [spans[i] for i in kept]
         return spans, Encoded(np.array(self.bundle.vocabulary.encode([s[0] for s in spans])))
 
-    def _predictions(self, items: list[Item]) -> Iterator[Prediction]:
+    def _encoded(self, items: list[Item]) -> list[Encoded]:
+        """The texts as the network reads them."""
         training = self.bundle.experiment.training
         assert isinstance(training, ClassificationTrainingParameters)
         encode, tokens = self.bundle.vocabulary.encode, self.bundle.tokenizer.tokens
         ids = (np.array(encode(tokens(as_text(item)) or [UNK])) for item in items)
-        texts = [Encoded(shortened(x, training.max_length, training.long_texts)) for x in ids]
+        return [Encoded(shortened(x, training.max_length, training.long_texts)) for x in ids]
+
+    def _predictions(self, items: list[Item]) -> Iterator[Prediction]:
+        texts = self._encoded(items)
         predicted = probabilities(
             self.network, texts, self.options.batch_size, self.bundle.temperature
         )
@@ -296,6 +312,35 @@ class ClassificationPredictor(Predictor):
         if self.options.review_below is not None:
             prediction["review"] = values[best] < self.options.review_below
         return prediction | {"probabilities": dict(zip(labels, values, strict=True))}
+
+
+class LabelSetPredictor(ClassificationPredictor):
+    """``labels``, which may be none, and the ``probabilities`` of all labels.
+
+    A label is given if its probability reaches its threshold. The confidence for ``review`` is the
+    probability of the least certain decision for or against a label.
+    """
+
+    @property
+    def columns(self) -> schema.Columns:
+        return schema.of_label_sets(self.options.review_below is not None)
+
+    def _predictions(self, items: list[Item]) -> Iterator[Prediction]:
+        logits = label_logits(self.network, self._encoded(items), self.options.batch_size)
+        return (self._prediction(sigmoid(each / self.bundle.temperature)) for each in logits)
+
+    def _prediction(self, probabilities: Floats) -> Prediction:
+        labels, given = self.bundle.labels, probabilities >= self._thresholds
+        prediction: Prediction = {"labels": list(compress(labels, given))}
+        if self.options.review_below is not None:
+            (sure,) = confidences(probabilities[None], given[None])
+            prediction["review"] = bool(sure < self.options.review_below)
+        values = dict(zip(labels, probabilities.tolist(), strict=True))
+        return prediction | {"probabilities": values}
+
+    @cached_property
+    def _thresholds(self) -> Floats:
+        return np.array([self.bundle.thresholds[label] for label in self.bundle.labels])
 
 
 class TaggingPredictor(Predictor):

@@ -78,6 +78,15 @@ def of_classifier(review: bool) -> Columns:
     }
 
 
+def of_label_sets(review: bool) -> Columns:
+    """The columns of a classifier that gives any number of labels; see :func:`of_classifier`."""
+    return {
+        "labels": list[str],
+        **(REVIEW if review else {}),
+        "probabilities": dict[str, float],
+    }
+
+
 def of_tagger(review: bool, n_best: bool, entities: bool) -> Columns:
     """The columns of a tagger.
 

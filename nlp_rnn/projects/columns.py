@@ -77,6 +77,14 @@ class Column:
             and not any(isinstance(value, dict | list | type(None)) for value in self.values)
         )
 
+    def holds_lists(self) -> bool:
+        """Whether it holds lists, each of any number of labels."""
+        return bool(self.values) and all(isinstance(value, list) for value in self.values)
+
+    def holds_flags(self) -> bool:
+        """Whether it says of each row if something applies, by 1 or 0."""
+        return {value.lower() for value in self.distinct} <= {"0", "1", "true", "false"}
+
     def __str__(self) -> str:
         shown = ", ".join(_short(value) for value in self.distinct[:3])
         return f"{self.name!r} ({shown}{', …' if len(self.distinct) > 3 else ''})"
@@ -118,8 +126,13 @@ def table_settings(
     if not any(column.values for column in columns):
         raise UserError(f"{path}: has no rows")
     found["text_column"] = text = _text_column(path, columns, found)
+    if "label_columns" in found:
+        _check_label_columns(path, columns, found["label_columns"])
+        return found
     found["label_column"] = _label_column(path, columns, text, found)
-    _check_labels(path, next(c for c in columns if c.name == found["label_column"]))
+    labels = next(c for c in columns if c.name == found["label_column"])
+    if "label_separator" not in found and not labels.holds_lists():
+        _check_labels(path, labels)
     return found
 
 
@@ -193,8 +206,8 @@ def _columns_of_records(path: Path, format: str, bad_bytes: BadBytes) -> list[Co
 
 
 def _text_column(path: Path, columns: Sequence[Column], given: Mapping[str, Any]) -> str | int:
-    label = given.get("label_column")
-    free = [column for column in columns if column.name != label]
+    labels = [given.get("label_column"), *given.get("label_columns", ())]
+    free = [column for column in columns if column.name not in labels]
     return _one(
         path,
         free,
@@ -214,14 +227,32 @@ def _label_column(
             f"{path}: has one column only, so no label; add one, or give plain text for "
             "--task language_modelling"
         )
+    named = [column for column in free if column.is_named(LABEL_NAMES)]
+    flags = [str(column.name) for column in free if column.holds_flags()]
+    if len(flags) > 1 and not named and given.get("label_column") is None:
+        raise UserError(
+            f"{path}: {len(flags)} columns hold 0 and 1; if each is a label, give them all: "
+            f"--label-columns {' '.join(flags)}; if one of them is the label, choose it with "
+            "--label-column"
+        )
     return _one(
         path,
         free,
         given.get("label_column"),
         ("label", "--label-column"),
-        [column for column in free if column.is_named(LABEL_NAMES)],
-        Column.seems_label,
+        named,
+        lambda column: column.seems_label() or column.holds_lists(),
     )
+
+
+def _check_label_columns(path: Path, columns: Sequence[Column], wanted: Sequence[str]) -> None:
+    """Raise UserError unless a table has the columns of labels."""
+    names = [str(column.name) for column in columns]
+    for name in wanted:
+        if name not in names:
+            raise UserError(
+                f"{path}: no column {name!r} (--label-columns); there are {_listed(columns)}"
+            )
 
 
 def _one(
@@ -276,8 +307,8 @@ def _check_labels(path: Path, column: Column) -> None:
         if any(separator in value for value in distinct) and len(pieces) < len(distinct):
             example = next(value for value in distinct if separator in value)
             raise UserError(
-                f"{where}: seems to hold several labels in a cell ({_short(example)!r}); a text "
-                "has one label: keep one of them, or write a column for each and choose it with "
+                f"{where}: seems to hold several labels in a cell ({_short(example)!r}); read them "
+                f"with --label-separator '{separator}', or choose another column with "
                 "--label-column"
             )
     if len(column.values) > 2 and 2 * len(distinct) > len(column.values):

@@ -87,6 +87,7 @@ def _classifier(sight: Sight) -> Defaults:
     sizes, training, why = _size(sight)
     model = {"cell": "lstm", "units": sizes["units"], "bidirectional": True, "pooling": "max"}
     counts = sight.counts
+    select = "f1" if counts.multi_label else "accuracy"
     cut: dict[str, Any] = {}
     if counts.longest(1) > LONGEST:
         cut = {"max_length": min(LONGEST, -(-counts.longest(0.99) // 50) * 50)}
@@ -100,7 +101,8 @@ def _classifier(sight: Sight) -> Defaults:
             "embeddings": {"kind": "learned", "dimension": sizes["dimension"]},
             "model": {**model, "dropout": 0.5},
             "training": {
-                "select": "loss" if counts.imbalanced or counts.total < SMALL else "accuracy",
+                "select": "loss" if counts.imbalanced or counts.total < SMALL else select,
+                **({"thresholds": "micro_f1"} if counts.multi_label else {}),
                 **training,
                 "clip_norm": 1.0,
                 **cut,

@@ -73,6 +73,8 @@ class Counts:
     Attributes:
         examples: of each split.
         labels: how often each label or tag occurs.
+        multi_label: whether a text may have any number of labels.
+        without_label: the texts that have none.
         lengths: tokens of each example.
         characters: of running text, line ends included.
         types: different tokens.
@@ -84,6 +86,8 @@ class Counts:
 
     examples: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
+    multi_label: bool = False
+    without_label: int = 0
     lengths: array[int] = field(default_factory=lambda: array("q"))
     characters: int = 0
     types: int = 0
@@ -252,11 +256,13 @@ def _counted(corpus: Corpus) -> Counts:
     """Count examples, labels, scripts and duplicates."""
     counts = Counts()
     marked = sampled = 0
-    first_label: dict[int, str] = {}
+    first_label: dict[int, tuple[str, ...]] = {}
     for split in corpus.splits():
         for example in corpus.read(split):
             counts.examples[split] += 1
             counts.labels.update(_labels(example))
+            counts.multi_label = example.labels is not None
+            counts.without_label += example.labels == ()
             counts.characters += len(example.text) + 1
             if sampled < SAMPLED:
                 sampled += 1
@@ -264,8 +270,8 @@ def _counted(corpus: Corpus) -> Counts:
                 counts.scripts.update(_scripts(text[:LOOKED_AT]))
                 marked += _MARKUP.search(text) is not None
             if not corpus.continuous:
-                label = first_label.setdefault(text_hash(example), example.label)
-                counts.conflicting += label != example.label
+                label = first_label.setdefault(text_hash(example), example.label_set)
+                counts.conflicting += set(label) != set(example.label_set)
     if not corpus.continuous:
         counts.duplicates = counts.total - len(first_label)
     counts.markup = marked * 100 > sampled
@@ -273,7 +279,7 @@ def _counted(corpus: Corpus) -> Counts:
 
 
 def _labels(example: Example) -> Iterable[str]:
-    return [example.label] if example.label else example.tags
+    return example.tags or filter(None, example.label_set)
 
 
 def _scripts(text: str) -> Iterator[str]:
@@ -288,7 +294,9 @@ def _check_labels(corpus: Corpus, counts: Counts) -> None:
             f"{corpus.origin('train')}: {counts.characters} characters are too few for a language "
             f"model; give {FEWEST_CHARACTERS:,} or more"
         )
-    if corpus.kind != "text" and len(counts.labels) < 2:
+    if counts.multi_label and not counts.labels:
+        raise UserError(f"{corpus.origin('train')}: no text has a label; there must be some")
+    if corpus.kind != "text" and len(counts.labels) < 2 and not counts.multi_label:
         (label,) = counts.labels
         what = "tag" if corpus.kind == "tagged" else "label"
         raise UserError(
@@ -346,7 +354,7 @@ def described(sight: Sight) -> list[str]:
         + (f" ({_split_sizes(sight)})" if len(sight.splits) > 1 else "")
     )
     if sight.kind == "labelled":
-        lines.append(f"labels: {_balance(counts.labels)}")
+        lines.append(f"labels: {_labels_in_words(counts)}")
     elif sight.scheme:
         types = Counter({t[2:]: n for t, n in counts.labels.items() if t.startswith("B-")})
         lines.append(
@@ -372,13 +380,32 @@ def _read_as(sight: Sight) -> Iterator[str]:
         delimiter = reading.get("delimiter", "," if sight.format == "csv" else "\t")
         yield "separated by " + ("tabs" if delimiter == "\t" else f"'{delimiter}'")
         yield "with a header" if "header" not in reading else "without a header"
-    if "label_column" in reading:
-        yield f"text in column {reading['text_column']!r}, label in {reading['label_column']!r}"
+    if reading.keys() & {"label_column", "label_columns"}:
+        yield f"text in column {reading['text_column']!r}, {_labels_read_as(reading)}"
     if sight.format == "conll":
         tag = reading.get("tag_column", "the last one")
         yield f"words in column {reading.get('word_column', 0)} (counted from 0), tags in {tag}"
     if sight.format == "conllu":
         yield f"tags from {reading.get('tag_column', 'upos')}"
+
+
+def _labels_read_as(reading: Mapping[str, Any]) -> str:
+    if "label_columns" in reading:
+        return f"{len(reading['label_columns'])} labels in a column each"
+    if "label_separator" in reading:
+        return f"labels in {reading['label_column']!r} with '{reading['label_separator']}' between"
+    return f"label in {reading['label_column']!r}"
+
+
+def _labels_in_words(counts: Counts) -> str:
+    """How many texts have each label."""
+    if not counts.multi_label:
+        return _balance(counts.labels)
+    mean, none = counts.labels.total() / counts.total, counts.without_label
+    return (
+        f"any number for a text, {mean:.1f} on average, none for {none / counts.total:.0%}; "
+        f"{len(counts.labels)} in all: {_balance(counts.labels)}"
+    )
 
 
 def _split_sizes(sight: Sight) -> str:

@@ -33,6 +33,9 @@ tracking:
 COMMENTS = {
     "format": "csv, tsv, jsonl, parquet, folders, conll, conllu, text or that of a tool",
     "spans": "what happens to spans that cut words, overlap or are in several parts",
+    "label_separator": "between the labels of a text, which may be any number",
+    "label_columns": "1 in each where the text has the label",
+    "thresholds": "how the probability is chosen from which a label is given",
     "split": "shares of the training data, for splits without a file of their own",
     "tokenizer": "what a token is",
     "vocabulary": "rarer words become <unk>",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nlp_rnn import paths
-from nlp_rnn.evaluation.predictions import labels_of, read_predictions
+from nlp_rnn.evaluation.predictions import has_label_set, labels_of, read_predictions
 from nlp_rnn.evaluation.report import Results, Row, all_baselines, result_rows
 from nlp_rnn.files import read_json
 from nlp_rnn.hints import Remedy
@@ -46,7 +46,10 @@ class Found:
 
     @property
     def judged(self) -> tuple[list[str], list[str], list[float]]:
-        """Gold, prediction and confidence of every text of a classifier, every word of a tagger."""
+        """Gold, prediction and confidence of every text of a classifier, every word of a tagger;
+        empty for any number of labels, which are no confusions of one with another."""
+        if self.predictions and has_label_set(self.predictions[0]):
+            return [], [], []
         gold, predicted, confidence = (
             [item for row in self.predictions for item in _items(row.get(key))]
             for key in ("gold", "predicted", "confidence")

@@ -53,7 +53,7 @@ from nlp_rnn.runtime.weights import check_weights, fewest_weights
 from nlp_rnn.task_kinds import TASK_KINDS, TaskKind
 from nlp_rnn.text.characters import is_one_line
 from nlp_rnn.text.entities import LearnedTags, are_entities
-from nlp_rnn.text.prepared import PairSizes, PreparedDataset
+from nlp_rnn.text.prepared import PairSizes, PreparedDataset, is_multi_label
 from nlp_rnn.text.rules import SubwordTokenizer, Tokenizer
 from nlp_rnn.text.tokenizers import FILE as TOKENIZER
 from nlp_rnn.text.tokenizers import TARGET, load_parameters, make_tokenizer
@@ -263,6 +263,17 @@ class Bundle:
         """The divisor of the logits that calibrates the probabilities."""
         return float(self.figures.get("temperature", 1.0))
 
+    @property
+    def multi_label(self) -> bool:
+        """Whether a classifier gives a text any number of labels, rather than exactly one."""
+        return self.experiment.task == "classification" and is_multi_label(self.data_card)
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The probability from which each label is given, where a text has any number of them; 0.5
+        if none was chosen."""
+        return dict.fromkeys(self.labels, 0.5) | self.figures.get("thresholds", {})
+
     def network(self) -> Network:
         """Load the network that makes this bundle's predictions.
 
@@ -397,6 +408,10 @@ class _GraphParts(BaseModel):
     int8: bool = False
 
 
+_Thresholds = TypeAdapter(dict[str, Annotated[float, Field(ge=0, le=1)]])
+"""The thresholds of a bundle, by label."""
+
+
 class _Description(BaseModel):
     """What ``bundle.json`` must hold."""
 
@@ -415,6 +430,15 @@ class _Description(BaseModel):
         temperature = figures.get("temperature", 1.0)
         if type(temperature) not in (int, float) or not 0 < temperature < math.inf:
             raise ValueError(f"the temperature {temperature!r} is not a positive number")
+        return figures
+
+    @field_validator("figures")
+    @classmethod
+    def _thresholds_are_probabilities(cls, figures: dict[str, Any]) -> dict[str, Any]:
+        try:
+            _Thresholds.validate_python(figures.get("thresholds", {}), strict=True)
+        except ValidationError:
+            raise ValueError("a threshold is not a probability") from None
         return figures
 
     @field_validator("provenance")

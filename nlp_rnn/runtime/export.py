@@ -98,7 +98,7 @@ def readme(bundle: Bundle, graph: Path, int8: bool) -> str:
     subword = bundle.tokenizer.parameters.unit == "subword"
     head = HEAD.format(
         name=plain(bundle.name),
-        purpose=bundle.task.gives,
+        purpose="any number of labels of a text" if bundle.multi_label else bundle.task.gives,
         extras="predict,subword" if subword else "predict",
         libraries="numpy onnxruntime tokenizers" if subword else "numpy onnxruntime",
     )
@@ -232,6 +232,8 @@ def _answers(bundle: Bundle) -> str:
         return PROBABILITIES
     if experiment.task == "sequence_to_sequence":
         return _written(bundle)
+    if bundle.multi_label:
+        return _label_sets(bundle)
     answers = SOFTMAX
     if experiment.task == "tagging" and experiment.model.output == "crf":
         answers = CRF
@@ -241,6 +243,13 @@ def _answers(bundle: Bundle) -> str:
         tags = ", ".join(map(code, bundle.learned_tags.tags))
         answers += LEARNED.format(tags=tags)
     return answers
+
+
+def _label_sets(bundle: Bundle) -> str:
+    """How logits become any number of labels."""
+    thresholds = (f"{code(label)} {value:.6g}" for label, value in bundle.thresholds.items())
+    scaled = "" if bundle.temperature == 1 else f", first divided by {bundle.temperature:.6g},"
+    return SIGMOID.format(scaled=scaled, thresholds=", ".join(thresholds))
 
 
 def _written(bundle: Bundle) -> str:
@@ -294,6 +303,11 @@ chosen ids are {joined}."""
 SOFTMAX = """\
 The softmax over the last axis of `logits` gives the probability of each entry of `labels.json`, in
 that order. Outputs at padding are meaningless."""
+
+SIGMOID = """\
+The sigmoid `1 / (1 + exp(-z))` of each of the `logits` `z`{scaled} gives the probability of each
+entry of `labels.json`, in that order. A text has the labels whose probability is at least their
+threshold: {thresholds}."""
 
 CRF = """\
 The logits `e` are the emissions of a conditional random field over the tags of `labels.json`, in

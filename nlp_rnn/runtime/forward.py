@@ -37,6 +37,14 @@ def softmax(logits: Floats) -> Floats:
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
+def sigmoid(logits: Floats) -> Floats:
+    """``1 / (1 + exp(-logits))``, in float64."""
+    from scipy.special import expit
+
+    found: Floats = expit(logits.astype(np.float64))
+    return found
+
+
 def by_length_in_order(
     network: Network,
     lengths: Sequence[int],
@@ -124,6 +132,16 @@ def _softmax_at(temperature: float, logits: Floats, learned: LearnedTags | None)
     if learned:
         found = learned.of_labels(found)
     return found if temperature == 1 else softmax(log(found) / temperature)
+
+
+def label_logits(
+    network: Network, sequences: Sequence[Encoded], batch_size: int
+) -> Iterator[Floats]:
+    """The logits of a classifier for each sequence, in order, ``(labels,)``.
+
+    Where a text has any number of labels, :func:`sigmoid` makes them probabilities.
+    """
+    return _logits(network, sequences, batch_size, lambda logits, lengths: list(logits))
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def evaluate(name: str) -> None:
     with tracking.run(parameters.tracking.experiment, name, record["run_id"]) as run:
         started = time.perf_counter()
         task, network = make_task(experiment, dataset, parameters.seed), bundle.network()
-        result = task.evaluate(network, bundle.temperature)
+        result = task.evaluate(network, bundle.temperature, bundle.thresholds)
         seconds = time.perf_counter() - started
         figures = _test_figures(bundle, task, result, seconds)
         figures |= _adapted_figures(task, network, bundle)
@@ -96,6 +96,7 @@ def _test_figures(bundle: Bundle, task: Task, result: Evaluation, seconds: float
             "all_but_vectors": fingerprint(bundle.experiment.model_dump(exclude={"embeddings"})),
             "parameters": bundle.figures["parameters"],
             "entities": task.dataset.entities,
+            "select": bundle.experiment.training.select,
         },
         "evaluation": {"seconds": seconds},
     }
@@ -144,7 +145,8 @@ def _seed_figures(run: Run, task: Task, best: Bundle, result: Evaluation) -> dic
         bundle, judged = best, result
         if seed != best.provenance["seed"]:
             bundle = Bundle.open(best.folder / SEEDS / str(seed))
-            judged = task.evaluate(bundle.network(), bundle.temperature)
+            found = bundle.temperature, bundle.thresholds
+            judged = task.evaluate(bundle.network(), *found)
         name, own = f"{run.name} seed {seed}", bundle.provenance["run_id"]
         with tracking.run(run.experiment, name, own, parent=run.id) as child:
             child.log_metrics({"test": judged.test})
@@ -170,8 +172,7 @@ def _log_evaluation(
     """Figures, pictures and the worst predictions, in MLflow and as files."""
     from nlp_rnn.drawing import save
     from nlp_rnn.evaluation.analysis import write_analysis
-    from nlp_rnn.evaluation.metrics import confusion
-    from nlp_rnn.evaluation.plots import attention_picture, confusion_picture
+    from nlp_rnn.evaluation.plots import attention_picture
     from nlp_rnn.evaluation.report import headline, rows_of
 
     folder = paths.evaluation_plots(name)
@@ -182,15 +183,9 @@ def _log_evaluation(
     run.log_metrics({k: figures[k] for k in groups if k in figures})
     if "seeds" in figures:
         run.log_metrics({"seeds": {k: figures["seeds"][k] for k in ("mean", "deviation")}})
+    if result.labels and not result.multi_label:
+        _log_confusion(run, name, result)
     if result.labels:
-        pairs = zip(result.gold, result.predicted, strict=True)  # DVC counts them
-        names = result.labels
-        rows = [{"gold": names[gold], "predicted": names[best]} for gold, best in pairs]
-        _write_for_dvc(paths.confusion(name), rows)
-        picture = folder / "confusion.png"
-        matrix = confusion(result.gold, result.predicted, len(result.labels))
-        save(confusion_picture(matrix, result.labels, name), picture)
-        run.log_file(picture, "plots")
         tables = write_analysis(folder, name, figures, result)
         for table, rows in tables.items():
             run.log_table(rows, f"{table}.json")
@@ -205,6 +200,22 @@ def _log_evaluation(
         write_json(folder / "attention.json", result.attention)
     run.log_table(result.samples, "worst_predictions.json")
     write_json(folder / "worst_predictions.json", result.samples)
+
+
+def _log_confusion(run: Run, name: str, result: Evaluation) -> None:
+    """Which label or tag was taken for which."""
+    from nlp_rnn.drawing import save
+    from nlp_rnn.evaluation.metrics import confusion
+    from nlp_rnn.evaluation.plots import confusion_picture
+
+    names = result.labels
+    pairs = zip(result.gold, result.predicted, strict=True)  # DVC counts them
+    rows = [{"gold": names[gold], "predicted": names[best]} for gold, best in pairs]
+    _write_for_dvc(paths.confusion(name), rows)
+    picture = paths.evaluation_plots(name) / "confusion.png"
+    matrix = confusion(result.gold, result.predicted, len(names))
+    save(confusion_picture(matrix, names, name), picture)
+    run.log_file(picture, "plots")
 
 
 def _write_for_dvc(folder: Path, rows: list[dict[str, Any]]) -> None:

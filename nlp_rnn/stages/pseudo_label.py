@@ -28,6 +28,11 @@ def pseudo_label(name: str) -> None:
 
     labelled = PreparedDataset(paths.prepared(section.labelled))
     unlabelled = PreparedDataset(paths.prepared(section.unlabelled))
+    if labelled.multi_label:
+        raise UserError(
+            f"pseudo_labelled.{name}.labelled: texts of {section.labelled} have any number of "
+            "labels, and teachers give one; choose a data set with one label a text"
+        )
     bundles = [Bundle.open(paths.bundle(teacher)) for teacher in section.teachers]
     for teacher, bundle in zip(section.teachers, bundles, strict=True):
         remedy = Remedy("train again", teacher, ("train",))

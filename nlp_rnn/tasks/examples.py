@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_rnn.arrays import Ints
+from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.config import AnyExperiment, BatchTrainingParameters, LongTexts
 from nlp_rnn.errors import UserError
 from nlp_rnn.tasks.task import EXAMPLES_SHOWN, LONGEST_SHOWN, Task
@@ -64,20 +64,29 @@ class ExamplesTask(Task):
         """A split as the network learns it."""
         return self.dataset.split(name)
 
+    @property
+    def example_weights(self) -> Floats | None:
+        """How much an example of each class counts in a batch ``(classes,)``; None for 1."""
+        return None
+
+    def _drawn(self, rng: np.random.Generator) -> NDArray[np.intp]:
+        """The examples that an epoch reads."""
+        return np.arange(len(self.dataset.split("train")))
+
     def _rows(
         self, rng: np.random.Generator, padded_to: Callable[[int], int]
     ) -> list[NDArray[np.intp]]:
         """The examples of each batch of an epoch."""
-        training = self._examples
-        lengths = self._lengths("train", self.max_length)
-        return mini_batches(
-            lengths,
+        training, drawn = self._examples, self._drawn(rng)
+        batches = mini_batches(
+            self._lengths("train", self.max_length)[drawn],
             training.batch_size,
             rng,
             training.batching,
             training.batch_tokens,
             padded_to,
         )
+        return [drawn[rows] for rows in batches]
 
     @cached_property
     def bounds(self) -> Bounds:
@@ -85,8 +94,10 @@ class ExamplesTask(Task):
         training = self._examples
         lengths = self._lengths("train", self.max_length)
         rows = self._rows(self.rng(0), padded_length)
+        longest = np.array([lengths[numbers].max() for numbers in rows])
+        longest[longest.argmax()] = lengths.max()  # which another epoch may draw
         return Bounds.of(
-            np.array([lengths[numbers].max() for numbers in rows]),
+            longest,
             np.array([len(numbers) for numbers in rows]),
             training.epochs,
             min(training.batch_size, len(lengths)),
@@ -103,6 +114,7 @@ class ExamplesTask(Task):
             self.spelling,
             self.long_texts,
             self.bounds,
+            self.example_weights,
         )
         if training.word_dropout or training.singleton_dropout:
             counts = self.dataset.vocabulary.counts

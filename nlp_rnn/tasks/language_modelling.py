@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -151,7 +151,12 @@ class LanguageModelling(Task):
             "validation/perplexity": float(np.exp(min(loss, 700))),
         }
 
-    def evaluate(self, network: Network, temperature: float = 1.0) -> Evaluation:
+    def evaluate(
+        self,
+        network: Network,
+        temperature: float = 1.0,
+        thresholds: Mapping[str, float] | None = None,
+    ) -> Evaluation:
         split = self.dataset.split("test")
         losses = self.losses_of_lines(network, "test", streams=1)
         characters = self.dataset.card["splits"]["test"]["characters"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nlp_rnn.config import AnyExperiment
 from nlp_rnn.tasks.classification import Classification
+from nlp_rnn.tasks.label_sets import LabelSets
 from nlp_rnn.tasks.language_modelling import LanguageModelling
 from nlp_rnn.tasks.sequences import SequenceToSequence
 from nlp_rnn.tasks.tagging import Tagging
@@ -20,4 +21,6 @@ TASKS: dict[str, type[Task]] = {
 
 def make_task(experiment: AnyExperiment, dataset: PreparedDataset, seed: int) -> Task:
     """The task of ``experiment`` on its prepared data."""
+    if dataset.multi_label:
+        return LabelSets(experiment, dataset, seed)
     return TASKS[experiment.task](experiment, dataset, seed)

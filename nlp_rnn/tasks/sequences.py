@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -177,7 +177,12 @@ class SequenceToSequence(Task):
             row[f"validation/{select}"] = output_metrics(rows, [select])[select]
         return row
 
-    def evaluate(self, network: Network, temperature: float = 1.0) -> Evaluation:
+    def evaluate(
+        self,
+        network: Network,
+        temperature: float = 1.0,
+        thresholds: Mapping[str, float] | None = None,
+    ) -> Evaluation:
         losses = self.losses(network, "test")
         best = self.outputs(network, "test", self.experiment.decoding)
         gold = gold_rows(self.dataset, "test")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -194,7 +194,12 @@ class Tagging(ExamplesTask):
         result = self._judge(network, "validation")
         return calibrate(result.logits, result.gold, network.transitions, self.learned)
 
-    def evaluate(self, network: Network, temperature: float = 1.0) -> Evaluation:
+    def evaluate(
+        self,
+        network: Network,
+        temperature: float = 1.0,
+        thresholds: Mapping[str, float] | None = None,
+    ) -> Evaluation:
         tags, train = self.dataset.labels, self.dataset.split("train")
         result = self._judge(network, "test")
         tag_of_word = most_frequent_tags(train, len(self.dataset.vocabulary), len(tags))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,9 +104,16 @@ class Task(ABC):
         return self.dataset.optimum("indices")
 
     @abstractmethod
-    def evaluate(self, network: Network, temperature: float = 1.0) -> Evaluation:
+    def evaluate(
+        self,
+        network: Network,
+        temperature: float = 1.0,
+        thresholds: Mapping[str, float] | None = None,
+    ) -> Evaluation:
         """Evaluate a trained network and its baselines on the test split.
 
         Args:
             temperature: the temperature of its confidences; test metrics ignore it.
+            thresholds: the probability from which each label is given, where a text has any number
+                of them; None for 0.5.
         """

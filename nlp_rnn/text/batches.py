@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_rnn.arrays import Ints
+from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.config import LongTexts
 from nlp_rnn.text.bounds import Bounds, PairBounds, padded_length
 from nlp_rnn.text.prepared import Split
@@ -177,8 +177,10 @@ class Batch:
 
     Attributes:
         ids: int32 ``(batch, length)``, padded on the right with 0.
-        targets: int32 ``(batch,)`` for labels, ``(batch, length)`` for tags or next tokens.
-        weights: float32, the shape of ``targets``: 1 where a target counts, else 0.
+        targets: int32 ``(batch,)`` for labels, ``(batch, length)`` for tags or next tokens, and
+            ``(batch, labels)`` for texts with any number of labels: 1 for each that applies.
+        weights: float32, how much each target counts, and 0 for padding: the shape of ``targets``,
+            or ``(batch,)`` for any number of labels.
         characters: the spelling of the words, int32 ``(batch, length, characters)``, for models
             that read it.
         target_ids: for pairs, the target tokens that the decoder reads, int32
@@ -235,6 +237,7 @@ def example_batches(
     spelling: Ints | None = None,
     long_texts: LongTexts = "head",
     bounds: Bounds | None = None,
+    class_weights: Floats | None = None,
 ) -> Iterator[Batch]:
     """Labelled or tagged examples, padded.
 
@@ -246,6 +249,7 @@ def example_batches(
         long_texts: which tokens of longer examples are kept, see :func:`shortened`.
         bounds: the shapes of the batches: smaller ones are filled up with their first example,
             which then does not count. Without it, any number of rows is a batch.
+        class_weights: how much an example of each class counts ``(classes,)``; None for 1.
     """
     if split.labels is None:
         raise ValueError("running text has no labels: use streams")
@@ -265,6 +269,8 @@ def example_batches(
         else:
             targets = np.asarray(split.labels[rows], np.int32)
             weights = np.ones(len(rows), np.float32)
+            if class_weights is not None:
+                weights = class_weights[targets].astype(np.float32)
         weights[len(numbers) :] = 0
         yield Batch(ids, targets, weights, characters)
 

@@ -54,7 +54,7 @@ class Encoder:
 
     def labels(self, example: Example) -> tuple[str, ...]:
         if self.kind == "labelled":
-            return (example.label,)
+            return example.label_set
         return example.tags if self.kind == "tagged" else ()
 
 

@@ -8,7 +8,8 @@
 ``<split>.jsonl``      the examples as text, one JSON object per line
 ``<split>.ids.npy``    int32 ``(tokens,)``: the token indices of all examples
 ``<split>.offsets.npy``  int64 ``(examples + 1,)``: where each example begins
-``<split>.labels.npy``  int32 ``(examples,)``, or ``(tokens,)`` for tags
+``<split>.labels.npy``  int32 ``(examples,)``, or ``(tokens,)`` for tags; of texts with any number
+                       of labels uint8 ``(examples, labels)``, 1 for each that applies
 ``<split>.forms.npy``  int32 ``(tokens,)``: the form of each word of a tagged sentence
 ``target_...``         the same files for the targets of pairs: tokenizer, vocabulary, and in
                        ``<split>.target_ids.npy`` and ``<split>.target_offsets.npy`` their token
@@ -122,7 +123,8 @@ class Split:
     Attributes:
         ids: int32 ``(tokens,)``.
         offsets: int64 ``(examples + 1,)``; example ``i`` is ``ids[offsets[i]:offsets[i + 1]]``.
-        labels: int32 ``(examples,)`` for labelled, ``(tokens,)`` for tagged examples, else None.
+        labels: int32 ``(examples,)`` for labelled, ``(tokens,)`` for tagged examples, else None;
+            for texts with any number of labels uint8 ``(examples, labels)``.
         forms: int32 ``(tokens,)`` for tagged examples, else None: indices of
             :attr:`PreparedDataset.forms`.
         target_ids: int32 ``(target tokens,)`` of pairs, each target with the end symbol.
@@ -254,6 +256,11 @@ class PreparedDataset:
         return self._json("labels.json") if self.kind in LABELLED_KINDS else []
 
     @property
+    def multi_label(self) -> bool:
+        """Whether a text may have any number of labels, rather than exactly one."""
+        return is_multi_label(self.card)
+
+    @property
     def entities(self) -> bool:
         """Whether tags mark entity spans, like BIO, rather than classes of words."""
         return are_entities(self.card, self.labels)
@@ -313,6 +320,11 @@ class PreparedDataset:
             array("target_offsets") if pairs else None,
             array("features") if pairs and self.card["features"] else None,
         )
+
+
+def is_multi_label(card: Mapping[str, Any]) -> bool:
+    """Whether a data card is of texts that may have any number of labels."""
+    return bool(card.get("multi_label", False))
 
 
 def _ranked(counts: Counter[str]) -> list[str]:
@@ -377,7 +389,7 @@ def prepare(
             examples = corpus.read(split)
             return selection.of(examples) if selection and split == "train" else examples
 
-        counts, labels = _types_and_labels(name, encoders, progress(read("train")))
+        counts, labels, multi_label = _types_and_labels(name, encoders, progress(read("train")))
         if pairs and of_target.shared:
             counts = [counts[0] + counts[1]] * 2
         vocabularies = _write_vocabularies(folder, encoders, sides, counts, of_target.shared)
@@ -385,10 +397,11 @@ def prepare(
             write_json(folder / "labels.json", labels)
         if optimum is not None:
             write_json(folder / "optimum.json", optimum(vocabularies[0]))
-        writer = _SplitWriter(name, folder, encoders, vocabularies, labels)
+        writer = _SplitWriter(name, folder, encoders, vocabularies, labels, multi_label)
         card = {
             "name": name,
             "kind": corpus.kind,
+            **({"multi_label": True} if multi_label else {}),
             **corpus.provenance(),
             **corpus.findings(),
             "tokenizer": tokenizer_parameters.model_dump(),
@@ -467,20 +480,32 @@ def _learn_subwords(
 
 def _types_and_labels(
     name: str, encoders: Sequence[Encoder], examples: Iterable[Example]
-) -> tuple[list[Counter[str]], list[str]]:
-    """The count of each type in training for each side, and the labels, most frequent first.
+) -> tuple[list[Counter[str]], list[str], bool]:
+    """The count of each type in training for each side, the labels, most frequent first, and
+    whether a text may have any number of them, as the first example says.
 
     Raises:
         UserError: there is only one label, or one that is not a single line of text.
     """
     label_counts: Counter[str] = Counter()
     counts: list[Counter[str]] = [Counter() for _ in encoders]
+    multi_label: bool | None = None
+    texts = 0
     for example in examples:
+        texts += 1
+        if multi_label is None:
+            multi_label = example.labels is not None
+        _check_labelling(f"data set {name}, train, example {texts}", example, multi_label)
         label_counts.update(encoders[0].labels(example))
         for of_side, encoder in zip(counts, encoders, strict=True):
             add(of_side, encoder.tokens(example))
     labels = _ranked(label_counts)
-    if len(labels) == 1:
+    if multi_label and all(count == texts for count in label_counts.values()):
+        found = "all training texts have the same labels" if labels else "no training text has one"
+        raise UserError(
+            f"data set {name}: {found}, so there is nothing to learn; add texts with other labels"
+        )
+    if len(labels) == 1 and not multi_label:
         raise UserError(
             f"data set {name}: the only label is {labels[0]!r}, so there is nothing to learn; "
             "add examples with another label"
@@ -491,7 +516,17 @@ def _types_and_labels(
                 f"data set {name}: the label {label!r} has a control character or line break; "
                 "rename it"
             )
-    return counts, labels
+    return counts, labels, bool(multi_label)
+
+
+def _check_labelling(where: str, example: Example, multi_label: bool) -> None:
+    """Raise UserError unless an example has a list of labels as others have, or one label."""
+    if multi_label != (example.labels is not None):
+        found, first = ("one label", "a list") if multi_label else ("a list", "one label")
+        raise UserError(
+            f"{where}: has {found} where the first example of training has {first}; write all of "
+            "them in the same way"
+        )
 
 
 def _settled(
@@ -576,12 +611,14 @@ class _SplitWriter:
         encoders: Sequence[Encoder],
         vocabularies: Sequence[Vocabulary],
         labels: list[str],
+        multi_label: bool = False,
     ) -> None:
         self.name = name
         self.folder = folder
         self.encoder = encoders[0]
         self.sides = list(zip(("", TARGET), encoders, vocabularies, strict=False))
         self.label_index = {label: i for i, label in enumerate(labels)}
+        self.multi_label = multi_label
         self.form_index = {"": 0}
         self.forms_of_training = 1
         self.features: int | None = None
@@ -599,13 +636,24 @@ class _SplitWriter:
             raise UserError(f"{where}: a feature is not a finite number; remove the example")
         return found
 
-    def _label_indices(self, split: str, number: int, example: Example) -> list[int]:
+    def _targets(self, split: str, number: int, example: Example) -> list[int]:
+        """The index of each label or tag of an example; where a text may have any number of labels,
+        1 for each that applies, else 0.
+
+        Raises:
+            UserError: a label never occurs in training, or only some texts have a list of labels.
+        """
+        where = f"data set {self.name}, {split}, example {number}"
+        _check_labelling(where, example, self.multi_label)
         try:
-            return [self.label_index[label] for label in self.encoder.labels(example)]
+            indices = [self.label_index[label] for label in self.encoder.labels(example)]
+            if not self.multi_label:
+                return indices
+            return np.isin(np.arange(len(self.label_index)), indices).astype(int).tolist()
         except KeyError as error:
             raise UserError(
-                f"data set {self.name}, {split}, example {number}: label {error} never occurs in "
-                "the training split; correct it there or add training examples for it"
+                f"{where}: label {error} never occurs in the training split; correct it there or "
+                "add training examples for it"
             ) from None
 
     def write_forms(self) -> None:
@@ -627,10 +675,11 @@ class _SplitWriter:
         def writer(name: str, wanted: bool, dtype: Any = np.int32) -> ArrayWriter | None:
             return ArrayWriter(self.folder / f"{split}.{name}.npy", dtype) if wanted else None
 
-        labels = writer("labels", kind in LABELLED_KINDS)
+        dtype = np.uint8 if self.multi_label else np.int32
+        labels = writer("labels", kind in LABELLED_KINDS, dtype)
         forms = writer("forms", kind == "tagged")
         features = writer("features", kind == "pairs", np.float32)
-        sentences = characters = 0
+        sentences = characters = without_label = 0
         label_counts: Counter[str] = Counter()
         with (self.folder / f"{split}.jsonl").open("w", encoding="utf-8") as records:
             for example in examples:
@@ -639,8 +688,9 @@ class _SplitWriter:
                 for encoder, side in sides:
                     side.add(encoder.tokens(example))
                 if labels is not None:
-                    labels.extend(self._label_indices(split, sentences, example))
+                    labels.extend(self._targets(split, sentences, example))
                     label_counts.update(self.encoder.labels(example))
+                    without_label += self.multi_label and not example.labels
                 if forms is not None:
                     index = self.form_index
                     forms.extend(index.setdefault(word, len(index)) for word in example.tokens)
@@ -653,9 +703,10 @@ class _SplitWriter:
             )
         if split == "train":
             self.forms_of_training = len(self.form_index)
-        for array in (labels, forms):
-            if array is not None:
-                array.close()
+        if labels is not None:
+            labels.close(len(self.label_index) if self.multi_label else None)
+        if forms is not None:
+            forms.close()
         if features is not None:
             features.close(self.features or None)
             if not self.features:
@@ -667,4 +718,6 @@ class _SplitWriter:
             counts["characters"] = characters
         elif kind in LABELLED_KINDS:
             counts["labels"] = {label: label_counts[label] for label in self.label_index}
+            if self.multi_label:
+                counts["without_label"] = without_label
         return counts

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from nlp_rnn.arrays import Floats
 from nlp_rnn.config import (
     LanguageModelTrainingParameters,
     ScheduledSamplingParameters,
@@ -95,6 +96,33 @@ class Objective(keras.Model):
         weights = ops.cast(weights, losses.dtype)
         self.cross_entropy.update_state(losses, weights)
         return ops.sum(losses * weights) / ops.sum(weights)
+
+
+class LabelSetObjective(Objective):
+    """The objective of a classifier that gives any number of labels: ``-ln P`` of the labels.
+
+    The labels are independent of one another, given the text. So the loss of a text is the sum of
+    the binary cross-entropies of all labels, in nats, from logits ``z``::
+
+        -sum over labels of  y ln sigmoid(z) + (1 - y) ln (1 - sigmoid(z))
+
+    Args:
+        network: maps token indices to logits ``(batch, labels)``.
+        class_weights: the factor of each term ``(2, labels)``, first of texts that lack the label;
+            None for 1.
+    """
+
+    def __init__(self, network: keras.Model, class_weights: Floats | None = None) -> None:
+        super().__init__(network, with_accuracy=False)
+        self.class_weights = class_weights
+
+    def _cross_entropy(self, targets: Any, logits: Any, weights: Any) -> Any:
+        applies = ops.cast(targets, logits.dtype)
+        losses = ops.softplus(logits) - applies * logits
+        if self.class_weights is not None:
+            absent, present = ops.cast(self.class_weights, logits.dtype)
+            losses *= applies * present + (1 - applies) * absent
+        return self._mean(ops.sum(losses, axis=-1), weights)
 
 
 class CRFObjective(Objective):

@@ -129,7 +129,7 @@ def test_empty_label(tmp_path: Path, row: str) -> None:
     assert "line 3" in message and "'label'" in message and "expected a label" in message
 
 
-@pytest.mark.parametrize("label", ["null", '""', "1.5", "[1]"])
+@pytest.mark.parametrize("label", ["null", '""', "1.5", "[null]", "[[1]]", '{"a": 1}'])
 def test_wrong_label_in_json(tmp_path: Path, label: str) -> None:
     message = fault(tmp_path, f'{{"text": "a", "label": {label}}}', format="jsonl")
     assert "line 1" in message and "expected a label" in message

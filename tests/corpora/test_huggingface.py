@@ -118,6 +118,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_a_list_of_classes_is_any_number_of_labels(tmp_path: Path) -> None:
+    tag = datasets.List(datasets.ClassLabel(names=["joy", "fear"]))
+    features = datasets.Features({"text": datasets.Value("string"), "label": tag})
+    records = {"text": ["a", "b"], "label": [[1, 0], []]}
+    lay_out(tmp_path / "it", train=datasets.Dataset.from_dict(records, features=features))
+    found = [example.labels for example in opened(tmp_path).read("train")]
+    assert found == [("fear", "joy"), ()]
+
+
 def test_a_folder_laid_out_as_on_the_hub(folder: Path) -> None:
     corpus = opened(folder, configuration="en", test="test")
     assert corpus.splits() == ("train", "test")

@@ -31,8 +31,14 @@ SENTENCES = [
 ]
 TEXT = "Ann Lee lives in New Rome"
 
+TOPICS = [
+    Example(text="good film", labels=("praise", "film")),
+    Example(text="a bad song", labels=("music",)),
+]
+
 MODELS: dict[str, tuple[str, str, list[Example], dict[str, Any]]] = {
     "classifier": ("classification", "labelled", REVIEWS, {"pooling": "max"}),
+    "label sets": ("classification", "labelled", TOPICS, {}),
     "averaged": ("classification", "labelled", REVIEWS, {"kind": "averaged", "pairs": 50}),
     "softmax": ("tagging", "tagged", SENTENCES, {"characters": {"kind": "cnn"}}),
     "crf": ("tagging", "tagged", SENTENCES, {"output": "crf", "tag_scheme": "BIOES"}),
@@ -55,7 +61,10 @@ def found(folder: Path, place: int = 1) -> tuple[Attribution, float, Any]:
     predictor: Any = Predictor.of(bundle)
     prediction = next(predictor.predict([TEXT]))
     _, encoded = predictor.read(TEXT)
-    if "label" in prediction:
+    if "labels" in prediction:
+        label = max(prediction["probabilities"])
+        probability = prediction["probabilities"][label]
+    elif "label" in prediction:
         label, probability = prediction["label"], prediction["probability"]
     else:
         label, probability = prediction["tags"][place], prediction["probabilities"][place]

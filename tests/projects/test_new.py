@@ -402,6 +402,33 @@ def test_long_texts_are_cut() -> None:
     assert (training.max_length, training.long_texts) == (400, "both")
 
 
+# --- any number of labels -------------------------------------------------------------
+
+SETS = [("a", "b"), (), ("b",), ("a",)] * 15
+
+
+@pytest.mark.parametrize("written", ["cells", "columns", "lists"])
+def test_texts_with_any_number_of_labels(
+    written: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, options, lines = "r.csv", ["--label-column", "x", "--label-separator", "|"], ["text,x"]
+    lines += [f"word {i},{'|'.join(labels)}" for i, labels in enumerate(SETS)]
+    if written == "columns":
+        options, lines = ["--label-columns", "a", "b"], ["text,a,b"]
+        lines += [f"word {i},{'a' in x:d},{'b' in x:d}" for i, x in enumerate(SETS)]
+    if written == "lists":
+        file, options = "r.jsonl", []
+        lines = [json.dumps({"text": f"word {i}", "topics": x}) for i, x in enumerate(SETS)]
+    Path(file).write_text("\n".join(lines) + "\n")
+    (experiment,) = new("p", "--train", file, *options).experiments.values()
+    assert experiment.task == "classification" and experiment.training.select == "loss"
+    said = capsys.readouterr().out
+    assert "any number for a text, 1.0 on average, none for 25%; 2 in all" in said
+    card = check_and_prepare("p", monkeypatch)
+    assert card["multi_label"]
+    assert sum(split["without_label"] for split in card["splits"].values()) == 15
+
+
 # --- errors ---------------------------------------------------------------------------
 
 
@@ -424,6 +451,10 @@ ERRORS: dict[str, tuple[str, str, list[str]]] = {
         "60 different numbers", "amount", "--label-column"]),
     "several": ("r.csv", wide("text,label", lambda i: f"a {i},{('a', 'a|b', 'b', 'b|c')[i % 4]}"), [
         "several labels in a cell ('a|b')"]),
+    "advice": ("r.csv", wide("text,label", lambda i: f"a {i},{'abc'[i % 3]};{i % 2}"), [
+        "read them with --label-separator ';'"]),
+    "flags": ("r.csv", wide("text,rude,loud", lambda i: f"a {i},{i % 2},{i % 3 // 2}"), [
+        "2 columns hold 0 and 1", "--label-columns rude loud"]),
     "own labels": ("r.csv", wide("text,label", lambda i: f"a {i},name {i}"), [
         "60 different labels"]),
     "too few": ("r.csv", "text,label\na b,x\nc d,y\n", ["2 examples are too few"]),
