@@ -92,7 +92,7 @@ class Explainer:
         ids, vectors = self._represented(text)
         log_p = self._log_probability(ids, label, place)
         empty, full = _values(log_p, np.stack([np.zeros_like(vectors), vectors]))
-        integrated = np.zeros(len(vectors))
+        integrated: Floats = np.zeros(len(vectors))
         for points in POINTS:
             integrated = integrated_gradients(log_p, vectors, points)
             missing = float(integrated.sum() - (full - empty))
