@@ -9,7 +9,9 @@ from pydantic import Field, model_validator
 from nlp_rnn.config.embeddings import Embeddings, GivenEmbeddings
 from nlp_rnn.config.evaluation import DecodingParameters, EvaluationParameters
 from nlp_rnn.config.model import (
+    AveragedParameters,
     Classifier,
+    ClassifierParameters,
     EncoderDecoderParameters,
     LanguageModel,
     TaggerParameters,
@@ -46,9 +48,13 @@ class ExperimentSection(Section, title="Every experiment"):
         return self
 
     @model_validator(mode="after")
-    def _more_words_are_of_taggers(self) -> Self:
-        if self.embeddings.more_words and not isinstance(self._model, TaggerParameters):
-            raise impossible("embeddings.more_words is of tagging; leave it out")
+    def _more_words_are_only_read(self) -> Self:
+        reading = (TaggerParameters, ClassifierParameters, AveragedParameters)
+        if self.embeddings.more_words and not isinstance(self._model, reading):
+            raise impossible(
+                "embeddings.more_words is of classification and tagging, whose words are read but "
+                "not written; leave it out"
+            )
         return self
 
     @model_validator(mode="after")

@@ -28,6 +28,7 @@ are counted first), so memory does not grow with the corpus.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -197,12 +198,14 @@ class PreparedDataset:
 
     Args:
         folder: the folder of the data set.
-        vocabulary: the vocabulary for the words of tagged sentences, if it is not their own.
+        vocabulary: the vocabulary for the words of labelled texts or tagged sentences, if it is not
+            their own.
     """
 
     def __init__(self, folder: Path, vocabulary: Vocabulary | None = None) -> None:
         self.folder = folder
         self._other_vocabulary = vocabulary
+        self._texts_encoded_anew: dict[str, Ints] = {}
         self.card: dict[str, Any] = self._json("card.json")
         self.kind: Kind = self.card["kind"]
 
@@ -307,12 +310,12 @@ class PreparedDataset:
                 again = Remedy("prepare the data set again", self.folder.name, MAKERS, force=True)
                 raise UserError(f"{file}: missing or broken; {again}") from None
 
-        forms = array("forms") if self.kind == "tagged" else None
+        forms, offsets = array("forms") if self.kind == "tagged" else None, array("offsets")
         pairs = self.kind == "pairs"
         return Split(
             self.kind,
-            array("ids") if self._other_vocabulary is None else self._index_of_form[forms],
-            array("offsets"),
+            array("ids") if self._other_vocabulary is None else self._encoded_anew(name, forms),
+            offsets,
             array("labels") if self.kind in LABELLED_KINDS else None,
             forms,
             self.folder / f"{name}.jsonl",
@@ -320,6 +323,19 @@ class PreparedDataset:
             array("target_offsets") if pairs else None,
             array("features") if pairs and self.card["features"] else None,
         )
+
+    def _encoded_anew(self, name: str, forms: Ints | None) -> Ints:
+        """The token indices of a split in a vocabulary that is not the data set's own."""
+        if forms is not None:
+            return self._index_of_form[forms]
+        if name not in self._texts_encoded_anew:
+            encoder = Encoder(self.kind, self.tokenizer)
+            with (self.folder / f"{name}.jsonl").open(encoding="utf-8") as records:
+                texts = (Example(text=json.loads(record)["text"]) for record in records)
+                tokens = itertools.chain.from_iterable(map(encoder.tokens, texts))
+                indices = np.array(self.vocabulary.encode(tokens), np.int32)
+            self._texts_encoded_anew[name] = indices
+        return self._texts_encoded_anew[name]
 
 
 def is_multi_label(card: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""A tagger knows words of its vectors that training never saw: every stage, and prediction."""
+"""A model knows words of its vectors that training never saw: every stage, and prediction."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.corpora import ListCorpus, prepared, same_everywhere
 from helpers.project import Project
 from nlp_rnn.config import parse
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import Example
 from nlp_rnn.runtime.bundle import Bundle
+from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.text.vocabulary import PAD, UNK, Vocabulary
 
 pytestmark = pytest.mark.slow
@@ -113,8 +116,26 @@ def test_they_are_the_first_that_the_vocabulary_lacks() -> None:
     assert own.extended(["of"], 0).types == own.types
 
 
-def test_they_are_of_taggers_only() -> None:
+def test_they_are_not_of_language_models() -> None:
     parameters = deepcopy(PARAMETERS)
-    parameters["experiments"]["with"]["task"] = "classification"
-    with pytest.raises(UserError, match=r"experiments\.with.*more_words is of tagging"):
+    parameters["experiments"]["with"]["task"] = "language_modelling"
+    with pytest.raises(UserError, match=r"experiments\.with.*more_words is of classification and"):
         parse(parameters, Path("params.yaml"))
+
+
+def test_a_labelled_text_is_encoded_anew(tmp_path: Path) -> None:
+    """As prediction encodes it: known words keep their index, more words have one of their own."""
+    texts = [Example(text="Good , good", label="a"), Example(text="", label="b")]
+    data = prepared(tmp_path, same_everywhere("labelled", texts))
+    own = data.vocabulary
+    assert "more" not in own.types
+    extended = own.extended(["more", "good"], 10)
+    test = [Example(text="Good more", label="a"), Example(text="", label="b")]
+    corpus = ListCorpus("labelled", train=texts, validation=texts, test=test)
+    again = prepared(tmp_path / "again", corpus)
+    split = PreparedDataset(again.folder, extended).split("test")
+    tokens = again.tokenizer.tokens("Good more")
+    assert split.sequence(split.ids, 0).tolist() == extended.encode(tokens)
+    assert extended.types[split.ids[1]] == "more"
+    assert extended.types[split.ids[2]] == UNK  # of the empty text
+    assert own.types[again.split("test").ids[1]] == UNK
