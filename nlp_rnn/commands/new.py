@@ -71,7 +71,8 @@ def _add_data(new: argparse.ArgumentParser) -> None:
 def _add_reading(new: argparse.ArgumentParser) -> None:
     reading = new.add_argument_group("what files cannot say themselves")
     tasks = ["classification", "tagging", "language_modelling"]
-    formats = ["csv", "tsv", "jsonl", "parquet", "folders", "conll", "conllu", "text"]
+    formats = ["csv", "tsv", "jsonl", "parquet", "folders", "fasttext", "conll"]
+    formats += ["conllu", "text"]
     formats += ["prodigy", "doccano", "label-studio", "brat", "webanno"]
     reading.add_argument("--task", choices=tasks, help="what is to be learned")
     reading.add_argument("--format", choices=formats, help="how the files are written")

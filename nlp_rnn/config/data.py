@@ -260,7 +260,7 @@ class PairsDataset(DatasetSection, title="Built-in pairs"):
         return self
 
 
-LABELLED_FORMATS = ("csv", "tsv", "jsonl", "parquet", "folders")
+LABELLED_FORMATS = ("csv", "tsv", "jsonl", "parquet", "folders", "fasttext")
 TAGGED_FORMATS = ("conll", "conllu")
 ANNOTATION_FORMATS = ("prodigy", "doccano", "label-studio", "brat", "webanno")
 """Formats of annotation tools: texts with spans of characters."""
@@ -313,6 +313,7 @@ class FilesDataset(DatasetSection, title="Your own files"):
         "jsonl",
         "parquet",
         "folders",
+        "fasttext",
         "conll",
         "conllu",
         "prodigy",
@@ -330,7 +331,8 @@ class FilesDataset(DatasetSection, title="Your own files"):
     ]
     """The format of the files. ``csv``, ``tsv``, ``jsonl`` and ``parquet`` have one labelled text
     in each row, or one pair where ``target_column`` is given; ``folders`` has one text in each
-    file, in a folder named after its label; ``conll`` and ``conllu`` have one tagged word in each
+    file, in a folder named after its label; ``fasttext`` has one text in each line, after its label
+    (``__label__spam`` or just ``spam``); ``conll`` and ``conllu`` have one tagged word in each
     line; ``prodigy``, ``doccano``, ``label-studio``, ``brat`` and ``webanno`` are what these
     annotation tools export, texts with entities as spans of characters; ``text`` is running text.
     Pairs: ``parallel`` has sources in the lines of one file and

@@ -14,6 +14,7 @@ from nlp_rnn.corpora.annotations import AnnotatedText, brat, doccano, label_stud
 from nlp_rnn.corpora.conll import TaggedColumns, conllu_sentences, read_conllu
 from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.dialects import Dialect
+from nlp_rnn.corpora.fasttext import read_fasttext
 from nlp_rnn.corpora.folders import (
     ARCHIVES,
     DEEPER,
@@ -281,6 +282,8 @@ class FilesCorpus(Corpus):
                 return read_jsonl(path, str(data.text_column), self._labelling, bad_bytes)
             case "parquet":
                 return read_parquet(path, str(data.text_column), self._labelling, bad_bytes)
+            case "fasttext":
+                return read_fasttext(path, bad_bytes)
             case "folders" | "parallel":
                 raise AssertionError(f"{data.format} is not read file by file")
             case "captions":

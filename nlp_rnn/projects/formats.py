@@ -10,6 +10,7 @@ from pathlib import Path
 from nlp_rnn.corpora.annotations import doccano
 from nlp_rnn.corpora.annotations.webanno import is_webanno
 from nlp_rnn.corpora.dialects import LIKELY_DELIMITERS
+from nlp_rnn.corpora.fasttext import PREFIX
 from nlp_rnn.corpora.folders import is_archive
 from nlp_rnn.corpora.lines import BadBytes, open_binary, read_lines
 from nlp_rnn.errors import UserError
@@ -198,6 +199,8 @@ def _format_of_content(lines: Sequence[str], task: str | None) -> str | None:
         filled = [line for line in lines if line.strip()]
         if filled[0].startswith("{") and filled[0].rstrip().endswith("}"):
             return "jsonl"
+        if all(line.startswith(PREFIX) for line in filled):
+            return "fasttext"
         if delimiter := _delimiter(filled):
             return "tsv" if delimiter == "\t" else "csv"
         if kind == "labelled":

@@ -242,7 +242,7 @@ def _dataset(
 def _check_task(task: str | None, kind: Kind, format: str) -> None:
     if task is not None and (needed := TASK_KINDS[task].data) != kind:
         formats = {
-            "labelled": "csv, tsv, jsonl, parquet or folders",
+            "labelled": "csv, tsv, jsonl, parquet, folders or fasttext",
             "tagged": f"conll, conllu, {', '.join(ANNOTATION_FORMATS[:-1])} or webanno",
             "text": "text or folders",
         }

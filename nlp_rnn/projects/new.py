@@ -31,7 +31,7 @@ tracking:
 """
 
 COMMENTS = {
-    "format": "csv, tsv, jsonl, parquet, folders, conll, conllu, text or that of a tool",
+    "format": "csv, tsv, jsonl, parquet, folders, fasttext, conll, conllu, text or that of a tool",
     "spans": "what happens to spans that cut words, overlap or are in several parts",
     "label_separator": "between the labels of a text, which may be any number",
     "label_columns": "1 in each where the text has the label",

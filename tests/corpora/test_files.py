@@ -166,6 +166,25 @@ def test_escapes_that_are_no_character(tmp_path: Path) -> None:
     assert texts[0].encode().decode() == texts[0]
 
 
+@pytest.mark.parametrize("prefix", ["", "__label__"])
+def test_lines_that_begin_with_their_label(tmp_path: Path, prefix: str) -> None:
+    lines = f"{prefix}2 who is it ?\n\n{prefix}__x\ta b \n{prefix}empty\n"
+    found = [(each.label, each.text) for each in read(tmp_path, lines, format="fasttext")]
+    assert found == [("2", "who is it ?"), ("__x", "a b"), ("empty", "")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "wrong"),
+    [
+        ("__label__a x\nb y\n", "line 2: begins without __label__"),
+        ("a x\n__label__b y\n", "line 2: begins with __label__"),
+        ("__label__a __label__b x\n", "line 1: has several labels"),
+    ],
+)
+def test_faults_of_labels_name_file_and_line(tmp_path: Path, lines: str, wrong: str) -> None:
+    assert wrong in fault(tmp_path, lines, format="fasttext")
+
+
 def test_parquet_faults_name_file_and_row(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
