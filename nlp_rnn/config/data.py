@@ -610,23 +610,31 @@ class FilesDataset(DatasetSection, title="Your own files"):
         return self
 
 
-class TfdsDataset(DatasetSection, title="TensorFlow Datasets"):
+class LibraryDataset(DatasetSection, title="Data sets of a library"):
+    """A text data set that a library knows by its name."""
+
+    train: str = "train"
+    """The training split, as the library writes it, such as ``train`` or, in TensorFlow Datasets,
+    ``train[:90%]``."""
+    validation: str | None = None
+    """The same for the validation split; ``null`` takes it from the training data, as ``split``
+    says."""
+    test: str | None = None
+    """The same for the test split; ``null`` takes it from the training data, as ``split`` says."""
+    kind: Kind
+    """What its examples are: ``labelled`` texts, ``tagged`` sentences or lines of running
+    ``text``."""
+    scheme: Scheme | Literal["auto"] | None = "auto"
+    """For ``tagged``: the scheme by which tags mark entities, as in your own files."""
+
+
+class TfdsDataset(LibraryDataset, title="TensorFlow Datasets"):
     """A text data set of TensorFlow Datasets, by its name there."""
 
     source: Literal["tfds"]
     """``tfds`` chooses TensorFlow Datasets."""
     name: str
     """The name of the data set, such as ``imdb_reviews`` or ``glue/sst2``."""
-    kind: Kind
-    """What its examples are: ``labelled`` texts, ``tagged`` sentences or lines of running
-    ``text``."""
-    train: str = "train"
-    """The training split, as TensorFlow Datasets writes it, such as ``train[:90%]``."""
-    validation: str | None = None
-    """The same for the validation split; ``null`` takes it from the training data, as ``split``
-    says."""
-    test: str | None = None
-    """The same for the test split; ``null`` takes it from the training data, as ``split`` says."""
     text_feature: str = "text"
     """For ``labelled`` and ``text``: the feature that holds the text."""
     label_feature: str = "label"
@@ -635,15 +643,13 @@ class TfdsDataset(DatasetSection, title="TensorFlow Datasets"):
     """For ``tagged``: the feature that holds the words."""
     tags_feature: str = "tags"
     """For ``tagged``: the feature that holds the tags."""
-    scheme: Scheme | Literal["auto"] | None = "auto"
-    """For ``tagged``: the scheme by which tags mark entities, as in your own files."""
 
 
 _HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 """A name on the hub, which becomes a folder: ``organisation/name``."""
 
 
-class HuggingFaceDataset(DatasetSection, title="Hugging Face datasets"):
+class HuggingFaceDataset(LibraryDataset, title="Hugging Face datasets"):
     """A text data set of the Hugging Face hub, or a folder laid out like one. Only files of data
     are read; code of a data set is never run."""
 
@@ -661,16 +667,6 @@ class HuggingFaceDataset(DatasetSection, title="Hugging Face datasets"):
     streaming: bool = False
     """With ``name``: ``true`` reads the data over the network each time instead of keeping a copy
     under ``NLP_RNN_DATA``. This is for data sets that are too large for the disk."""
-    kind: Kind
-    """What its examples are: ``labelled`` texts, ``tagged`` sentences or lines of running
-    ``text``."""
-    train: str = "train"
-    """The name of the training split there."""
-    validation: str | None = None
-    """The same for the validation split; ``null`` takes it from the training data, as ``split``
-    says."""
-    test: str | None = None
-    """The same for the test split; ``null`` takes it from the training data, as ``split`` says."""
     text_column: str = "text"
     """For ``labelled`` and ``text``: the column of the text."""
     label_column: str = "label"
@@ -679,8 +675,6 @@ class HuggingFaceDataset(DatasetSection, title="Hugging Face datasets"):
     """For ``tagged``: the column of the lists of words."""
     tags_column: str = "tags"
     """For ``tagged``: the column of the lists of tags. Numbers of classes become their names."""
-    scheme: Scheme | Literal["auto"] | None = "auto"
-    """For ``tagged``: the scheme by which tags mark entities, as in your own files."""
 
     @model_validator(mode="after")
     def _one_place(self) -> HuggingFaceDataset:

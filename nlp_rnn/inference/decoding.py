@@ -239,13 +239,20 @@ def beam_searches(
             break
         still = np.flatnonzero(~over) if drop else np.arange(len(beams))
         places = np.array([_filled(beams[i], width) for i in still])
-        log_p = np.take_along_axis(values[still], places, axis=1)
-        log_p[places < 0] = -np.inf
-        tokens = np.take_along_axis(chosen[still], places, axis=1).ravel()
-        own = np.take_along_axis(rows[still], places, axis=1)
+        log_p, own, tokens = _taken(places, values[still], rows[still], chosen[still])
         states = select(states, (still[:, None] * width + own).ravel())
         going = going[still]
     return [search.best for search in searches]
+
+
+def _taken(
+    places: NDArray[np.intp], log_p: Floats, rows: NDArray[np.intp], chosen: Tokens
+) -> tuple[Floats, NDArray[np.intp], Tokens]:
+    """The continuations at ``places`` ``(searches, width)``, where -1 is no hypothesis: their
+    log-probabilities, the rows that they continue, and their last tokens as one array."""
+    kept, own, tokens = (np.take_along_axis(x, places, axis=1) for x in (log_p, rows, chosen))
+    kept[places < 0] = -np.inf
+    return kept, own, tokens.ravel()
 
 
 def _filled(beam: NDArray[np.intp] | None, width: int) -> NDArray[np.intp]:
