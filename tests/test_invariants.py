@@ -81,6 +81,7 @@ ENCODER_DECODERS: dict[str, dict[str, Any]] = {
         "attention": {"kind": "concat", "input_feeding": True},
     },
     "encoder-decoder additive": {"cell": "gru", "attention": "additive", "bridge": "mean"},
+    "encoder-decoder copying": {"cell": "gru", "copying": True},
     "encoder-decoder reversed": {
         "cell": "lstm",
         "attention": None,

@@ -26,13 +26,17 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from nlp_rnn.config import faults, load
-    from nlp_rnn.projects.pipeline import missing_stages
+    from nlp_rnn.projects.pipeline import missing_keys, missing_stages
 
     if found := faults():
         *others, last = found
         for fault in others:
             print(f"error: {fault}", file=sys.stderr)
         raise last
+    for key, default in missing_keys(load(), Path()).items():
+        raise UserError(
+            f"params.yaml: lacks {key}, which dvc.yaml names and DVC asks for; add {key}: {default}"
+        )
     if missing := missing_stages(load(), Path()):
         raise UserError(
             f"dvc.yaml: lacks the stages {', '.join(missing)}; write it anew: nlp-rnn pipeline"

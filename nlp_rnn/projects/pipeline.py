@@ -22,6 +22,7 @@ from nlp_rnn.config import (
     PretrainedEmbeddings,
     read_yaml,
 )
+from nlp_rnn.config.section import Section
 from nlp_rnn.files import whole_file
 
 COMMAND = "nlp-rnn stage {stage}"
@@ -323,6 +324,18 @@ def write_pipeline(parameters: Parameters, project: Path) -> None:
     for file in placeholders(parameters, project):
         file.parent.mkdir(exist_ok=True)
         file.write_text(PLACEHOLDER.format(kind=file.name), encoding="utf-8")
+
+
+def missing_keys(parameters: Parameters, project: Path) -> dict[str, Any]:
+    """The keys that stages name and the project's ``params.yaml`` leaves to their defaults, which
+    DVC does not know; each with its default."""
+    written = read_yaml(project / "params.yaml")
+    named = {key for stage in stages(parameters) for key in stage.params if "." not in key}
+    return {
+        key: getattr(parameters, key)
+        for key in sorted(named)
+        if key not in written and not isinstance(getattr(parameters, key), Section)
+    }
 
 
 def missing_stages(parameters: Parameters, project: Path) -> list[str]:

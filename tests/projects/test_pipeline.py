@@ -113,9 +113,15 @@ def test_check_lists_every_fault_and_names_missing_stages(
         assert any(message in line for line in found)
     data["datasets"].pop("broken")
     data["experiments"] = {"mine": EXPERIMENT}
+    data |= {"backend": "jax"}
     YAML().dump(data, tmp_path / "params.yaml")
     write_pipeline(load(), tmp_path)
+    assert main(["check"]) == 2
+    assert "lacks seed, which dvc.yaml names" in capsys.readouterr().err
+    with (tmp_path / "params.yaml").open("a") as file:
+        file.write("seed: 1\n")  # as it was advised
     assert main(["check"]) == 0
+    data |= {"seed": 1}
     data["vectors"] = {"words": {"dataset": "reviews", "algorithm": "pmi_svd", "dimension": 4}}
     YAML().dump(data, tmp_path / "params.yaml")
     capsys.readouterr()
