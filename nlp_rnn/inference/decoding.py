@@ -250,9 +250,10 @@ def _taken(
 ) -> tuple[Floats, NDArray[np.intp], Tokens]:
     """The continuations at ``places`` ``(searches, width)``, where -1 is no hypothesis: their
     log-probabilities, the rows that they continue, and their last tokens as one array."""
-    kept, own, tokens = (np.take_along_axis(x, places, axis=1) for x in (log_p, rows, chosen))
+    kept = np.take_along_axis(log_p, places, axis=1)
     kept[places < 0] = -np.inf
-    return kept, own, tokens.ravel()
+    tokens = np.take_along_axis(chosen, places, axis=1).ravel()
+    return kept, np.take_along_axis(rows, places, axis=1), tokens
 
 
 def _filled(beam: NDArray[np.intp] | None, width: int) -> NDArray[np.intp]:
