@@ -9,6 +9,7 @@ from typing import Any
 
 from nlp_rnn import paths
 from nlp_rnn.errors import UserError
+from nlp_rnn.evaluation.roles import COMPARED
 from nlp_rnn.files import read_json
 from nlp_rnn.hints import Remedy
 from nlp_rnn.markdown import markdown_table
@@ -18,11 +19,16 @@ Row = dict[str, Any]
 HIGHER_IS_BETTER = {
     "accuracy": True,
     "f1": True,
+    "predicate_f1": True,
+    "end_to_end_f1": True,
     "perplexity": False,
     "bleu": True,
     "exact_match": True,
     "bracket_f1": True,
 }
+
+OF_ROLES = tuple(COMPARED)
+"""Metrics of semantic roles that are shown, the most important last."""
 
 OF_OUTPUTS = ("bleu", "exact_match", "bracket_f1")
 """Metrics of outputs of pairs that are shown, the most important last."""
@@ -82,6 +88,8 @@ def rows_of(experiment: str, figures: dict[str, Any]) -> list[Row]:
     if "exact_match" in figures["test"]:
         metrics = [name for name in OF_OUTPUTS if name in figures["test"]]
         return [result_row(experiment, figures, metric) for metric in metrics]
+    if "end_to_end_f1" in figures["test"]:
+        return [result_row(experiment, figures, metric) for metric in OF_ROLES]
     metrics = ["perplexity"] if "perplexity" in figures["test"] else ["accuracy"]
     if figures["model"]["entities"]:
         metrics.append("f1")
@@ -228,7 +236,16 @@ def plain_headline(row: Row) -> str:
     )
 
 
-HEADLINES = ("accuracy", "f1", "perplexity", "bits_per_character", "bleu", "exact_match", "loss")
+HEADLINES = (
+    "accuracy",
+    "f1",
+    *OF_ROLES[:-1],
+    "perplexity",
+    "bits_per_character",
+    "bleu",
+    "exact_match",
+    "loss",
+)
 """Metrics that are shown first, in this order."""
 
 
@@ -330,6 +347,8 @@ def _metrics_of_baselines(figures: dict[str, Any]) -> list[str]:
     tests = [each["test"] for each in figures["baselines"].values()]
     if any("exact_match" in test for test in tests):
         return [name for name in OF_OUTPUTS if all(name in test for test in tests)]
+    if any("end_to_end_f1" in test for test in tests):
+        return list(OF_ROLES)
     metrics = ["perplexity"] if any("perplexity" in test for test in tests) else ["accuracy"]
     return [*metrics, "f1"] if figures["entities"] else metrics
 

@@ -36,6 +36,7 @@ from nlp_rnn.layers.highway import HighwayConnection
 from nlp_rnn.layers.lstm import LSTM
 from nlp_rnn.layers.pairs import PairBuckets
 from nlp_rnn.layers.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
+from nlp_rnn.layers.predicates import BesidePredicate
 from nlp_rnn.layers.recurrent import RecurrentLayer
 from nlp_rnn.layers.softmax.adaptive import AdaptiveSoftmax
 from nlp_rnn.layers.softmax.full import Softmax
@@ -54,6 +55,7 @@ __all__ = [
     "AttentionDecoder",
     "AttentionPooling",
     "BesideEachStep",
+    "BesidePredicate",
     "Bidirectional",
     "CRFModel",
     "Casing",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nlp_rnn import linear_chain
 from nlp_rnn.arrays import Floats, Ints
+from nlp_rnn.config import RoleTaggerParameters, TaggerParameters
 from nlp_rnn.linear_chain import Transitions
 from nlp_rnn.runtime.network import Network, States
 from nlp_rnn.text.batches import (
@@ -22,7 +23,7 @@ from nlp_rnn.text.batches import (
     padded,
     restore_order,
 )
-from nlp_rnn.text.entities import LearnedTags
+from nlp_rnn.text.entities import LearnedTags, allowed_transitions
 from nlp_rnn.text.vocabulary import PAD_INDEX
 
 IMPOSSIBLE = -5e3
@@ -70,8 +71,8 @@ def _logits(
         if not network.any_rows:
             batch += batch[:1] * (full_rows(length) - len(batch))
         lengths = np.array([len(sequence) for sequence in batch], np.int32)
-        ids, characters = padded(batch, length)
-        logits = network.logits(ids, lengths, characters)
+        ids, characters, predicates = padded(batch, length)
+        logits = network.logits(ids, lengths, characters, predicates)
         return run(logits[: len(rows)], lengths[: len(rows)])
 
     def full_rows(length: int) -> int:
@@ -109,16 +110,20 @@ def probabilities(
     """
 
     def run(logits: Floats, lengths: NDArray[np.int32]) -> Sequence[Floats]:
-        found = softmax(logits)
-        if learned:
-            found = learned.of_labels(found)
-        if temperature != 1:
-            found = softmax(log(found) / temperature)
+        found = _distributions(logits, temperature, learned)
         if found.ndim == 2:
             return list(found)
         return [row[:length] for row, length in zip(found, lengths, strict=True)]
 
     return _logits(network, sequences, batch_size, run)
+
+
+def _distributions(logits: Floats, temperature: float, learned: LearnedTags | None) -> Floats:
+    """The softmax of a batch of logits; for the arguments see :func:`probabilities`."""
+    found = softmax(logits)
+    if learned:
+        found = learned.of_labels(found)
+    return found if temperature == 1 else softmax(log(found) / temperature)
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,15 @@ class Tagged:
     paths: Sequence[tuple[Ints, float]] = ()
 
 
+def constraints(model: TaggerParameters, labels: Sequence[str]) -> Transitions | None:
+    """What a tagger of roles without a CRF never predicts; see :func:`tag`."""
+    if not (isinstance(model, RoleTaggerParameters) and model.constrained):
+        return None
+    if model.output == "crf":
+        return None
+    return Transitions(*(np.where(may, 0.0, -np.inf) for may in allowed_transitions(labels)))
+
+
 def tag(
     network: Network,
     sentences: Sequence[Encoded],
@@ -149,6 +163,7 @@ def tag(
     learned: LearnedTags | None = None,
     n_best: int = 1,
     temperature: float = 1.0,
+    allowed: Transitions | None = None,
 ) -> Iterator[Tagged]:
     """Tag sentences; for the arguments see :func:`probabilities`.
 
@@ -158,8 +173,19 @@ def tag(
     Args:
         n_best: the number of tag sequences of a CRF to find; fewer if its constraints allow no
             more.
+        allowed: for a tagger without a CRF, 0 for what the tagging scheme allows and minus infinity
+            for what it forbids: the best allowed sequence is found (He et al. 2017, section 2.3).
     """
     transitions = network.transitions
+    if transitions is None and allowed is not None:
+        return _logits(
+            network,
+            sentences,
+            batch_size,
+            lambda logits, lengths: _allowed(
+                _distributions(logits, temperature, learned), lengths, allowed
+            ),
+        )
     if transitions is None:
         return map(_tagged, probabilities(network, sentences, batch_size, temperature, learned))
 
@@ -168,6 +194,15 @@ def tag(
         return [_in_labels(tagged, learned) for tagged in found] if learned else found
 
     return _logits(network, sentences, batch_size, run)
+
+
+def _allowed(
+    probabilities: Floats, lengths: NDArray[np.int32], allowed: Transitions
+) -> list[Tagged]:
+    """Sentences whose tags are independent but for what is forbidden."""
+    paths, _ = linear_chain.viterbi(log(probabilities), lengths, allowed)
+    rows = zip(probabilities, paths[:, 0], lengths.tolist(), strict=True)
+    return [replace(_tagged(row[:words]), best=path[:words]) for row, path, words in rows]
 
 
 def _tagged(probabilities: Floats) -> Tagged:
