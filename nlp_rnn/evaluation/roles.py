@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from nlp_rnn.arrays import Ints
+from nlp_rnn.corpora.propositions import PREDICATE
 from nlp_rnn.evaluation.figure import Figure, quotient
 from nlp_rnn.evaluation.metrics import Metrics
 from nlp_rnn.text.entities import entity_spans
@@ -39,7 +40,6 @@ Argument = tuple[str, Phrases]
 
 Row = dict[str, Any]
 
-PREDICATE = "V"
 CONTINUED = "C-"
 
 

@@ -119,8 +119,8 @@ class Writer(ABC):
 
 
 class LineWriter(Writer):
-    """One line per text: the output, the label, the tags separated by spaces, or the
-    log-probability."""
+    """One line per text: the output, the label, the tags separated by spaces, the predicates with
+    their arguments, or the log-probability."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -133,9 +133,21 @@ class LineWriter(Writer):
 def _summary(prediction: Prediction) -> str:
     if "tags" in prediction:
         return " ".join(prediction["tags"])
+    if "predicates" in prediction:
+        return " ".join(map(_proposition, prediction["predicates"]))
     if "output" in prediction:
         return " ".join(str(prediction["output"]).splitlines())
     return str(prediction.get("label", prediction.get("log_probability")))
+
+
+def _proposition(found: Mapping[str, Any]) -> str:
+    """A predicate and its arguments on a line.
+
+    >>> _proposition({"text": "sees", "arguments": [{"role": "ARG0", "text": "The cat"}]})
+    'sees(ARG0: The cat)'
+    """
+    parts = (f"{argument['role']}: {argument['text']}" for argument in found["arguments"])
+    return f"{found['text']}({'; '.join(' '.join(part.split()) for part in parts)})"
 
 
 class JsonlWriter(Writer):

@@ -22,6 +22,7 @@ from nlp_rnn.runtime.bundle import (
     Bundle,
     describe,
 )
+from nlp_rnn.runtime.forward import constraints
 from nlp_rnn.runtime.onnx_network import OnnxNetwork
 from nlp_rnn.text.characters import (
     DROPPED,
@@ -213,7 +214,13 @@ def _batch_steps(bundle: Bundle) -> Iterator[str]:
         "Pad the rows of a batch on the right with 0. `lengths` is the number of tokens in each, "
         "1 or more; a text without tokens is the single id 1."
     )
-    if experiment.task == "tagging" and experiment.model.longest:
+    if bundle.task.data == "roles":
+        yield (
+            "`predicates` is all 0 to find the predicates of a sentence: the words tagged `B-V`. "
+            "Then the sentence is read once more for each, with 1 at this word, to tag its "
+            "arguments. Padding is 0."
+        )
+    if bundle.task.tagged and experiment.model.longest:
         most, rules = experiment.model.longest, bundle.tokenizer.parameters.rules
         yield (
             "`characters` holds for each word, as written"
@@ -233,11 +240,13 @@ def _answers(bundle: Bundle) -> str:
     if experiment.task == "sequence_to_sequence":
         return _written(bundle)
     answers = SOFTMAX
-    if experiment.task == "tagging" and experiment.model.output == "crf":
+    if bundle.task.tagged and experiment.model.output == "crf":
         answers = CRF
+    elif constraints(experiment.model, bundle.labels):
+        answers += ALLOWED
     if bundle.temperature != 1:
         answers += CALIBRATED.format(temperature=bundle.temperature)
-    if experiment.task == "tagging" and experiment.model.tag_scheme:
+    if bundle.task.tagged and experiment.model.tag_scheme:
         tags = ", ".join(map(code, bundle.learned_tags.tags))
         answers += LEARNED.format(tags=tags)
     return answers
@@ -294,6 +303,11 @@ chosen ids are {joined}."""
 SOFTMAX = """\
 The softmax over the last axis of `logits` gives the probability of each entry of `labels.json`, in
 that order. Outputs at padding are meaningless."""
+
+ALLOWED = """
+
+The tags are the sequence with the highest product of probabilities in which each `I-` follows a
+`B-` or `I-` of the same role."""
 
 CRF = """\
 The logits `e` are the emissions of a conditional random field over the tags of `labels.json`, in
