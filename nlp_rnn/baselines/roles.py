@@ -117,9 +117,13 @@ def rows_by(tag: Tag, labels: Sequence[str], split: Split) -> list[Row]:
 
 # --- the linear CRF ---------------------------------------------------------------------
 
-MOST_WORDS = 250_000
+MOST_WORDS = 400_000
 """The number of words of propositions that the CRF of roles learns from: whole propositions, spread
 evenly over the training split. More would take hours with a hundred tags."""
+
+LEAST = 5
+"""The number of words that must have a feature for the CRF of roles to know it, because each feature
+has a weight for each of many tags."""
 
 PENALTY = 0.3
 """``l2``."""
@@ -141,10 +145,10 @@ class RoleFeatures(Features):
     def __init__(self, forms: Sequence[str], train: Split) -> None:
         from sklearn.feature_extraction.text import CountVectorizer
 
-        super().__init__(forms, train)
+        super().__init__(forms, train, LEAST)
         self._forms = [form.lower() for form in forms]
         self._of_predicates = CountVectorizer(
-            analyzer=lambda names: names, binary=True, dtype=np.float64, min_df=2
+            analyzer=lambda names: names, binary=True, dtype=np.float64, min_df=LEAST
         ).fit(self._names(train))
 
     def matrix(self, split: Split) -> csr_matrix:
