@@ -16,11 +16,12 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One unit of a corpus: a labelled text, a tagged sentence, a line of running text, a pair, or a
-    sentence with the semantic roles of one of its predicates.
+    """One unit of a corpus: a labelled text, a tagged sentence, a line of running text, a pair, or
+    a sentence with the semantic roles of one of its predicates.
 
-    The examples of a sentence with ``roles`` follow one another. The first has no predicate, and its
-    tags say which words are one (``B-V``); then comes one for each of these predicates, in order.
+    The examples of a sentence with ``roles`` follow one another. The first has no predicate, and
+    its tags say which words are one (``B-V``); then comes one for each of these predicates, in
+    order.
 
     Attributes:
         text: raw text of a ``labelled`` example, one line (without its newline) of ``text``, or the
@@ -55,8 +56,8 @@ class Example:
     def record(self, kind: Kind) -> dict[str, object]:
         """The example as a JSON object, with the fields that its kind has."""
         if kind in TAGGED_KINDS:
-            words = {"tokens": list(self.tokens), "tags": list(self.tags)}
-            of_roles = {"predicate": self.predicate, "frame": self.frame}
+            words: dict[str, object] = {"tokens": list(self.tokens), "tags": list(self.tags)}
+            of_roles: dict[str, object] = {"predicate": self.predicate, "frame": self.frame}
             return words | (of_roles if kind == "roles" else {})
         if kind == "labelled":
             return {"text": self.text, "label": self.label}

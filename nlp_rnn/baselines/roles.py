@@ -122,8 +122,8 @@ MOST_WORDS = 400_000
 evenly over the training split. More would take hours with a hundred tags."""
 
 LEAST = 5
-"""The number of words that must have a feature for the CRF of roles to know it, because each feature
-has a weight for each of many tags."""
+"""The number of words that must have a feature for the CRF of roles to know it, because each
+feature has a weight for each of many tags."""
 
 PENALTY = 0.3
 """``l2``."""

@@ -323,16 +323,17 @@ class FilesDataset(DatasetSection, title="Your own files"):
     in each row, or one pair where ``target_column`` is given; ``folders`` has one text in each
     file, in a folder named after its label; ``conll`` and ``conllu`` have one tagged word in each
     line; ``propbank`` has one word in each line, with the frames of predicates and columns of their
-    bracketed arguments (CoNLL-2005); ``text`` is running text. Pairs: ``parallel`` has sources in the lines of one file and
-    their targets in the same lines of another; ``captions`` has targets in its lines, and vectors
-    as sources; ``babi`` has stories with questions and answers; ``sigmorphon`` has lemmas, forms
-    and features; ``cmudict`` has words with their phonemes; ``trees`` has bracketed trees."""
+    bracketed arguments (CoNLL-2005); ``text`` is running text. Pairs: ``parallel`` has sources in
+    the lines of one file and their targets in the same lines of another; ``captions`` has targets
+    in its lines, and vectors as sources; ``babi`` has stories with questions and answers;
+    ``sigmorphon`` has lemmas, forms and features; ``cmudict`` has words with their phonemes;
+    ``trees`` has bracketed trees."""
     target_column: str | int | None = None
     """For pairs in a table: the column of the target, named or counted as ``text_column``."""
     kind: Kind = Field(default_factory=_kind_of_format)
-    """What is read from the files: ``labelled`` texts, ``tagged`` sentences, sentences with semantic
-    ``roles``, running ``text`` or ``pairs``. The format decides, except that ``text`` reads the texts of ``folders`` without their
-    labels, and those of ``unsup`` too."""
+    """What is read from the files: ``labelled`` texts, ``tagged`` sentences, sentences with
+    semantic ``roles``, running ``text`` or ``pairs``. The format decides, except that ``text``
+    reads the texts of ``folders`` without their labels, and those of ``unsup`` too."""
     train: str | list[str]
     """The file, folder or archive of the training split, such as ``tickets.csv`` or
     ``imdb.tar.gz!imdb/train``. Several in a list are read in order, as one. A file or archive may
@@ -383,11 +384,11 @@ class FilesDataset(DatasetSection, title="Your own files"):
     """For ``folders``: how the names of texts end, such as ``.md``; an empty suffix reads all
     files. ``null`` reads those that end in ``.txt`` (in any case) or have no suffix."""
     word_column: int = Field(default=0)
-    """For ``conll`` and ``propbank``: the column of the word, counted from 0; for ``conll`` also from
-    the end when negative."""
+    """For ``conll`` and ``propbank``: the column of the word, counted from 0; for ``conll`` also
+    from the end when negative."""
     frame_column: int = Field(default=2, ge=0)
-    """For ``propbank``: the column of the frame of each predicate, such as ``kill.01``, or ``-`` for
-    other words, counted from 0. The columns of arguments follow it, one for each predicate."""
+    """For ``propbank``: the column of the frame of each predicate, such as ``kill.01``, or ``-``
+    for other words, counted from 0. The columns of arguments follow it, one for each predicate."""
     tag_column: int | Literal["upos", "xpos"] | None = None
     """For ``conll``: the column of the tag, counted as ``word_column``; ``null`` is the last one.
     For ``conllu``: ``upos`` (universal parts of speech) or ``xpos`` (those of the language);

@@ -96,9 +96,9 @@ class _Propositions:
                 or (parts["closed"] and not (parts["role"] or role))
             ):
                 raise UserError(
-                    f"{self.sentence.where(i)}: found '{value}' in column {column}, expected (ROLE* "
-                    "where an argument begins, *) where it ends, (ROLE*) for one word, and * "
-                    "elsewhere; arguments of a predicate do not overlap"
+                    f"{self.sentence.where(i)}: found '{value}' in column {column}, expected "
+                    "(ROLE* where an argument begins, *) where it ends, (ROLE*) for one word, and "
+                    "* elsewhere; arguments of a predicate do not overlap"
                 )
             prefix = "B" if parts["role"] else "I"
             role = parts["role"] or role

@@ -30,8 +30,9 @@ def with_all_splits(corpus: Corpus, ratios: SplitParameters, seed: int) -> Corpu
 
     Missing splits are taken from its training data; shares refer to all of that data. Labelled
     texts are drawn at random in proportion to their labels, tagged sentences and independent texts
-    simply at random; the examples of a sentence with roles stay together. Running text is cut in order into training, validation and test, at line ends,
-    or at white space if it has too few lines.
+    simply at random; the examples of a sentence with roles stay together. Running text is cut in
+    order into training, validation and test, at line ends, or at white space if it has too few
+    lines.
 
     Args:
         corpus: a corpus with at least ``train``.

@@ -1,8 +1,8 @@
 """Metrics of predicates and their arguments, as in the shared task CoNLL-2005.
 
 An argument is right if its predicate, its role and all its words are those of the gold standard
-(Carreras & Màrquez 2005; ``srl-eval.pl``). A phrase ``C-ARG1`` continues the nearest ``ARG1`` before
-it as one discontinuous argument, or begins one if there is none; ``R-ARG1``, a reference to
+(Carreras & Màrquez 2005; ``srl-eval.pl``). A phrase ``C-ARG1`` continues the nearest ``ARG1``
+before it as one discontinuous argument, or begins one if there is none; ``R-ARG1``, a reference to
 ``ARG1``, is a role of its own; the predicate itself, ``V``, does not count. With the predicates
 that a model has found itself, the arguments of a wrong one are wrong and those of a missed one are
 missed; ``srl-eval.pl`` would skip the former.
@@ -165,8 +165,8 @@ COMPARED = {
     "end_to_end_f1": (_arguments, "found"),
     "f1": (_arguments, "predicted"),
 }
-"""What each metric counts, and which side of a row it compares with the gold one; the most important
-is the last."""
+"""What each metric counts, and which side of a row it compares with the gold one; the most
+important is the last."""
 
 
 def role_figures(rows: Sequence[Row]) -> dict[str, Figure]:

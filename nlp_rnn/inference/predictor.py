@@ -25,8 +25,9 @@ from nlp_rnn.config import (
     SequenceToSequenceExperiment,
     TaggerParameters,
 )
+from nlp_rnn.corpora.propositions import PREDICATE
 from nlp_rnn.errors import UserError
-from nlp_rnn.evaluation.roles import CONTINUED, PREDICATE, predicates_of
+from nlp_rnn.evaluation.roles import CONTINUED, predicates_of
 from nlp_rnn.inference import schema
 from nlp_rnn.inference.constraints import Constraint, OneOf
 from nlp_rnn.inference.items import CHUNK, Item, as_text

@@ -12,9 +12,9 @@ from keras import layers, ops
 class BesidePredicate(layers.Layer):
     """``[x_t; E[f_t]; sum_s f_s x_s]``: each word, whether it is the predicate, and the predicate.
 
-    The embedding ``E`` of the flag ``f_t``, 1 at the predicate and 0 elsewhere, is that of He et al.
-    (2017); the predicate's word beside each other word is that of Zhou & Xu (2015). Where no word is
-    flagged, the sum is zero.
+    The embedding ``E`` of the flag ``f_t``, 1 at the predicate and 0 elsewhere, is that of He et
+    al. (2017); the predicate's word beside each other word is that of Zhou & Xu (2015). Where no
+    word is flagged, the sum is zero.
 
     Args:
         dimension: the width of the embedding of flags.

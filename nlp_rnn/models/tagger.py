@@ -51,9 +51,9 @@ def tagger(
     Returns:
         A model that maps token indices, int32 ``(batch, timesteps)`` padded on the right with 0, to
         logits ``(batch, timesteps, tags)`` of :class:`~nlp_rnn.text.entities.LearnedTags`; with a
-        CRF these are its emissions. With a character encoder or casing there is a further input, the
-        characters of each word, int32 ``(batch, timesteps, characters)``; for semantic roles also
-        ``predicates``, int32 ``(batch, timesteps)``: 1 at the predicate, 0 elsewhere.
+        CRF these are its emissions. With a character encoder or casing there is a further input,
+        the characters of each word, int32 ``(batch, timesteps, characters)``; for semantic roles
+        also ``predicates``, int32 ``(batch, timesteps)``: 1 at the predicate, 0 elsewhere.
     """
     tags = LearnedTags(labels, parameters.tag_scheme).tags
     inputs = [keras.Input((None,), dtype="int32", name="ids")]

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from nlp_rnn.config import TokenizerParameters
+from nlp_rnn.config import TaggerParameters, TokenizerParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
 from nlp_rnn.files import read_json, whole_folder
@@ -220,8 +220,9 @@ def _batch_steps(bundle: Bundle) -> Iterator[str]:
             "Then the sentence is read once more for each, with 1 at this word, to tag its "
             "arguments. Padding is 0."
         )
-    if bundle.task.tagged and experiment.model.longest:
-        most, rules = experiment.model.longest, bundle.tokenizer.parameters.rules
+    model = experiment.model
+    if isinstance(model, TaggerParameters) and model.longest:
+        most, rules = model.longest, bundle.tokenizer.parameters.rules
         yield (
             "`characters` holds for each word, as written"
             + (" except for invisible characters and apostrophes (as above)" if rules > 1 else "")
@@ -239,14 +240,15 @@ def _answers(bundle: Bundle) -> str:
         return PROBABILITIES
     if experiment.task == "sequence_to_sequence":
         return _written(bundle)
-    answers = SOFTMAX
-    if bundle.task.tagged and experiment.model.output == "crf":
+    answers, model = SOFTMAX, experiment.model
+    tagger = model if isinstance(model, TaggerParameters) else None
+    if tagger and tagger.output == "crf":
         answers = CRF
-    elif constraints(experiment.model, bundle.labels):
+    elif tagger and constraints(tagger, bundle.labels):
         answers += ALLOWED
     if bundle.temperature != 1:
         answers += CALIBRATED.format(temperature=bundle.temperature)
-    if bundle.task.tagged and experiment.model.tag_scheme:
+    if tagger and tagger.tag_scheme:
         tags = ", ".join(map(code, bundle.learned_tags.tags))
         answers += LEARNED.format(tags=tags)
     return answers

@@ -104,15 +104,15 @@ def test_random_tags_count_as_in_the_official_scorer() -> None:
 
 
 def test_a_discontinuous_argument_is_right_only_as_a_whole() -> None:
-    assert arguments("B-ARG1 B-V B-C-ARG1 O B-C-ARG1".split()) == [
+    assert arguments(["B-ARG1", "B-V", "B-C-ARG1", "O", "B-C-ARG1"]) == [
         ("ARG1", ((0, 1), (2, 3), (4, 5)))
     ]
-    found = role_metrics(rows_of("B-ARG1 B-V B-C-ARG1".split(), "B-ARG1 B-V B-ARG1".split()))
+    found = role_metrics(rows_of(["B-ARG1", "B-V", "B-C-ARG1"], ["B-ARG1", "B-V", "B-ARG1"]))
     assert (found["f1"], found["precision"], found["recall"]) == (0, 0, 0)
 
 
 LABELS = ["O", "B-V", "B-ARG0", "B-ARG1"]
-O, V, A0, A1 = range(4)
+NO, V, A0, A1 = range(4)
 
 
 @pytest.fixture
@@ -120,12 +120,12 @@ def rows() -> list[dict]:
     """Two sentences of three words. The first has the predicate 1, found as 1 and 2; the second has
     the predicates 0 and 2, of which 0 is found."""
     predicates = np.array([-1, 1, -1, 0, 2])
-    gold = [[O, V, O], [A0, V, A1], [V, O, V], [V, A1, O], [A0, O, V]]
-    best = [[O, V, V], [A0, V, O], [V, O, O], [V, A1, O], [A0, O, V]]
+    gold = [[NO, V, NO], [A0, V, A1], [V, NO, V], [V, A1, NO], [A0, NO, V]]
+    best = [[NO, V, V], [A0, V, NO], [V, NO, NO], [V, A1, NO], [A0, NO, V]]
 
     def others(wanted: list[tuple[int, int]]) -> list[np.ndarray]:
         assert wanted == [(0, 2)]
-        return [np.array([A0, O, V])]
+        return [np.array([A0, NO, V])]
 
     arrays = ([np.array(tags) for tags in side] for side in (gold, best))
     return role_rows(LABELS, predicates, *arrays, others)

@@ -175,7 +175,7 @@ def test_keras_and_onnx_predict_the_same(bundle: Bundle) -> None:
 def test_evaluation_finds_what_prediction_finds(bundle: Bundle, dataset: PreparedDataset) -> None:
     result = make_task(bundle.experiment, dataset, seed=1).evaluate(bundle.network())
     assert len(result.predictions) == 4
-    texts = [words for words in _words(dataset)]
+    texts = _words(dataset)
     predictions = nlp_rnn.load(bundle.folder).predict(texts)
     for row, predicted, words in zip(result.predictions, predictions, texts, strict=True):
         starts = [len(" ".join(words[:i])) + (i > 0) for i in range(len(words))]
