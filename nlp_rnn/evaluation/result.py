@@ -30,6 +30,8 @@ class Evaluation:
             ``after`` calibration; for a CRF, of its marginals. None for language models.
         attention: for a few outputs of an encoder-decoder, ``source``, ``output`` and
             ``weights`` as predictions have them.
+        roles: for a few sentences with predicates their ``words``, and their propositions, ``gold``
+            and ``found``; empty for other tasks than semantic roles.
     """
 
     test: dict[str, Any]
@@ -44,3 +46,4 @@ class Evaluation:
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     log_loss: dict[str, float] | None = None
     attention: list[dict[str, Any]] = field(default_factory=list)
+    roles: list[dict[str, Any]] = field(default_factory=list)

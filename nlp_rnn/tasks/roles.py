@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.baselines.roles import MajorityRoles
+from nlp_rnn.evaluation.result import Evaluation
+from nlp_rnn.evaluation.role_page import SENTENCES_SHOWN
 from nlp_rnn.evaluation.roles import Row, by_sentence, role_metrics, role_rows
 from nlp_rnn.runtime.network import Network
 from nlp_rnn.tasks.tagging import Compared, Judged, Tagging
@@ -79,6 +82,20 @@ class SemanticRoles(Tagging):
         }
         majority = MajorityRoles.fit(self.dataset)
         return Compared(test, {"majority": role_metrics(majority.rows(split))}, rows)
+
+    def evaluate(self, network: Network, temperature: float = 1.0) -> Evaluation:
+        result = super().evaluate(network, temperature)
+        words = (
+            record["tokens"]
+            for record in self.dataset.split("test").records()
+            if record["predicate"] is None
+        )
+        shown = (
+            row | {"words": tokens}
+            for row, tokens in zip(result.predictions, words, strict=True)
+            if row["gold"]
+        )
+        return replace(result, roles=list(islice(shown, SENTENCES_SHOWN)))
 
     def _frame_accuracy(self) -> float:
         """How often a gold predicate has the most frequent frame of its form in training."""

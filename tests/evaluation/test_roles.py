@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from nlp_rnn.evaluation.role_page import write_role_page
 from nlp_rnn.evaluation.roles import arguments, predicates_of, role_figures, role_metrics, role_rows
 
 
@@ -153,3 +156,17 @@ def test_figures_are_the_metrics(rows: list[dict]) -> None:
 
 def test_predicates_begin_where_tags_say() -> None:
     assert predicates_of(["B-V", "I-V", "O", "B-V"]) == [0, 3]
+
+
+def test_the_page_shows_each_argument_over_its_words(tmp_path: Path) -> None:
+    sentence = {
+        "words": ["The", "<cat>", "sees"],
+        "gold": [[2, ["B-ARG0", "I-ARG0", "B-V"]]],
+        "found": [[0, ["B-V", "O", "B-C-ARG1"]]],
+    }
+    write_role_page(tmp_path / "roles.html", [sentence], "roles & more")
+    page = (tmp_path / "roles.html").read_text(encoding="utf-8")
+    assert "roles &amp; more" in page and "&lt;cat&gt;" in page and "<cat>" not in page
+    assert '<td class="ARG0" colspan="2">ARG0</td><td class="V" colspan="1">V</td>' in page
+    assert '<td class="ARG1" colspan="1">C-ARG1</td>' in page
+    assert page.count("no predicate") == 2
