@@ -117,7 +117,7 @@ def rows_by(tag: Tag, labels: Sequence[str], split: Split) -> list[Row]:
 
 # --- the linear CRF ---------------------------------------------------------------------
 
-MOST_WORDS = 400_000
+MOST_WORDS = 250_000
 """The number of words of propositions that the CRF of roles learns from: whole propositions, spread
 evenly over the training split. More would take hours with a hundred tags."""
 
