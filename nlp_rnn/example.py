@@ -3,7 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["labelled", "tagged", "text", "pairs"]
+Kind = Literal["labelled", "tagged", "text", "pairs", "roles"]
+
+TAGGED_KINDS: tuple[Kind, ...] = ("tagged", "roles")
+"""Kinds of examples that have a tag for each word."""
 
 Scheme = Literal["BIO", "IOB1", "BIOES", "BILOU", "BMES", "BMEWO"]
 """How the tags of words mark entities of several words."""
@@ -13,7 +16,12 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One unit of a corpus: a labelled text, a tagged sentence, a line of running text, or a pair.
+    """One unit of a corpus: a labelled text, a tagged sentence, a line of running text, a pair, or
+    a sentence with the semantic roles of one of its predicates.
+
+    The examples of a sentence with ``roles`` follow one another. The first has no predicate, and
+    its tags say which words are one (``B-V``); then comes one for each of these predicates, in
+    order.
 
     Attributes:
         text: raw text of a ``labelled`` example, one line (without its newline) of ``text``, or the
@@ -21,7 +29,8 @@ class Example:
         label: the class of a ``labelled`` example.
         labels: the classes of a ``labelled`` example that may have any number of them; None for one
             that has a ``label``.
-        tokens: the words of a ``tagged`` sentence, as the corpus segments them.
+        tokens: the words of a sentence that is ``tagged`` or has ``roles``, as the corpus segments
+            them.
         tags: one tag for each of ``tokens``; or the parts of speech of a pair's source, which only
             baselines read.
         space_after: whether a space follows each of ``tokens`` in the raw text; empty where the
@@ -30,6 +39,9 @@ class Example:
         context: further texts that are read before ``text``, in order, such as a story before a
             question.
         features: a vector that is read beside the texts of a pair, or instead of them.
+        predicate: the place of the predicate among ``tokens``, counted from 0, to which the
+            ``roles`` in ``tags`` belong; None where there is none.
+        frame: the sense of that predicate, such as ``kill.01``.
     """
 
     text: str = ""
@@ -41,6 +53,8 @@ class Example:
     target: str = ""
     context: tuple[str, ...] = ()
     features: tuple[float, ...] = ()
+    predicate: int | None = None
+    frame: str = ""
 
     @property
     def label_set(self) -> tuple[str, ...]:
@@ -49,8 +63,10 @@ class Example:
 
     def record(self, kind: Kind) -> dict[str, object]:
         """The example as a JSON object, with the fields that its kind has."""
-        if kind == "tagged":
-            return {"tokens": list(self.tokens), "tags": list(self.tags)}
+        if kind in TAGGED_KINDS:
+            words: dict[str, object] = {"tokens": list(self.tokens), "tags": list(self.tags)}
+            of_roles: dict[str, object] = {"predicate": self.predicate, "frame": self.frame}
+            return words | (of_roles if kind == "roles" else {})
         if kind == "labelled":
             if self.labels is not None:
                 return {"text": self.text, "labels": list(self.labels)}

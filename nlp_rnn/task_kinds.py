@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nlp_rnn.example import Kind
+from nlp_rnn.example import TAGGED_KINDS, Kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class TaskKind:
     @property
     def tagged(self) -> bool:
         """Whether it predicts for the words of a text, rather than for a text."""
-        return self.data == "tagged"
+        return self.data in TAGGED_KINDS
 
 
 TASK_KINDS = {
@@ -57,6 +57,13 @@ TASK_KINDS = {
         data="pairs",
         gives="the target of a source",
         labels=False,
+        same=("gold",),
+    ),
+    "semantic_roles": TaskKind(
+        data="roles",
+        gives="the predicates of a sentence and their arguments",
+        labels=True,
+        characters=True,
         same=("gold",),
     ),
 }

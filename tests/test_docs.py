@@ -27,6 +27,7 @@ SECTIONS: list[type[Section]] = [
     model.TaggerParameters,
     model.LanguageModelParameters,
     model.FeedForwardParameters,
+    model.RoleTaggerParameters,
     model.EncoderDecoderParameters,
     training.BatchTrainingParameters,
     training.ClassificationTrainingParameters,

@@ -326,7 +326,7 @@ class LinearCRF:
     """A trained tagger.
 
     Attributes:
-        features: the features that it reads.
+        features: the features that it reads: a matrix for a split.
         weights: ``(features, tags)``.
         transitions: the scores of transitions, minus infinity for those that the scheme forbids.
     """

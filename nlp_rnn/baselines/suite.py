@@ -21,6 +21,7 @@ from nlp_rnn.baselines.hmm import HMM
 from nlp_rnn.baselines.linear_crf import Features, Problem, allowed_in, train_crfs
 from nlp_rnn.baselines.n_grams import n_gram_losses
 from nlp_rnn.baselines.pairs import pair_outputs
+from nlp_rnn.baselines.roles import LinearRoles, MajorityRoles, rows_by
 from nlp_rnn.evaluation.familiar import words_and_entities
 from nlp_rnn.evaluation.label_sets import (
     common_threshold,
@@ -44,6 +45,7 @@ from nlp_rnn.evaluation.predictions import (
     tagged_rows,
     written_rows,
 )
+from nlp_rnn.evaluation.roles import role_metrics
 from nlp_rnn.example import SPLITS, Kind
 from nlp_rnn.process import log
 from nlp_rnn.text.gold import gold_rows
@@ -78,7 +80,8 @@ class Fitted:
         predicted: class indices ``(examples,)``, the tag indices of each sentence, or for a
             language model ``-ln P`` of each token in nats ``(tokens,)``, or for pairs the outputs.
             Where a text has any number of labels, their scores ``(examples, labels)``, which are 0
-            or more for those that are given.
+            or more for those that are given. For roles the function that tags a split, because what
+            is asked for depends on the predicates that it finds.
         chosen: the setting that was best on the validation split.
         tried: every setting, with its metric there.
         seconds: the time taken; work shared between baselines counts for the first of them.
@@ -99,6 +102,7 @@ def fit_all(dataset: PreparedDataset) -> Iterator[Fitted]:
         "tagged": _taggers,
         "text": _language_models,
         "pairs": _of_pairs,
+        "roles": _roles,
     }
     started = time.perf_counter()
     for fitted in methods[dataset.kind](dataset):
@@ -129,6 +133,9 @@ def judged(dataset: PreparedDataset, fitted: Fitted) -> tuple[Metrics, list[Row]
     if dataset.kind == "pairs":
         rows = written_rows(gold_rows(dataset, "test"), fitted.predicted)
         return output_metrics(rows), rows
+    if dataset.kind == "roles":
+        rows = rows_by(fitted.predicted, labels, test)
+        return role_metrics(rows), rows
     normalised = dataset.tokenizer.words
     counts, entities = words_and_entities(dataset)
     words = [sentence for sentence in _words(test) if sentence]
@@ -144,6 +151,11 @@ def judged(dataset: PreparedDataset, fitted: Fitted) -> tuple[Metrics, list[Row]
 def _language_models(dataset: PreparedDataset) -> Iterator[Fitted]:
     for name, losses in n_gram_losses(dataset):
         yield Fitted(name, losses)
+
+
+def _roles(dataset: PreparedDataset) -> Iterator[Fitted]:
+    yield Fitted("majority", MajorityRoles.fit(dataset).tag)
+    yield Fitted("linear_crf", LinearRoles.fit(dataset).tag)
 
 
 def _of_pairs(dataset: PreparedDataset) -> Iterator[Fitted]:

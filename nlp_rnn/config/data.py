@@ -265,6 +265,7 @@ TAGGED_FORMATS = ("conll", "conllu")
 ANNOTATION_FORMATS = ("prodigy", "doccano", "label-studio", "brat", "webanno")
 """Formats of annotation tools: texts with spans of characters."""
 PAIR_FORMATS = ("parallel", "captions", "babi", "sigmorphon", "cmudict", "trees")
+ROLE_FORMATS = ("propbank",)
 SPACED_FORMATS = ("sigmorphon", "cmudict", "trees")
 """Formats that are read as tokens parted by spaces, whose case matters."""
 TABLES = ("csv", "tsv", "jsonl", "parquet")
@@ -293,6 +294,8 @@ def _kind_of_format(section: Mapping[str, Any]) -> Kind:
         return "pairs"
     if section.get("format") in LABELLED_FORMATS:
         return "labelled"
+    if section.get("format") in ROLE_FORMATS:
+        return "roles"
     tagged = (*TAGGED_FORMATS, *ANNOTATION_FORMATS)
     return "tagged" if section.get("format") in tagged else "text"
 
@@ -316,6 +319,7 @@ class FilesDataset(DatasetSection, title="Your own files"):
         "fasttext",
         "conll",
         "conllu",
+        "propbank",
         "prodigy",
         "doccano",
         "label-studio",
@@ -333,18 +337,19 @@ class FilesDataset(DatasetSection, title="Your own files"):
     in each row, or one pair where ``target_column`` is given; ``folders`` has one text in each
     file, in a folder named after its label; ``fasttext`` has one text in each line, after its label
     (``__label__spam`` or just ``spam``); ``conll`` and ``conllu`` have one tagged word in each
-    line; ``prodigy``, ``doccano``, ``label-studio``, ``brat`` and ``webanno`` are what these
-    annotation tools export, texts with entities as spans of characters; ``text`` is running text.
-    Pairs: ``parallel`` has sources in the lines of one file and
-    their targets in the same lines of another; ``captions`` has targets in its lines, and vectors
-    as sources; ``babi`` has stories with questions and answers; ``sigmorphon`` has lemmas, forms
-    and features; ``cmudict`` has words with their phonemes; ``trees`` has bracketed trees."""
+    line; ``propbank`` has one word in each line, with the frames of predicates and columns of their
+    bracketed arguments (CoNLL-2005); ``prodigy``, ``doccano``, ``label-studio``, ``brat`` and
+    ``webanno`` are what these annotation tools export, texts with entities as spans of characters;
+    ``text`` is running text. Pairs: ``parallel`` has sources in the lines of one file and their
+    targets in the same lines of another; ``captions`` has targets in its lines, and vectors as
+    sources; ``babi`` has stories with questions and answers; ``sigmorphon`` has lemmas, forms and
+    features; ``cmudict`` has words with their phonemes; ``trees`` has bracketed trees."""
     target_column: str | int | None = None
     """For pairs in a table: the column of the target, named or counted as ``text_column``."""
     kind: Kind = Field(default_factory=_kind_of_format)
-    """What is read from the files: ``labelled`` texts, ``tagged`` sentences, running ``text`` or
-    ``pairs``. The format decides, except that ``text`` reads the texts of ``folders`` without their
-    labels, and those of ``unsup`` too."""
+    """What is read from the files: ``labelled`` texts, ``tagged`` sentences, sentences with
+    semantic ``roles``, running ``text`` or ``pairs``. The format decides, except that ``text``
+    reads the texts of ``folders`` without their labels, and those of ``unsup`` too."""
     train: str | list[str]
     """The file, folder or archive of the training split, such as ``tickets.csv`` or
     ``imdb.tar.gz!imdb/train``. Several in a list are read in order, as one. A file or archive may
@@ -403,7 +408,11 @@ class FilesDataset(DatasetSection, title="Your own files"):
     """For ``folders``: how the names of texts end, such as ``.md``; an empty suffix reads all
     files. ``null`` reads those that end in ``.txt`` (in any case) or have no suffix."""
     word_column: int = Field(default=0)
-    """For ``conll``: the column of the word, counted from 0, or from the end when negative."""
+    """For ``conll`` and ``propbank``: the column of the word, counted from 0; for ``conll`` also
+    from the end when negative."""
+    frame_column: int = Field(default=2, ge=0)
+    """For ``propbank``: the column of the frame of each predicate, such as ``kill.01``, or ``-``
+    for other words, counted from 0. The columns of arguments follow it, one for each predicate."""
     tag_column: int | Literal["upos", "xpos"] | None = None
     """For ``conll``: the column of the tag, counted as ``word_column``; ``null`` is the last one.
     For ``conllu``: ``upos`` (universal parts of speech) or ``xpos`` (those of the language);
@@ -594,6 +603,12 @@ class FilesDataset(DatasetSection, title="Your own files"):
 
     @model_validator(mode="after")
     def _columns_fit_format(self) -> FilesDataset:
+        if "frame_column" in self.model_fields_set and self.format not in ROLE_FORMATS:
+            raise impossible(f"frame_column needs format propbank, not {self.format}")
+        if self.format in ROLE_FORMATS and not 0 <= self.word_column < self.frame_column:
+            raise impossible(
+                "word_column of format propbank is counted from 0, before frame_column"
+            )
         if self.format == "conllu" and isinstance(self.tag_column, int):
             raise impossible("tag_column of format conllu is 'upos' or 'xpos', not a number")
         if self.format == "conll" and isinstance(self.tag_column, str):

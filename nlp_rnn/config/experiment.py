@@ -14,6 +14,7 @@ from nlp_rnn.config.model import (
     ClassifierParameters,
     EncoderDecoderParameters,
     LanguageModel,
+    RoleTaggerParameters,
     TaggerParameters,
 )
 from nlp_rnn.config.section import Section, impossible
@@ -127,6 +128,25 @@ class TaggingExperiment(ExperimentSection, title="Tagging"):
     """How the tagger is fitted."""
 
 
+class SemanticRolesExperiment(ExperimentSection, title="Semantic roles"):
+    """The predicates of a sentence, and who did what to whom, when and where: their arguments."""
+
+    task: Literal["semantic_roles"]
+    """``semantic_roles`` finds predicates and labels their arguments."""
+    model: RoleTaggerParameters
+    """The network."""
+    training: BatchTrainingParameters
+    """How the network is fitted."""
+
+    @model_validator(mode="after")
+    def _sentences_are_whole(self) -> SemanticRolesExperiment:
+        if self.training.max_length:
+            raise impossible(
+                "training.max_length could cut a sentence before its predicate; leave it out"
+            )
+        return self
+
+
 class LanguageModellingExperiment(ExperimentSection, title="Language modelling"):
     """The probability of the next word, character or subword."""
 
@@ -225,6 +245,7 @@ class SequenceToSequenceExperiment(ExperimentSection, title="Sequence to sequenc
 AnyExperiment = (
     ClassificationExperiment
     | TaggingExperiment
+    | SemanticRolesExperiment
     | LanguageModellingExperiment
     | SequenceToSequenceExperiment
 )

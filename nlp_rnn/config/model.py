@@ -374,6 +374,20 @@ class TaggerParameters(EncoderParameters, title="Tagger"):
         return self
 
 
+class RoleTaggerParameters(TaggerParameters, title="Tagger of semantic roles"):
+    """A tagger that reads which word is the predicate whose arguments it tags. Where none is, it
+    tags the predicates of the sentence."""
+
+    constrained: bool = True
+    """Whether what the tagging scheme forbids is never predicted: a CRF gives it no probability,
+    and with a softmax the most likely of the allowed sequences is found (He et al. 2017)."""
+    predicate_dimension: int = Field(default=16, gt=0)
+    """The width of the embedding of whether a word is the predicate, which stands beside that of
+    the word (He et al. 2017)."""
+    predicate_word: bool = True
+    """Whether the vector of the predicate stands beside each word too (Zhou & Xu 2015)."""
+
+
 class SoftmaxParameters(Section, title="Softmax"):
     """A softmax over all types."""
 

@@ -31,7 +31,7 @@ from nlp_rnn.config.search import SearchParameters, check_space
 from nlp_rnn.config.section import Section, nearest
 from nlp_rnn.config.vectors import AnyVectors, Vectors
 from nlp_rnn.errors import UserError
-from nlp_rnn.example import Kind
+from nlp_rnn.example import TAGGED_KINDS, Kind
 from nlp_rnn.extras import require
 from nlp_rnn.task_kinds import TASK_KINDS
 
@@ -125,7 +125,7 @@ class Parameters(Section, title="All of params.yaml"):
         for group in GROUPS:
             _check_names(file, group, getattr(self, group))
         for name, dataset in self.datasets.items():
-            words_given = dataset.kind == "tagged" and not dataset.cut_by_tokenizer
+            words_given = dataset.kind in TAGGED_KINDS and not dataset.cut_by_tokenizer
             if words_given and dataset.tokenizer.unit in ("character", "subword"):
                 raise UserError(
                     f"{file}: datasets.{name}.tokenizer.unit: '{dataset.tokenizer.unit}' would cut "

@@ -27,6 +27,7 @@ from nlp_rnn.corpora.folders import (
 from nlp_rnn.corpora.labelling import Labelling
 from nlp_rnn.corpora.lines import fingerprint, open_binary, read_lines
 from nlp_rnn.corpora.pairs import PairColumns, read_parallel
+from nlp_rnn.corpora.propositions import read_propositions
 from nlp_rnn.corpora.remote import is_address, local_copy
 from nlp_rnn.corpora.schemes import TagSurvey
 from nlp_rnn.corpora.settings import Setting, SettingError
@@ -203,6 +204,8 @@ class FilesCorpus(Corpus):
         if self._dataset.format == "trees":
             left_out = {split: self._too_long(split) for split in self._places}
             return {"trees": True, "too_many_words": left_out}
+        if self.kind == "roles":
+            return {"entities": True}
         if self.kind != "tagged":
             return {}
         data, survey = self._dataset, self._survey
@@ -264,8 +267,8 @@ class FilesCorpus(Corpus):
         if data.format in ("csv", "tsv"):
             names = ("format", "text_column", "header", "delimiter", "quoting")
             return {"reading": {name: getattr(data, name) for name in names}}
-        if data.format == "conll":
-            return {"reading": {"format": data.format, "word_column": data.word_column}}
+        if data.format in ("conll", "propbank"):
+            return {"reading": {"format": "conll", "word_column": data.word_column}}
         return {}
 
     def _examples(self, place: _Place) -> Iterator[Example]:
@@ -298,6 +301,8 @@ class FilesCorpus(Corpus):
                 return filter(self._short, read_trees(path, bad_bytes))
             case "conll":
                 return self._columns.read(path, self._survey.scheme)
+            case "propbank":
+                return read_propositions(path, data.word_column, data.frame_column, bad_bytes)
             case "conllu":
                 tag: Literal["upos", "xpos"] = "xpos" if data.tag_column == "xpos" else "upos"
                 return read_conllu(path, tag, data.empty_words, bad_bytes)

@@ -26,12 +26,17 @@ class RecordCorpus(Corpus):
         known_as: the library and its name of the data set, for messages.
 
     Raises:
-        UserError: two splits have the same name there.
+        UserError: two splits have the same name there, or its kind is not read from there.
     """
 
     def __init__(self, name: str, dataset: TfdsDataset | HuggingFaceDataset, known_as: str) -> None:
         self.name = name
         self.kind = dataset.kind
+        if self.kind in ("pairs", "roles"):
+            raise UserError(
+                f"data set '{name}': kind: {self.kind} is read from source: files, not from "
+                f"{known_as}; set kind to labelled, tagged or text"
+            )
         self._scheme_given = dataset.scheme
         self._known_as = known_as
         self._names_there: dict[str, str] = {

@@ -32,8 +32,9 @@ def with_all_splits(corpus: Corpus, ratios: SplitParameters, seed: int) -> Corpu
 
     Missing splits are taken from its training data; shares refer to all of that data. Labelled
     texts are drawn at random in proportion to their labels (of several, the rarest), tagged
-    sentences and independent texts simply at random. Running text is cut in order into training,
-    validation and test, at line ends, or at white space if it has too few lines.
+    sentences and independent texts simply at random; the examples of a sentence with roles stay
+    together. Running text is cut in order into training, validation and test, at line ends, or at
+    white space if it has too few lines.
 
     Args:
         corpus: a corpus with at least ``train``.
@@ -52,7 +53,7 @@ def with_all_splits(corpus: Corpus, ratios: SplitParameters, seed: int) -> Corpu
             f"data set '{corpus.name}': split.validation + split.test = "
             f"{sum(shares.values()):g} leaves nothing of train; lower them below 1"
         )
-    together = ratios.duplicates == "together"
+    together = ratios.duplicates == "together" or corpus.kind == "roles"
     if together and corpus.continuous:
         raise UserError(
             f"data set '{corpus.name}': split.duplicates: running text is cut in order, so that "
@@ -96,6 +97,7 @@ class _SplitCorpus(Corpus):
             "tagged": f"sentences drawn with seed {self._seed}",
             "text": f"texts drawn with seed {self._seed}",
             "pairs": f"pairs drawn with seed {self._seed}",
+            "roles": f"sentences drawn with seed {self._seed}",
         }[self.kind]
         if self._together:
             manner += ", duplicates together"

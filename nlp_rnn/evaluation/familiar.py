@@ -18,6 +18,8 @@ def words_and_entities(dataset: PreparedDataset) -> tuple[Counter[str], set[str]
     counts: Counter[str] = Counter()
     entities: set[str] = set()
     for record in dataset.split("train").records():
+        if record.get("predicate") is not None:
+            continue  # the same sentence once more
         words = record["tokens"]
         counts.update(normalised(words))
         entities.update(

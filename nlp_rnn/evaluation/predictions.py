@@ -15,6 +15,9 @@ sequence to sequence  ``text``, ``gold`` and ``output``, the ``log_probability``
                       ``trees``, whether these are trees; ``reference``, the target as
                       in the data, and ``lowercase``, whether outputs have no capitals;
                       ``also``, other right outputs
+semantic roles        ``gold``, ``predicted`` and ``found``, see
+                      :mod:`nlp_rnn.evaluation.roles`, and ``confidence``, a list with the
+                      lowest probability of a tag for each gold predicate
 ====================  =============================================================
 
 ``confidence``, the probability of the prediction, may be absent; so may ``entities`` and
@@ -38,6 +41,7 @@ from nlp_rnn import paths
 from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.figure import Figure, quotient
+from nlp_rnn.evaluation.roles import role_figures
 from nlp_rnn.evaluation.sequences import TEXT, TREES, sequence_figures
 from nlp_rnn.files import whole_file
 from nlp_rnn.hints import Remedy
@@ -201,7 +205,7 @@ def _row(file: Path, number: int, line: str) -> Row:
         row = json.loads(line)
     except ValueError:
         row = None
-    checks = (_is_judged, _is_scored, _is_written)
+    checks = (_is_of_roles, _is_judged, _is_scored, _is_written)
     if not isinstance(row, dict) or not any(check(row) for check in checks):
         raise UserError(
             f"{file}, line {number}: no prediction; expected gold and predicted (strings, or lists "
@@ -209,6 +213,18 @@ def _row(file: Path, number: int, line: str) -> Row:
             "characters (numbers)"
         )
     return row
+
+
+def _is_of_roles(row: Row) -> bool:
+    sides = [row.get(side) for side in ("gold", "predicted", "found")]
+    return all(isinstance(side, list) and all(map(_is_proposition, side)) for side in sides)
+
+
+def _is_proposition(found: Any) -> bool:
+    if not (isinstance(found, list) and len(found) == 2):
+        return False
+    predicate, tags = found
+    return type(predicate) is int and isinstance(tags, list) and all(type(t) is str for t in tags)
 
 
 def _is_written(row: Row) -> bool:
@@ -242,6 +258,8 @@ def has_label_set(row: Row) -> bool:
 
 def kind_of(row: Row) -> str:
     """The task to which a row of predictions belongs."""
+    if "found" in row:
+        return "semantic_roles"
     if "output" in row:
         return "sequence_to_sequence"
     if "loss" in row:
@@ -274,6 +292,8 @@ def figures(
         names: which metrics of the outputs of pairs are wanted; None for all.
     """
     kind = kind_of(rows[0])
+    if kind == "semantic_roles":
+        return role_figures(rows)
     if kind == "sequence_to_sequence":
         return _of_outputs(rows, names)
     if kind == "language_modelling":

@@ -9,6 +9,7 @@ from typing import Any
 
 from nlp_rnn import paths
 from nlp_rnn.errors import UserError
+from nlp_rnn.evaluation.roles import COMPARED
 from nlp_rnn.files import read_json
 from nlp_rnn.hints import Remedy
 from nlp_rnn.markdown import markdown_table
@@ -18,6 +19,8 @@ Row = dict[str, Any]
 HIGHER_IS_BETTER = {
     "accuracy": True,
     "f1": True,
+    "predicate_f1": True,
+    "end_to_end_f1": True,
     "perplexity": False,
     "bleu": True,
     "exact_match": True,
@@ -25,6 +28,9 @@ HIGHER_IS_BETTER = {
     "macro_f1": True,
     "label_ranking": True,
 }
+
+OF_ROLES = tuple(COMPARED)
+"""Metrics of semantic roles that are shown, the most important last."""
 
 OF_OUTPUTS = ("bleu", "exact_match", "bracket_f1")
 """Metrics of outputs of pairs that are shown, the most important last."""
@@ -91,13 +97,15 @@ def rows_of(experiment: str, figures: dict[str, Any]) -> list[Row]:
 
 def main_metrics(tests: Sequence[dict[str, Any]], with_f1: bool) -> list[str]:
     """The metrics by which models of the same data are ranked, the most important last: perplexity,
-    or accuracy; of pairs and of any number of labels, their own.
+    or accuracy; of pairs, of roles and of any number of labels, their own.
 
     Args:
         tests: the test metrics of the models.
         with_f1: whether F1 follows accuracy: tags mark entities, or it selected the best epoch.
     """
     known = set[str]().union(*tests)
+    if "end_to_end_f1" in known:
+        return list(OF_ROLES)
     if "exact_match" in known:
         names = OF_LABEL_SETS if "label_ranking" in known else OF_OUTPUTS
         return [name for name in names if all(name in test for test in tests)]
@@ -245,7 +253,16 @@ def plain_headline(row: Row) -> str:
     )
 
 
-HEADLINES = ("accuracy", "f1", "perplexity", "bits_per_character", "bleu", "exact_match", "loss")
+HEADLINES = (
+    "accuracy",
+    "f1",
+    *OF_ROLES[:-1],
+    "perplexity",
+    "bits_per_character",
+    "bleu",
+    "exact_match",
+    "loss",
+)
 """Metrics that are shown first, in this order."""
 
 

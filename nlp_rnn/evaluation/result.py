@@ -49,6 +49,8 @@ class Evaluation:
         entities: the entities that a tagger predicts; None if its tags mark none.
         attention: for a few outputs of an encoder-decoder, ``source``, ``output`` and
             ``weights`` as predictions have them.
+        roles: for a few sentences with predicates their ``words``, and their propositions, ``gold``
+            and ``found``; empty for other tasks than semantic roles.
     """
 
     test: dict[str, Any]
@@ -65,3 +67,4 @@ class Evaluation:
     log_loss: dict[str, float] | None = None
     entities: JudgedEntities | None = None
     attention: list[dict[str, Any]] = field(default_factory=list)
+    roles: list[dict[str, Any]] = field(default_factory=list)

@@ -255,11 +255,15 @@ def explaining(bundle: Bundle, label: str | None = None) -> Explaining:
         raise UserError(f"--label {label}: {bundle.folder} has no such label; {there}")
     if isinstance(predictor, ClassificationPredictor):
         return ExplainingClassifier(predictor, label)
-    if isinstance(predictor, TaggingPredictor):
+    if isinstance(predictor, TaggingPredictor) and bundle.experiment.task == "tagging":
         return ExplainingTagger(predictor, label)
-    other = "inspect --attention" if bundle.task.data == "pairs" else "inspect --saliency"
+    others = {
+        "language_modelling": "; nlp-rnn inspect --saliency explains its predictions",
+        "sequence_to_sequence": "; nlp-rnn inspect shows where it looks",
+    }
     raise UserError(
-        f"{bundle.folder}: is neither a classifier nor a tagger; nlp-rnn {other} explains it"
+        f"{bundle.folder}: is neither a classifier nor a tagger"
+        + others.get(bundle.experiment.task, "")
     )
 
 

@@ -28,7 +28,8 @@ class Model:
 
     Attributes:
         name: the name of the experiment that trained it.
-        task: ``classification``, ``tagging``, ``language_modelling`` or ``sequence_to_sequence``.
+        task: ``classification``, ``tagging``, ``semantic_roles``, ``language_modelling`` or
+            ``sequence_to_sequence``.
         labels: labels or tags, most frequent first; empty for tasks without labels.
     """
 
@@ -184,6 +185,10 @@ class Tagger(Model):
     """A model that assigns a tag to each word of a text; see :class:`Model`."""
 
 
+class RoleTagger(Model):
+    """A model that finds the predicates of a text and their arguments; see :class:`Model`."""
+
+
 class LanguageModel(Model):
     """A model that gives texts probabilities and generates text; see :class:`Model`."""
 
@@ -293,6 +298,7 @@ class EncoderDecoder(Model):
 MODELS: dict[str, type[Model]] = {
     "classification": Classifier,
     "tagging": Tagger,
+    "semantic_roles": RoleTagger,
     "language_modelling": LanguageModel,
     "sequence_to_sequence": EncoderDecoder,
 }

@@ -120,7 +120,7 @@ class Writer(ABC):
 
 class LineWriter(Writer):
     """One line per text: the output, the label, labels separated by ``|``, the tags separated by
-    spaces, or the log-probability."""
+    spaces, the predicates with their arguments, or the log-probability."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -135,9 +135,21 @@ def _summary(prediction: Prediction) -> str:
         return " ".join(prediction["tags"])
     if "labels" in prediction:
         return "|".join(prediction["labels"])
+    if "predicates" in prediction:
+        return " ".join(map(_proposition, prediction["predicates"]))
     if "output" in prediction:
         return " ".join(str(prediction["output"]).splitlines())
     return str(prediction.get("label", prediction.get("log_probability")))
+
+
+def _proposition(found: Mapping[str, Any]) -> str:
+    """A predicate and its arguments on a line.
+
+    >>> _proposition({"text": "sees", "arguments": [{"role": "ARG0", "text": "The cat"}]})
+    'sees(ARG0: The cat)'
+    """
+    parts = (f"{argument['role']}: {argument['text']}" for argument in found["arguments"])
+    return f"{found['text']}({'; '.join(' '.join(part.split()) for part in parts)})"
 
 
 class JsonlWriter(Writer):

@@ -11,7 +11,7 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress
 from pathlib import Path
@@ -24,9 +24,12 @@ from nlp_rnn.config import (
     ClassificationTrainingParameters,
     DecodingParameters,
     SequenceToSequenceExperiment,
+    TaggerParameters,
 )
+from nlp_rnn.corpora.propositions import PREDICATE
 from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.label_sets import confidences
+from nlp_rnn.evaluation.roles import CONTINUED, predicates_of
 from nlp_rnn.inference import schema
 from nlp_rnn.inference.constraints import Constraint, OneOf
 from nlp_rnn.inference.items import CHUNK, Item, as_text
@@ -37,6 +40,7 @@ from nlp_rnn.runtime.bundle import REMEDY, START_STATES, Bundle
 from nlp_rnn.runtime.entities import PredictedEntity
 from nlp_rnn.runtime.forward import (
     Tagged,
+    constraints,
     label_logits,
     losses_of_lines,
     probabilities,
@@ -45,8 +49,9 @@ from nlp_rnn.runtime.forward import (
 )
 from nlp_rnn.runtime.network import Network
 from nlp_rnn.runtime.pairs import Input, alignment, attention_of
-from nlp_rnn.text.batches import Encoded, shortened, source_of
+from nlp_rnn.text.batches import Encoded, flagged, shortened, source_of
 from nlp_rnn.text.encoding import source_tokens
+from nlp_rnn.text.entities import entity_spans
 from nlp_rnn.text.rules import Span
 from nlp_rnn.text.spelling import spell
 from nlp_rnn.text.vocabulary import SEPARATOR, UNK
@@ -171,6 +176,11 @@ class Options:
                     f"{written(name)} is of models for sequence_to_sequence, and {bundle.folder} "
                     f"is one for {bundle.experiment.task}; omit it"
                 )
+        if self.n_best > 1 and bundle.task.data == "roles":
+            raise UserError(
+                f"{written('n_best')} is not of models for semantic_roles, and {bundle.folder} is "
+                "one; omit it"
+            )
         if self.n_best > 1 and getattr(bundle.experiment.model, "output", None) != "crf":
             raise UserError(
                 f"{written('n_best')} {self.n_best}: {bundle.folder} has no CRF, which gives "
@@ -368,16 +378,8 @@ class TaggingPredictor(Predictor):
         )
 
     def _predictions(self, items: list[Item]) -> Iterator[Prediction]:
-        spans = [self.word_spans(item) for item in items]
-        forms = [
-            [text[start:end] for _, start, end in span]
-            for text, span in zip(map(as_text, items), spans, strict=True)
-        ]
-        sentences = [
-            self._encoded([word for word, _, _ in span], form)
-            for span, form in zip(spans, forms, strict=True)
-            if span
-        ]
+        spans, forms = self._words(items)
+        sentences = self._sentences(spans, forms)
         tagged = tag(
             self.network,
             sentences,
@@ -397,6 +399,25 @@ class TaggingPredictor(Predictor):
         spans, text = self.word_spans(item), as_text(item)
         forms = [text[start:end] for _, start, end in spans]
         return spans, self._encoded([word for word, _, _ in spans], forms)
+
+    def _words(self, items: list[Item]) -> tuple[list[list[Span]], list[list[str]]]:
+        """The words of each item with their places, and as written."""
+        spans = [self.word_spans(item) for item in items]
+        texts = map(as_text, items)
+        return spans, [
+            [text[start:end] for _, start, end in span]
+            for text, span in zip(texts, spans, strict=True)
+        ]
+
+    def _sentences(
+        self, spans: Sequence[Sequence[Span]], forms: Sequence[Sequence[str]]
+    ) -> list[Encoded]:
+        """The items that have words, as the network reads them."""
+        return [
+            self._encoded([word for word, _, _ in span], form)
+            for span, form in zip(spans, forms, strict=True)
+            if span
+        ]
 
     def word_spans(self, item: Item) -> list[Span]:
         """The words of an item, normalised, each with its place in the text."""
@@ -426,12 +447,12 @@ class TaggingPredictor(Predictor):
         right = tagged.probabilities[np.arange(len(tags)), tagged.best]
         prediction: Prediction = {"tokens": forms, "tags": tags, "probabilities": right.tolist()}
         if self.options.review_below is not None:
-            confidences = (
-                right.tolist()
+            lowest = (
+                _lowest(tagged)
                 if self.options.review_by == "token"
-                else [entity.probability for entity in tagged.entities]
+                else min((entity.probability for entity in tagged.entities), default=1.0)
             )
-            prediction["review"] = min(confidences, default=1.0) < self.options.review_below
+            prediction["review"] = lowest < self.options.review_below
         if self.options.n_best > 1:
             prediction["n_best"] = [
                 {"tags": self._tags(path), "probability": math.exp(log_p)}
@@ -456,6 +477,94 @@ def _entity(text: str, spans: Sequence[Span], found: PredictedEntity) -> Predict
         "text": text[start:end],
         "probability": found.probability,
     }
+
+
+class SemanticRolesPredictor(TaggingPredictor):
+    """``tokens`` and ``predicates``, each with its ``text``, the character offsets ``start`` and
+    ``end``, its most frequent ``frame``, its ``probability`` and its ``arguments``: ``role``,
+    ``start``, ``end`` and ``text``.
+
+    The network reads each sentence first without a predicate, which finds them, and then once for
+    each.
+    """
+
+    @property
+    def columns(self) -> schema.Columns:
+        return schema.of_roles(self.options.review_below is not None)
+
+    def _predictions(self, items: list[Item]) -> Iterator[Prediction]:
+        spans, forms = self._words(items)
+        sentences = self._sentences(spans, forms)
+        first = list(self._tagged([self._about(sentence, None) for sentence in sentences]))
+        found = [predicates_of(self._tags(tagged.best)) for tagged in first]
+        roles = self._tagged(
+            [
+                self._about(sentence, place)
+                for sentence, places in zip(sentences, found, strict=True)
+                for place in places
+            ]
+        )
+        of_sentences = zip(first, found, strict=True)
+        for item, span, form in zip(items, spans, forms, strict=True):
+            tagged, places = next(of_sentences) if span else (NOTHING, [])
+            yield self._record(
+                as_text(item), span, form, tagged, [(p, next(roles)) for p in places]
+            )
+
+    def _about(self, sentence: Encoded, predicate: int | None) -> Encoded:
+        return replace(sentence, predicates=flagged(len(sentence), predicate))
+
+    def _tagged(self, sentences: Sequence[Encoded]) -> Iterator[Tagged]:
+        model = self.bundle.experiment.model
+        assert isinstance(model, TaggerParameters)
+        return tag(
+            self.network,
+            sentences,
+            self.options.batch_size,
+            self._learned,
+            temperature=self.bundle.temperature,
+            allowed=constraints(model, self.bundle.labels),
+        )
+
+    def _record(
+        self,
+        text: str,
+        spans: Sequence[Span],
+        forms: Sequence[str],
+        first: Tagged,
+        found: Sequence[tuple[int, Tagged]],
+    ) -> Prediction:
+        """What is said of a sentence, given its tags without a predicate and with each."""
+        prediction: Prediction = {"tokens": forms}
+        if (bound := self.options.review_below) is not None:
+            passes = (first, *(roles for _, roles in found))
+            prediction["review"] = any(_lowest(tagged) < bound for tagged in passes)
+        prediction["predicates"] = [
+            {
+                "text": forms[place],
+                "start": spans[place][1],
+                "end": spans[place][2],
+                "frame": self.bundle.frames.get(forms[place].lower()),
+                "probability": float(first.probabilities[place, first.best[place]]),
+                "arguments": list(self._arguments(text, spans, roles)),
+            }
+            for place, roles in found
+        ]
+        return prediction
+
+    def _arguments(
+        self, text: str, spans: Sequence[Span], roles: Tagged
+    ) -> Iterator[dict[str, Any]]:
+        for role, first, last in entity_spans(self._tags(roles.best)):
+            if role.removeprefix(CONTINUED) != PREDICATE:
+                start, end = spans[first][1], spans[last - 1][2]
+                yield {"role": role, "start": start, "end": end, "text": text[start:end]}
+
+
+def _lowest(tagged: Tagged) -> float:
+    """The lowest probability of a tag of a sentence."""
+    right = tagged.probabilities[np.arange(len(tagged.best)), tagged.best]
+    return float(right.min(initial=1.0))
 
 
 class LanguageModelPredictor(Predictor):
@@ -617,6 +726,7 @@ PREDICTORS: dict[str, type[Predictor]] = {
     "classification": ClassificationPredictor,
     "tagging": TaggingPredictor,
     "language_modelling": LanguageModelPredictor,
+    "semantic_roles": SemanticRolesPredictor,
     "sequence_to_sequence": EncoderDecoderPredictor,
 }
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from types import NoneType
 from typing import TYPE_CHECKING, Any, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
 if TYPE_CHECKING:
@@ -40,6 +41,27 @@ class Entity(TypedDict):
     end: int
     text: str
     probability: float
+
+
+class Argument(TypedDict):
+    """A phrase with its role; ``C-ARG1`` continues the nearest ``ARG1`` before it."""
+
+    role: str
+    start: int
+    end: int
+    text: str
+
+
+class Predicate(TypedDict):
+    """A predicate and its arguments; offsets count the characters of the raw text. ``frame`` is
+    its most frequent sense in training, null if it was never a predicate there."""
+
+    text: str
+    start: int
+    end: int
+    frame: str | None
+    probability: float
+    arguments: list[Argument]
 
 
 class TagSequence(TypedDict):
@@ -105,6 +127,15 @@ def of_tagger(review: bool, n_best: bool, entities: bool) -> Columns:
     }
 
 
+def of_roles(review: bool) -> Columns:
+    """The columns of a model of semantic roles, with or without marks for review."""
+    return {
+        "tokens": list[str],
+        **(REVIEW if review else {}),
+        "predicates": list[Predicate],
+    }
+
+
 def of_encoder_decoder(n_best: bool, attention: bool) -> Columns:
     """The columns of an encoder-decoder.
 
@@ -167,6 +198,7 @@ def arrow_type(type_: Any) -> pa.DataType:
     """
     import pyarrow as pa
 
+    type_ = _given(type_)
     if is_typeddict(type_):
         return pa.struct([(key, arrow_type(value)) for key, value in _fields(type_).items()])
     if get_origin(type_) is list:
@@ -182,13 +214,22 @@ def mlflow_type(type_: Any) -> Array | Object | Map | DataType:
 
     if is_typeddict(type_):
         fields = _fields(type_).items()
-        return Object([Property(key, mlflow_type(value)) for key, value in fields])
+        return Object(
+            [Property(key, mlflow_type(value), value == _given(value)) for key, value in fields]
+        )
     if get_origin(type_) is list:
         return Array(mlflow_type(get_args(type_)[0]))
     if get_origin(type_) is dict:
         return Map(mlflow_type(get_args(type_)[1]))
+    type_ = _given(type_)
     known = {str: "string", int: "long", float: "double", bool: "boolean"}
     return DataType[known[type_]]
+
+
+def _given(type_: Any) -> Any:
+    """The type of a value that may also be null."""
+    kinds = get_args(type_)
+    return next(kind for kind in kinds if kind is not NoneType) if NoneType in kinds else type_
 
 
 def _fields(record: Any) -> Mapping[str, Any]:

@@ -37,6 +37,7 @@ from nlp_rnn.layers.lstm import LSTM
 from nlp_rnn.layers.pairs import PairBuckets
 from nlp_rnn.layers.pointer import CopiedTypes, PointerGenerator
 from nlp_rnn.layers.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
+from nlp_rnn.layers.predicates import BesidePredicate
 from nlp_rnn.layers.recurrent import RecurrentLayer
 from nlp_rnn.layers.softmax.adaptive import AdaptiveSoftmax
 from nlp_rnn.layers.softmax.full import Softmax
@@ -55,6 +56,7 @@ __all__ = [
     "AttentionDecoder",
     "AttentionPooling",
     "BesideEachStep",
+    "BesidePredicate",
     "Bidirectional",
     "CRFModel",
     "Casing",

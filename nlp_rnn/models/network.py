@@ -12,6 +12,7 @@ from nlp_rnn.config import (
     AnyExperiment,
     ClassificationExperiment,
     GivenEmbeddings,
+    SemanticRolesExperiment,
     SequenceToSequenceExperiment,
     TaggingExperiment,
 )
@@ -50,7 +51,7 @@ def build_network(
     embedding = embedding_layer(vocabulary_size, embeddings.dimension, vectors, not frozen)
     if isinstance(experiment, ClassificationExperiment):
         return classifier(embedding, experiment.model, len(labels))
-    if isinstance(experiment, TaggingExperiment):
+    if isinstance(experiment, TaggingExperiment | SemanticRolesExperiment):
         return tagger(embedding, experiment.model, labels, characters, entities)
     if isinstance(experiment, SequenceToSequenceExperiment):
         assert pairs is not None

@@ -8,10 +8,16 @@ from typing import Any
 import keras
 from keras import layers
 
-from nlp_rnn.config import AnyCharacterEncoder, CharacterCNNParameters, TaggerParameters
+from nlp_rnn.config import (
+    AnyCharacterEncoder,
+    CharacterCNNParameters,
+    RoleTaggerParameters,
+    TaggerParameters,
+)
 from nlp_rnn.layers.casing import Casing
 from nlp_rnn.layers.characters import CharacterBiLSTM, CharacterCNN
 from nlp_rnn.layers.crf import CRF
+from nlp_rnn.layers.predicates import BesidePredicate
 from nlp_rnn.models.encoder import embedded, real_tokens, recurrent_stack
 from nlp_rnn.text.entities import LearnedTags, allowed_transitions
 
@@ -45,8 +51,9 @@ def tagger(
     Returns:
         A model that maps token indices, int32 ``(batch, timesteps)`` padded on the right with 0, to
         logits ``(batch, timesteps, tags)`` of :class:`~nlp_rnn.text.entities.LearnedTags`; with a
-        CRF these are its emissions. With a character encoder or casing there is a second input, the
-        characters of each word, int32 ``(batch, timesteps, characters)``.
+        CRF these are its emissions. With a character encoder or casing there is a further input,
+        the characters of each word, int32 ``(batch, timesteps, characters)``; for semantic roles
+        also ``predicates``, int32 ``(batch, timesteps)``: 1 at the predicate, 0 elsewhere.
     """
     tags = LearnedTags(labels, parameters.tag_scheme).tags
     inputs = [keras.Input((None,), dtype="int32", name="ids")]
@@ -59,12 +66,18 @@ def tagger(
     if parameters.casing:
         vectors.append(Casing(characters, parameters.casing, name="casing")(inputs[1]))
     word = layers.Concatenate(name="word")(vectors) if len(vectors) > 1 else vectors[0]
+    if isinstance(parameters, RoleTaggerParameters):
+        inputs.append(keras.Input((None,), dtype="int32", name="predicates"))
+        beside = BesidePredicate(
+            parameters.predicate_dimension, parameters.predicate_word, name="predicate"
+        )
+        word = beside(word, inputs[-1])
     states, _ = recurrent_stack(word, parameters, parameters.bidirectional, mask)
     logits = layers.Dense(len(tags), name="logits")(states)
     if parameters.output == "crf":
         allowed = allowed_transitions(tags, entities) if parameters.constrained else None
         logits = CRF(len(tags), allowed, name="crf")(logits, mask=mask)
-    return keras.Model(inputs if parameters.longest else inputs[0], logits, name="tagger")
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], logits, name="tagger")
 
 
 def crf_of(network: keras.Model) -> CRF | None:

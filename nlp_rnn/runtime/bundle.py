@@ -6,7 +6,8 @@
                        too for subword units)
 ``vocabulary.json``    types and counts
 ``labels.json``        labels or tags (not for language models)
-``characters.json``    characters (only for taggers)
+``characters.json``    characters (only for taggers and semantic roles)
+``frames.json``        the frames of predicates by their forms (only for semantic roles)
 ``data_card.json``     what the model was trained on
 ``start_states.json``  the initial states of single texts (only for models of running text)
 ``target_...``         tokenizer and vocabulary of targets (only for encoder-decoders)
@@ -53,7 +54,7 @@ from nlp_rnn.runtime.weights import check_weights, fewest_weights
 from nlp_rnn.task_kinds import TASK_KINDS, TaskKind
 from nlp_rnn.text.characters import is_one_line
 from nlp_rnn.text.entities import LearnedTags, are_entities
-from nlp_rnn.text.prepared import PairSizes, PreparedDataset, is_multi_label
+from nlp_rnn.text.prepared import FRAMES, PairSizes, PreparedDataset, is_multi_label
 from nlp_rnn.text.rules import SubwordTokenizer, Tokenizer
 from nlp_rnn.text.tokenizers import FILE as TOKENIZER
 from nlp_rnn.text.tokenizers import TARGET, load_parameters, make_tokenizer
@@ -84,6 +85,7 @@ COPIED = (
     "vocabulary.json",
     "labels.json",
     CHARACTERS,
+    FRAMES,
     f"{TARGET}{TOKENIZER}",
     f"{TARGET}{SubwordTokenizer.FILE}",
     f"{TARGET}vocabulary.json",
@@ -163,7 +165,7 @@ class Bundle:
             Graph(found.graph.unsupported, found.graph.int8),
             frozenset(found.sha256),
         )
-        bundle.data_card, bundle.start_states()
+        bundle.data_card, bundle.start_states(), bundle.frames
         return bundle
 
     def check_copyable(self) -> None:
@@ -195,6 +197,30 @@ class Bundle:
         if not isinstance(card, dict) or type(card.get("entities", False)) is not bool:
             raise UserError(f"{file}: not a data card; {REMEDY}")
         return card
+
+    @cached_property
+    def frames(self) -> dict[str, str]:
+        """The most frequent frame of each predicate, by its form in lower case; empty for other
+        tasks than semantic roles.
+
+        Raises:
+            UserError: the file holds something else.
+        """
+        if self.task.data != "roles":
+            return {}
+        file = self.folder / FRAMES
+        try:
+            frames = TypeAdapter(dict[str, str]).validate_python(
+                read_json(file, REMEDY), strict=True
+            )
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise UserError(f"{file}: no frames of predicates ({reason}); {REMEDY}") from None
+        if wrong := next((frame for frame in frames.values() if not is_one_line(frame)), None):
+            raise UserError(
+                f"{file}: the frame {wrong!r} has a control character or line break; {REMEDY}"
+            )
+        return frames
 
     @property
     def task(self) -> TaskKind:
@@ -299,7 +325,9 @@ class Bundle:
                 found, _ = network.log_probabilities(last, network.zero_states(1))
                 answers = len(self.vocabulary)
             else:
-                found = network.logits(last, np.ones(1, np.int32), self._last_character())
+                flags = np.zeros((1, 1), np.int32) if self.task.data == "roles" else None
+                one = np.ones(1, np.int32)
+                found = network.logits(last, one, self._last_character(), flags)
                 answers = len(self._learned_labels)
         except Exception as error:  # each library that runs networks has its own errors
             reason = str(error).splitlines()[0]
@@ -482,6 +510,7 @@ def _check_parts(folder: Path, found: _Description, task: TaskKind) -> None:
     network = GRAPH if found.graph.unsupported is None else WEIGHTS
     needed = [TOKENIZER, "vocabulary.json", network]
     needed += ["labels.json"] * task.labels + [CHARACTERS] * task.characters
+    needed += [FRAMES] * (task.data == "roles")
     if task.data == "pairs":
         needed += [DATA_CARD, f"{TARGET}{TOKENIZER}", f"{TARGET}vocabulary.json"]
         needed += [DECODER] * (network == GRAPH)

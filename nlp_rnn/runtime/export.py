@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from nlp_rnn.config import TokenizerParameters
+from nlp_rnn.config import TaggerParameters, TokenizerParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
 from nlp_rnn.files import read_json, whole_folder
@@ -22,6 +22,7 @@ from nlp_rnn.runtime.bundle import (
     Bundle,
     describe,
 )
+from nlp_rnn.runtime.forward import constraints
 from nlp_rnn.runtime.onnx_network import OnnxNetwork
 from nlp_rnn.text.characters import (
     DROPPED,
@@ -213,8 +214,15 @@ def _batch_steps(bundle: Bundle) -> Iterator[str]:
         "Pad the rows of a batch on the right with 0. `lengths` is the number of tokens in each, "
         "1 or more; a text without tokens is the single id 1."
     )
-    if experiment.task == "tagging" and experiment.model.longest:
-        most, rules = experiment.model.longest, bundle.tokenizer.parameters.rules
+    if bundle.task.data == "roles":
+        yield (
+            "`predicates` is all 0 to find the predicates of a sentence: the words tagged `B-V`. "
+            "Then the sentence is read once more for each, with 1 at this word, to tag its "
+            "arguments. Padding is 0."
+        )
+    model = experiment.model
+    if isinstance(model, TaggerParameters) and model.longest:
+        most, rules = model.longest, bundle.tokenizer.parameters.rules
         yield (
             "`characters` holds for each word, as written"
             + (" except for invisible characters and apostrophes (as above)" if rules > 1 else "")
@@ -234,12 +242,15 @@ def _answers(bundle: Bundle) -> str:
         return _written(bundle)
     if bundle.multi_label:
         return _label_sets(bundle)
-    answers = SOFTMAX
-    if experiment.task == "tagging" and experiment.model.output == "crf":
+    answers, model = SOFTMAX, experiment.model
+    tagger = model if isinstance(model, TaggerParameters) else None
+    if tagger and tagger.output == "crf":
         answers = CRF
+    elif tagger and constraints(tagger, bundle.labels):
+        answers += ALLOWED
     if bundle.temperature != 1:
         answers += CALIBRATED.format(temperature=bundle.temperature)
-    if experiment.task == "tagging" and experiment.model.tag_scheme:
+    if tagger and tagger.tag_scheme:
         tags = ", ".join(map(code, bundle.learned_tags.tags))
         answers += LEARNED.format(tags=tags)
     return answers
@@ -303,6 +314,11 @@ chosen ids are {joined}."""
 SOFTMAX = """\
 The softmax over the last axis of `logits` gives the probability of each entry of `labels.json`, in
 that order. Outputs at padding are meaningless."""
+
+ALLOWED = """
+
+The tags are the sequence with the highest product of probabilities in which each `I-` follows a
+`B-` or `I-` of the same role."""
 
 SIGMOID = """\
 The sigmoid `1 / (1 + exp(-z))` of each of the `logits` `z`{scaled} gives the probability of each

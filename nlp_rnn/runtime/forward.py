@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nlp_rnn import linear_chain
 from nlp_rnn.arrays import Floats, Ints
+from nlp_rnn.config import RoleTaggerParameters, TaggerParameters
 from nlp_rnn.linear_chain import Lattice, Transitions
 from nlp_rnn.runtime.entities import PredictedEntity, independent, predicted_entities
 from nlp_rnn.runtime.network import Network, States
@@ -23,7 +24,7 @@ from nlp_rnn.text.batches import (
     padded,
     restore_order,
 )
-from nlp_rnn.text.entities import LearnedTags
+from nlp_rnn.text.entities import LearnedTags, allowed_transitions
 from nlp_rnn.text.vocabulary import PAD_INDEX
 
 IMPOSSIBLE = -5e3
@@ -79,8 +80,8 @@ def _logits(
         if not network.any_rows:
             batch += batch[:1] * (full_rows(length) - len(batch))
         lengths = np.array([len(sequence) for sequence in batch], np.int32)
-        ids, characters = padded(batch, length)
-        logits = network.logits(ids, lengths, characters)
+        ids, characters, predicates = padded(batch, length)
+        logits = network.logits(ids, lengths, characters, predicates)
         return run(logits[: len(rows)], lengths[: len(rows)])
 
     def full_rows(length: int) -> int:
@@ -118,7 +119,7 @@ def probabilities(
     """
 
     def run(logits: Floats, lengths: NDArray[np.int32]) -> Sequence[Floats]:
-        found = _softmax_at(temperature, logits, learned)
+        found = _distributions(temperature, logits, learned)
         if found.ndim == 2:
             return list(found)
         return [row[:length] for row, length in zip(found, lengths, strict=True)]
@@ -126,7 +127,7 @@ def probabilities(
     return _logits(network, sequences, batch_size, run)
 
 
-def _softmax_at(temperature: float, logits: Floats, learned: LearnedTags | None) -> Floats:
+def _distributions(temperature: float, logits: Floats, learned: LearnedTags | None) -> Floats:
     """The probabilities of labels at a temperature; see :func:`probabilities`."""
     found = softmax(logits)
     if learned:
@@ -167,6 +168,15 @@ class Tagged:
     entities: Sequence[PredictedEntity] = ()
 
 
+def constraints(model: TaggerParameters, labels: Sequence[str]) -> Transitions | None:
+    """What a tagger of roles without a CRF never predicts; see :func:`tag`."""
+    if not (isinstance(model, RoleTaggerParameters) and model.constrained):
+        return None
+    if model.output == "crf":
+        return None
+    return Transitions(*(np.where(may, 0.0, -np.inf) for may in allowed_transitions(labels)))
+
+
 def tag(
     network: Network,
     sentences: Sequence[Encoded],
@@ -175,6 +185,7 @@ def tag(
     n_best: int = 1,
     temperature: float = 1.0,
     entities: bool = False,
+    allowed: Transitions | None = None,
 ) -> Iterator[Tagged]:
     """Tag sentences; for the arguments see :func:`probabilities`.
 
@@ -186,15 +197,29 @@ def tag(
             more.
         entities: whether the tags mark entities, whose probabilities are then computed. This needs
             ``learned``.
+        allowed: for a tagger without a CRF, 0 for what the tagging scheme allows and minus infinity
+            for what it forbids: the best allowed sequence is found (He et al. 2017, section 2.3).
     """
     transitions = network.transitions
 
     def run(logits: Floats, lengths: NDArray[np.int32]) -> Sequence[Tagged]:
         if transitions is None:
-            return _each(_softmax_at(temperature, logits, learned), lengths, learned, entities)
+            found = _distributions(temperature, logits, learned)
+            if allowed is not None:
+                return _allowed(found, lengths, allowed)
+            return _each(found, lengths, learned, entities)
         return _decoded(logits, lengths, transitions, n_best, temperature, learned, entities)
 
     return _logits(network, sentences, batch_size, run)
+
+
+def _allowed(
+    probabilities: Floats, lengths: NDArray[np.int32], allowed: Transitions
+) -> list[Tagged]:
+    """Sentences whose tags are independent but for what is forbidden."""
+    paths, _ = linear_chain.viterbi(log(probabilities), lengths, allowed)
+    rows = zip(probabilities, paths[:, 0], lengths.tolist(), strict=True)
+    return [replace(_tagged(row[:words]), best=path[:words]) for row, path, words in rows]
 
 
 def _each(

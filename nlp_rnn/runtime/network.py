@@ -27,7 +27,7 @@ States = Sequence[Any]
 """A language model's states, each ``(batch, width)``: arrays, or tensors on the network's device.
 Only the network itself looks into them."""
 
-NO_STATES = ("ids", "characters", "target_ids", "features")
+NO_STATES = ("ids", "characters", "predicates", "target_ids", "features")
 """The inputs of networks that are no states."""
 
 SEED = 0
@@ -81,13 +81,21 @@ class Network(ABC):
     widths: Sequence[int]
 
     @abstractmethod
-    def logits(self, ids: Tokens, lengths: Tokens, characters: Tokens | None = None) -> Floats:
+    def logits(
+        self,
+        ids: Tokens,
+        lengths: Tokens,
+        characters: Tokens | None = None,
+        predicates: Tokens | None = None,
+    ) -> Floats:
         """The logits of a classifier ``(batch, labels)`` or a tagger ``(batch, timesteps, tags)``.
 
         Args:
             ids: token indices ``(batch, timesteps)``, padded on the right with 0.
             lengths: the number of tokens in each row ``(batch,)``, 1 or more.
             characters: the spelling of each token ``(batch, timesteps, characters)``, for
+                networks that read it.
+            predicates: 1 at the predicate of each row, 0 elsewhere ``(batch, timesteps)``, for
                 networks that read it.
         """
 
@@ -256,8 +264,15 @@ class KerasNetwork(Network):
             after += final
         return total - math.log(self.passes), after
 
-    def logits(self, ids: Tokens, lengths: Tokens, characters: Tokens | None = None) -> Floats:
-        inputs = ids if characters is None else [ids, characters]
+    def logits(
+        self,
+        ids: Tokens,
+        lengths: Tokens,
+        characters: Tokens | None = None,
+        predicates: Tokens | None = None,
+    ) -> Floats:
+        more = [values for values in (characters, predicates) if values is not None]
+        inputs = [ids, *more] if more else ids
 
         def log_p(_: States) -> tuple[Floats, States]:
             logits = np.asarray(self._run(self._model, inputs))

@@ -28,7 +28,7 @@ from nlp_rnn.runtime.onnx_file import check_graph
 CRF_OUTPUTS = ("crf_start", "crf_transitions", "crf_end")
 COPIED = "copied"
 """The types of targets that tokens of the source become, likewise for a decoder that copies."""
-AXES = {"ids": 2, "lengths": 1, "characters": 3, "target_ids": 2, COPIED: 2}
+AXES = {"ids": 2, "lengths": 1, "characters": 3, "predicates": 2, "target_ids": 2, COPIED: 2}
 """The number of axes of each input of whole numbers; any other input is a state."""
 MEMORY = "memory"
 """The states of sources, an output of an encoder and an input of a decoder with attention."""
@@ -171,12 +171,20 @@ class OnnxNetwork(Network):
             raise ValueError(f"expected one row and one step or more, found shape {ids.shape}")
         return self._graph.computed(self._outputs, {"ids": ids, **inputs})
 
-    def logits(self, ids: Tokens, lengths: Tokens, characters: Tokens | None = None) -> Floats:
+    def logits(
+        self,
+        ids: Tokens,
+        lengths: Tokens,
+        characters: Tokens | None = None,
+        predicates: Tokens | None = None,
+    ) -> Floats:
         if not lengths.all():
             raise ValueError("expected rows of one token or more, found an empty row")
         inputs: dict[str, Any] = {"lengths": lengths}
         if characters is not None:
             inputs["characters"] = characters
+        if predicates is not None:
+            inputs["predicates"] = predicates
         return self._run(ids, **inputs)[0]
 
     def log_probabilities(

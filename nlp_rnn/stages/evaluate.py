@@ -174,6 +174,7 @@ def _log_evaluation(
     from nlp_rnn.evaluation.analysis import write_analysis
     from nlp_rnn.evaluation.plots import attention_picture
     from nlp_rnn.evaluation.report import headline, rows_of
+    from nlp_rnn.evaluation.role_page import write_role_page
 
     folder = paths.evaluation_plots(name)
     for drawn in (paths.confusion(name), paths.calibration(name)):
@@ -198,6 +199,9 @@ def _log_evaluation(
         save(attention_picture(result.attention, name), picture)
         run.log_file(picture, "plots")
         write_json(folder / "attention.json", result.attention)
+    if result.roles:
+        write_role_page(folder / "roles.html", result.roles, name)
+        run.log_file(folder / "roles.html", "plots")
     run.log_table(result.samples, "worst_predictions.json")
     write_json(folder / "worst_predictions.json", result.samples)
 

@@ -131,6 +131,6 @@ class ExamplesTask(Task):
         lengths = self._lengths("validation", LONGEST_SHOWN)
         longest = np.argsort(-lengths, kind="stable")[:EXAMPLES_SHOWN].tolist()
         return [
-            [x.ids] if x.spelling is None else [x.ids, x.spelling]
+            [value for value in (x.ids, x.spelling, x.predicates) if value is not None]
             for x in self.encoded("validation", longest, LONGEST_SHOWN)
         ]

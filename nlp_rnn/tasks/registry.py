@@ -6,6 +6,7 @@ from nlp_rnn.config import AnyExperiment
 from nlp_rnn.tasks.classification import Classification
 from nlp_rnn.tasks.label_sets import LabelSets
 from nlp_rnn.tasks.language_modelling import LanguageModelling
+from nlp_rnn.tasks.roles import SemanticRoles
 from nlp_rnn.tasks.sequences import SequenceToSequence
 from nlp_rnn.tasks.tagging import Tagging
 from nlp_rnn.tasks.task import Task
@@ -15,6 +16,7 @@ TASKS: dict[str, type[Task]] = {
     "classification": Classification,
     "tagging": Tagging,
     "language_modelling": LanguageModelling,
+    "semantic_roles": SemanticRoles,
     "sequence_to_sequence": SequenceToSequence,
 }
 

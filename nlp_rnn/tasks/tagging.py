@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -33,12 +33,13 @@ from nlp_rnn.evaluation.errors import (
 )
 from nlp_rnn.evaluation.familiar import words_and_entities
 from nlp_rnn.evaluation.metrics import Metrics, entity_surface_metrics, tagging_metrics
-from nlp_rnn.evaluation.predictions import tagged_rows
+from nlp_rnn.evaluation.predictions import Row, tagged_rows
 from nlp_rnn.evaluation.result import Evaluation, JudgedEntities
-from nlp_rnn.runtime.forward import tag
+from nlp_rnn.runtime.forward import Tagged, constraints, tag
 from nlp_rnn.runtime.network import Network
 from nlp_rnn.tasks.examples import EVALUATION_BATCH, ExamplesTask
 from nlp_rnn.tasks.task import ERRORS_SHOWN
+from nlp_rnn.text.batches import Encoded
 from nlp_rnn.text.entities import LearnedTags, allowed_transitions, entity_spans
 from nlp_rnn.text.prepared import PreparedDataset, Split
 from nlp_rnn.text.spelling import spell
@@ -46,12 +47,12 @@ from nlp_rnn.text.spelling import spell
 if TYPE_CHECKING:
     import keras
 
-    from nlp_rnn.training.fit import Row
+    from nlp_rnn.training.fit import Row as Epoch
     from nlp_rnn.training.objective import Objective
 
 
 @dataclass(frozen=True)
-class _Judged:
+class Judged:
     """Tagged sentences of a split, each array ``(words of the sentence,)``.
 
     Attributes:
@@ -73,6 +74,21 @@ class _Judged:
     logits: list[Floats]
     loss: float
     log_loss: float
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a network and its baselines reach on the test split.
+
+    Attributes:
+        test: the metrics of the network.
+        baselines: those of each baseline.
+        rows: the predictions of the network, in the order of the split.
+    """
+
+    test: Metrics
+    baselines: dict[str, Metrics]
+    rows: list[Row]
 
 
 class Tagging(ExamplesTask):
@@ -160,7 +176,7 @@ class Tagging(ExamplesTask):
                         "or set model.constrained: false"
                     )
 
-    def validate(self, objective: Objective) -> Row:
+    def validate(self, objective: Objective) -> Epoch:
         result = self._judge(self.predicting(objective.network), "validation")
         tags, entities = self.dataset.labels, self.dataset.entities
         metrics = tagging_metrics(result.gold, result.best, tags, entities=entities)
@@ -169,7 +185,7 @@ class Tagging(ExamplesTask):
             row["validation/f1"] = metrics["f1"]
         return row
 
-    def _judge(self, network: Network, name: str) -> _Judged:
+    def _judge(self, network: Network, name: str) -> Judged:
         """Tag the sentences of a split that have words."""
         split = self.dataset.split(name)
         assert split.labels is not None
@@ -178,7 +194,7 @@ class Tagging(ExamplesTask):
         sentences = self.encoded(name, numbers, max_length=None)
         best, confidence, logits, log_likelihood = [], [], [], 0.0
         probabilities = []
-        tagged = tag(network, sentences, EVALUATION_BATCH, self.learned)
+        tagged = self.tagged(network, sentences)
         for sentence, tags in zip(tagged, gold, strict=True):
             best.append(sentence.best)
             confidence.append(_of(sentence.probabilities, sentence.best))
@@ -188,7 +204,12 @@ class Tagging(ExamplesTask):
         words = [sentence.ids for sentence in sentences]
         loss = -log_likelihood / sum(map(len, words))
         each = log_loss(probabilities, gold)
-        return _Judged(numbers, words, gold, best, confidence, logits, loss, each)
+        return Judged(numbers, words, gold, best, confidence, logits, loss, each)
+
+    def tagged(self, network: Network, sentences: Sequence[Encoded]) -> Iterator[Tagged]:
+        """The tags of sentences, in order."""
+        allowed = constraints(self.model, self.dataset.labels)
+        return tag(network, sentences, EVALUATION_BATCH, self.learned, allowed=allowed)
 
     def calibrate(self, network: Network) -> Calibration:
         result = self._judge(network, "validation")
@@ -200,23 +221,12 @@ class Tagging(ExamplesTask):
         temperature: float = 1.0,
         thresholds: Mapping[str, float] | None = None,
     ) -> Evaluation:
-        tags, train = self.dataset.labels, self.dataset.split("train")
-        result = self._judge(network, "test")
-        tag_of_word = most_frequent_tags(train, len(self.dataset.vocabulary), len(tags))
-        majority = majority_class(train)
-        baselines: dict[str, list[NDArray[Any]]] = {
-            "majority": [np.full_like(tag, majority) for tag in result.gold],
-            "most_frequent_tag": [tag_of_word[sentence] for sentence in result.words],
-        }
+        tags, result = self.dataset.labels, self._judge(network, "test")
         forms = [record["tokens"] for record in self.dataset.split("test").records()]
         forms = [sentence for sentence in forms if sentence]
         counts, entities = words_and_entities(self.dataset)
         normalised = self.dataset.tokenizer.words
         seen = [np.array([counts[word] for word in normalised(words)]) for words in forms]
-        test, *others = (
-            self._metrics(result.gold, guess, [count > 0 for count in seen], forms, entities)
-            for guess in (result.best, *baselines.values())
-        )
         calibrated = probabilities_at(temperature, result.logits, network.transitions, self.learned)
         confidence = list(map(_of, calibrated, result.best))
         gold, best = np.concatenate(result.gold), np.concatenate(result.best)
@@ -225,18 +235,13 @@ class Tagging(ExamplesTask):
         targets = Targets(
             tags, gold, best, sure, lambda wanted: _marked(forms, result, tags, wanted)
         )
+        before, after = (self._entity_confidence(result, network, t) for t in (1.0, temperature))
+        compared = self._compared(network, result, confidence, after, forms, seen, entities)
         return Evaluation(
-            test=test | {"loss": result.loss},
-            baselines=dict(zip(baselines, others, strict=True)),
+            test=compared.test | {"loss": result.loss},
+            baselines=compared.baselines,
             samples=confident_errors(targets, ERRORS_SHOWN),
-            predictions=tagged_rows(
-                tags,
-                *(self._of_all(v, result.numbers) for v in (result.gold, result.best, confidence)),
-                entities=self.dataset.entities,
-                entity_confidence=self._of_all(after, result.numbers)
-                if after is not None
-                else None,
-            ),
+            predictions=compared.rows,
             labels=tags,
             gold=gold,
             predicted=best,
@@ -248,7 +253,7 @@ class Tagging(ExamplesTask):
         )
 
     def _entity_confidence(
-        self, result: _Judged, network: Network, temperature: float
+        self, result: Judged, network: Network, temperature: float
     ) -> list[Floats] | None:
         """The probability of each predicted entity; None if the tags mark none."""
         if not self.dataset.entities:
@@ -261,7 +266,7 @@ class Tagging(ExamplesTask):
         return [self.dataset.labels[i] for i in tags.tolist()]
 
     def _judged_entities(
-        self, result: _Judged, before: Sequence[Floats] | None, after: Sequence[Floats] | None
+        self, result: Judged, before: Sequence[Floats] | None, after: Sequence[Floats] | None
     ) -> JudgedEntities | None:
         """The predicted entities with their probabilities ``before`` and ``after`` calibration."""
         if before is None or after is None:
@@ -275,6 +280,50 @@ class Tagging(ExamplesTask):
             right=np.array(right, bool),
             confidence=np.concatenate(after),
             uncalibrated=np.concatenate(before),
+        )
+
+    def _compared(
+        self,
+        network: Network,
+        result: Judged,
+        confidence: Sequence[Floats],
+        entity_confidence: Sequence[Floats] | None,
+        forms: Sequence[Sequence[str]],
+        seen: Sequence[Ints],
+        known: Collection[str],
+    ) -> Compared:
+        """The metrics of the network and of baselines on the test split, and its rows.
+
+        Args:
+            confidence: the calibrated probability of each predicted tag.
+            entity_confidence: the same of each predicted entity; None if tags mark none.
+            forms: the words of each sentence, as written.
+            seen: how often each word occurs in training.
+            known: the entities of training.
+        """
+        tags, train = self.dataset.labels, self.dataset.split("train")
+        tag_of_word = most_frequent_tags(train, len(self.dataset.vocabulary), len(tags))
+        majority = majority_class(train)
+        baselines: dict[str, list[NDArray[Any]]] = {
+            "majority": [np.full_like(tag, majority) for tag in result.gold],
+            "most_frequent_tag": [tag_of_word[sentence] for sentence in result.words],
+        }
+        test, *others = (
+            self._metrics(result.gold, guess, [count > 0 for count in seen], forms, known)
+            for guess in (result.best, *baselines.values())
+        )
+        of_all = (self._of_all(v, result.numbers) for v in (result.gold, result.best, confidence))
+        return Compared(
+            test,
+            dict(zip(baselines, others, strict=True)),
+            tagged_rows(
+                tags,
+                *of_all,
+                entities=self.dataset.entities,
+                entity_confidence=None
+                if entity_confidence is None
+                else self._of_all(entity_confidence, result.numbers),
+            ),
         )
 
     def _metrics(
@@ -307,7 +356,7 @@ def _of(probabilities: Floats, tags: Ints) -> Floats:
 
 
 def _marked(
-    forms: Sequence[Sequence[str]], result: _Judged, tags: Sequence[str], wanted: Sequence[int]
+    forms: Sequence[Sequence[str]], result: Judged, tags: Sequence[str], wanted: Sequence[int]
 ) -> dict[int, str]:
     """The sentence of each wanted word, in which the word is marked with its gold and predicted
     tag."""

@@ -13,6 +13,7 @@ from nlp_rnn.arrays import Ints
 from nlp_rnn.config import AnyExperiment, TrainingParameters
 from nlp_rnn.evaluation.calibration import Calibration
 from nlp_rnn.evaluation.result import Evaluation
+from nlp_rnn.example import TAGGED_KINDS
 from nlp_rnn.runtime.network import KerasNetwork, Network
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.text.prepared import PreparedDataset
@@ -56,7 +57,7 @@ class Task(ABC):
         from nlp_rnn.models.network import build_network
 
         dataset = self.dataset
-        characters = dataset.characters.types if dataset.kind == "tagged" else ()
+        characters = dataset.characters.types if dataset.kind in TAGGED_KINDS else ()
         return build_network(
             self.experiment,
             len(dataset.vocabulary),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.config import LongTexts
+from nlp_rnn.example import TAGGED_KINDS
 from nlp_rnn.text.bounds import Bounds, PairBounds, padded_length
 from nlp_rnn.text.prepared import Split
 from nlp_rnn.text.spelling import BOUNDARY_INDEX
@@ -61,10 +62,13 @@ class Encoded:
         ids: token indices ``(tokens,)``.
         spelling: the characters of each token ``(tokens, characters)``, for models that read
             them.
+        predicates: 1 at the predicate whose roles are tagged, 0 at other tokens ``(tokens,)``, for
+            models that read it.
     """
 
     ids: Ints
     spelling: Ints | None = None
+    predicates: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -83,13 +87,37 @@ def pad_spelling(sentences: Sequence[Ints], length: int) -> NDArray[np.int32]:
     return batch
 
 
-def padded(
-    sequences: Sequence[Encoded], length: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32] | None]:
-    """The token indices of a batch, padded to ``length``, and its characters if it has any."""
-    ids = pad([sequence.ids for sequence in sequences], length)
+class Padded(NamedTuple):
+    """A batch of :class:`Encoded`, padded on the right.
+
+    Attributes:
+        ids: int32 ``(rows, length)``.
+        characters: int32 ``(rows, length, characters)``, if models read them.
+        predicates: int32 ``(rows, length)``, if models read them.
+    """
+
+    ids: NDArray[np.int32]
+    characters: NDArray[np.int32] | None
+    predicates: NDArray[np.int32] | None
+
+
+def padded(sequences: Sequence[Encoded], length: int) -> Padded:
+    """A batch, padded to ``length``."""
     spelling = [sequence.spelling for sequence in sequences if sequence.spelling is not None]
-    return ids, pad_spelling(spelling, length) if spelling else None
+    flags = [sequence.predicates for sequence in sequences if sequence.predicates is not None]
+    return Padded(
+        pad([sequence.ids for sequence in sequences], length),
+        pad_spelling(spelling, length) if spelling else None,
+        pad(flags, length) if flags else None,
+    )
+
+
+def flagged(words: int, predicate: int | None) -> NDArray[np.int32]:
+    """1 at the predicate, 0 at the other words of a sentence ``(words,)``."""
+    flags = np.zeros(words, np.int32)
+    if predicate is not None:
+        flags[predicate] = 1
+    return flags
 
 
 def _cut(
@@ -183,6 +211,8 @@ class Batch:
             or ``(batch,)`` for any number of labels.
         characters: the spelling of the words, int32 ``(batch, length, characters)``, for models
             that read it.
+        predicates: 1 at the predicate of each sentence, 0 elsewhere, int32 ``(batch, length)``, for
+            models that read it.
         target_ids: for pairs, the target tokens that the decoder reads, int32
             ``(batch, target steps)``: the end symbol, then the target without it.
         features: for pairs, the vectors beside their sources, float32 ``(batch, width)``.
@@ -195,6 +225,7 @@ class Batch:
     targets: NDArray[np.int32]
     weights: NDArray[np.float32]
     characters: NDArray[np.int32] | None = None
+    predicates: NDArray[np.int32] | None = None
     starts: NDArray[np.float32] | None = None
     target_ids: NDArray[np.int32] | None = None
     features: NDArray[np.float32] | None = None
@@ -203,7 +234,9 @@ class Batch:
     @property
     def inputs(self) -> Any:
         """The inputs of the objective."""
-        optional = (self.characters, self.starts, self.target_ids, self.features)
+        optional = (
+            self.characters, self.predicates, self.starts, self.target_ids, self.features
+        )  # fmt: skip
         more = [x for x in optional if x is not None]
         return [self.ids, *more] if more else self.ids
 
@@ -224,10 +257,14 @@ def encoded(
     """Example ``i`` of a split as a model reads it; for the arguments see
     :func:`example_batches`."""
     ids = shortened(split.sequence(split.ids, i), max_length, long_texts)
-    if spelling is None or split.forms is None:
-        return Encoded(ids)
-    forms = shortened(split.sequence(split.forms, i), max_length, long_texts)
-    return Encoded(ids, spelling[forms])
+    of_words = flags = None
+    if spelling is not None and split.forms is not None:
+        forms = shortened(split.sequence(split.forms, i), max_length, long_texts)
+        of_words = spelling[forms]
+    if split.predicates is not None:
+        predicate = int(split.predicates[i])
+        flags = flagged(len(ids), None if predicate < 0 else predicate)
+    return Encoded(ids, of_words, flags)
 
 
 def example_batches(
@@ -260,8 +297,8 @@ def example_batches(
         length = padded_to(min(longest, max_length or longest))
         rows = _filled(numbers, bounds.rows(length) if bounds else len(numbers))
         examples = [encoded(split, i, max_length, spelling, long_texts) for i in rows]
-        ids, characters = padded(examples, length)
-        if split.kind == "tagged":
+        ids, characters, predicates = padded(examples, length)
+        if split.kind in TAGGED_KINDS:
             tags = [
                 shortened(split.sequence(split.labels, i), max_length, long_texts) for i in rows
             ]
@@ -272,7 +309,7 @@ def example_batches(
             if class_weights is not None:
                 weights = class_weights[targets].astype(np.float32)
         weights[len(numbers) :] = 0
-        yield Batch(ids, targets, weights, characters)
+        yield Batch(ids, targets, weights, characters, predicates)
 
 
 def _filled(numbers: NDArray[np.intp], rows: int) -> list[int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from nlp_rnn.config import KeptPairs
-from nlp_rnn.example import Example, Kind
+from nlp_rnn.example import TAGGED_KINDS, Example, Kind
 from nlp_rnn.text.rules import Tokenizer
 from nlp_rnn.text.vocabulary import EOS, SEPARATOR, UNK
 
@@ -39,7 +39,7 @@ class Encoder:
         self.end = end_symbol(kind, tokenizer.parameters.unit)
 
     def tokens(self, example: Example) -> list[str]:
-        if self.kind == "tagged":
+        if self.kind in TAGGED_KINDS:
             return self.tokenizer.words(example.tokens)
         if self.kind == "pairs":
             return source_tokens(self.tokenizer, example.text, example.context)
@@ -55,7 +55,7 @@ class Encoder:
     def labels(self, example: Example) -> tuple[str, ...]:
         if self.kind == "labelled":
             return example.label_set
-        return example.tags if self.kind == "tagged" else ()
+        return example.tags if self.kind in TAGGED_KINDS else ()
 
 
 class TargetEncoder(Encoder):

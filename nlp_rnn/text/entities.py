@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_rnn.arrays import Floats, Ints
+from nlp_rnn.example import TAGGED_KINDS
 
 Bools = NDArray[np.bool_]
 
@@ -62,7 +63,7 @@ def are_entities(card: Mapping[str, Any], labels: Sequence[str]) -> bool:
         card: the data card.
         labels: labels or tags of the data set.
     """
-    if card.get("kind", "tagged") != "tagged":
+    if card.get("kind", "tagged") not in TAGGED_KINDS:
         return False
     return bool(card.get("entities", is_entity_scheme(labels)))
 

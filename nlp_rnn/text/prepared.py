@@ -15,6 +15,10 @@
                        ``<split>.target_ids.npy`` and ``<split>.target_offsets.npy`` their token
                        indices, each target with the end symbol
 ``<split>.features.npy``  float32 ``(examples, width)``: the vectors that pairs read
+``<split>.predicates.npy``  int32 ``(examples,)``: the place of the predicate whose roles an example
+                       has, -1 for none
+``frames.json``        the most frequent frame of each predicate in the training split, by its form
+                       in lower case
 ``forms.json``         the forms of those words, as written; the first is empty
 ``characters.json``    the characters of the forms of the training split
 ``optimum.json``       the optimum, if the corpus knows it: for models that read the
@@ -50,7 +54,7 @@ from nlp_rnn.config import (
 from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.duplicates import TextsOfTraining
 from nlp_rnn.errors import UserError
-from nlp_rnn.example import SPLITS, Example, Kind
+from nlp_rnn.example import SPLITS, TAGGED_KINDS, Example, Kind
 from nlp_rnn.files import read_json, sha256, whole_folder, write_json
 from nlp_rnn.hints import Remedy
 from nlp_rnn.text.characters import is_one_line
@@ -71,11 +75,13 @@ Optimum = dict[Reads, dict[str, float]]
 MAKERS = ("prepare", "pseudo_label")
 """Stages that write prepared data sets."""
 
-LABELLED_KINDS: tuple[Kind, ...] = ("labelled", "tagged")
+LABELLED_KINDS: tuple[Kind, ...] = ("labelled", *TAGGED_KINDS)
 """Kinds of examples that have labels."""
 
 BLOCK = 1 << 13
 """The number of values buffered before they are written."""
+
+FRAMES = "frames.json"
 
 NOT_IDENTITY = ("card.json", "optimum.json")
 """Files of a prepared data set that training does not read."""
@@ -131,6 +137,8 @@ class Split:
         target_ids: int32 ``(target tokens,)`` of pairs, each target with the end symbol.
         target_offsets: int64 ``(examples + 1,)``, where each target begins.
         features: float32 ``(examples, width)``, the vectors of pairs that have any.
+        predicates: int32 ``(examples,)`` for examples with roles: the place of the predicate in its
+            sentence, -1 for none.
     """
 
     kind: Kind
@@ -142,6 +150,7 @@ class Split:
     target_ids: Ints | None = None
     target_offsets: Ints | None = None
     features: NDArray[np.float32] | None = None
+    predicates: Ints | None = None
 
     @property
     def lengths(self) -> Ints:
@@ -269,6 +278,11 @@ class PreparedDataset:
         return are_entities(self.card, self.labels)
 
     @cached_property
+    def frames(self) -> dict[str, str]:
+        """The most frequent frame of each predicate in training, by its form in lower case."""
+        return self._json(FRAMES) if self.kind == "roles" else {}
+
+    @cached_property
     def forms(self) -> list[str]:
         """The words of a tagged data set as written, before any normalisation."""
         return self._json("forms.json")
@@ -310,7 +324,8 @@ class PreparedDataset:
                 again = Remedy("prepare the data set again", self.folder.name, MAKERS, force=True)
                 raise UserError(f"{file}: missing or broken; {again}") from None
 
-        forms, offsets = array("forms") if self.kind == "tagged" else None, array("offsets")
+        forms = array("forms") if self.kind in TAGGED_KINDS else None
+        offsets = array("offsets")
         pairs = self.kind == "pairs"
         return Split(
             self.kind,
@@ -322,6 +337,7 @@ class PreparedDataset:
             array("target_ids") if pairs else None,
             array("target_offsets") if pairs else None,
             array("features") if pairs and self.card["features"] else None,
+            array("predicates") if self.kind == "roles" else None,
         )
 
     def _encoded_anew(self, name: str, forms: Ints | None) -> Ints:
@@ -406,6 +422,9 @@ def prepare(
             return selection.of(examples) if selection and split == "train" else examples
 
         counts, labels, multi_label = _types_and_labels(name, encoders, progress(read("train")))
+        if corpus.kind == "roles":
+            others = (tag for split in SPLITS[1:] for one in read(split) for tag in one.tags)
+            labels = _with_every_role(labels, others)
         if pairs and of_target.shared:
             counts = [counts[0] + counts[1]] * 2
         vocabularies = _write_vocabularies(folder, encoders, sides, counts, of_target.shared)
@@ -513,6 +532,8 @@ def _types_and_labels(
             multi_label = example.labels is not None
         _check_labelling(f"data set {name}, train, example {texts}", example, multi_label)
         label_counts.update(encoders[0].labels(example))
+        if example.predicate is not None:
+            continue  # the same sentence once more
         for of_side, encoder in zip(counts, encoders, strict=True):
             add(of_side, encoder.tokens(example))
     labels = _ranked(label_counts)
@@ -545,15 +566,27 @@ def _check_labelling(where: str, example: Example, multi_label: bool) -> None:
         )
 
 
+def _with_every_role(tags: list[str], others: Iterable[str]) -> list[str]:
+    """The tags of training, then those of roles that only other splits have, or that there begin or
+    go on otherwise: roles are so many that some are rare, and are missed rather than an error.
+
+    >>> _with_every_role(["O", "B-ARG0", "I-ARG0"], ["B-ARG5"])
+    ['O', 'B-ARG0', 'I-ARG0', 'B-ARG5', 'I-ARG5']
+    """
+    roles = sorted({tag[2:] for tag in (*tags, *others) if tag != "O"})
+    return list(dict.fromkeys([*tags, *(f"{x}-{role}" for role in roles for x in "BI")]))
+
+
 def _settled(
     corpus: Corpus, parameters: TokenizerParameters
 ) -> tuple[TokenizerParameters, dict[str, Any]]:
     """The parameters with the unit resolved, and for the card how it splits a tagged corpus's
     words."""
-    if corpus.kind != "tagged" or corpus.cut_by_tokenizer:
+    if corpus.kind not in TAGGED_KINDS or corpus.cut_by_tokenizer:
         unit = "word" if parameters.unit == "auto" else parameters.unit
         return parameters.model_copy(update={"unit": unit}), {}
-    found = compared(corpus.read("train"), parameters)
+    once = (example for example in corpus.read("train") if example.predicate is None)
+    found = compared(once, parameters)
     return parameters.model_copy(update={"unit": found["unit"]}), {"segmentation": found}
 
 
@@ -638,6 +671,7 @@ class _SplitWriter:
         self.form_index = {"": 0}
         self.forms_of_training = 1
         self.features: int | None = None
+        self.frames: dict[str, Counter[str]] = {}
 
     def _checked_features(self, split: str, number: int, example: Example) -> Sequence[float]:
         """The vector of an example; raises UserError unless it is as wide as the first one."""
@@ -673,8 +707,12 @@ class _SplitWriter:
             ) from None
 
     def write_forms(self) -> None:
-        """Write the forms that all splits share and the characters of the training split."""
-        if self.encoder.kind == "tagged":
+        """Write the forms that all splits share, and of the training split the characters, and the
+        frames of predicates."""
+        if self.encoder.kind == "roles":
+            frames = {form: _ranked(found)[0] for form, found in sorted(self.frames.items())}
+            write_json(self.folder / FRAMES, frames)
+        if self.encoder.kind in TAGGED_KINDS:
             forms = list(self.form_index)
             write_json(self.folder / "forms.json", forms)
             training = map(self.encoder.tokenizer.spelling, forms[1 : self.forms_of_training])
@@ -693,7 +731,8 @@ class _SplitWriter:
 
         dtype = np.uint8 if self.multi_label else np.int32
         labels = writer("labels", kind in LABELLED_KINDS, dtype)
-        forms = writer("forms", kind == "tagged")
+        forms = writer("forms", kind in TAGGED_KINDS)
+        predicates = writer("predicates", kind == "roles")
         features = writer("features", kind == "pairs", np.float32)
         sentences = characters = without_label = 0
         label_counts: Counter[str] = Counter()
@@ -710,6 +749,11 @@ class _SplitWriter:
                 if forms is not None:
                     index = self.form_index
                     forms.extend(index.setdefault(word, len(index)) for word in example.tokens)
+                if predicates is not None:
+                    predicates.extend([-1 if example.predicate is None else example.predicate])
+                    if split == "train" and example.predicate is not None:
+                        form = example.tokens[example.predicate].lower()
+                        self.frames.setdefault(form, Counter())[example.frame] += 1
                 if features is not None:
                     features.extend(self._checked_features(split, sentences, example))
                 records.write(json.dumps(example.record(kind), ensure_ascii=False) + "\n")
@@ -721,8 +765,9 @@ class _SplitWriter:
             self.forms_of_training = len(self.form_index)
         if labels is not None:
             labels.close(len(self.label_index) if self.multi_label else None)
-        if forms is not None:
-            forms.close()
+        for array in (forms, predicates):
+            if array is not None:
+                array.close()
         if features is not None:
             features.close(self.features or None)
             if not self.features:

@@ -162,7 +162,8 @@ def test_the_words_that_begin_an_entity_are_explained(
     [
         ("classifier", "a\n", ["--label", "positiv"], "did you mean 'positive'?"),
         ("classifier", "\n\n", [], "holds no text"),
-        ("language_modelling", "a\n", [], "nlp-rnn inspect --saliency explains it"),
+        ("semantic_roles", "a\n", [], "neither a classifier nor a tagger"),
+        ("language_modelling", "a\n", [], "nlp-rnn inspect --saliency explains its"),
     ],
 )
 def test_mistakes_are_one_line(

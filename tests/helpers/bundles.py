@@ -9,10 +9,16 @@ import numpy as np
 
 from helpers.corpora import prepared, same_everywhere
 from nlp_rnn.config import parse
-from nlp_rnn.example import Example, Kind
+from nlp_rnn.example import TAGGED_KINDS, Example, Kind
 from nlp_rnn.text.prepared import PreparedDataset
 
-FORMATS = {"labelled": "csv", "tagged": "conll", "text": "text", "pairs": "parallel"}
+FORMATS = {
+    "labelled": "csv",
+    "tagged": "conll",
+    "text": "text",
+    "pairs": "parallel",
+    "roles": "propbank",
+}
 """A format of each kind of data."""
 
 SHORT = {"beam": 3, "longest_ratio": 0.1, "longest_extra": 6}
@@ -60,7 +66,7 @@ def write_untrained(
         },
         Path("params.yaml"),
     ).experiment("mine")
-    characters = dataset.characters.types if kind == "tagged" else ()
+    characters = dataset.characters.types if kind in TAGGED_KINDS else ()
     built = build_network(
         experiment,
         len(dataset.vocabulary),

@@ -7,6 +7,8 @@ file are
 - ``lengths``, int32 ``(batch,)``: the number of real tokens in each row, at least one; not for
   language models, which see no padding;
 - ``characters``, int32 ``(batch, timesteps, characters)``, for a tagger that reads them;
+- ``predicates``, int32 ``(batch, timesteps)``, for semantic roles: 1 at the predicate whose
+  arguments are tagged, 0 elsewhere; all 0 to find the predicates;
 - the states of a language model, float32 ``(batch, width)``, named like the network's inputs.
 
 The outputs, all float32, are
@@ -148,6 +150,9 @@ def _random_inputs(
             of_word = rng.integers(1, longest + 1, (rows, steps, 1))
             spelling = rng.integers(1, letters, (rows, steps, longest), np.int32)
             feeds["characters"] = spelling * (np.arange(longest) < of_word)
+        elif value.name == "predicates":
+            flagged = rng.integers(0, lengths)  # in some rows none
+            feeds["predicates"] = (np.arange(steps) == flagged[:, None] - 1).astype(np.int32)
         else:
             shape = rows, value.type.tensor_type.shape.dim[1].dim_value
             feeds[value.name] = (

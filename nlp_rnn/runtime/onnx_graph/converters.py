@@ -39,6 +39,7 @@ from nlp_rnn.layers.highway import HighwayConnection
 from nlp_rnn.layers.pairs import STRIDE, PairBuckets
 from nlp_rnn.layers.pointer import TINY, CopiedTypes, PointerGenerator
 from nlp_rnn.layers.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
+from nlp_rnn.layers.predicates import BesidePredicate
 from nlp_rnn.layers.softmax.adaptive import AdaptiveSoftmax
 from nlp_rnn.layers.softmax.full import Softmax
 from nlp_rnn.layers.softmax.hierarchical import HierarchicalSoftmax
@@ -323,6 +324,18 @@ def _beside_each_step(graph: Graph, layer: BesideEachStep, sequences: str, vecto
     return graph.node("Concat", sequences, every, axis=-1)
 
 
+def _beside_predicate(graph: Graph, layer: BesidePredicate, vectors: str, flags: str) -> str:
+    parts = [vectors, graph.node("Gather", array(layer.embeddings), flags)]
+    if layer.word:
+        chosen = graph.node("Cast", flags, to=TensorProto.FLOAT)
+        chosen = graph.node("Unsqueeze", chosen, np.array([2]))
+        product = graph.node("Mul", chosen, vectors)
+        predicate = graph.node("ReduceSum", product, np.array([1]), keepdims=1)
+        none = graph.node("Mul", vectors, np.float32(0))
+        parts.append(graph.node("Add", none, predicate))
+    return graph.node("Concat", *parts, axis=-1)
+
+
 def _first_step(graph: Graph, layer: FirstStep, sequences: str, vector: str) -> list[str]:
     read = graph.node("MatMul", vector, array(layer.kernel))
     read = graph.node("Unsqueeze", read, np.array([1]))
@@ -482,6 +495,7 @@ CONVERTERS: dict[type, Converter] = {
     CopiedTypes: _copied_types,
     PointerGenerator: _pointer_generator,
     BesideEachStep: _beside_each_step,
+    BesidePredicate: _beside_predicate,
     FirstStep: _first_step,
     Zeros: _zeros,
     CharacterCNN: partial(_character_encoder, encode=_convolved),
