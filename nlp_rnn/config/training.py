@@ -68,7 +68,8 @@ class TrainingParameters(Section, title="Every training"):
     """How many times the training split is read."""
     select: Literal["loss", "accuracy", "f1", "bleu", "exact_match"] = "loss"
     """The metric of the validation split whose best epoch is kept. ``loss`` is for all tasks,
-    ``accuracy`` for classification and tagging, ``f1`` for entities, and ``bleu`` and
+    ``accuracy`` for classification, tagging and semantic roles, ``f1`` for entities and semantic
+    roles (their arguments, with the gold predicates given), and ``bleu`` and
     ``exact_match`` for sequences to sequences."""
     patience: int | None = Field(default=None, gt=0)
     """After how many epochs without a better metric training stops. ``null`` runs all epochs. The
