@@ -139,7 +139,11 @@ class SemanticRolesExperiment(ExperimentSection, title="Semantic roles"):
     """How the network is fitted."""
 
     @model_validator(mode="after")
-    def _sentences_are_whole(self) -> SemanticRolesExperiment:
+    def _training_fits(self) -> SemanticRolesExperiment:
+        if self.training.select not in ("loss", "accuracy", "f1"):
+            raise impossible(
+                "training.select of a model of semantic roles is 'loss', 'accuracy' or 'f1'"
+            )
         if self.training.max_length:
             raise impossible(
                 "training.max_length could cut a sentence before its predicate; leave it out"

@@ -68,9 +68,10 @@ class TrainingParameters(Section, title="Every training"):
     """How many times the training split is read."""
     select: Literal["loss", "accuracy", "f1", "bleu", "exact_match"] = "loss"
     """The metric of the validation split whose best epoch is kept. ``loss`` is for all tasks,
-    ``accuracy`` for classification and tagging, ``f1`` for entities (micro-F1) and for
-    classification (macro-F1; micro-F1 where texts have any number of labels), ``bleu`` for
-    sequences to sequences, and ``exact_match`` for these and for any number of labels."""
+    ``accuracy`` for classification, tagging and semantic roles, ``f1`` for entities (micro-F1), for
+    semantic roles (their arguments, with the gold predicates given) and for classification
+    (macro-F1; micro-F1 where texts have any number of labels), ``bleu`` for sequences to sequences,
+    and ``exact_match`` for these and for any number of labels."""
     patience: int | None = Field(default=None, gt=0)
     """After how many epochs without a better metric training stops. ``null`` runs all epochs. The
     weights of the best epoch are kept either way."""

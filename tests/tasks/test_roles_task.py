@@ -12,6 +12,7 @@ import pytest
 
 import nlp_rnn
 from helpers.bundles import parquet_rows, write_untrained
+from helpers.experiments import small_experiment
 from nlp_rnn.baselines.suite import fit_all, judged
 from nlp_rnn.config import RoleTaggerParameters
 from nlp_rnn.errors import UserError
@@ -214,6 +215,12 @@ def test_options(bundle: Bundle) -> None:
         model.predict(TEXT, n_best=2)
     assert model.predict(TEXT, review_below=1.0)["review"] is True
     assert model.predict("", review_below=1.0)["review"] is False
+
+
+@pytest.mark.parametrize("training", [{"select": "bleu"}, {"max_length": 9}])
+def test_training_that_does_not_fit_is_refused(training: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=next(iter(training))):
+        small_experiment("semantic_roles", {"units": 4}, training)
 
 
 def test_baselines_find_predicates_and_roles(dataset: PreparedDataset) -> None:
