@@ -12,7 +12,8 @@ from nlp_rnn.config.model import (
     Classifier,
     EncoderDecoderParameters,
     LanguageModel,
-    TaggerParameters,
+    Tagger,
+    TaggerHeadParameters,
 )
 from nlp_rnn.config.section import Section, impossible
 from nlp_rnn.config.training import (
@@ -47,8 +48,15 @@ class ExperimentSection(Section, title="Every experiment"):
 
     @model_validator(mode="after")
     def _more_words_are_of_taggers(self) -> Self:
-        if self.embeddings.more_words and not isinstance(self._model, TaggerParameters):
+        if self.embeddings.more_words and not isinstance(self._model, TaggerHeadParameters):
             raise impossible("embeddings.more_words is of tagging; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _gradients_flow_through_time(self) -> Self:
+        recurrent = getattr(self._model, "kind", "recurrent") == "recurrent"
+        if self.training.gradient_flow and not recurrent:
+            raise impossible("training.gradient_flow is of recurrent layers; leave it out")
         return self
 
     @model_validator(mode="after")
@@ -63,9 +71,10 @@ class ExperimentSection(Section, title="Every experiment"):
 
     @property
     def _bottom_is_frozen(self) -> bool:
-        """Whether nothing below the first recurrent layer is ever trained."""
+        """Whether nothing below the first recurrent, hidden or convolutional layer is trained."""
         frozen = isinstance(self.embeddings, GivenEmbeddings) and self.embeddings.frozen
-        beside = (getattr(self._model, name, None) for name in ("characters", "casing", "pairs"))
+        options = ("characters", "casing", "pairs", "window")
+        beside = (getattr(self._model, name, None) for name in options)
         return frozen and not any(beside)
 
     @property
@@ -94,7 +103,8 @@ class ClassificationExperiment(ExperimentSection, title="Classification"):
     task: Literal["classification"]
     """``classification`` gives a text a label."""
     model: Classifier
-    """The network: recurrent unless ``kind: averaged`` says otherwise."""
+    """The network: recurrent unless ``kind: averaged``, ``window`` or ``convolutional`` says
+    otherwise."""
     training: ClassificationTrainingParameters
     """How the classifier is fitted."""
 
@@ -102,8 +112,6 @@ class ClassificationExperiment(ExperimentSection, title="Classification"):
     def _figure_exists(self) -> ClassificationExperiment:
         if self.training.select == "f1":
             raise impossible("training.select of a classifier is 'loss' or 'accuracy'")
-        if self.training.gradient_flow and self.model.kind == "averaged":
-            raise impossible("training.gradient_flow is of recurrent layers; leave it out")
         return self
 
 
@@ -112,8 +120,8 @@ class TaggingExperiment(ExperimentSection, title="Tagging"):
 
     task: Literal["tagging"]
     """``tagging`` gives every word a tag."""
-    model: TaggerParameters
-    """The network."""
+    model: Tagger
+    """The network: recurrent unless ``kind: window`` or ``kind: convolutional`` says otherwise."""
     training: BatchTrainingParameters
     """How the tagger is fitted."""
 
@@ -148,8 +156,6 @@ class LanguageModellingExperiment(ExperimentSection, title="Language modelling")
     def _figure_exists(self) -> LanguageModellingExperiment:
         if self.training.select != "loss":
             raise impossible("training.select of a language model is 'loss'")
-        if self.training.gradient_flow and self.model.kind == "feed_forward":
-            raise impossible("training.gradient_flow is of recurrent layers; leave it out")
         return self
 
     @model_validator(mode="after")
