@@ -24,6 +24,8 @@ LAYERS = (PROJECT / "docs" / "layers.md").read_text(encoding="utf-8")
 SECTIONS: list[type[Section]] = [
     model.ClassifierParameters,
     model.AveragedParameters,
+    model.WindowClassifierParameters,
+    model.ConvolutionalClassifierParameters,
     model.TaggerParameters,
     model.LanguageModelParameters,
     model.FeedForwardParameters,

@@ -46,6 +46,8 @@ CLASSIFIERS: dict[str, dict[str, Any]] = {
     "classifier phased": {"cell": "phased_lstm", "pooling": "attention", "bidirectional": False},
     "classifier peepholes": {"cell": PEEPHOLES | {"projection": 5}, "pooling": "concatenated"},
     "classifier averaged": {"kind": "averaged", "pairs": 20},
+    "classifier window": {"kind": "window", "pooling": "attention"},
+    "classifier convolutional": {"kind": "convolutional", "windows": [2, 3, 5], "filters": 8},
 }
 SOFTMAX_TAGGERS: dict[str, dict[str, Any]] = {
     "tagger lstm": {"cell": "lstm", "characters": CNN, "casing": 3},
@@ -53,6 +55,7 @@ SOFTMAX_TAGGERS: dict[str, dict[str, Any]] = {
     "tagger gru": {"cell": {"kind": "gru", "reset_after": False}, "tag_scheme": "BIOES"},
     "tagger phased": {"cell": "phased_lstm", "characters": BILSTM},
     "tagger peepholes": {"cell": PEEPHOLES | {"layer_normalization": True}},
+    "tagger window": {"kind": "window", "characters": BILSTM},
 }
 CRF_TAGGERS: dict[str, dict[str, Any]] = {
     "CRF lstm": {"cell": "lstm"},
@@ -60,6 +63,7 @@ CRF_TAGGERS: dict[str, dict[str, Any]] = {
     "CRF gru": {"cell": "gru", "tag_scheme": "BIOES"},
     "CRF phased": {"cell": "phased_lstm", "bidirectional": False, "casing": 3},
     "CRF peepholes": {"cell": PEEPHOLES},
+    "CRF convolutional": {"kind": "convolutional", "filters": 8, "layers": 3, "dilation": 2},
     "CRF characters": {"cell": "lstm", "characters": CNN, "tag_scheme": "BIOES"},
 }
 LANGUAGE_MODELS: dict[str, dict[str, Any]] = {

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nlp_rnn.commands import sentence_vectors
 from nlp_rnn.commands.arguments import bundle_folder, count, positive, seed, words
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
@@ -29,7 +30,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     embeddings = commands.add_parser(
         "embeddings",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="inspect word vectors: neighbours, analogies, plots, evaluation, export",
+        help="inspect word and sentence vectors: neighbours, analogies, plots, evaluation, export",
         description=(
             "Inspect word vectors: downloaded ones, those learned by `dvc repro vectors@NAME`,\n"
             "or the embedding layer of any trained model. A word is looked up as it is\n"
@@ -52,6 +53,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         _add_evaluate,
         _add_plot,
         _add_export,
+        _add_sentences,
     ):
         add_action(actions)
 
@@ -218,6 +220,35 @@ def _add_export(actions: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("target", metavar="TARGET", type=Path)
     parser.add_argument("--format", choices=["word2vec", "glove", "projector"], default="word2vec")
     parser.set_defaults(action=_export)
+
+
+def _add_sentences(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    sentences = _parser(
+        actions,
+        "sentences",
+        "write or plot a vector for each line of a file",
+        "Write a vector for each line of FILE into OUT: an array (.npy), or texts with\n"
+        "their vectors (.jsonl). A name that ends with .png or .html draws a map of the\n"
+        "lines instead. Words without a vector are left out; SIF counts words in FILE.",
+    )
+    sentence_vectors.add_write(sentences, _open)
+    nearest = _parser(
+        actions,
+        "nearest-sentences",
+        "list the lines of a file that are nearest to a text",
+        "Print one line for each of the lines of FILE nearest to each TEXT: the text, the\n"
+        "line and their cosine, separated by tabs.",
+    )
+    sentence_vectors.add_nearest(nearest, _open)
+    judge = _parser(
+        actions,
+        "judge-sentences",
+        "evaluate sentence vectors by simple classifiers and by relatedness",
+        "Compare all ways to make sentence vectors from word vectors: the accuracy of a\n"
+        "logistic regression on them, by cross-validation unless a test file is given,\n"
+        "or how well they predict which sentences people find related.",
+    )
+    sentence_vectors.add_judge(judge, _open)
 
 
 def _open(name: str) -> tuple[WordVectors, Subwords | None]:

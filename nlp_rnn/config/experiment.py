@@ -9,13 +9,11 @@ from pydantic import Field, model_validator
 from nlp_rnn.config.embeddings import Embeddings, GivenEmbeddings
 from nlp_rnn.config.evaluation import DecodingParameters, EvaluationParameters
 from nlp_rnn.config.model import (
-    AveragedParameters,
     Classifier,
-    ClassifierParameters,
     EncoderDecoderParameters,
     LanguageModel,
     RoleTaggerParameters,
-    TaggerParameters,
+    Tagger,
 )
 from nlp_rnn.config.section import Section, impossible
 from nlp_rnn.config.training import (
@@ -50,12 +48,19 @@ class ExperimentSection(Section, title="Every experiment"):
 
     @model_validator(mode="after")
     def _more_words_are_only_read(self) -> Self:
-        reading = (TaggerParameters, ClassifierParameters, AveragedParameters)
-        if self.embeddings.more_words and not isinstance(self._model, reading):
+        task = getattr(self, "task", None)
+        if self.embeddings.more_words and task in ("language_modelling", "sequence_to_sequence"):
             raise impossible(
                 "embeddings.more_words is of classification and tagging, whose words are read but "
                 "not written; leave it out"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _gradients_flow_through_time(self) -> Self:
+        recurrent = getattr(self._model, "kind", "recurrent") == "recurrent"
+        if self.training.gradient_flow and not recurrent:
+            raise impossible("training.gradient_flow is of recurrent layers; leave it out")
         return self
 
     @model_validator(mode="after")
@@ -70,9 +75,10 @@ class ExperimentSection(Section, title="Every experiment"):
 
     @property
     def _bottom_is_frozen(self) -> bool:
-        """Whether nothing below the first recurrent layer is ever trained."""
+        """Whether nothing below the first recurrent, hidden or convolutional layer is trained."""
         frozen = isinstance(self.embeddings, GivenEmbeddings) and self.embeddings.frozen
-        beside = (getattr(self._model, name, None) for name in ("characters", "casing", "pairs"))
+        options = ("characters", "casing", "pairs", "window")
+        beside = (getattr(self._model, name, None) for name in options)
         return frozen and not any(beside)
 
     @property
@@ -101,7 +107,8 @@ class ClassificationExperiment(ExperimentSection, title="Classification"):
     task: Literal["classification"]
     """``classification`` gives a text a label, or any number of labels if its data set does."""
     model: Classifier
-    """The network: recurrent unless ``kind: averaged`` says otherwise."""
+    """The network: recurrent unless ``kind: averaged``, ``window`` or ``convolutional`` says
+    otherwise."""
     training: ClassificationTrainingParameters
     """How the classifier is fitted."""
 
@@ -112,8 +119,6 @@ class ClassificationExperiment(ExperimentSection, title="Classification"):
                 "training.select of a classifier is 'loss', 'accuracy' or 'f1', or 'exact_match' "
                 "for any number of labels"
             )
-        if self.training.gradient_flow and self.model.kind == "averaged":
-            raise impossible("training.gradient_flow is of recurrent layers; leave it out")
         return self
 
 
@@ -122,8 +127,8 @@ class TaggingExperiment(ExperimentSection, title="Tagging"):
 
     task: Literal["tagging"]
     """``tagging`` gives every word a tag."""
-    model: TaggerParameters
-    """The network."""
+    model: Tagger
+    """The network: recurrent unless ``kind: window`` or ``kind: convolutional`` says otherwise."""
     training: BatchTrainingParameters
     """How the tagger is fitted."""
 
@@ -181,8 +186,6 @@ class LanguageModellingExperiment(ExperimentSection, title="Language modelling")
     def _figure_exists(self) -> LanguageModellingExperiment:
         if self.training.select != "loss":
             raise impossible("training.select of a language model is 'loss'")
-        if self.training.gradient_flow and self.model.kind == "feed_forward":
-            raise impossible("training.gradient_flow is of recurrent layers; leave it out")
         return self
 
     @model_validator(mode="after")

@@ -131,7 +131,7 @@ Cell = Annotated[_Cell, BeforeValidator(_by_name, json_schema_input_type=CellNam
 
 
 class NetworkParameters(Section, title="Every model"):
-    """What recurrent, averaged and feed-forward networks share: dropout."""
+    """What all networks share: dropout."""
 
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """The rate of dropout on connections that are not recurrent: the input, between layers and the
@@ -265,6 +265,68 @@ class EncoderParameters(NetworkParameters, title="Every recurrent model"):
         )
 
 
+class FixedViewParameters(NetworkParameters, title="Every model with a fixed view"):
+    """What each word is encoded from: a fixed number of words around it."""
+
+    input_dropout: float | None = Field(default=None, ge=0, lt=1)
+    """The rate of dropout on the input, where it is not ``dropout``. ``null`` is ``dropout``."""
+
+    @property
+    def dropout_rates(self) -> tuple[float, ...]:
+        return (*super().dropout_rates, self.input_dropout or 0.0)
+
+
+class WindowParameters(FixedViewParameters, title="Every window model"):
+    """The vectors of the words around a word, side by side, through a hidden layer (Bengio et al.
+    2003; Collobert et al. 2011)."""
+
+    kind: Literal["window"]
+    """``window`` chooses this model."""
+    window: int = Field(default=5, gt=0)
+    """How many words are seen, the word itself in the middle: an odd number."""
+    units: int = Field(default=100, gt=0)
+    """The width of the hidden layer."""
+
+    @property
+    def layers(self) -> int:
+        """The number of hidden layers."""
+        return 1
+
+    @model_validator(mode="after")
+    def _a_word_is_in_the_middle(self) -> WindowParameters:
+        if self.window % 2 == 0:
+            raise impossible(
+                f"window: {self.window} has no word in its middle; use {self.window - 1} or "
+                f"{self.window + 1}"
+            )
+        return self
+
+
+class ConvolutionalParameters(FixedViewParameters, title="Every convolutional model"):
+    """Stacked convolutions over the words of a text (Collobert et al. 2011; Kim 2014)."""
+
+    kind: Literal["convolutional"]
+    """``convolutional`` chooses this model."""
+    windows: list[Annotated[int, Field(gt=0)]] = Field(default=[3], min_length=1)
+    """How many words a filter sees. Several windows, such as ``[3, 4, 5]``, have filters of their
+    own, whose outputs stand side by side (Kim 2014)."""
+    filters: int = Field(default=100, gt=0)
+    """How many filters each window has in each layer."""
+    layers: int = Field(default=1, gt=0)
+    """How many layers of convolutions are stacked."""
+    dilation: int = Field(default=1, gt=0)
+    """By how much further apart the words lie that each next layer's filters see. 1 sees
+    neighbours in every layer; 2 doubles the distance from layer to layer (Strubell et al. 2017)."""
+
+    @model_validator(mode="after")
+    def _dilation_has_layers(self) -> ConvolutionalParameters:
+        if self.dilation > 1 and self.layers < 2:
+            raise impossible(
+                f"dilation: {self.dilation} is from layer to layer, so it needs layers: 2 or more"
+            )
+        return self
+
+
 # --- heads ----------------------------------------------------------------------------
 
 
@@ -288,6 +350,28 @@ class AveragedParameters(NetworkParameters, title="Averaged classifier"):
     """``averaged`` chooses this model."""
     pairs: int = Field(default=0, ge=0)
     """How many vectors all pairs of adjacent words share by a hash. 0 reads no pairs."""
+
+
+class FixedViewClassifierParameters(FixedViewParameters, title="Every fixed-view classifier"):
+    """Pooling of what each word's view says, softmax over labels."""
+
+    pooling: Literal["max", "mean", "attention"] = "max"
+    """How the vectors of all words become one. ``max`` and ``mean`` are taken over the words, and
+    ``attention`` is a learned weighted mean (Yang et al. 2016)."""
+
+
+class WindowClassifierParameters(
+    FixedViewClassifierParameters, WindowParameters, title="Window classifier"
+):
+    """A hidden layer over the window around each word, pooling, softmax over labels: the sentence
+    approach of Collobert et al. (2011)."""
+
+
+class ConvolutionalClassifierParameters(
+    FixedViewClassifierParameters, ConvolutionalParameters, title="Convolutional classifier"
+):
+    """Convolutions, pooling, softmax over labels. One layer of several windows with the maximum
+    over time is the network of Kim (2014)."""
 
 
 class CharacterEncoderSection(Section, title="Every character encoder"):
@@ -323,11 +407,10 @@ AnyCharacterEncoder = CharacterCNNParameters | CharacterBiLSTMParameters
 CharacterEncoder = Annotated[AnyCharacterEncoder, Field(discriminator="kind")]
 
 
-class TaggerParameters(EncoderParameters, title="Tagger"):
-    """Recurrent layers, then a softmax over tags at every word or a CRF over tag sequences."""
+class TaggerHeadParameters(NetworkParameters, title="Every tagger"):
+    """What a tagger reads beside words, and a softmax over tags at every word or a CRF over tag
+    sequences."""
 
-    bidirectional: bool = True
-    """Whether a second layer reads the sentence from its end (Schuster & Paliwal 1997)."""
     characters: CharacterEncoder | None = None
     """What reads the spelling of each word beside its embedding; ``null`` reads none."""
     casing: int = Field(default=0, ge=0)
@@ -356,7 +439,7 @@ class TaggerParameters(EncoderParameters, title="Tagger"):
         return (*super().dropout_rates, of_characters)
 
     @model_validator(mode="after")
-    def _scheme_is_kept(self) -> TaggerParameters:
+    def _scheme_is_kept(self) -> TaggerHeadParameters:
         if self.tag_scheme and self.output == "crf" and not self.constrained:
             raise impossible(
                 "tag_scheme with output: crf needs constrained: true, so that a sequence of tags "
@@ -365,13 +448,33 @@ class TaggerParameters(EncoderParameters, title="Tagger"):
         return self
 
     @model_validator(mode="after")
-    def _samples_are_of_single_tags(self) -> TaggerParameters:
+    def _samples_are_of_single_tags(self) -> TaggerHeadParameters:
         if self.output == "crf" and self.monte_carlo_samples:
             raise impossible(
                 "monte_carlo_samples averages distributions of single tags: output: "
                 "softmax, not crf"
             )
         return self
+
+
+class TaggerParameters(TaggerHeadParameters, EncoderParameters, title="Recurrent tagger"):
+    """Recurrent layers under a softmax or a CRF."""
+
+    kind: Literal["recurrent"] = "recurrent"
+    """``recurrent`` chooses this model."""
+    bidirectional: bool = True
+    """Whether a second layer reads the sentence from its end (Schuster & Paliwal 1997)."""
+
+
+class WindowTaggerParameters(TaggerHeadParameters, WindowParameters, title="Window tagger"):
+    """A hidden layer over the window around each word under a softmax or a CRF: the window approach
+    of Collobert et al. (2011)."""
+
+
+class ConvolutionalTaggerParameters(
+    TaggerHeadParameters, ConvolutionalParameters, title="Convolutional tagger"
+):
+    """Convolutions under a softmax or a CRF (with dilation, after Strubell et al. 2017)."""
 
 
 class RoleTaggerParameters(TaggerParameters, title="Tagger of semantic roles"):
@@ -707,9 +810,20 @@ def _recurrent_by_default(section: Any) -> Any:
     return {"kind": "recurrent", **section} if isinstance(section, Mapping) else section
 
 
-AnyClassifier = ClassifierParameters | AveragedParameters
+AnyClassifier = (
+    ClassifierParameters
+    | AveragedParameters
+    | WindowClassifierParameters
+    | ConvolutionalClassifierParameters
+)
 Classifier = Annotated[
     Annotated[AnyClassifier, Field(discriminator="kind")],
+    BeforeValidator(_recurrent_by_default),
+]
+
+AnyTagger = TaggerParameters | WindowTaggerParameters | ConvolutionalTaggerParameters
+Tagger = Annotated[
+    Annotated[AnyTagger, Field(discriminator="kind")],
     BeforeValidator(_recurrent_by_default),
 ]
 

@@ -19,9 +19,7 @@ from nlp_rnn.config.memory import MemoryParameters
 from nlp_rnn.config.model import (
     AnyCell,
     AnyCharacterEncoder,
-    AnyClassifier,
     AnyContextInputs,
-    AnyLanguageModel,
     AnyOutput,
     EncoderParameters,
     LanguageModelParameters,
@@ -285,13 +283,12 @@ def _key(location: tuple[int | str, ...], data: Any, missing: bool) -> str:
 
 
 def _tags(discriminator: str, key: str) -> tuple[str, ...]:
-    """The valid values of the ``discriminator`` of the section at a key."""
+    """The valid values of the ``discriminator`` of the section at a key that lacks it."""
     unions = {
         "source": AnyDataset,
         "task": AnyExperiment,
         "algorithm": AnyVectors,
         "kind": {
-            "model": AnyClassifier | AnyLanguageModel,
             "cell": AnyCell,
             "inputs": AnyContextInputs,
             "characters": AnyCharacterEncoder,
@@ -306,15 +303,15 @@ def _tags(discriminator: str, key: str) -> tuple[str, ...]:
 def _union_fault(key: str, error: Any) -> str:
     """What is wrong with the key that says which kind of section this is."""
     section, discriminator = error["input"], error["ctx"]["discriminator"].strip("'")
-    valid = _tags(discriminator, key.rpartition(".")[2])
     if discriminator in section:
-        found = section[discriminator]
+        found, valid = section[discriminator], error["ctx"].get("expected_tags", "")
         return f"{key}.{discriminator}: no such {discriminator} {found!r}; " + nearest(
-            str(found), valid
+            str(found), re.findall(r"'(\w+)'", valid)
         )
+    tags = _tags(discriminator, key.rpartition(".")[2])
     close = difflib.get_close_matches(discriminator, [str(name) for name in section], n=1)
     hint = f"unknown parameter '{close[0]}'; did you mean '{discriminator}'?" if close else ""
-    return f"{key}: " + (hint or f"needs {discriminator}, one of: {', '.join(valid)}")
+    return f"{key}: " + (hint or f"needs {discriminator}, one of: {', '.join(tags)}")
 
 
 def parse(data: Any, file: Path) -> Parameters:

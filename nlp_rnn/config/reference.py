@@ -201,11 +201,9 @@ def _section(section: type[Section]) -> str:
         f"| `{key.name}` | {key.values(links)} | {key.default} | {key.meaning} |"
         for key in own_keys(section)
     ]
-    table = ["| key | value | default | meaning |", "|---|---|---|---|", *rows]
+    table = ["| key | value | default | meaning |", "|---|---|---|---|", *rows, ""] if rows else []
     description = prose(section.__doc__ or "")
-    return "\n".join(
-        [f"### {title(section)}", "", f"{description}{_where(section)}", "", *table, ""]
-    )
+    return "\n".join([f"### {title(section)}", "", f"{description}{_where(section)}", "", *table])
 
 
 def _where(section: type[Section]) -> str:

@@ -28,6 +28,7 @@ from nlp_rnn.layers.cells import (
 from nlp_rnn.layers.characters import CharacterBiLSTM, CharacterCNN
 from nlp_rnn.layers.conditioning import BesideEachStep, FirstStep, Zeros
 from nlp_rnn.layers.context import ContextTokens, JoinedNeighbours
+from nlp_rnn.layers.convolution import Convolutions, Windows
 from nlp_rnn.layers.crf import CRF
 from nlp_rnn.layers.crf_model import CRFModel
 from nlp_rnn.layers.dropout import Dropout, EmbeddingDropout
@@ -63,6 +64,7 @@ __all__ = [
     "CharacterBiLSTM",
     "CharacterCNN",
     "ContextTokens",
+    "Convolutions",
     "CopiedTypes",
     "DotAttention",
     "Dropout",
@@ -89,6 +91,7 @@ __all__ = [
     "SoftmaxModel",
     "TemporalActivationRegularization",
     "WeightDrop",
+    "Windows",
     "Zeros",
     "Zoneout",
 ]

@@ -7,11 +7,17 @@ from typing import Any
 import keras
 from keras import layers
 
-from nlp_rnn.config import AnyClassifier, AveragedParameters, ClassifierParameters
+from nlp_rnn.config import (
+    AnyClassifier,
+    AveragedParameters,
+    ClassifierParameters,
+    FixedViewClassifierParameters,
+)
 from nlp_rnn.layers.dropout import Dropout
 from nlp_rnn.layers.pairs import PairBuckets
 from nlp_rnn.layers.pooling import POOLING, LastPooling, MeanPooling
 from nlp_rnn.models.encoder import embedded, real_tokens, recurrent_stack
+from nlp_rnn.models.fixed_view import fixed_view
 
 
 def classifier(embedding: layers.Embedding, parameters: AnyClassifier, labels: int) -> keras.Model:
@@ -26,6 +32,10 @@ def classifier(embedding: layers.Embedding, parameters: AnyClassifier, labels: i
     vectors = embedded(embedding, ids, parameters)
     if isinstance(parameters, AveragedParameters):
         text = _averaged(ids, vectors, mask, parameters)
+    elif isinstance(parameters, FixedViewClassifierParameters):
+        views = fixed_view(vectors, parameters, mask)
+        pooled = POOLING[parameters.pooling](name=parameters.pooling)(views, mask=mask)
+        text = Dropout(parameters.dropout, name="dropout_output")(pooled)
     else:
         states, _ = recurrent_stack(vectors, parameters, parameters.bidirectional, mask)
         text = _pooled(states, mask, parameters)

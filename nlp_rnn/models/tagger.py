@@ -10,6 +10,7 @@ from keras import layers
 
 from nlp_rnn.config import (
     AnyCharacterEncoder,
+    AnyTagger,
     CharacterCNNParameters,
     RoleTaggerParameters,
     TaggerParameters,
@@ -17,8 +18,10 @@ from nlp_rnn.config import (
 from nlp_rnn.layers.casing import Casing
 from nlp_rnn.layers.characters import CharacterBiLSTM, CharacterCNN
 from nlp_rnn.layers.crf import CRF
+from nlp_rnn.layers.dropout import Dropout
 from nlp_rnn.layers.predicates import BesidePredicate
 from nlp_rnn.models.encoder import embedded, real_tokens, recurrent_stack
+from nlp_rnn.models.fixed_view import fixed_view
 from nlp_rnn.text.entities import LearnedTags, allowed_transitions
 
 
@@ -34,7 +37,7 @@ def character_encoder(parameters: AnyCharacterEncoder, characters: int) -> layer
 
 def tagger(
     embedding: layers.Embedding,
-    parameters: TaggerParameters,
+    parameters: AnyTagger,
     labels: Sequence[str],
     characters: Sequence[str] = (),
     entities: bool = True,
@@ -72,12 +75,20 @@ def tagger(
             parameters.predicate_dimension, parameters.predicate_word, name="predicate"
         )
         word = beside(word, inputs[-1])
-    states, _ = recurrent_stack(word, parameters, parameters.bidirectional, mask)
-    logits = layers.Dense(len(tags), name="logits")(states)
+    logits = layers.Dense(len(tags), name="logits")(_encoded(word, parameters, mask))
     if parameters.output == "crf":
         allowed = allowed_transitions(tags, entities) if parameters.constrained else None
         logits = CRF(len(tags), allowed, name="crf")(logits, mask=mask)
     return keras.Model(inputs if len(inputs) > 1 else inputs[0], logits, name="tagger")
+
+
+def _encoded(words: Any, parameters: AnyTagger, mask: Any) -> Any:
+    """What the head sees of each word, ``(batch, timesteps, width)``."""
+    if isinstance(parameters, TaggerParameters):
+        states, _ = recurrent_stack(words, parameters, parameters.bidirectional, mask)
+        return states
+    views = fixed_view(words, parameters, mask)
+    return Dropout(parameters.dropout, name="dropout_output")(views)
 
 
 def crf_of(network: keras.Model) -> CRF | None:

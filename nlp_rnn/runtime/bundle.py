@@ -42,7 +42,7 @@ from pydantic import (
 
 from nlp_rnn import backend
 from nlp_rnn.arrays import Floats
-from nlp_rnn.config import Experiment, TaggerParameters
+from nlp_rnn.config import Experiment, TaggerHeadParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
 from nlp_rnn.files import read_json, sha256, whole_folder, write_json
@@ -281,7 +281,7 @@ class Bundle:
     def learned_tags(self) -> LearnedTags:
         """The tags that a tagger's network learned, and their meaning in terms of
         :attr:`labels`."""
-        assert isinstance(self.experiment.model, TaggerParameters)
+        assert isinstance(self.experiment.model, TaggerHeadParameters)
         return LearnedTags(self.labels, self.experiment.model.tag_scheme)
 
     @property
@@ -352,14 +352,14 @@ class Bundle:
     def _last_character(self) -> NDArray[np.int32] | None:
         """A word of one character, the last in the vocabulary; None if spelling is not read."""
         model = self.experiment.model
-        if not isinstance(model, TaggerParameters) or model.longest is None:
+        if not isinstance(model, TaggerHeadParameters) or model.longest is None:
             return None
         assert self.characters is not None
         return np.full((1, 1, model.longest + 2), len(self.characters) - 1, np.int32)
 
     @property
     def _learned_labels(self) -> list[str]:
-        if isinstance(self.experiment.model, TaggerParameters):
+        if isinstance(self.experiment.model, TaggerHeadParameters):
             return self.learned_tags.tags
         return self.labels
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nlp_rnn import linear_chain
 from nlp_rnn.arrays import Floats, Ints
-from nlp_rnn.config import RoleTaggerParameters, TaggerParameters
+from nlp_rnn.config import RoleTaggerParameters, TaggerHeadParameters
 from nlp_rnn.linear_chain import Lattice, Transitions
 from nlp_rnn.runtime.entities import PredictedEntity, independent, predicted_entities
 from nlp_rnn.runtime.network import Network, States
@@ -168,7 +168,7 @@ class Tagged:
     entities: Sequence[PredictedEntity] = ()
 
 
-def constraints(model: TaggerParameters, labels: Sequence[str]) -> Transitions | None:
+def constraints(model: TaggerHeadParameters, labels: Sequence[str]) -> Transitions | None:
     """What a tagger of roles without a CRF never predicts; see :func:`tag`."""
     if not (isinstance(model, RoleTaggerParameters) and model.constrained):
         return None

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.baselines.counts import majority_class, most_frequent_tags
-from nlp_rnn.config import AnyExperiment, TaggerParameters
+from nlp_rnn.config import AnyExperiment, TaggerHeadParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.calibration import (
     Calibration,
@@ -113,9 +113,9 @@ class Tagging(ExamplesTask):
             )
 
     @property
-    def model(self) -> TaggerParameters:
+    def model(self) -> TaggerHeadParameters:
         """The parameters of the network."""
-        assert isinstance(self.experiment.model, TaggerParameters)
+        assert isinstance(self.experiment.model, TaggerHeadParameters)
         return self.experiment.model
 
     @property

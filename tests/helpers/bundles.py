@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from helpers.corpora import prepared, same_everywhere
+from helpers.experiments import with_units
 from nlp_rnn.config import parse
 from nlp_rnn.example import TAGGED_KINDS, Example, Kind
 from nlp_rnn.text.prepared import PreparedDataset
@@ -42,7 +43,6 @@ def write_untrained(
     from nlp_rnn.models.network import build_network
 
     dataset = prepared(folder / "data", same_everywhere(kind, examples))
-    sizes = {} if (model or {}).get("kind") == "averaged" else {"units": 8}
     experiment = parse(
         {
             "datasets": {
@@ -58,7 +58,7 @@ def write_untrained(
                     "task": task,
                     "dataset": "list",
                     "embeddings": {"kind": "learned", "dimension": 8, "scale": 1.0},
-                    "model": sizes | (model or {}),
+                    "model": with_units(model or {}, 8),
                     "training": {},
                     **({"decoding": SHORT} if kind == "pairs" else {}),
                 }

@@ -9,6 +9,12 @@ from nlp_rnn.config import AnyExperiment, parse
 from nlp_rnn.task_kinds import TASK_KINDS
 
 
+def with_units(model: dict[str, Any], units: int) -> dict[str, Any]:
+    """The parameters of a model, narrow where it has ``units`` at all and says nothing else."""
+    without = model.get("kind") in ("averaged", "convolutional")
+    return model if without else {"units": units} | model
+
+
 def small_experiment(
     task: str,
     model: dict[str, Any],

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from helpers.experiments import small_experiment
+from helpers.experiments import small_experiment, with_units
 from nlp_rnn.config import AnyExperiment
 from nlp_rnn.models.network import build_network
 
@@ -14,7 +14,7 @@ VOCABULARY, DIMENSION, UNITS, LABELS = 11, 6, 6, ("a", "b", "c")
 
 
 def experiment(task: str, **model: Any) -> AnyExperiment:
-    return small_experiment(task, {"units": UNITS, **model}, dimension=DIMENSION)
+    return small_experiment(task, with_units(model, UNITS), dimension=DIMENSION)
 
 
 def build(task: str, **model: Any) -> keras.Model:

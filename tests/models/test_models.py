@@ -60,6 +60,14 @@ ENCODERS: dict[str, dict[str, Any]] = {
 }
 """Encoders with every option of the textbooks."""
 
+FIXED_VIEWS: dict[str, dict[str, Any]] = {
+    "window": {"kind": "window", "window": 3, "dropout": 0.1},
+    "convolution": {"kind": "convolutional", "filters": 16},
+    "convolutions of several widths": {"kind": "convolutional", "windows": [2, 3, 7]},
+    "stacked convolutions": {"kind": "convolutional", "layers": 3, "dilation": 2, "filters": 16},
+}
+"""Encoders of classifiers and taggers without states."""
+
 GATES = {"simple_rnn": 1, "lstm": 4, "gru": 3}
 
 
@@ -103,9 +111,9 @@ def test_padding_changes_no_tag(cell: str) -> None:
         np.testing.assert_allclose(alone[0], logits[: len(row)], atol=1e-5)
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("encoder", ENCODERS | FIXED_VIEWS)
 def test_every_encoder_ignores_padding_and_learns(encoder: str) -> None:
-    model = build("tagging", **ENCODERS[encoder])
+    model = build("tagging", **(ENCODERS | FIXED_VIEWS)[encoder])
     ids = padded(8)
     together = run(model, ids)
     for row, logits in zip(RAGGED, together, strict=True):
@@ -120,9 +128,9 @@ def test_every_encoder_ignores_padding_and_learns(encoder: str) -> None:
     assert right[ids > 0].all()
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("encoder", ENCODERS | FIXED_VIEWS)
 def test_every_encoder_is_saved_and_read_again(encoder: str, tmp_path: Path) -> None:
-    model, other = (build("classification", **ENCODERS[encoder]) for _ in range(2))
+    model, other = (build("classification", **(ENCODERS | FIXED_VIEWS)[encoder]) for _ in range(2))
     rng = np.random.default_rng(0)
     model.set_weights([rng.normal(0, 0.3, w.shape) for w in model.get_weights()])
     model.save_weights(tmp_path / "a.weights.h5")
@@ -265,6 +273,8 @@ def test_tied_weights_share_the_embedding_matrix() -> None:
     ("task", "model"),
     [
         ("classification", {"pooling": "attention", "layers": 2}),
+        ("classification", {"kind": "window"}),
+        ("classification", {"kind": "convolutional", "windows": [2, 5], "filters": 8}),
         ("tagging", {"layers": 2}),
         ("language_modelling", {"layers": 2}),
     ],

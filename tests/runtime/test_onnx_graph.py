@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnxruntime import InferenceSession
 
-from helpers.experiments import small_experiment
+from helpers.experiments import small_experiment, with_units
 from nlp_rnn.config import AnyExperiment
 from nlp_rnn.errors import UserError
 from nlp_rnn.layers.crf import FORBIDDEN
@@ -33,7 +33,7 @@ WIDTH = 7
 
 def experiment(task: str, **model: Any) -> AnyExperiment:
     dimension = model.get("units", UNITS)
-    return small_experiment(task, {"units": UNITS, **model}, dimension=dimension)
+    return small_experiment(task, with_units(model, UNITS), dimension=dimension)
 
 
 def build(task: str, **model: Any) -> keras.Model:
@@ -78,6 +78,16 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "max": (CLASSIFIER, {"pooling": "max", "bidirectional": False}),
     "concatenated": (CLASSIFIER, {"pooling": "concatenated"}),
     "attention": (CLASSIFIER, {"pooling": "attention", "cell": "simple_rnn"}),
+    "window": (CLASSIFIER, {"kind": "window", "pooling": "mean"}),
+    "window, letters, crf": (
+        TAGGER,
+        {"kind": "window", "window": 9, "characters": {"kind": "cnn"}, "output": "crf"},
+    ),
+    "several windows": (CLASSIFIER, {"kind": "convolutional", "windows": [2, 3, 8]}),
+    "dilated": (
+        TAGGER,
+        {"kind": "convolutional", "windows": [3, 4], "layers": 3, "dilation": 2, "dropout": 0.2},
+    ),
     "elman": (TAGGER, {"cell": {"kind": "simple_rnn", "vanishing_gradient_penalty": 0.1}}),
     "irnn": (
         TAGGER,
@@ -191,6 +201,8 @@ def test_states_carried_over_windows_are_as_one_text_in_keras(name: str) -> None
     ("task", "options"),
     [
         (CLASSIFIER, {"pooling": "attention"}),
+        (CLASSIFIER, {"kind": "convolutional", "windows": [5]}),
+        (TAGGER, {"kind": "window"}),
         (TAGGER, {"characters": {"kind": "cnn", "window": 3}, "cell": "gru"}),
         (TAGGER, {"characters": {"kind": "bilstm"}}),
         (TAGGER, {"casing": 2}),
@@ -344,6 +356,8 @@ def test_check_finds_a_changed_weight(task: str, options: dict[str, Any], weight
     [
         (TAGGER, {"layers": 2, "characters": {"kind": "cnn"}, "casing": 5}, 0.45),
         (TAGGER, {"cell": "gru"}, 1.0),  # whose operator stays as it is
+        (TAGGER, {"kind": "window"}, 0.45),
+        (TAGGER, {"kind": "convolutional", "layers": 2, "dilation": 2}, 0.45),
         (LANGUAGE_MODEL, {"layers": 2}, 0.45),
         (LANGUAGE_MODEL, {"tied": True}, 0.45),
     ],
@@ -351,7 +365,8 @@ def test_check_finds_a_changed_weight(task: str, options: dict[str, Any], weight
 def test_a_quantized_file_is_smaller_and_mostly_agrees(
     task: str, options: dict[str, Any], size: float
 ) -> None:
-    model = build(task, units=64, **options)
+    width = "filters" if options.get("kind") == "convolutional" else "units"
+    model = build(task, **{width: 64}, **options)
     exact = onnx_model(model)
     small = quantized(exact)
     rng = np.random.default_rng(5)

@@ -33,6 +33,7 @@ from nlp_rnn.layers.casing import Casing
 from nlp_rnn.layers.characters import CharacterBiLSTM, CharacterCNN
 from nlp_rnn.layers.conditioning import BesideEachStep, FirstStep, Zeros
 from nlp_rnn.layers.context import ContextTokens, JoinedNeighbours
+from nlp_rnn.layers.convolution import Convolutions, Windows
 from nlp_rnn.layers.crf import CRF
 from nlp_rnn.layers.dropout import Dropout, EmbeddingDropout
 from nlp_rnn.layers.highway import HighwayConnection
@@ -132,9 +133,34 @@ def _average(graph: Graph, layer: layers.AveragePooling1D, vectors: str) -> str:
 
 
 def _convolution(graph: Graph, layer: layers.Conv1D, vectors: str) -> str:
-    kernel = array(layer.kernel).transpose(2, 1, 0)
-    z = _along_time(graph, "Conv", vectors, kernel, array(layer.bias))
-    return graph.node(activation(layer.activation), z)
+    (window,), (dilation,) = layer.kernel_size, layer.dilation_rate
+    beyond = dilation * (window - 1) if layer.padding == "same" else 0
+    z = _along_time(
+        graph,
+        "Conv",
+        vectors,
+        array(layer.kernel).transpose(2, 1, 0),
+        array(layer.bias),
+        dilations=[dilation],
+        pads=[beyond // 2, beyond - beyond // 2],
+    )
+    operator = activation(layer.activation)
+    return z if operator == "Affine" else graph.node(operator, z)
+
+
+def _convolutions(graph: Graph, layer: Convolutions, vectors: str, lengths: str) -> str:
+    within = graph.node("Where", _real(graph, vectors, lengths), vectors, np.float32(0))
+    parts = [_convolution(graph, convolution, within) for convolution in layer.convolutions]
+    return graph.node("Concat", *parts, axis=-1)
+
+
+def _windows(graph: Graph, layer: Windows, vectors: str, lengths: str) -> str:
+    beyond = array(layer.beyond)
+    vectors = graph.node("Where", _real(graph, vectors, lengths), vectors, beyond)
+    none = graph.node("Mul", _steps(graph, vectors, 0, 1), np.float32(0))
+    sides = [graph.node("Add", none, beyond)] * (layer.window // 2)
+    padded = graph.node("Concat", *sides, vectors, *sides, axis=1)
+    return _joined_neighbours(graph, layer.joined, padded)
 
 
 def _pair_buckets(graph: Graph, layer: PairBuckets, ids: str) -> str:
@@ -404,15 +430,7 @@ def _character_encoder(graph: Graph, layer: layers.Layer, ids: str, encode: Enco
 
 def _convolved(graph: Graph, layer: CharacterCNN, embedded: str, lengths: str) -> str:
     within = graph.node("Where", _real(graph, embedded, lengths), embedded, np.float32(0))
-    before = (layer.window - 1) // 2
-    features = _along_time(
-        graph,
-        "Conv",
-        within,
-        array(layer.convolution.kernel).transpose(2, 1, 0),
-        array(layer.convolution.bias),
-        pads=[before, layer.window - 1 - before],
-    )
+    features = _convolution(graph, layer.convolution, within)
     return _max_pooling(graph, layer.pooling, features, lengths)
 
 
@@ -466,6 +484,8 @@ CONVERTERS: dict[type, Converter] = {
     layers.AveragePooling1D: _average,
     PairBuckets: _pair_buckets,
     layers.Conv1D: _convolution,
+    Convolutions: _convolutions,
+    Windows: _windows,
     layers.Dense: _dense,
     layers.Identity: _identity,
     Softmax: _softmax,

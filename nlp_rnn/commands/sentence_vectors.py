@@ -1,0 +1,218 @@
+"""The actions of ``nlp-rnn embeddings`` that are about sentences."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nlp_rnn.commands.arguments import count, positive, seed, words
+from nlp_rnn.errors import UserError
+from nlp_rnn.extras import require
+
+if TYPE_CHECKING:
+    from nlp_rnn.embeddings.vectors import Matrix, WordVectors
+
+WAYS = ["mean", "sif", "lstm"]
+SUFFIXES = (".npy", ".jsonl", ".png", ".html")
+
+Open = Callable[[str], tuple[Any, Any]]
+"""From the argument VECTORS to word vectors and subwords."""
+
+
+def add_options(parser: argparse.ArgumentParser, ways: bool = True) -> None:
+    """How sentences become vectors."""
+    if ways:
+        parser.add_argument(
+            "--by",
+            choices=WAYS,
+            default="mean",
+            help="the mean of the words' vectors, their mean by smooth inverse frequency (Arora et "
+            "al. 2017), or an LSTM with random weights (Wieting & Kiela 2019) (default: mean)",
+        )
+    parser.add_argument(
+        "--unit",
+        choices=["word", "whitespace"],
+        default="word",
+        help="how texts become words; whitespace takes tokenised texts as they are (default: word)",
+    )
+    parser.add_argument(
+        "--units", type=count, default=512, help="of each direction of the LSTM (default: 512)"
+    )
+    parser.add_argument("--seed", type=seed, default=1, help="of the LSTM, and t-SNE (default: 1)")
+
+
+def add_write(parser: argparse.ArgumentParser, open_vectors: Open) -> None:
+    """``sentences``: write, or draw, a vector for each line of a file."""
+    parser.add_argument("file", metavar="FILE", type=Path, help="a text file, a sentence per line")
+    parser.add_argument("target", metavar="OUT", type=Path, help=f"a file: {', '.join(SUFFIXES)}")
+    add_options(parser)
+    parser.add_argument("--method", choices=["pca", "tsne"], default="pca", help="(default: pca)")
+    parser.add_argument(
+        "--perplexity", type=positive, default=30.0, metavar="P", help="of t-SNE (default: 30)"
+    )
+    parser.set_defaults(action=lambda options: _write(options, open_vectors))
+
+
+def add_nearest(parser: argparse.ArgumentParser, open_vectors: Open) -> None:
+    """``nearest-sentences``: the lines of a file that are nearest to a text."""
+    parser.add_argument("file", metavar="FILE", type=Path, help="a text file, a sentence per line")
+    parser.add_argument("texts", metavar="TEXT", nargs="+", type=words)
+    parser.add_argument("-n", type=count, default=10, metavar="N", help="number (default: 10)")
+    add_options(parser)
+    parser.set_defaults(action=lambda options: _nearest(options, open_vectors))
+
+
+def add_judge(parser: argparse.ArgumentParser, open_vectors: Open) -> None:
+    """``judge-sentences``: what the vectors are worth to simple classifiers."""
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument(
+        "--labelled",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="a file with a label, a space and a text per line, and optionally a test file",
+    )
+    which.add_argument(
+        "--related",
+        nargs=2,
+        type=Path,
+        metavar=("TRAIN", "TEST"),
+        help="pairs in the format of SICK, with the columns sentence_A, sentence_B and "
+        "relatedness_score",
+    )
+    add_options(parser, ways=False)
+    parser.set_defaults(action=lambda options: _judge(options, open_vectors))
+
+
+def _encoded(
+    texts: Sequence[str], vectors: WordVectors, options: argparse.Namespace, ways: Sequence[Any]
+) -> list[Matrix]:
+    """The vectors of texts, once for each of the ways."""
+    from nlp_rnn.embeddings.sentences import rows_of, sentence_vectors
+    from nlp_rnn.process import log
+
+    sentences = rows_of(texts, vectors, options.unit)
+    if empty := sum(not len(rows) for rows in sentences):
+        log(f"{empty:,} of {len(texts):,} texts have no word with a vector, and get zeros")
+    return [sentence_vectors(sentences, vectors, way, options.units, options.seed) for way in ways]
+
+
+def _lines(file: Path) -> list[str]:
+    from nlp_rnn.corpora.lines import read_lines
+
+    lines = list(read_lines(file, "error"))
+    if not lines:
+        raise UserError(f"{file}: is empty; give a file with a sentence per line")
+    return lines
+
+
+def _write(options: argparse.Namespace, open_vectors: Open) -> None:
+    target: Path = options.target
+    if target.suffix not in SUFFIXES:
+        raise UserError(f"{target}: expected a name that ends with {', '.join(SUFFIXES)}")
+    if target.suffix == ".png":
+        require("matplotlib", "embeddings", "a picture")
+    if options.method == "tsne":
+        require("sklearn", "embeddings", "--method tsne")
+    lines = _lines(options.file)
+    vectors, _ = open_vectors(options.vectors)
+    (matrix,) = _encoded(lines, vectors, options, [options.by])
+    if target.suffix in (".png", ".html"):
+        return _draw(lines, matrix, options)
+
+    import numpy as np
+
+    from nlp_rnn.files import whole_file
+
+    with whole_file(target) as partial:
+        if target.suffix == ".npy":
+            with partial.open("wb") as stream:
+                np.save(stream, matrix)
+            return None
+        with partial.open("w", encoding="utf-8") as out:
+            for line, row in zip(lines, matrix, strict=True):
+                numbers = [round(float(x), 7) for x in row]
+                out.write(json.dumps({"text": line, "vector": numbers}, ensure_ascii=False) + "\n")
+    return None
+
+
+def _draw(lines: Sequence[str], matrix: Matrix, options: argparse.Namespace) -> None:
+    from nlp_rnn.drawing import save
+    from nlp_rnn.embeddings import maps
+    from nlp_rnn.embeddings.projection import caption, project
+    from nlp_rnn.embeddings.vectors import WordVectors
+
+    shown = WordVectors(lines, matrix)
+    points = project(shown, options.method, options.perplexity, options.seed)
+    note = caption(shown, points, options.method, options.perplexity, options.seed)
+    note = note.replace("words", "sentences").replace("Words", "Sentences")
+    title = f"{options.file.name} by {options.by}"
+    if options.target.suffix == ".png":
+        save(maps.map_picture(lines, points, title, note), options.target)
+    else:
+        maps.write_page(shown, points, title, note, options.target)
+
+
+def _nearest(options: argparse.Namespace, open_vectors: Open) -> None:
+    from nlp_rnn.embeddings.vectors import WordVectors
+
+    lines = _lines(options.file)
+    vectors, _ = open_vectors(options.vectors)
+    (matrix,) = _encoded([*lines, *options.texts], vectors, options, [options.by])
+    among = WordVectors(lines, matrix[: len(lines)])
+    for text, query in zip(options.texts, matrix[len(lines) :], strict=True):
+        for line, cosine in among.neighbours(query, options.n):
+            print(f"{text}\t{line}\t{cosine:.4f}")
+
+
+def _judge(options: argparse.Namespace, open_vectors: Open) -> None:
+    require("sklearn", "embeddings", "judge-sentences")
+
+    from nlp_rnn.markdown import markdown_table
+
+    if options.related:
+        header, rows = _judged_pairs(options, open_vectors)
+    else:
+        header, rows = _judged_labels(options, open_vectors)
+    print(markdown_table(header, rows))
+
+
+def _judged_labels(options: argparse.Namespace, open_vectors: Open) -> tuple[list[str], Any]:
+    from nlp_rnn.embeddings.sentence_tests import accuracy, check_folds, read_labelled
+
+    if len(options.labelled) > 2:
+        raise UserError("--labelled: expected a file, or a training and a test file")
+    (texts, labels), *others = map(read_labelled, options.labelled)
+    training = len(texts) if others else None
+    if training is None:
+        check_folds(options.labelled[0], labels)
+    for more_texts, more_labels in others:
+        texts, labels = texts + more_texts, labels + more_labels
+    vectors, _ = open_vectors(options.vectors)
+    found = _encoded(texts, vectors, options, WAYS)
+    rows = [
+        [way, f"{matrix.shape[1]:,}", f"{accuracy(matrix, labels, training):.4f}"]
+        for way, matrix in zip(WAYS, found, strict=True)
+    ]
+    return ["sentence vectors", "numbers", "accuracy"], rows
+
+
+def _judged_pairs(options: argparse.Namespace, open_vectors: Open) -> tuple[list[str], Any]:
+    import numpy as np
+
+    from nlp_rnn.embeddings.sentence_tests import cosines, pearson, read_related, relatedness
+
+    train, test = map(read_related, options.related)
+    training, gold = len(train[2]), np.concatenate([train[2], test[2]])
+    firsts, seconds = train[0] + test[0], train[1] + test[1]
+    vectors, _ = open_vectors(options.vectors)
+    rows = []
+    for way, matrix in zip(WAYS, _encoded(firsts + seconds, vectors, options, WAYS), strict=True):
+        u, v = matrix[: len(firsts)], matrix[len(firsts) :]
+        alone = pearson(cosines(u, v)[training:], gold[training:])
+        fitted = relatedness(u, v, gold, training)
+        rows.append([way, f"{matrix.shape[1]:,}", f"{alone:.4f}", f"{fitted:.4f}"])
+    return ["sentence vectors", "numbers", "Pearson of cosines", "Pearson of a regression"], rows
