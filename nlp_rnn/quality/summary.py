@@ -34,12 +34,13 @@ def _copies(summary: Mapping[str, Any]) -> Iterator[str]:
     yield f"duplicates within a split: {_each(summary['duplicates'])}"
     yield f"texts that also stand in training (leakage): {_each(summary['leakage'])}"
     yield (
-        f"contradictions: {contradictions['texts']:,} texts with several labels, in "
-        f"{contradictions['examples']:,} examples"
+        f"texts with several labels (contradictions): {contradictions['texts']:,}, "
+        f"examples of them: {contradictions['examples']:,}"
     )
     yield (
-        f"near duplicates (similarity {near['similarity']:g} or more): {near['groups']:,} groups "
-        f"of {near['examples']:,} examples, {near['groups_across_splits']:,} of them across splits"
+        f"groups of near duplicates (similarity {near['similarity']:g} or more): "
+        f"{near['groups']:,}, across splits: {near['groups_across_splits']:,}, "
+        f"examples of them: {near['examples']:,}"
     )
 
 
