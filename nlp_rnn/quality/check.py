@@ -21,7 +21,6 @@ from nlp_rnn.quality.characters import Known
 from nlp_rnn.quality.copies import Copies, Finding, copies
 from nlp_rnn.quality.drift import label_drift, length_drift
 from nlp_rnn.quality.examples import Located, all_examples, by_split
-from nlp_rnn.text.encoding import Encoder
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.text.vocabulary import UNK_INDEX
 
@@ -178,22 +177,17 @@ def _drift(dataset: PreparedDataset) -> Summary:
 
 def _drift_of(dataset: PreparedDataset, texts: Sequence[Item]) -> Summary:
     """How far the texts of a file are from training."""
-    encoder = Encoder("pairs" if dataset.kind == "pairs" else "labelled", dataset.tokenizer)
-    lengths, tokens, unknown = [], 0, 0
-    for item in texts:
-        words = (
-            encoder.tokenizer.tokens(item)
-            if isinstance(item, str)
-            else encoder.tokenizer.words(item)
-        )
-        tokens += len(words)
+    tokenizer, unknown = dataset.tokenizer, 0
+    lengths: Ints = np.zeros(len(texts), np.int64)
+    for i, item in enumerate(texts):
+        words = tokenizer.tokens(item) if isinstance(item, str) else tokenizer.words(item)
         unknown += dataset.vocabulary.encode(words).count(UNK_INDEX)
-        lengths.append(len(words) + (dataset.kind == "text"))  # lines have an end symbol
-    length: Ints = np.array(lengths)
+        lengths[i] = len(words)
+    ends = int(dataset.kind == "text")  # lines of training have an end symbol
     return {
         "examples": len(texts),
-        "lengths": length_drift(dataset.split("train").lengths, length),
-        "unknown_rate": unknown / max(tokens, 1),
+        "lengths": length_drift(dataset.split("train").lengths - ends, lengths),
+        "unknown_rate": unknown / max(int(lengths.sum()), 1),
     }
 
 
@@ -216,6 +210,5 @@ def _characters(
             where = {"split": place, "number": number, "text": text}
             findings.append({"finding": "characters", **where, **strange})
     scripts = {name: round(share, 4) for name, share in known.scripts.items()}
-    return {"scripts_of_training": scripts, "texts": {k: dict(v) for k, v in counts.items()}}, (
-        findings
-    )
+    of_places = {place: dict(count) for place, count in counts.items()}
+    return {"scripts_of_training": scripts, "texts": of_places}, findings
