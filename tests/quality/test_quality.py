@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -269,3 +270,20 @@ def test_mistakes_are_one_line(
     assert main(["check", *arguments]) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
+
+
+def test_the_report_shows_what_was_found_in_these_very_data(
+    planted: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nlp_rnn.reporting.found import _card
+    from nlp_rnn.reporting.sections import card
+
+    shutil.copytree(planted[0], tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    shown = str(card(_card("list")))
+    assert "<dt>duplicates</dt><dd>train: 1</dd>" in shown
+    assert "<dt>contradictions</dt><dd>texts: 1</dd>" in shown
+    other = _card("list") | {"data_sha256": "of other data"}
+    del other["checked"]
+    (tmp_path / "data/prepared/list/card.json").write_text(json.dumps(other))
+    assert "contradictions" not in str(card(_card("list")))
