@@ -28,6 +28,11 @@ def prepared(dataset: str) -> Path:
     return Path("data/prepared") / dataset
 
 
+def checks(dataset: str) -> Path:
+    """What the checks of a data set found; no DVC output."""
+    return Path("checks") / dataset
+
+
 def vectors(name: str) -> Path:
     """Word vectors learned from a corpus."""
     return Path("vectors") / name

@@ -20,7 +20,10 @@ FLOORS = (
     ("commands",),
     ("serving",),
     ("loading", "stages"),
-    ("explanation", "memory", "projects", "search", "self_training", "tasks", "tracking"),
+    (
+        *("explanation", "memory", "projects", "quality"),
+        *("search", "self_training", "tasks", "tracking"),
+    ),
     ("adaptation", "baselines", "inference", "inspection", "reporting"),
     ("evaluation",),
     ("runtime", "training"),

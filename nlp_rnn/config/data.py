@@ -11,6 +11,9 @@ from pydantic import Field, field_validator, model_validator
 from nlp_rnn.config.section import Section, impossible
 from nlp_rnn.example import SPLITS, Kind, Scheme
 
+Reason = Literal["duplicates", "contradictions", "leakage"]
+"""Why an example is left out of training."""
+
 
 class TokenizerParameters(Section, title="Tokenizer"):
     """How raw text becomes tokens."""
@@ -111,6 +114,10 @@ class DatasetSection(Section, title="Every data set"):
     """For ``pairs``: which of the training split are learned from."""
     split: SplitParameters = SplitParameters()
     """How much of the training data goes to splits that have no file of their own."""
+    remove: list[Reason] = Field(default_factory=list)
+    """Which examples are left out of training, and counted in the data card. ``duplicates`` are
+    those whose text and label stood before, ``contradictions`` those whose text has another label
+    elsewhere in training, and ``leakage`` those whose text is also in validation or test."""
     seed: int = Field(default=1, ge=0)
     """The seed that draws these splits, and the examples of a built-in corpus."""
     licence: str = "not stated"

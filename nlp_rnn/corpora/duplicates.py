@@ -35,6 +35,18 @@ def text_hash(example: Example) -> int:
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "big")
 
 
+Answer = tuple[tuple[str, ...], tuple[str, ...], str]
+
+
+def answer_of(example: Example) -> Answer:
+    """What a model should say about an example: its labels in any order, its tags, its target.
+
+    The tags of a pair are no answer but belong to its source.
+    """
+    tags = example.tags if example.tokens else ()
+    return tuple(sorted(example.label_set)), tags, example.target
+
+
 class TextsOfTraining:
     """Counts the examples of other splits whose text also occurs in training."""
 

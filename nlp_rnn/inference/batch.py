@@ -36,7 +36,7 @@ from nlp_rnn.inference.predictor import (
     TaggingPredictor,
     check_lengths,
 )
-from nlp_rnn.inference.reading import AS_TRAINED, Reading, open_input
+from nlp_rnn.inference.reading import AS_TRAINED, Reading, Remembered, open_input
 from nlp_rnn.process import log, terminable
 from nlp_rnn.progress import progress
 from nlp_rnn.runtime.bundle import Bundle
@@ -122,7 +122,8 @@ def open_all(
     check_writable(output, input, folder=format == "brat")
     bundle = Bundle.open(bundle_folder)
     _check_fits(bundle, output, format)
-    return bundle, open_input(input, reading, bundle), format
+    bad_bytes = bundle.tokenizer.parameters.bad_bytes
+    return bundle, open_input(input, reading, Remembered.of(bundle), bad_bytes), format
 
 
 def _output_format(output: str, given: str | None) -> str:

@@ -11,7 +11,9 @@ The column of the text and the dialect of a table each come from the first of th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -64,7 +66,12 @@ class Remembered:
         Raises:
             UserError: the data card is invalid.
         """
-        reading: Any = bundle.data_card.get("reading", {})
+        return cls.of_card(bundle.data_card, bundle.folder / DATA_CARD, REMEDY)
+
+    @classmethod
+    def of_card(cls, card: Mapping[str, Any], file: Path, remedy: object) -> Remembered:
+        """The same of a data card that lies in ``file``; ``remedy`` is how to get a valid one."""
+        reading: Any = card.get("reading", {})
         try:
             found = TypeAdapter(cls).validate_python(reading)
             if found.delimiter is not None:
@@ -72,8 +79,7 @@ class Remembered:
             return found
         except ValueError:  # of which pydantic's is one
             raise UserError(
-                f"{bundle.folder / DATA_CARD}: reading is {reading!r}, which is not a way to read "
-                f"a table; {REMEDY}"
+                f"{file}: reading is {reading!r}, which is not a way to read a table; {remedy}"
             ) from None
 
 
@@ -81,19 +87,22 @@ AS_TRAINED = Reading()
 """The options of a user who gives none."""
 
 
-def open_input(name: str, reading: Reading, bundle: Bundle) -> Source:
+def open_input(name: str, reading: Reading, remembered: Remembered, bad_bytes: BadBytes) -> Source:
     """Open the texts of the file ``name``, or of standard input.
+
+    Args:
+        remembered: how the training files were read.
+        bad_bytes: how they treated undecodable UTF-8.
 
     Raises:
         UserError: an option does not fit the format, or the file's first row cannot be read.
     """
     format = input_format(name)
     _check_options(name, format, reading)
-    remembered = Remembered.of(bundle)
     source = open_source(
         name,
         TEXT if reading.text_column is None else reading.text_column,
-        reading.bad_bytes or bundle.tokenizer.parameters.bad_bytes,
+        reading.bad_bytes or bad_bytes,
         _dialect(format, reading, remembered),
         remembered.word_column if reading.word_column is None else reading.word_column,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ from nlp_rnn.projects.columns import conll_settings, conllu_settings, table_sett
 from nlp_rnn.projects.formats import expanded, format_of, parts, path_of
 from nlp_rnn.task_kinds import TASK_KINDS
 from nlp_rnn.text.annotated import COUNTED, said_of_spans, with_tags
+from nlp_rnn.text.characters import scripts
 from nlp_rnn.text.tokenizers import make_tokenizer
 
 SAMPLED = 2000
@@ -220,7 +220,7 @@ def _unit_of_annotated(
     corpus = FilesCorpus(name, _dataset(splits, format, reading, tokenizer), Path())
     counts = Counts()
     for annotated in islice(corpus.annotated("train"), SAMPLED):
-        counts.scripts.update(_scripts(annotated.text[:LOOKED_AT]))
+        counts.scripts.update(scripts(annotated.text[:LOOKED_AT]))
     return {} if counts.spaced else {"unit": "character"}
 
 
@@ -267,7 +267,7 @@ def _counted(corpus: Corpus) -> Counts:
             if sampled < SAMPLED:
                 sampled += 1
                 text = example.text or " ".join(example.tokens)
-                counts.scripts.update(_scripts(text[:LOOKED_AT]))
+                counts.scripts.update(scripts(text[:LOOKED_AT]))
                 marked += _MARKUP.search(text) is not None
             if not corpus.continuous:
                 label = first_label.setdefault(text_hash(example), example.label_set)
@@ -280,11 +280,6 @@ def _counted(corpus: Corpus) -> Counts:
 
 def _labels(example: Example) -> Iterable[str]:
     return example.tags or filter(None, example.label_set)
-
-
-def _scripts(text: str) -> Iterator[str]:
-    """The script of each letter, as the first word of its name in Unicode."""
-    return (unicodedata.name(c, "OTHER").split()[0].split("-")[0] for c in text if c.isalpha())
 
 
 def _check_labels(corpus: Corpus, counts: Counts) -> None:

@@ -16,6 +16,7 @@ GITIGNORE = """\
 /plots/
 /predictions/
 /reports/
+/checks/
 /search/
 
 # what MLflow writes

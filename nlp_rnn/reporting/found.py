@@ -95,7 +95,15 @@ def run_ids() -> dict[str, str]:
 
 
 def _card(dataset: str | None) -> dict[str, Any]:
-    return _json(paths.prepared(dataset) / "card.json", dataset, "prepare") if dataset else {}
+    """The data card, with the summary of ``nlp-rnn check --data`` where it is of these data."""
+    if not dataset:
+        return {}
+    card = _json(paths.prepared(dataset) / "card.json", dataset, "prepare")
+    summary = paths.checks(dataset) / "summary.json"
+    again = f"check the data again: nlp-rnn check --data {dataset}"
+    checked = read_json(summary, again) if card and summary.is_file() else {}
+    same = bool(checked) and checked["data_sha256"] == card.get("data_sha256")
+    return {**card, "checked": checked} if same else card
 
 
 def _predictions(name: str, figures: dict[str, Any]) -> list[dict[str, Any]]:

@@ -413,6 +413,8 @@ def card(found: Mapping[str, Any]) -> Markup:
         "vocabulary": f"{vocabulary['size']:,} words" if "size" in vocabulary else None,
         "tokenizer": ", ".join(f"{k}: {v}" for k, v in found.get("tokenizer", {}).items()),
         "SHA-256": found.get("data_sha256"),
+        "removed from training": _counts(found.get("removed_from_training", {})),
+        **_checked(found.get("checked", {})),
     }
     listed = (
         part
@@ -429,6 +431,23 @@ def card(found: Mapping[str, Any]) -> Markup:
     ]
     header = ["split", *((SPLIT_COLUMNS | OF_TARGETS)[column] for column in columns)]
     return joined([element("dl", *listed), *([table(header, rows)] if rows else [])])
+
+
+def _checked(found: Mapping[str, Any]) -> dict[str, str]:
+    """What ``nlp-rnn check --data`` found, in the words of the data card."""
+    told = {}
+    if "duplicates" in found:
+        told["duplicates"] = _counts(found["duplicates"])
+        told["near duplicates"] = _counts({"groups": found["near_duplicates"]["groups"]})
+        told["contradictions"] = _counts({"texts": found["contradictions"]["texts"]})
+    if "found" in found.get("label_errors", {}):
+        told["probable label errors"] = _counts(found["label_errors"]["found"])
+    return {name: value or "none" for name, value in told.items()}
+
+
+def _counts(found: Mapping[str, int]) -> str:
+    """Counts in words; empty for none."""
+    return ", ".join(f"{name}: {count:,}" for name, count in found.items())
 
 
 def _share(column: str, value: float | None) -> str:

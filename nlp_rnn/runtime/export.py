@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from nlp_rnn.config import TaggerParameters, TokenizerParameters
+from nlp_rnn.config import TaggerHeadParameters, TokenizerParameters
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
 from nlp_rnn.files import read_json, whole_folder
@@ -221,7 +221,7 @@ def _batch_steps(bundle: Bundle) -> Iterator[str]:
             "arguments. Padding is 0."
         )
     model = experiment.model
-    if isinstance(model, TaggerParameters) and model.longest:
+    if isinstance(model, TaggerHeadParameters) and model.longest:
         most, rules = model.longest, bundle.tokenizer.parameters.rules
         yield (
             "`characters` holds for each word, as written"
@@ -243,7 +243,7 @@ def _answers(bundle: Bundle) -> str:
     if bundle.multi_label:
         return _label_sets(bundle)
     answers, model = SOFTMAX, experiment.model
-    tagger = model if isinstance(model, TaggerParameters) else None
+    tagger = model if isinstance(model, TaggerHeadParameters) else None
     if tagger and tagger.output == "crf":
         answers = CRF
     elif tagger and constraints(tagger, bundle.labels):

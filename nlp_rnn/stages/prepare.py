@@ -34,11 +34,13 @@ def prepare(name: str) -> None:
     dataset = load_part("datasets", name).dataset(name)
 
     from nlp_rnn.corpora import open_corpus
+    from nlp_rnn.corpora.removal import without_faults
     from nlp_rnn.corpora.splits import with_all_splits
     from nlp_rnn.text.annotated import with_tags
 
     corpus = with_tags(open_corpus(name, dataset), dataset)
     corpus = with_all_splits(corpus, dataset.split, dataset.seed)
+    corpus = without_faults(corpus, dataset.remove)
 
     def optimum(vocabulary: Vocabulary) -> Optimum:
         from nlp_rnn.corpora import grammar
@@ -110,6 +112,13 @@ def write_prepared(
         of_target,
         keep,
     )
+    _log_card(name, card)
+    if optimum is None:  # built-in corpora repeat sentences as often as their grammar says
+        _warn_of_duplicates(name, card)
+
+
+def _log_card(name: str, card: dict[str, Any]) -> None:
+    """Say what is in a data set."""
     if card.get("scheme"):
         how = ", recognised in the tags" if card.get("scheme_recognised") else ""
         log(f"{name}: tags mark entities in the scheme {card['scheme']}{how}; kept as BIO")
@@ -120,6 +129,9 @@ def write_prepared(
 
         counts = {kind: sum(of[kind] for of in card["spans"].values()) for kind in COUNTED}
         log(f"{name}: {said_of_spans(counts)}")
+    if (removed := card.get("removed_from_training")) is not None:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in removed.items())
+        log(f"{name}: removed from training: {reasons}")
     if skipped := sum(card.get("empty_words_skipped", {}).values()):
         log(f"{name}: {skipped:,} lines without a word skipped (empty_words: skip)")
     if (found := card.get("segmentation")) is not None:
@@ -130,8 +142,6 @@ def write_prepared(
             log(f"{name}: warning: {caution}")
     for split, counts in card["splits"].items():
         log(f"{name} {split}: {_counted(counts)}")
-    if optimum is None:  # built-in corpora repeat sentences as often as their grammar says
-        _warn_of_duplicates(name, card)
 
 
 def _counted(counts: dict[str, Any]) -> str:
@@ -154,7 +164,7 @@ def _warn_of_duplicates(name: str, card: dict[str, Any]) -> None:
         remedy = (
             "to keep each text in one split, set split: {duplicates: together}"
             if split in card.get("taken_from_train", ())
-            else "take them out of one of the two files"
+            else "take them out of one of the two files, or out of training: remove: [leakage]"
         )
         log(
             f"{name}: warning: {rate:.1%} of the {split} split's texts also stand in training, so "

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -229,3 +230,8 @@ def is_plain(text: str) -> bool:
 def portable(pattern: str) -> str:
     r"""``pattern`` with ``\x{...}`` for each character that is not printable ASCII."""
     return "".join(c if " " <= c <= "~" else f"\\x{{{ord(c):X}}}" for c in pattern)
+
+
+def scripts(text: str) -> Iterator[str]:
+    """The script of each letter, as the first word of its name in Unicode."""
+    return (unicodedata.name(c, "OTHER").split()[0].split("-")[0] for c in text if c.isalpha())

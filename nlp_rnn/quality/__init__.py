@@ -1,0 +1,1 @@
+"""Whether the data are right: copies, contradictions, wrong labels, drift, strange characters."""
