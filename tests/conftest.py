@@ -47,6 +47,19 @@ def lines() -> list[Example]:
     return [Example(text="the cat sleeps"), Example(text="the dog barks at the cat")] * 20
 
 
+WORDS = ("Ann", "sees", "Rome", "sleep")
+PROPOSITIONS = [
+    Example(tokens=WORDS, tags=("O", "B-V", "O", "B-V")),
+    Example(tokens=WORDS, tags=("B-ARG0", "B-V", "B-ARG1", "I-ARG1"), predicate=1, frame="see.01"),
+    Example(tokens=WORDS, tags=("O", "O", "B-ARG0", "B-V"), predicate=3, frame="sleep.01"),
+]
+
+
+@pytest.fixture
+def propositions() -> list[Example]:
+    return PROPOSITIONS * 4
+
+
 @pytest.fixture
 def pairs() -> list[Example]:
     return [
@@ -74,20 +87,12 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     ]
     lines = [Example(text="the cat sleeps"), Example(text="the dog barks")]
     pairs = [Example(text="the cat sleeps", target="die Katze schläft")]
-    words = ("Ann", "sees", "Rome", "sleep")
-    roles = [
-        Example(tokens=words, tags=("O", "B-V", "O", "B-V")),
-        Example(
-            tokens=words, tags=("B-ARG0", "B-V", "B-ARG1", "I-ARG1"), predicate=1, frame="see.01"
-        ),
-        Example(tokens=words, tags=("O", "O", "B-ARG0", "B-V"), predicate=3, frame="sleep.01"),
-    ]
     corpora: list[tuple[str, Kind, list[Example]]] = [
         ("classification", "labelled", reviews),
         ("tagging", "tagged", sentences),
         ("language_modelling", "text", lines),
         ("sequence_to_sequence", "pairs", pairs),
-        ("semantic_roles", "roles", roles),
+        ("semantic_roles", "roles", PROPOSITIONS),
     ]
     return {
         task: write_untrained(folder / task, task, kind, examples)

@@ -40,6 +40,7 @@ def dataset(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Prepar
         "tagging": "sentences",
         "language_modelling": "lines",
         "sequence_to_sequence": "pairs",
+        "semantic_roles": "propositions",
     }
     found = request.getfixturevalue(examples[request.param])
     corpus = same_everywhere(TASK_KINDS[request.param].data, found)
