@@ -71,14 +71,28 @@ def _add_data(new: argparse.ArgumentParser) -> None:
 def _add_reading(new: argparse.ArgumentParser) -> None:
     reading = new.add_argument_group("what files cannot say themselves")
     tasks = ["classification", "tagging", "language_modelling"]
-    formats = ["csv", "tsv", "jsonl", "parquet", "folders", "fasttext", "conll"]
-    formats += ["conllu", "text"]
+    formats = ["csv", "tsv", "jsonl", "parquet", "folders", "fasttext", "conll", "conllu", "text"]
     formats += ["prodigy", "doccano", "label-studio", "brat", "webanno"]
     reading.add_argument("--task", choices=tasks, help="what is to be learned")
     reading.add_argument("--format", choices=formats, help="how the files are written")
-    for option, what in (("text", "text"), ("label", "label")):
+    _add_tables(reading)
+    _add_tags(reading)
+    _add_annotations(reading)
+    reading.add_argument(
+        "--suffix", help="how the names of the texts in folders end, such as .md (default: .txt)"
+    )
+    reading.add_argument(
+        "--bad-bytes",
+        choices=["error", "replace"],
+        help="whether bytes that are not UTF-8 are an error, or read as U+FFFD",
+    )
+
+
+def _add_tables(reading: argparse._ArgumentGroup) -> None:
+    """Add the options for csv, tsv, jsonl and parquet."""
+    for what in ("text", "label"):
         reading.add_argument(
-            f"--{option}-column",
+            f"--{what}-column",
             metavar="NAME",
             help=f"column of the {what}: its name, or without a header its number, from 0",
         )
@@ -106,6 +120,10 @@ def _add_reading(new: argparse.ArgumentParser) -> None:
         choices=["double", "none"],
         help="whether fields of a csv or tsv may be in double quotes",
     )
+
+
+def _add_tags(reading: argparse._ArgumentGroup) -> None:
+    """Add the options for conll and conllu."""
     reading.add_argument(
         "--word-column", type=int, metavar="N", help="column of the word in conll, from 0"
     )
@@ -125,6 +143,10 @@ def _add_reading(new: argparse.ArgumentParser) -> None:
         choices=["error", "skip"],
         help="whether lines of conll or conllu without a word are an error",
     )
+
+
+def _add_annotations(reading: argparse._ArgumentGroup) -> None:
+    """Add the options for what annotation tools export."""
     reading.add_argument(
         "--spans",
         choices=["error", "widen", "drop"],
@@ -139,14 +161,6 @@ def _add_reading(new: argparse.ArgumentParser) -> None:
     )
     reading.add_argument(
         "--layer", help="layer of webanno with the types of entities (default: named entities)"
-    )
-    reading.add_argument(
-        "--suffix", help="how the names of the texts in folders end, such as .md (default: .txt)"
-    )
-    reading.add_argument(
-        "--bad-bytes",
-        choices=["error", "replace"],
-        help="whether bytes that are not UTF-8 are an error, or read as U+FFFD",
     )
 
 

@@ -65,6 +65,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="also give the N most likely tag sequences of each sentence (taggers with a CRF), or "
         "the N best outputs (models for sequence_to_sequence)",
     )
+    _add_review(predict)
+    _add_search(predict.add_argument_group("models for sequence_to_sequence"))
+    add_spreadsheet_safe(predict)
+    predict.set_defaults(action=_run)
+
+
+def _add_review(predict: argparse.ArgumentParser) -> None:
+    """Add the options for what a person should look at."""
     predict.add_argument(
         "--review-below",
         type=fraction,
@@ -79,9 +87,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="for taggers: whether --review-below looks at the tags (token) or at the predicted "
         "entities (entity; a sentence without entities is then not marked)",
     )
-    _add_search(predict.add_argument_group("models for sequence_to_sequence"))
-    add_spreadsheet_safe(predict)
-    predict.set_defaults(action=_run)
 
 
 def _add_writing(group: argparse._ArgumentGroup) -> None:

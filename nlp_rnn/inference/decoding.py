@@ -230,10 +230,8 @@ def beam_searches(
         # Each row ends once, so at least ``width`` of the best ``2 * width`` do not end.
         values, rows, chosen = _continued(log_p, found, 2 * width)
         more = np.zeros(log_p.shape) if bonus is None else bonus(states).reshape(log_p.shape)
-        beams = [
-            searches[i].go_on(values[place], rows[place], chosen[place], more[place])
-            for place, i in enumerate(going)
-        ]
+        best = zip(values, rows, chosen, more, strict=True)
+        beams = [searches[i].go_on(*each) for i, each in zip(going, best, strict=True)]
         over = np.array([beam is None for beam in beams])
         if over.all():
             break

@@ -407,24 +407,15 @@ def prepare(
     """
     tokenizer_parameters, segmentation = _settled(corpus, tokenizer_parameters)
     with whole_folder(target) as folder:
-        pairs = corpus.kind == "pairs"
         of_target = of_target or TargetParameters()
-        encoders: list[Encoder] = [Encoder(corpus.kind, make_tokenizer(tokenizer_parameters))]
-        sides = [vocabulary_parameters]
-        if pairs:
-            encoders.append(TargetEncoder(_target_tokenizer(of_target, encoders[0].tokenizer)))
-            sides.append(of_target.vocabulary or vocabulary_parameters)
+        encoders, sides = _sides(corpus, tokenizer_parameters, vocabulary_parameters, of_target)
         _learn_subwords(corpus, encoders, sides, of_target.shared, folder)
+        pairs = corpus.kind == "pairs"
         selection = Selection(keep or KeptPairs(), encoders[0], encoders[-1]) if pairs else None
-
-        def read(split: str) -> Iterator[Example]:
-            examples = corpus.read(split)
-            return selection.of(examples) if selection and split == "train" else examples
-
-        counts, labels, multi_label = _types_and_labels(name, encoders, progress(read("train")))
-        if corpus.kind == "roles":
-            others = (tag for split in SPLITS[1:] for one in read(split) for tag in one.tags)
-            labels = _with_every_role(labels, others)
+        read = _reading(corpus, selection)
+        counts, labels, multi_label = _labels_of_training(
+            name, corpus, encoders, progress(read("train"))
+        )
         if pairs and of_target.shared:
             counts = [counts[0] + counts[1]] * 2
         vocabularies = _write_vocabularies(folder, encoders, sides, counts, of_target.shared)
@@ -432,6 +423,7 @@ def prepare(
             write_json(folder / "labels.json", labels)
         if optimum is not None:
             write_json(folder / "optimum.json", optimum(vocabularies[0]))
+        sizes = [_sizes(*side) for side in zip(vocabularies, counts, strict=True)]
         writer = _SplitWriter(name, folder, encoders, vocabularies, labels, multi_label)
         card = {
             "name": name,
@@ -441,21 +433,55 @@ def prepare(
             **corpus.findings(),
             "tokenizer": tokenizer_parameters.model_dump(),
             **segmentation,
-            "vocabulary": _sizes(vocabularies[0], counts[0]),
+            "vocabulary": sizes[0],
             "splits": _write_splits(writer, read, corpus.continuous, progress),
         }
         if selection:
             card["splits"]["train"]["left_out"] = selection.left_out
+            tokenizer = encoders[1].tokenizer.parameters.model_dump()
+            shared = of_target.shared
+            card["target"] = {"shared": shared, "tokenizer": tokenizer, "vocabulary": sizes[1]}
             card["features"] = writer.features
-            card["target"] = {
-                "shared": of_target.shared,
-                "tokenizer": encoders[1].tokenizer.parameters.model_dump(),
-                "vocabulary": _sizes(vocabularies[1], counts[1]),
-            }
         writer.write_forms()
         card["data_sha256"] = identity(folder, are_entities(card, labels))
         write_json(folder / "card.json", card)
     return card
+
+
+def _reading(corpus: Corpus, selection: Selection | None) -> Callable[[str], Iterator[Example]]:
+    """The function that reads a split; of pairs, the kept ones of training."""
+
+    def read(split: str) -> Iterator[Example]:
+        examples = corpus.read(split)
+        return selection.of(examples) if selection and split == "train" else examples
+
+    return read
+
+
+def _sides(
+    corpus: Corpus,
+    tokenizer: TokenizerParameters,
+    vocabulary: VocabularyParameters,
+    of_target: TargetParameters,
+) -> tuple[list[Encoder], list[VocabularyParameters]]:
+    """What makes tokens of the examples, and the parameters of their vocabulary; of pairs, of the
+    sources and of the targets."""
+    source = Encoder(corpus.kind, make_tokenizer(tokenizer))
+    if corpus.kind != "pairs":
+        return [source], [vocabulary]
+    target = TargetEncoder(_target_tokenizer(of_target, source.tokenizer))
+    return [source, target], [vocabulary, of_target.vocabulary or vocabulary]
+
+
+def _labels_of_training(
+    name: str, corpus: Corpus, encoders: Sequence[Encoder], examples: Iterable[Example]
+) -> tuple[list[Counter[str]], list[str], bool]:
+    """:func:`_types_and_labels`; the roles of other splits are tags too."""
+    counts, labels, multi_label = _types_and_labels(name, encoders, examples)
+    if corpus.kind == "roles":
+        others = (tag for split in SPLITS[1:] for one in corpus.read(split) for tag in one.tags)
+        labels = _with_every_role(labels, others)
+    return counts, labels, multi_label
 
 
 def _write_vocabularies(
@@ -750,10 +776,7 @@ class _SplitWriter:
                     index = self.form_index
                     forms.extend(index.setdefault(word, len(index)) for word in example.tokens)
                 if predicates is not None:
-                    predicates.extend([-1 if example.predicate is None else example.predicate])
-                    if split == "train" and example.predicate is not None:
-                        form = example.tokens[example.predicate].lower()
-                        self.frames.setdefault(form, Counter())[example.frame] += 1
+                    self._add_predicate(split, example, predicates)
                 if features is not None:
                     features.extend(self._checked_features(split, sentences, example))
                 records.write(json.dumps(example.record(kind), ensure_ascii=False) + "\n")
@@ -779,6 +802,12 @@ class _SplitWriter:
             counts["characters"] = characters
         elif kind in LABELLED_KINDS:
             counts["labels"] = {label: label_counts[label] for label in self.label_index}
-            if self.multi_label:
-                counts["without_label"] = without_label
+            counts |= {"without_label": without_label} if self.multi_label else {}
         return counts
+
+    def _add_predicate(self, split: str, example: Example, predicates: ArrayWriter) -> None:
+        """Write the place of the predicate, -1 for none, and count its frame in training."""
+        predicates.extend([-1 if example.predicate is None else example.predicate])
+        if split == "train" and example.predicate is not None:
+            form = example.tokens[example.predicate].lower()
+            self.frames.setdefault(form, Counter())[example.frame] += 1
