@@ -121,6 +121,8 @@ def miniature(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def write_inputs(folder: Path) -> None:
     """The files of a reader that commands name."""
+    scores = "the man\tthe king\t3.5\nthe king\tthe queen\t4.5\na boy\tthe man\t2\n" * 4
+    related = "sentence_A\tsentence_B\trelatedness_score\n" + scores
     vectors = (folder / "vectors/grammar-pmi/vectors.txt").read_text().splitlines()
     words = [line.split()[0] for line in vectors[1:] if line.split()[0].isalpha()]
     pairs = [f"{words[i]},{words[i + 1]},{i}\n" for i in range(5)]
@@ -132,6 +134,9 @@ def write_inputs(folder: Path) -> None:
         "texts.txt": "good\nbad\n",
         "chapter.txt": 'the old dog sleeps .\nthe " old dog " sleeps .\n' * 20,
         "story.txt": "the old dog sleeps . the cat sees the dog .\n" * 20,
+        "TREC.train.all": "0 who sleeps\n1 how old is it\n" * 8,
+        "TREC.test.all": "0 who sees the dog\n1 how old\n",
+        **dict.fromkeys(("SICK_train.txt", "SICK_test_annotated.txt"), related),
         "questions-words.txt": ": family\nman woman king queen\nboy girl king queen\n",
         "combined.csv": "Word 1,Word 2,Human\n" + "".join(pairs),
         "sentences.conllu": "".join(
