@@ -65,7 +65,7 @@ class Attention(keras.layers.Layer):
             distances = self._distances(queries, mask)
             seen = ops.logical_and(seen, ops.abs(distances) <= self.window)
             weights = ops.softmax(ops.where(seen, scores, LOWEST), axis=-1)
-            weights *= ops.exp(-2 * ops.square(distances / self.window))
+            weights = weights * ops.exp(-2 * ops.square(distances / self.window))
         return [ops.matmul(weights, memory), weights]
 
     def _distances(self, queries: Any, mask: Any) -> Any:

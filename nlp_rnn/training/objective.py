@@ -121,7 +121,7 @@ class LabelSetObjective(Objective):
         losses = ops.softplus(logits) - applies * logits
         if self.class_weights is not None:
             absent, present = ops.cast(self.class_weights, logits.dtype)
-            losses *= applies * present + (1 - applies) * absent
+            losses = losses * (applies * present + (1 - applies) * absent)
         return self._mean(ops.sum(losses, axis=-1), weights)
 
 

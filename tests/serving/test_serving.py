@@ -37,7 +37,13 @@ TEXTS = [
 ]
 """One of each kind: usual, empty, entities, odd characters, long."""
 
-TASKS = ["classification", "tagging", "language_modelling", "sequence_to_sequence"]
+TASKS = [
+    "classification",
+    "tagging",
+    "language_modelling",
+    "sequence_to_sequence",
+    "semantic_roles",
+]
 
 
 def door(models: Models, limits: Limits = LIMITS, **options: Any) -> Door:
@@ -149,7 +155,7 @@ def test_what_is_served_is_listed(client: TestClient, models: Models) -> None:
         *zip(TASKS, TASKS, strict=True),
         ("tagging", "tagging"),
     ]
-    assert [m["default"] for m in listed] == [True] * 4 + [False]
+    assert [m["default"] for m in listed] == [True] * len(TASKS) + [False]
     assert listed[0]["labels"] == models.find("classification").bundle.labels
 
 
