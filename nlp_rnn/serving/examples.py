@@ -25,8 +25,21 @@ _PREDICTIONS: dict[str, dict[str, Any]] = {
         "tags": ["B-PER", "O", "O", "B-LOC", "O"],
         "probabilities": [0.98, 0.99, 0.99, 0.97, 0.99],
         "entities": [
-            {"type": "PER", "start": 0, "end": 3, "text": "Ann"},
-            {"type": "LOC", "start": 13, "end": 17, "text": "Rome"},
+            {"type": "PER", "start": 0, "end": 3, "text": "Ann", "probability": 0.97},
+            {"type": "LOC", "start": 13, "end": 17, "text": "Rome", "probability": 0.96},
+        ],
+    },
+    "semantic_roles": {
+        "tokens": ["Ann", "sleeps"],
+        "predicates": [
+            {
+                "text": "sleeps",
+                "start": 4,
+                "end": 10,
+                "frame": "sleep.01",
+                "probability": 0.99,
+                "arguments": [{"role": "ARG0", "start": 0, "end": 3, "text": "Ann"}],
+            }
         ],
     },
     "language_modelling": {"log_probability": -11.2, "tokens": 4, "perplexity": 16.4},
