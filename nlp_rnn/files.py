@@ -14,7 +14,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,19 @@ def write_json(target: Path, value: Any) -> None:
             json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n",
             encoding="utf-8",
         )
+
+
+def write_json_lines(target: Path, records: Iterable[Any]) -> None:
+    """Write each of ``records`` as a line of JSON, all of them or none."""
+    with whole_file(target) as partial, partial.open("w", encoding="utf-8") as stream:
+        for record in records:
+            stream.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def check_folder(target: Path) -> None:
+    """Raise UserError unless a folder is or can be made at ``target``."""
+    if target.exists() and not target.is_dir():
+        raise UserError(f"{target}: is a file, expected a folder to write into")
 
 
 DEEPEST = 64

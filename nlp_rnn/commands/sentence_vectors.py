@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,17 +124,17 @@ def _write(options: argparse.Namespace, open_vectors: Open) -> None:
 
     import numpy as np
 
-    from nlp_rnn.files import whole_file
+    from nlp_rnn.files import whole_file, write_json_lines
 
-    with whole_file(target) as partial:
-        if target.suffix == ".npy":
-            with partial.open("wb") as stream:
-                np.save(stream, matrix)
-            return None
-        with partial.open("w", encoding="utf-8") as out:
-            for line, row in zip(lines, matrix, strict=True):
-                numbers = [round(float(x), 7) for x in row]
-                out.write(json.dumps({"text": line, "vector": numbers}, ensure_ascii=False) + "\n")
+    if target.suffix == ".npy":
+        with whole_file(target) as partial, partial.open("wb") as stream:
+            np.save(stream, matrix)
+        return None
+    pairs = zip(lines, matrix, strict=True)
+    write_json_lines(
+        target,
+        ({"text": line, "vector": [round(float(x), 7) for x in row]} for line, row in pairs),
+    )
     return None
 
 

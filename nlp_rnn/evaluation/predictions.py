@@ -43,7 +43,7 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.figure import Figure, quotient
 from nlp_rnn.evaluation.roles import role_figures
 from nlp_rnn.evaluation.sequences import TEXT, TREES, sequence_figures
-from nlp_rnn.files import whole_file
+from nlp_rnn.files import write_json_lines
 from nlp_rnn.hints import Remedy
 from nlp_rnn.text.entities import entity_spans, is_entity_scheme
 from nlp_rnn.text.prepared import Split
@@ -163,9 +163,7 @@ def written_rows(
 
 def write_predictions(file: Path, rows: Iterable[Row]) -> None:
     """Write ``rows`` completely or not at all."""
-    with whole_file(file) as partial, partial.open("w", encoding="utf-8") as stream:
-        for row in rows:
-            stream.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+    write_json_lines(file, rows)
 
 
 def read_predictions(file: Path) -> list[Row]:

@@ -120,11 +120,7 @@ class Explainer:
             rows[i, : len(places)] = vectors[places]
             shorter[i, : len(places)] = ids[places]
         full = _values(self._log_probability(ids, label, 0), vectors[None])
-        without = [
-            _values(self._log_probability(of_row, label, 0), row[None])
-            for of_row, row in zip(shorter, rows, strict=True)
-        ]
-        return np.exp(full) - np.exp(np.concatenate(without))
+        return np.exp(full) - np.exp(_values(self._log_probability(shorter, label, 0), rows))
 
     def _represented(self, text: Encoded) -> tuple[NDArray[np.int32], Floats]:
         """The ids, padded to one of few lengths because each is compiled, and their vectors."""
@@ -139,12 +135,13 @@ class Explainer:
     def _log_probability(
         self, ids: NDArray[np.int32], label: int, place: int
     ) -> Callable[[Any], Any]:
-        """``ln P(label)`` of rows of vectors ``(rows, steps, width)`` that stand for ``ids``."""
+        """``ln P(label)`` of rows of vectors ``(rows, steps, width)`` that stand for ``ids``, those
+        of each row or ``(steps,)`` for all."""
         means = ops.convert_to_tensor(self._meaning == label)
         images = ops.convert_to_tensor(np.eye(self._meaning.max() + 1, dtype="f")[self._meaning])
 
         def log_p(vectors: Any) -> Any:
-            tokens = ops.broadcast_to(ids, (len(vectors), len(ids)))
+            tokens = ops.broadcast_to(ids, (len(vectors), ids.shape[-1]))
             where, which = (ops.convert_to_tensor(i, "int32") for i in (place, label))
             upper = _upper(self._network, self._temperature, self._independent)
             return upper(vectors, tokens, where, which, means, images)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nlp_rnn.corpora.lines import BadBytes, read_lines
-from nlp_rnn.corpora.settings import options_named
+from nlp_rnn.config import nearest
+from nlp_rnn.corpora.lines import BadBytes
 from nlp_rnn.drawing import save
 from nlp_rnn.errors import UserError
-from nlp_rnn.files import whole_file
+from nlp_rnn.files import check_folder, write_json_lines
+from nlp_rnn.inference.looking import first_texts
 from nlp_rnn.inference.predictor import (
     ClassificationPredictor,
     LabelSetPredictor,
@@ -113,15 +111,10 @@ def explain(
     Raises:
         UserError: the bundle, the text or the label is invalid.
     """
-    if target.exists() and not target.is_dir():
-        raise UserError(f"{target}: is a file, expected a folder to write into")
+    check_folder(target)
     bundle = Bundle.open(folder)
     explained = explaining(bundle, label)
-    with options_named():
-        lines = read_lines(text_file, bad_bytes or bundle.tokenizer.parameters.bad_bytes)
-        texts = list(islice((line for line in lines if line.strip()), most))
-    if not texts:
-        raise UserError(f"{text_file}: holds no text; give a file with at least one line")
+    texts = first_texts(bundle, text_file, most, bad_bytes)
     found: list[Explanation] = []
     with terminable(), progress(None, "explaining", "texts", len(texts)) as bar:
         for text in texts:
@@ -165,11 +158,18 @@ class Explaining:
         """For each method, whether the tokens that it names matter more than others."""
         return []
 
-    def _of(self, text: str, spans: Sequence[Span], encoded: Encoded, label: str) -> Explanation:
+    def _of(
+        self,
+        text: str,
+        spans: Sequence[Span],
+        encoded: Encoded,
+        label: str,
+        place: int | None = None,
+    ) -> Explanation:
         index = self.bundle.labels.index(label)
-        attribution = self._explainer.attribution(encoded, index)
+        attribution = self._explainer.attribution(encoded, index, place or 0)
         probability = float(np.exp(attribution.log_probability))
-        return Explanation(text, label, probability, spans, attribution)
+        return Explanation(text, label, probability, spans, attribution, place)
 
 
 class ExplainingClassifier(Explaining):
@@ -229,11 +229,7 @@ class ExplainingTagger(Explaining):
             return
         tags = next(self._predictor.predict([text]))["tags"]
         for place in self._places(tags)[:MOST_TAGS]:
-            label = self._label or tags[place]
-            index = self.bundle.labels.index(label)
-            attribution = self._explainer.attribution(encoded, index, place)
-            probability = float(np.exp(attribution.log_probability))
-            yield Explanation(text, label, probability, spans, attribution, place)
+            yield self._of(text, spans, encoded, self._label or tags[place], place)
 
     def _places(self, tags: Sequence[str]) -> list[int]:
         if not self.bundle.entities:
@@ -250,9 +246,8 @@ def explaining(bundle: Bundle, label: str | None = None) -> Explaining:
     """
     predictor = Predictor.of(bundle)
     if label is not None and label not in bundle.labels:
-        near = difflib.get_close_matches(label, bundle.labels, 1)
-        there = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(bundle.labels)}"
-        raise UserError(f"--label {label}: {bundle.folder} has no such label; {there}")
+        near = nearest(label, bundle.labels)
+        raise UserError(f"--label {label}: {bundle.folder} has no such label; {near}")
     if isinstance(predictor, ClassificationPredictor):
         return ExplainingClassifier(predictor, label)
     if isinstance(predictor, TaggingPredictor) and bundle.experiment.task == "tagging":
@@ -274,9 +269,7 @@ def _write(
     faithfulness: Sequence[dict[str, Any]],
 ) -> None:
     target.mkdir(parents=True, exist_ok=True)
-    with whole_file(target / RECORDS) as partial, partial.open("w", encoding="utf-8") as stream:
-        for explanation in found:
-            stream.write(json.dumps(explanation.record(), ensure_ascii=False) + "\n")
+    write_json_lines(target / RECORDS, (explanation.record() for explanation in found))
     panels = [panel for i, each in enumerate(found, 1) for panel in _panels(each, i)]
     save(picture(panels[: 2 * MOST_TAGS]), target / PICTURE)
     rows = [

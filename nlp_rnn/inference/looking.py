@@ -12,7 +12,7 @@ from nlp_rnn.corpora.settings import options_named
 from nlp_rnn.drawing import save
 from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.plots import attention_picture
-from nlp_rnn.files import write_table
+from nlp_rnn.files import check_folder, write_table
 from nlp_rnn.inference.predictor import Options, Predictor
 from nlp_rnn.process import log
 from nlp_rnn.runtime.bundle import Bundle
@@ -37,19 +37,33 @@ def inspect_attention(
     Raises:
         UserError: the bundle has no attention, or the text is invalid.
     """
-    if target.exists() and not target.is_dir():
-        raise UserError(f"{target}: is a file, expected a folder to write into")
+    check_folder(target)
     predictor = Predictor.of(bundle, Options(attention=True))
-    with options_named():
-        lines = read_lines(text_file, bad_bytes or bundle.tokenizer.parameters.bad_bytes)
-        texts = list(islice((line for line in lines if line.strip()), MOST_SOURCES))
-    if not texts:
-        raise UserError(f"{text_file}: holds no text; give a file with at least one line")
+    texts = first_texts(bundle, text_file, MOST_SOURCES, bad_bytes)
     shown = [prediction["attention"] for prediction in predictor.predict(texts)]
     target.mkdir(parents=True, exist_ok=True)
     save(attention_picture(shown, bundle.name), target / PICTURE)
     write_table(target / TABLE, list(_rows(shown)))
     log(f"{target / PICTURE} shows {len(shown):,} outputs, {target / TABLE} has their weights")
+
+
+def first_texts(
+    bundle: Bundle, text_file: Path, most: int, bad_bytes: BadBytes | None = None
+) -> list[str]:
+    """The first lines of a file that are not blank, at most ``most``.
+
+    Args:
+        bad_bytes: how to treat undecodable UTF-8; None means as in training.
+
+    Raises:
+        UserError: there are none, or the file cannot be read.
+    """
+    with options_named():
+        lines = read_lines(text_file, bad_bytes or bundle.tokenizer.parameters.bad_bytes)
+        texts = list(islice((line for line in lines if line.strip()), most))
+    if not texts:
+        raise UserError(f"{text_file}: holds no text; give a file with at least one line")
+    return texts
 
 
 def _rows(alignments: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

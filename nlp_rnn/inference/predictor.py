@@ -297,8 +297,7 @@ class ClassificationPredictor(Predictor):
         assert isinstance(training, ClassificationTrainingParameters)
         spans = self.bundle.tokenizer.spans(as_text(item))
         kept = shortened(np.arange(len(spans)), training.max_length, training.long_texts)
-        spans = [spans[i] for i in kept]
-        return spans, Encoded(np.array(self.bundle.vocabulary.encode([s[0] for s in spans])))
+        return [spans[i] for i in kept], self._encoded([item])[0]
 
     def _encoded(self, items: list[Item]) -> list[Encoded]:
         """The texts as the network reads them."""
@@ -396,8 +395,7 @@ class TaggingPredictor(Predictor):
 
     def read(self, item: Item) -> tuple[Sequence[Span], Encoded]:
         """The words of a sentence, with their offsets, as the network reads them."""
-        spans, text = self.word_spans(item), as_text(item)
-        forms = [text[start:end] for _, start, end in spans]
+        [spans], [forms] = self._words([item])
         return spans, self._encoded([word for word, _, _ in spans], forms)
 
     def _words(self, items: list[Item]) -> tuple[list[list[Span]], list[list[str]]]:

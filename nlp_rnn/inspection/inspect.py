@@ -14,6 +14,7 @@ from nlp_rnn.corpora.lines import BadBytes, read_lines
 from nlp_rnn.corpora.settings import options_named
 from nlp_rnn.drawing import save
 from nlp_rnn.errors import UserError
+from nlp_rnn.files import check_folder
 from nlp_rnn.inspection.content import (
     MOST_SHOWN,
     cell_name,
@@ -73,8 +74,7 @@ def inspect(
     """
     if track is not None and track not in FEATURES:
         raise UserError(f"--track {track}: no such feature; expected {', '.join(FEATURES)}")
-    if target.exists() and not target.is_dir():
-        raise UserError(f"{target}: is a file, expected a folder to write into")
+    check_folder(target)
     bundle = Bundle.open(bundle_folder)
     with options_named():
         reading = _read(bundle, text_file, bad_bytes or bundle.tokenizer.parameters.bad_bytes)

@@ -67,11 +67,8 @@ def encoder_decoder(
         for tensor in encoder.inputs
     ]
     ids, *vectors = of_source
-    read = encoder(of_source)
-    read = list(read) if isinstance(read, list | tuple) else [read]
-    if parameters.attention:
-        read.insert(1, real_tokens(ids))
-    logits, *_ = decoder([target_ids, *read])
+    read, states = _read_source(encoder, decoder, of_source)
+    logits, *_ = decoder([target_ids, *read, *states])
     return keras.Model([ids, target_ids, *vectors], logits, name="encoder_decoder")
 
 
@@ -80,14 +77,21 @@ def begun_decoder(
 ) -> tuple[keras.Model, list[Any], list[Any]]:
     """The decoder, what it reads of sources beside its tokens, and its first states, as in
     predictions."""
-    decoder = network.get_layer(DECODER)
+    encoder, decoder = network.get_layer(ENCODER), network.get_layer(DECODER)
+    return decoder, *_read_source(encoder, decoder, [ids, *vectors], training=False)
+
+
+def _read_source(
+    encoder: keras.Model, decoder: keras.Model, of_source: Sequence[Any], **options: Any
+) -> tuple[list[Any], list[Any]]:
+    """What a decoder reads of sources beside its tokens, and its first states."""
     inputs = [tensor.name for tensor in decoder.inputs]
-    found = network.get_layer(ENCODER)([ids, *vectors], training=False)
+    found = encoder(list(of_source), **options)
     states = list(found) if isinstance(found, list | tuple) else [found]
-    source = [states.pop(0) for name in (MEMORY, COPIED) if name in inputs]
+    read = [states.pop(0) for name in (MEMORY, COPIED) if name in inputs]
     if MEMORY in inputs:
-        source.insert(1, real_tokens(ids))
-    return decoder, source, states
+        read.insert(1, real_tokens(of_source[0]))
+    return read, states
 
 
 def state_widths(parameters: EncoderDecoderParameters, features: int = 0) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import numpy as np
 from nlp_rnn import paths
 from nlp_rnn.arrays import Ints
 from nlp_rnn.errors import UserError
-from nlp_rnn.files import whole_file, write_json
+from nlp_rnn.files import write_json, write_json_lines
 from nlp_rnn.inference.inputs import check_readable, no_texts
 from nlp_rnn.inference.items import Item, as_text
 from nlp_rnn.inference.reading import Reading, Remembered, open_input
@@ -79,9 +78,7 @@ def check_data(
     summary["characters"], strange = _characters(examples, texts, against)
     findings += strange
     folder = paths.checks(dataset.folder.name)
-    with whole_file(folder / "findings.jsonl") as partial:
-        lines = (json.dumps(finding, ensure_ascii=False) + "\n" for finding in findings)
-        partial.write_text("".join(lines), encoding="utf-8")
+    write_json_lines(folder / "findings.jsonl", findings)
     write_json(folder / "summary.json", summary)
     return summary
 

@@ -177,9 +177,14 @@ class Split:
 
     def records(self) -> Iterator[dict[str, Any]]:
         """The examples as text, in order."""
-        with self.records_file.open(encoding="utf-8") as lines:
-            for line in lines:
-                yield json.loads(line)
+        return _records(self.records_file)
+
+
+def _records(file: Path) -> Iterator[dict[str, Any]]:
+    """The examples of a split as text, in order."""
+    with file.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
 
 
 @dataclass(frozen=True)
@@ -346,11 +351,10 @@ class PreparedDataset:
             return self._index_of_form[forms]
         if name not in self._texts_encoded_anew:
             encoder = Encoder(self.kind, self.tokenizer)
-            with (self.folder / f"{name}.jsonl").open(encoding="utf-8") as records:
-                texts = (Example(text=json.loads(record)["text"]) for record in records)
-                tokens = itertools.chain.from_iterable(map(encoder.tokens, texts))
-                indices = np.array(self.vocabulary.encode(tokens), np.int32)
-            self._texts_encoded_anew[name] = indices
+            records = _records(self.folder / f"{name}.jsonl")
+            texts = (Example(text=record["text"]) for record in records)
+            tokens = itertools.chain.from_iterable(map(encoder.tokens, texts))
+            self._texts_encoded_anew[name] = np.array(self.vocabulary.encode(tokens), np.int32)
         return self._texts_encoded_anew[name]
 
 
