@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,8 @@ def _add_tags(reading: argparse._ArgumentGroup) -> None:
         "--tag-column",
         type=_tag_column,
         metavar="N",
-        help="column of the tag in conll, from 0 or from the end (-1); in conllu upos or xpos",
+        help="column of the tag in conll, from 0 or from the end (-1); in conllu upos or xpos; in "
+        "jsonl and parquet the name of the column of lists of tags",
     )
     reading.add_argument(
         "--scheme",
@@ -165,13 +167,8 @@ def _add_annotations(reading: argparse._ArgumentGroup) -> None:
 
 
 def _tag_column(text: str) -> int | str:
-    """The number of a column, or ``upos`` or ``xpos``."""
-    if text in ("upos", "xpos"):
-        return text
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a number, upos or xpos, found {text}") from None
+    """The number of a column, or its name."""
+    return int(text) if re.fullmatch("-?[0-9]+", text) else text
 
 
 READING = (

@@ -275,7 +275,9 @@ PAIR_FORMATS = ("parallel", "captions", "babi", "sigmorphon", "cmudict", "trees"
 ROLE_FORMATS = ("propbank",)
 SPACED_FORMATS = ("sigmorphon", "cmudict", "trees")
 """Formats that are read as tokens parted by spaces, whose case matters."""
-TABLES = ("csv", "tsv", "jsonl", "parquet")
+RECORD_FORMATS = ("jsonl", "parquet")
+"""Tables whose cells may hold lists."""
+TABLES = ("csv", "tsv", *RECORD_FORMATS)
 """Formats with columns, which hold labelled texts, or pairs where ``target_column`` is given."""
 
 Quoting = Literal["double", "none"]
@@ -299,6 +301,8 @@ def _kind_of_format(section: Mapping[str, Any]) -> Kind:
     """What the files of a data set hold."""
     if section.get("format") in PAIR_FORMATS or section.get("target_column") is not None:
         return "pairs"
+    if section.get("format") in RECORD_FORMATS and section.get("tag_column") is not None:
+        return "tagged"
     if section.get("format") in LABELLED_FORMATS:
         return "labelled"
     if section.get("format") in ROLE_FORMATS:
@@ -341,7 +345,8 @@ class FilesDataset(DatasetSection, title="Your own files"):
         "trees",
     ]
     """The format of the files. ``csv``, ``tsv``, ``jsonl`` and ``parquet`` have one labelled text
-    in each row, or one pair where ``target_column`` is given; ``folders`` has one text in each
+    in each row, or one pair where ``target_column`` is given, and ``jsonl`` and ``parquet`` one
+    tagged sentence where ``tag_column`` is given; ``folders`` has one text in each
     file, in a folder named after its label; ``fasttext`` has one text in each line, after its label
     (``__label__spam`` or just ``spam``); ``conll`` and ``conllu`` have one tagged word in each
     line; ``propbank`` has one word in each line, with the frames of predicates and columns of their
@@ -353,6 +358,11 @@ class FilesDataset(DatasetSection, title="Your own files"):
     features; ``cmudict`` has words with their phonemes; ``trees`` has bracketed trees."""
     target_column: str | int | None = None
     """For pairs in a table: the column of the target, named or counted as ``text_column``."""
+    tag_column: int | str | None = None
+    """For ``conll``: the column of the tag, counted as ``word_column``; ``null`` is the last one.
+    For ``conllu``: ``upos`` (universal parts of speech) or ``xpos`` (those of the language);
+    ``null`` is ``upos``. For ``jsonl`` and ``parquet``: the name of the column that holds a list of
+    tags, one for each word of the list in ``text_column``; ``null`` reads labelled texts."""
     kind: Kind = Field(default_factory=_kind_of_format)
     """What is read from the files: ``labelled`` texts, ``tagged`` sentences, sentences with
     semantic ``roles``, running ``text`` or ``pairs``. The format decides, except that ``text``
@@ -387,7 +397,8 @@ class FilesDataset(DatasetSection, title="Your own files"):
     card; ``null`` keeps all."""
     text_column: str | int = "text"
     """The column of the text: a name of the header, or in ``csv`` and ``tsv`` also a number,
-    counted from 0, or from the end when negative."""
+    counted from 0, or from the end when negative. With ``tag_column``, in ``jsonl`` and
+    ``parquet``, it holds a list of words."""
     context_columns: list[str | int] = Field(default_factory=list)
     """For pairs in a table: columns of texts that are read before that of ``text_column``, in this
     order, such as a story before a question."""
@@ -420,12 +431,9 @@ class FilesDataset(DatasetSection, title="Your own files"):
     frame_column: int = Field(default=2, ge=0)
     """For ``propbank``: the column of the frame of each predicate, such as ``kill.01``, or ``-``
     for other words, counted from 0. The columns of arguments follow it, one for each predicate."""
-    tag_column: int | Literal["upos", "xpos"] | None = None
-    """For ``conll``: the column of the tag, counted as ``word_column``; ``null`` is the last one.
-    For ``conllu``: ``upos`` (universal parts of speech) or ``xpos`` (those of the language);
-    ``null`` is ``upos``."""
     scheme: Scheme | Literal["auto"] | None = "auto"
-    """For ``conll``: the scheme by which tags mark entities, which are kept as BIO. ``auto``
+    """For ``conll``, and for ``jsonl`` and ``parquet`` with ``tag_column``: the scheme by which
+    tags mark entities, which are kept as BIO. ``auto``
     recognises it in the tags of all splits, and ``null`` says that tags are classes of words."""
     empty_words: Literal["error", "skip"] = "error"
     """For ``conll`` and ``conllu``: what happens at a line without a word. ``error`` stops,
@@ -467,7 +475,8 @@ class FilesDataset(DatasetSection, title="Your own files"):
 
     @model_validator(mode="after")
     def _kind_fits_format(self) -> FilesDataset:
-        kind = _kind_of_format({"format": self.format, "target_column": self.target_column})
+        columns = {"target_column": self.target_column, "tag_column": self.tag_column}
+        kind = _kind_of_format({"format": self.format, **columns})
         if self.kind not in (kind, "text" if self.format == "folders" else kind):
             raise impossible(f"kind of format {self.format} is '{kind}', not '{self.kind}'")
         return self
@@ -616,20 +625,44 @@ class FilesDataset(DatasetSection, title="Your own files"):
             raise impossible(
                 "word_column of format propbank is counted from 0, before frame_column"
             )
-        if self.format == "conllu" and isinstance(self.tag_column, int):
-            raise impossible("tag_column of format conllu is 'upos' or 'xpos', not a number")
+        if self.format == "conllu" and self.tag_column not in (None, "upos", "xpos"):
+            raise impossible(
+                f"tag_column of format conllu is 'upos' or 'xpos', not {self.tag_column!r}"
+            )
         if self.format == "conll" and isinstance(self.tag_column, str):
             raise impossible("tag_column of format conll is a column number, not a name")
+        if self.format in RECORD_FORMATS and self.tag_column is not None:
+            self._check_columns_of_lists()
         tag_column = -1 if self.tag_column is None else self.tag_column
         if self.format == "conll" and self.word_column == tag_column:
             raise impossible("word_column and tag_column are the same column")
-        if self.tag_column is not None and self.format not in TAGGED_FORMATS:
-            raise impossible(f"tag_column needs format conll or conllu, not {self.format}")
-        if self.scheme not in (None, "auto") and self.format != "conll":
-            raise impossible(f"scheme needs format conll, not {self.format}")
+        with_tags = (*TAGGED_FORMATS, *RECORD_FORMATS)
+        if self.tag_column is not None and self.format not in with_tags:
+            raise impossible(
+                f"tag_column needs format {', '.join(with_tags[:-1])} or {with_tags[-1]}, not "
+                f"{self.format}"
+            )
+        if self.scheme not in (None, "auto") and not self.has_scheme:
+            raise impossible(
+                f"scheme needs format conll, or tag_column in jsonl or parquet, not {self.format}"
+            )
         if self.empty_words != "error" and self.format not in TAGGED_FORMATS:
             raise impossible(f"empty_words needs format conll or conllu, not {self.format}")
         return self
+
+    @property
+    def has_scheme(self) -> bool:
+        """Whether tags may be written by any scheme, as ``scheme`` says."""
+        return self.format == "conll" or (self.format in RECORD_FORMATS and self.kind == "tagged")
+
+    def _check_columns_of_lists(self) -> None:
+        if isinstance(self.tag_column, int):
+            raise impossible(f"tag_column of format {self.format} is a name, not a number")
+        if self.tag_column == self.text_column:
+            raise impossible("text_column and tag_column are the same column")
+        for name in ("label_column", "target_column"):
+            if name in self.model_fields_set:
+                raise impossible(f"{name} and tag_column: a row is labelled, a pair or tagged")
 
 
 class LibraryDataset(DatasetSection, title="Data sets of a library"):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nlp_rnn.config import FilesDataset
+from nlp_rnn.config.data import RECORD_FORMATS
 from nlp_rnn.corpora.annotations import AnnotatedText, brat, doccano, label_studio, prodigy, webanno
 from nlp_rnn.corpora.conll import TaggedColumns, conllu_sentences, read_conllu
 from nlp_rnn.corpora.corpus import Corpus
@@ -33,7 +34,8 @@ from nlp_rnn.corpora.schemes import TagSurvey
 from nlp_rnn.corpora.settings import Setting, SettingError
 from nlp_rnn.corpora.stories import read_babi
 from nlp_rnn.corpora.strings import read_cmudict, read_sigmorphon
-from nlp_rnn.corpora.tables import read_jsonl, read_parquet, read_table
+from nlp_rnn.corpora.tables import read_records, read_table
+from nlp_rnn.corpora.token_lists import TokenLists
 from nlp_rnn.corpora.trees import read_trees
 from nlp_rnn.corpora.vectors import read_captions, with_vectors
 from nlp_rnn.errors import UserError
@@ -210,7 +212,7 @@ class FilesCorpus(Corpus):
             return {}
         data, survey = self._dataset, self._survey
         found: dict[str, Any] = {"entities": survey.scheme is not None, "scheme": survey.scheme}
-        if data.format == "conll":
+        if data.has_scheme:
             found["scheme_recognised"] = data.scheme == "auto"
         if data.empty_words == "skip":
             found["empty_words_skipped"] = survey.skipped
@@ -240,11 +242,17 @@ class FilesCorpus(Corpus):
         bad_bytes = data.tokenizer.bad_bytes
         return TaggedColumns(data.word_column, tag_column, data.empty_words, bad_bytes)
 
+    @property
+    def _token_lists(self) -> TokenLists:
+        data = self._dataset
+        columns = (str(data.text_column), str(data.tag_column))
+        return TokenLists(*columns, data.format, data.tokenizer.bad_bytes)
+
     @cached_property
     def _survey(self) -> _Survey:
         """Reads all splits of tagged data once if the parameters leave something open."""
         data, tags = self._dataset, TagSurvey()
-        given = data.scheme if data.format == "conll" else None
+        given = data.scheme if data.has_scheme else None
         if given != "auto" and data.empty_words == "error":
             return _Survey(given, {})
         skipped = {
@@ -256,6 +264,9 @@ class FilesCorpus(Corpus):
     def _empty_words(self, path: Path, tags: TagSurvey) -> int:
         if self._dataset.format == "conll":
             return self._columns.survey(path, tags)
+        if self._dataset.format in RECORD_FORMATS:
+            self._token_lists.survey(path, tags)
+            return 0
         sentences = conllu_sentences(path, self._dataset.tokenizer.bad_bytes)
         return sum(len(sentence.empty) for sentence in sentences)
 
@@ -281,10 +292,11 @@ class FilesCorpus(Corpus):
             case "csv" | "tsv":
                 dialect = Dialect.of(data.format, data.delimiter, data.quoting, data.header)
                 return read_table(path, data.text_column, self._labelling, dialect, bad_bytes)
-            case "jsonl":
-                return read_jsonl(path, str(data.text_column), self._labelling, bad_bytes)
-            case "parquet":
-                return read_parquet(path, str(data.text_column), self._labelling, bad_bytes)
+            case "jsonl" | "parquet" if data.kind == "tagged":
+                return self._token_lists.read(path, self._survey.scheme)
+            case "jsonl" | "parquet":
+                text, labelling = str(data.text_column), self._labelling
+                return read_records(path, data.format, text, labelling, bad_bytes)
             case "fasttext":
                 return read_fasttext(path, bad_bytes)
             case "folders" | "parallel":
@@ -315,10 +327,8 @@ class FilesCorpus(Corpus):
         """The pairs of a table."""
         data, bad_bytes = self._dataset, self._dataset.tokenizer.bad_bytes
         columns = PairColumns(data.text_column, target, data.context_columns)
-        if data.format == "jsonl":
-            return columns.read_jsonl(path, bad_bytes)
-        if data.format == "parquet":
-            return columns.read_parquet(path, bad_bytes)
+        if data.format in RECORD_FORMATS:
+            return columns.read_records(path, data.format, bad_bytes)
         dialect = Dialect.of(
             "csv" if data.format == "csv" else "tsv", data.delimiter, data.quoting, data.header
         )

@@ -9,14 +9,7 @@ from pathlib import Path
 
 from nlp_rnn.corpora.dialects import Dialect
 from nlp_rnn.corpora.lines import BadBytes, read_lines
-from nlp_rnn.corpora.tables import (
-    clean,
-    jsonl_records,
-    member,
-    parquet_batches,
-    parquet_values,
-    text_of,
-)
+from nlp_rnn.corpora.tables import record_values, text_of
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
 
@@ -95,34 +88,17 @@ class PairColumns:
                     continue
             yield self.pair(where, {column: row[place] for column, place in places.items()})
 
-    def read_jsonl(self, path: Path, bad_bytes: BadBytes) -> Iterator[Example]:
-        """Stream a file of one JSON object per line; blank lines are skipped.
+    def read_records(self, path: Path, format: str, bad_bytes: BadBytes) -> Iterator[Example]:
+        """Stream JSON Lines or Parquet (see :func:`~nlp_rnn.corpora.tables.record_values`).
 
         Raises:
-            UserError: a line is not a JSON object, lacks a key, or holds anything but texts there;
-                the message names file and line.
+            UserError: the file is ill-formed, lacks a column, or holds anything but texts there;
+                the message names file and line or row.
         """
-        for where, record in jsonl_records(path, bad_bytes):
-            values: dict[str | int, str] = {}
-            for column, setting in self.settings.items():
-                name = str(column)
-                text = text_of(member(record, name, where, setting), where, name)
-                values[column] = clean(text, bad_bytes, where, name)
+        named = {str(column): setting for column, setting in self.settings.items()}
+        for where, row in record_values(path, format, named, bad_bytes):
+            values: dict[str | int, str] = {
+                column: text_of(value, where, column)
+                for column, value in zip(named, row, strict=True)
+            }
             yield self.pair(where, values)
-
-    def read_parquet(self, path: Path, bad_bytes: BadBytes) -> Iterator[Example]:
-        """Stream a Parquet table.
-
-        Raises:
-            UserError: the file is not Parquet, lacks a column, or has a value that is no text; the
-                message names file and row, counted from 1.
-        """
-        needed = {str(column): setting for column, setting in self.settings.items()}
-        for first, batch in parquet_batches(path, needed, list(needed)):
-            columns = [parquet_values(path, first, batch, column, bad_bytes) for column in needed]
-            for row in zip(*columns, strict=True):
-                values: dict[str | int, str] = {
-                    column: text_of(value, where, column)
-                    for column, (where, value) in zip(needed, row, strict=True)
-                }
-                yield self.pair(row[0][0], values)

@@ -116,22 +116,51 @@ def member(record: Mapping[str, Any], key: str, where: str, setting: str) -> Any
     return record[key]
 
 
-def read_jsonl(
-    path: Path, text_column: str, labelling: Labelling, bad_bytes: BadBytes
-) -> Iterator[Example]:
-    """Stream a file of one JSON object per line; blank lines are skipped.
+def record_values(
+    path: Path, format: str, settings: Mapping[str, str], bad_bytes: BadBytes
+) -> Iterator[tuple[str, list[Any]]]:
+    """Stream the values of some columns of JSON Lines or Parquet.
+
+    Args:
+        path: the file.
+        format: ``jsonl`` or ``parquet``.
+        settings: the columns, each with the setting that names it.
+
+    Yields:
+        The file and the line or row, counted from 1, and the values, in which text is clean.
 
     Raises:
-        UserError: a line is not a JSON object, lacks a key, or has a null or empty label; the
-            message names file and line.
+        UserError: the file is ill-formed or lacks a column.
     """
-    for where, record in jsonl_records(path, bad_bytes):
-        text = text_of(member(record, text_column, where, "text_column"), where, text_column)
-        cells = [
-            _cleaned(member(record, str(column), where, setting), bad_bytes, where, str(column))
-            for column, setting in labelling.settings.items()
-        ]
-        yield labelling.example(clean(text, bad_bytes, where, text_column), cells, where)
+    if format == "jsonl":
+        for where, record in jsonl_records(path, bad_bytes):
+            yield (
+                where,
+                [
+                    _cleaned(member(record, column, where, setting), bad_bytes, where, column)
+                    for column, setting in settings.items()
+                ],
+            )
+        return
+    for first, batch in parquet_batches(path, settings, list(settings)):
+        columns = [parquet_values(path, first, batch, column, bad_bytes) for column in settings]
+        for row in zip(*columns, strict=True):
+            yield row[0][0], [value for _, value in row]
+
+
+def read_records(
+    path: Path, format: str, text_column: str, labelling: Labelling, bad_bytes: BadBytes
+) -> Iterator[Example]:
+    """Stream labelled texts of JSON Lines or Parquet (see :func:`record_values`).
+
+    Raises:
+        UserError: the file is ill-formed, lacks a column, or has a text or label that is null or
+            of the wrong type; the message names file and line or row.
+    """
+    labels = {str(column): setting for column, setting in labelling.settings.items()}
+    settings = {text_column: "text_column", **labels}
+    for where, (text, *cells) in record_values(path, format, settings, bad_bytes):
+        yield labelling.example(text_of(text, where, text_column), cells, where)
 
 
 def _cleaned(value: Any, bad_bytes: BadBytes, where: str, column: str) -> Any:
@@ -225,25 +254,3 @@ def _decoded(value: Any, bad_bytes: BadBytes, where: str) -> Any:
         return value
     TEXT_BYTES.check(len(value), where)
     return decode(value, bad_bytes, where)
-
-
-def read_parquet(
-    path: Path, text_column: str, labelling: Labelling, bad_bytes: BadBytes
-) -> Iterator[Example]:
-    """Stream a Parquet table (see :func:`parquet_batches`).
-
-    Raises:
-        UserError: the file is not Parquet, lacks a column, or has a value that is null or of the
-            wrong type; the message names file and row, counted from 1.
-    """
-    settings = {str(column): setting for column, setting in labelling.settings.items()}
-    needed = {text_column: "text_column", **settings}
-    for row, batch in parquet_batches(path, needed, list(needed)):
-        texts = parquet_values(path, row, batch, text_column, bad_bytes)
-        cells = zip(
-            *(parquet_values(path, row, batch, column, bad_bytes) for column in settings),
-            strict=True,
-        )
-        for (where, text), of_row in zip(texts, cells, strict=True):
-            values = [value for _, value in of_row]
-            yield labelling.example(text_of(text, where, text_column), values, where)

@@ -35,6 +35,7 @@ from nlp_rnn.corpora.tables import (
     parquet_values,
     text_of,
 )
+from nlp_rnn.corpora.token_lists import word_of
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
 from nlp_rnn.inference.items import CHUNK, Item
@@ -122,7 +123,7 @@ class CsvChunk(Chunk):
 class JsonChunk(Chunk):
     """JSON Lines objects, which need not have the same keys."""
 
-    items: Sequence[str]
+    items: Sequence[Item]
     records: Sequence[Mapping[str, Any]]
 
     def rows(self) -> Iterable[Mapping[str, Any]]:
@@ -152,7 +153,7 @@ class DocumentChunk(JsonChunk):
 class ArrowChunk(Chunk):
     """Rows of Parquet, as Arrow holds them."""
 
-    items: Sequence[str]
+    items: Sequence[Item]
     batch: pa.RecordBatch
     text_column: str
     where: str
@@ -344,9 +345,12 @@ class JsonlSource(Source):
     def _records(self) -> Iterator[dict[str, Any]]:
         name = self.text_column
         for where, record in jsonl_records(self.path, self.bad_bytes):
-            text = text_of(member(record, name, where, SETTING), where, name)
+            item = _item(member(record, name, where, SETTING), where, name)
             # Entity offsets refer to the text as the model sees it, so this text is kept.
-            record[name] = clean(text, self.bad_bytes, where, name)
+            if isinstance(item, str):
+                record[name] = clean(item, self.bad_bytes, where, name)
+            else:
+                record[name] = [clean(word, self.bad_bytes, where, name) for word in item]
             yield record
 
     def chunks(self) -> Iterator[Chunk]:
@@ -355,6 +359,21 @@ class JsonlSource(Source):
 
     def first_columns(self) -> Sequence[str]:
         return next((list(record) for _, record in jsonl_records(self.path, self.bad_bytes)), [])
+
+
+def _item(value: object, where: str, column: str) -> Item:
+    """A text, or the list of words of a sentence.
+
+    Raises:
+        UserError: it is neither, or a word is empty.
+    """
+    if isinstance(value, list):
+        return [word_of(word, where, column) for word in value]
+    return text_of(value, where, column)
+
+
+def _characters_of_item(item: Item) -> int:
+    return len(item) if isinstance(item, str) else sum(map(len, item))
 
 
 def _characters(record: Mapping[str, Any]) -> int:
@@ -369,9 +388,9 @@ class ParquetSource(Source):
         for row, batch in parquet_batches(self.path, {name: SETTING}):
             _check_distinct(batch.schema.names, self.name)
             values = parquet_values(self.path, row, batch, name, self.bad_bytes)
-            texts = (text_of(value, where, name) for where, value in values)
+            items = (_item(value, where, name) for where, value in values)
             start = 0
-            for chunk in chunked(texts, len):
+            for chunk in chunked(items, _characters_of_item):
                 where = f"{self.name}, rows {row + start} to {row + start + len(chunk) - 1}"
                 yield ArrowChunk(chunk, batch.slice(start, len(chunk)), name, where)
                 start += len(chunk)

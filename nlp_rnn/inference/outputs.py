@@ -217,7 +217,9 @@ class ParquetWriter(Writer):
 
         if isinstance(chunk, ArrowChunk):
             kept = dict(zip(chunk.batch.schema.names, chunk.batch.columns, strict=True))
-            kept[chunk.text_column] = pa.array(chunk.items, pa.string())
+            of_words = isinstance(chunk.items[0], list)
+            text_type = pa.list_(pa.string()) if of_words else pa.string()
+            kept[chunk.text_column] = pa.array(chunk.items, text_type)
             return kept
         rows = list(chunk.rows())
         return {

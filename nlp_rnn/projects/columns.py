@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from nlp_rnn.config.data import RECORD_FORMATS
 from nlp_rnn.corpora.conll import DOCUMENT_START, UD_UPOS, conll_sentences, conllu_sentences
 from nlp_rnn.corpora.dialects import Dialect, TableFormat
 from nlp_rnn.corpora.lines import BadBytes
@@ -21,6 +22,7 @@ HEAD = 5000
 """Rows in which columns show what they hold."""
 
 # fmt: off
+WORDS_NAMES = frozenset({"tokens", "words", "token", "word", "text", "sentence"})
 TEXT_NAMES = frozenset({
     "text", "review", "sentence", "comment", "message", "content", "body", "document", "tweet",
     "utterance", "question", "description", "review_text", "reviewtext", "comment_text", "sms",
@@ -81,6 +83,16 @@ class Column:
         """Whether it holds lists, each of any number of labels."""
         return bool(self.values) and all(isinstance(value, list) for value in self.values)
 
+    def holds_words(self) -> bool:
+        """Whether it holds lists of texts, as sentences that are cut into words do."""
+        words = [word for value in self.values if isinstance(value, list) for word in value]
+        return self.holds_lists() and bool(words) and all(isinstance(word, str) for word in words)
+
+    def goes_with(self, other: Column) -> bool:
+        """Whether both hold lists that are equally long in each row."""
+        both = zip(self.values, other.values, strict=True)
+        return other.holds_lists() and all(len(one) == len(two) for one, two in both)
+
     def holds_flags(self) -> bool:
         """Whether it says of each row if something applies, by 1 or 0."""
         return {value.lower() for value in self.distinct} <= {"0", "1", "true", "false"}
@@ -125,6 +137,8 @@ def table_settings(
         columns = _columns_of_records(path, format, bad_bytes)
     if not any(column.values for column in columns):
         raise UserError(f"{path}: has no rows")
+    if format in RECORD_FORMATS and (lists := _columns_of_lists(path, columns, found)):
+        return {**found, **lists}
     found["text_column"] = text = _text_column(path, columns, found)
     if "label_columns" in found:
         _check_label_columns(path, columns, found["label_columns"])
@@ -203,6 +217,31 @@ def _columns_of_records(path: Path, format: str, bad_bytes: BadBytes) -> list[Co
             for name in names
         ]
     return [Column(name, []) for name in names]
+
+
+def _columns_of_lists(
+    path: Path, columns: Sequence[Column], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The columns of words and tags, where rows hold a list of each; else nothing.
+
+    Raises:
+        UserError: several columns may hold them; names the option.
+    """
+    wanted = given.get("text_column")
+    tagged = [
+        words
+        for words in columns
+        if words.holds_words()
+        and (words.name == wanted if wanted else words.is_named(WORDS_NAMES))
+        and any(words.goes_with(tags) for tags in columns if tags is not words)
+    ]
+    if given.keys() & {"label_column", "label_columns", "label_separator"} or not tagged:
+        return {}
+    name = _one(path, tagged, wanted, ("words", "--text-column"), tagged, lambda column: True)
+    words = next(column for column in tagged if column.name == name)
+    free = [column for column in columns if column is not words and words.goes_with(column)]
+    tags = _one(path, free, given.get("tag_column"), ("tags", "--tag-column"), free, bool)
+    return {"text_column": name, "tag_column": tags}
 
 
 def _text_column(path: Path, columns: Sequence[Column], given: Mapping[str, Any]) -> str | int:

@@ -193,6 +193,8 @@ def _format_of_content(lines: Sequence[str], task: str | None) -> str | None:
         sentences = _sentences(lines)
         if _is_conllu(sentences):
             return "conllu"
+        if lines[0].startswith("{"):
+            return "jsonl"
         if kind == "tagged" or _is_conll(sentences):
             return "conll"
     if kind in ("labelled", None):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nlp_rnn.config import FilesDataset, SplitParameters, TokenizerParameters
-from nlp_rnn.config.data import ANNOTATION_FORMATS
+from nlp_rnn.config.data import ANNOTATION_FORMATS, RECORD_FORMATS
 from nlp_rnn.corpora import open_corpus
 from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.duplicates import text_hash
@@ -243,7 +243,8 @@ def _check_task(task: str | None, kind: Kind, format: str) -> None:
     if task is not None and (needed := TASK_KINDS[task].data) != kind:
         formats = {
             "labelled": "csv, tsv, jsonl, parquet, folders or fasttext",
-            "tagged": f"conll, conllu, {', '.join(ANNOTATION_FORMATS[:-1])} or webanno",
+            "tagged": f"conll, conllu, {', '.join(ANNOTATION_FORMATS)}, or jsonl or parquet with "
+            "lists of words and tags",
             "text": "text or folders",
         }
         raise UserError(
@@ -375,6 +376,8 @@ def _read_as(sight: Sight) -> Iterator[str]:
         delimiter = reading.get("delimiter", "," if sight.format == "csv" else "\t")
         yield "separated by " + ("tabs" if delimiter == "\t" else f"'{delimiter}'")
         yield "with a header" if "header" not in reading else "without a header"
+    if sight.kind == "tagged" and sight.format in RECORD_FORMATS:
+        yield f"words in column {reading['text_column']!r}, tags in {reading['tag_column']!r}"
     if reading.keys() & {"label_column", "label_columns"}:
         yield f"text in column {reading['text_column']!r}, {_labels_read_as(reading)}"
     if sight.format == "conll":

@@ -71,6 +71,14 @@ def conll(columns: Callable[[int, str, str], str] = lambda i, w, t: f"{w}\t{t}")
     )
 
 
+def token_lists() -> str:
+    rows = ([*zip(*sentence, strict=True)] for sentence in sentences())
+    return "".join(
+        json.dumps({"id": i, "tokens": words, "ner_tags": tags}) + "\n"
+        for i, (words, tags) in enumerate(rows)
+    )
+
+
 def conllu() -> str:
     return conll(lambda i, word, tag: f"{i}\t{word}\t_\t{tag[:1]}X\t_\t_\t0\t_\t_\t_")
 
@@ -124,6 +132,11 @@ FILES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "no-suffix": ("SMSSpam", tsv(), {"format": "tsv", "label_column": "label"}),
     "json-lines": ("r.jsonl", jsonl(), {"text_column": "review", "label_column": "stars"}),
     "json": ("r.txt", jsonl(), {"format": "jsonl"}),
+    "token-lists": (
+        "e.jsonl",
+        token_lists(),
+        {"format": "jsonl", "kind": "tagged", "text_column": "tokens", "tag_column": "ner_tags"},
+    ),
     "conll": ("e.conll", conll(), {"format": "conll", "word_column": 0, "tag_column": None}),
     "tagged-text": ("e.txt", conll(lambda i, w, t: f"{w} {t}"), {"format": "conll"}),
     "numbered": (
