@@ -26,7 +26,7 @@ from nlp_rnn.commands import (
     translate,
 )
 from nlp_rnn.errors import UserError
-from nlp_rnn.process import end_in_time, harmless, print_everything, terminable
+from nlp_rnn.process import end_in_time, harmless, is_out_of_memory, print_everything, terminable
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -65,12 +65,14 @@ def run(action: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         print("interrupted; run the same command again to continue", file=sys.stderr)
         return 130
-    except MemoryError:
-        print("error: out of memory; give the machine more, or the command less", file=sys.stderr)
-        return 1
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output is gone, as in `nlp-rnn ... | head`
         return 0
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        print("error: out of memory; give the machine more, or the command less", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from nlp_rnn.errors import UserError
 
@@ -63,3 +64,8 @@ EXPANSION = Limit("NLP_RNN_EXPANSION", 200, "times the bytes of its file when it
 
 NETWORK_BYTES = Limit("NLP_RNN_NETWORK_BYTES", 1 << 33, "bytes")
 """Of the values that ONNX graphs compute, all together: 8 GiB."""
+
+
+def largest_unpacked(archive: Path) -> int:
+    """How many bytes an archive may have when it is unpacked."""
+    return EXPANSION.most * archive.stat().st_size + TEXT_BYTES.most

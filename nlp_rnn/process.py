@@ -76,6 +76,26 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
+_SAYS_MEMORY = re.compile(
+    r"out of memory|cannot allocate memory|unable to allocate|failed to map segment|bad_?alloc",
+    re.IGNORECASE,
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error, or what it came from, says that the machine's memory is used up.
+
+    Libraries say it in their own ways: SQLite as an operational error, the loader of shared
+    libraries as a failed import.
+    """
+    cause = error.__cause__ or error.__context__
+    return (
+        isinstance(error, MemoryError)
+        or _SAYS_MEMORY.search(str(error)) is not None
+        or (cause is not None and is_out_of_memory(cause))
+    )
+
+
 SECONDS_TO_END = 1.5
 """The time that a command has to clean up after a signal, before it is ended."""
 

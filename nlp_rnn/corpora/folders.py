@@ -28,7 +28,7 @@ from typing import IO
 from nlp_rnn.corpora.lines import BadBytes, decode, open_binary, whole_text, without_bom
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
-from nlp_rnn.limits import EXPANSION, TEXT_BYTES
+from nlp_rnn.limits import EXPANSION, TEXT_BYTES, largest_unpacked
 
 UNLABELLED = "unsup"
 
@@ -257,16 +257,11 @@ def _decompressed(stream: BufferedReader) -> BufferedIOBase:
     return stream
 
 
-def _largest(archive: Path) -> int:
-    """How many bytes an archive may have when it is unpacked."""
-    return EXPANSION.most * archive.stat().st_size + TEXT_BYTES.most
-
-
 def _tar_members(
     stream: BufferedReader, inside: tuple[str, ...], archive: Path, selection: Selection
 ) -> Iterator[tuple[str, str, bytes]]:
     with _decompressed(stream) as unpacked:
-        plain = _Bounded(unpacked, _largest(archive))
+        plain = _Bounded(unpacked, largest_unpacked(archive))
         members = tarfile.open(fileobj=plain, mode="r:")  # noqa: SIM115 (closed with unpacked)
         while (member := members.next()) is not None:
             # tarfile keeps every member it has seen: 50,000 reviews would fill memory.
@@ -301,7 +296,7 @@ def _zip_members(
     stream: BufferedReader, inside: tuple[str, ...], archive: Path, selection: Selection
 ) -> Iterator[tuple[str, str, bytes]]:
     with zipfile.ZipFile(stream) as members:
-        room = _largest(archive)
+        room = largest_unpacked(archive)
         for member in members.infolist():
             if member.is_dir():
                 continue

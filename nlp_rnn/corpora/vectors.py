@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from nlp_rnn.corpora import parquet
 from nlp_rnn.corpora.lines import BadBytes, open_binary, read_lines
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
+from nlp_rnn.limits import EXPANSION, largest_unpacked
 
 SUFFIXES = (".npy", ".npz", ".parquet")
 
@@ -77,17 +79,27 @@ def read_vectors(path: Path) -> Floats:
 
 def _from_numpy(path: Path) -> Floats:
     try:
+        if path.suffix == ".npz":
+            _check_expansion(path)
         found = np.load(path, mmap_mode="r" if path.suffix == ".npy" else None, allow_pickle=False)
-        return found if isinstance(found, np.ndarray) else _only_array(dict(found), path)
+        return found if isinstance(found, np.ndarray) else _only_array(found, path)
     except UserError:
         raise
     except Exception as error:  # NumPy raises a dozen kinds of errors for damaged files
         raise UserError(f"{path}: is not an array of numbers ({error})") from None
 
 
+def _check_expansion(path: Path) -> None:
+    """Raise UserError if an archive is far larger than its file when it is unpacked."""
+    with ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > largest_unpacked(path):
+        raise EXPANSION.exceeded(str(path))
+
+
 def _only_array(arrays: Mapping[str, Floats], path: Path) -> Floats:
     """The array of a ``.npz`` file that holds the vectors."""
-    names = list(arrays)
+    names = list(arrays)  # an array is read only when it is asked for
     if len(names) != 1 and "features" not in names:
         raise UserError(
             f"{path}: has the arrays {', '.join(names)}; call that of the vectors features"

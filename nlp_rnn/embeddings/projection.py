@@ -35,7 +35,7 @@ def project(
         UserError: there are too few words for a plot or for the perplexity.
     """
     if len(vectors) < 3:
-        raise UserError(f"{len(vectors)} words are too few for a plot; give at least three")
+        raise UserError(f"a plot needs three vectors at least, and there are {len(vectors)}")
     unit = _unit(vectors)
     if method == "pca":
         return principal_components(unit)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from nlp_rnn.errors import UserError
+from nlp_rnn.process import is_out_of_memory
 
 if TYPE_CHECKING:
     import mlflow
@@ -133,6 +134,8 @@ def _open(uri: str) -> mlflow.MlflowClient:
     except UserError:
         raise
     except Exception as error:  # MLflow, SQLAlchemy, requests and alembic each raise their own
+        if is_out_of_memory(error):
+            raise
         reason = str(error).partition("\n")[0][:300]
         raise UserError(
             f"the MLflow store {redacted(uri)} cannot be used: {redacted(reason)}; "

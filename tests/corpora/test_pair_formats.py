@@ -15,6 +15,7 @@ from nlp_rnn.corpora import data_folder
 from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.files import FilesCorpus
 from nlp_rnn.corpora.strings import lemma_and_features, unspaced
+from nlp_rnn.corpora.vectors import read_vectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.brackets import constituents
 from nlp_rnn.example import Example
@@ -141,6 +142,16 @@ def saved(folder: Path, suffix: str, rows: np.ndarray) -> str:
     else:
         pq.write_table(pa.table({"v": list(rows)}), path)
     return path.name
+
+
+def test_an_archive_of_vectors_that_grows_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.savez_compressed(tmp_path / "v.npz", np.zeros((1000, 100)))
+    read_vectors(tmp_path / "v.npz")
+    monkeypatch.setenv("NLP_RNN_TEXT_BYTES", "1000")
+    with pytest.raises(UserError, match=r"v\.npz: has more than 200 times .*NLP_RNN_EXPANSION"):
+        read_vectors(tmp_path / "v.npz")
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".parquet"])
