@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html.entities import html5
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def _check_tokenizer(bundle: Bundle, parameters: TokenizerParameters) -> None:
         found = "follows rules 1, those of older versions"
     elif parameters.unit == "subword" and bundle.task.tagged:
         found = "splits words into subwords (unit: subword)"
-    elif parameters.unit == "subword" and not _is_bpe(_subwords(bundle)):
+    elif parameters.unit == "subword" and not _is_bpe(_subwords(bundle.folder)):
         found = f"has settings in {SubwordTokenizer.FILE} that this package never writes"
     if found:
         raise UserError(
@@ -67,9 +68,9 @@ def _check_tokenizer(bundle: Bundle, parameters: TokenizerParameters) -> None:
         )
 
 
-def _subwords(bundle: Bundle) -> dict[str, Any]:
+def _subwords(folder: Path) -> dict[str, Any]:
     """The file of the library ``tokenizers``."""
-    found: dict[str, Any] = read_json(bundle.folder / SubwordTokenizer.FILE, REMEDY)
+    found: dict[str, Any] = read_json(folder / SubwordTokenizer.FILE, REMEDY)
     return found
 
 
@@ -94,7 +95,7 @@ def description(predictor: Predictor) -> dict[str, Any]:
         "name": bundle.name,
         "task": bundle.experiment.task,
         "gives": "any number of labels of a text" if bundle.multi_label else bundle.task.gives,
-        "tokenizer": tokenizer(bundle.tokenizer.parameters) | _learned(bundle),
+        "tokenizer": tokenizer(bundle.tokenizer.parameters, bundle.folder),
         "vocabulary": vocabulary(bundle.vocabulary),
         "temperature": bundle.temperature,
         "labels": bundle.labels,
@@ -106,17 +107,12 @@ def vocabulary(of: Vocabulary) -> dict[str, Any]:
     return {"types": of.types, "end": of.end}
 
 
-def _learned(bundle: Bundle) -> dict[str, Any]:
-    """What a tokenizer learned: the characters of subwords, and the pairs to merge, in order."""
-    if bundle.tokenizer.parameters.unit != "subword":
-        return {}
-    model = _subwords(bundle)["model"]
-    alphabet = [token for token in model["vocab"] if len(token) == 1]
-    return {"alphabet": alphabet, "merges": model["merges"]}
+def tokenizer(parameters: TokenizerParameters, folder: Path) -> dict[str, Any]:
+    """The rules of a tokenizer, with the very expressions that Python splits text by.
 
-
-def tokenizer(parameters: TokenizerParameters) -> dict[str, Any]:
-    """The rules of a tokenizer, with the very expressions that Python splits text by."""
+    Args:
+        folder: has the file of subwords, if the tokenizer learned any.
+    """
     unit = "word" if parameters.unit == "auto" else parameters.unit
     patterns = {
         "token": PATTERNS["character" if unit == "subword" else unit](PORTABLE),
@@ -131,7 +127,14 @@ def tokenizer(parameters: TokenizerParameters) -> dict[str, Any]:
         "unicode": parameters.unicode,
         "patterns": {name: javascript(pattern) for name, pattern in patterns.items()},
         "entities": html5 if parameters.html_breaks else None,
-    }
+    } | (_learned(_subwords(folder)) if unit == "subword" else {})
+
+
+def _learned(subwords: dict[str, Any]) -> dict[str, Any]:
+    """The characters of subwords, and the pairs that are merged, in order."""
+    model = subwords["model"]
+    alphabet = [token for token in model["vocab"] if len(token) == 1]
+    return {"alphabet": alphabet, "merges": model["merges"]}
 
 
 def javascript(pattern: str) -> str:
