@@ -76,15 +76,16 @@ def _subwords(folder: Path) -> dict[str, Any]:
 
 def _is_bpe(subwords: dict[str, Any]) -> bool:
     """Whether subwords are those of :class:`SubwordTokenizer`, so that the page knows the steps."""
+    get, of_model = subwords.get, subwords["model"].get
     space = {"type": "Metaspace", "replacement": SUBWORD_SPACE, "prepend_scheme": "always"}
-    model = subwords["model"]
     return (
-        subwords["pre_tokenizer"] == space | {"split": True}
-        and not (subwords["normalizer"] or subwords["post_processor"])
-        and [token["content"] for token in subwords["added_tokens"]] == [UNK]
-        and (model["type"], model["unk_token"], model["fuse_unk"]) == ("BPE", UNK, False)
-        and not (model["continuing_subword_prefix"] or model["end_of_word_suffix"])
-        and all(isinstance(pair, list) for pair in model["merges"])
+        get("pre_tokenizer") == space | {"split": True}
+        and not (get("normalizer") or get("post_processor"))
+        and [token["content"] for token in get("added_tokens", ())] == [UNK]
+        and (of_model("type"), of_model("unk_token"), of_model("fuse_unk")) == ("BPE", UNK, False)
+        and not (of_model("continuing_subword_prefix") or of_model("end_of_word_suffix"))
+        and not (of_model("byte_fallback") or of_model("ignore_merges"))
+        and all(isinstance(pair, list) for pair in of_model("merges"))
     )
 
 

@@ -69,7 +69,8 @@ def _readme(bundle: Bundle, complete: bool) -> str:
     script, program = NAMES.values()
     head = README.format(name=plain(bundle.name), script=script, program=program, version=VERSION)
     copies = (f"cp package/dist/{old} {FOLDER}/{new}" for old, new in NAMES.items())
-    commands = "\n".join([FETCH, f"mkdir {FOLDER}", *copies])
+    clean = f"rm -r package onnxruntime-web-{VERSION}.tgz"
+    commands = "\n".join([FETCH, f"mkdir {FOLDER}", *copies, clean])
     return head if complete else head + MISSING.format(commands=commands)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from nlp_rnn.inference.generation import PromptedModel, Sampling
 from nlp_rnn.inference.predictor import LanguageModelPredictor, Options, Predictor
+from nlp_rnn.text.writing import joined
 
 TEXTS = (
     "",
@@ -32,6 +33,10 @@ KNOWN = 6
 LONGEST = 12
 """The number of words of the longest of them."""
 
+TOLERANCE, INT8_TOLERANCE = 1e-4, 1e-2
+"""By how much numbers may differ, of numbers above 1 relatively: the browser adds in another order,
+and multiplies 8-bit weights by other instructions."""
+
 GENERATED = 20
 """The number of tokens that a language model generates for each text."""
 
@@ -42,15 +47,16 @@ def vectors(predictor: Predictor) -> dict[str, Any]:
     found = [*_tokens(predictor, texts), *_predictions(predictor, texts)]
     if isinstance(predictor, LanguageModelPredictor):
         found += _generated(predictor, texts)
-    return {"vectors": found}
+    tolerance = INT8_TOLERANCE if predictor.bundle.graph.int8 else TOLERANCE
+    return {"tolerance": tolerance, "vectors": found}
 
 
 def _known(predictor: Predictor) -> Iterator[str]:
     """Texts of words of the vocabulary, drawn with a fixed seed."""
     draw, types = random.Random(0), predictor.bundle.vocabulary.types[2:]
-    joint = "" if predictor.bundle.tokenizer.parameters.unit == "character" else " "
+    unit = predictor.bundle.tokenizer.parameters.unit
     for number in range(1, KNOWN + 1):
-        yield joint.join(draw.choices(types, k=number * LONGEST // KNOWN))
+        yield joined(draw.choices(types, k=number * LONGEST // KNOWN), unit)
 
 
 def _vector(of: str, text: str, options: dict[str, Any], expected: Any) -> dict[str, Any]:

@@ -185,12 +185,12 @@ def pages(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
 
 def spoil(file: Path) -> None:
     """Keep four predictions of a tagger, three of them each with another mistake."""
-    vectors = json.loads(file.read_text())["vectors"]
-    kept = [v for v in vectors if v["of"] == "predict" and v["expected"]["tokens"]][:4]
+    whole = json.loads(file.read_text())
+    kept = [v for v in whole["vectors"] if v["of"] == "predict" and v["expected"]["tokens"]][:4]
     kept[0]["expected"]["probabilities"][0] += 0.001
     kept[1]["expected"]["tags"][0] += "x"
     kept[2]["expected"]["tokens"].append("more")
-    file.write_text(json.dumps({"vectors": kept}))
+    file.write_text(json.dumps(whole | {"vectors": kept}))
 
 
 GIVEN = {

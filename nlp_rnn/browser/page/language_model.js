@@ -3,7 +3,6 @@
 import {draw, nextDistribution} from "./decoding.js";
 import {integers, numbers, rows} from "./network.js";
 import {piece} from "./tokenizer.js";
-import {UNKNOWN} from "./vocabulary.js";
 
 const LOGITS_AT_ONCE = 1 << 22;
 
@@ -26,12 +25,6 @@ export class LanguageModel {
     }
     const tokens = targets.length;
     return {log_probability: -loss, tokens, perplexity: Math.exp(Math.min(loss / tokens, 700))};
-  }
-
-  // The words of a prompt that the model reads as <unk>.
-  unknown(prompt) {
-    const words = new Set(prompt.split("\n").flatMap(line => this.tokenizer.tokens(line)));
-    return [...words].filter(word => this.vocabulary.encode([word])[0] === UNKNOWN);
   }
 
   // What each token adds to the prompt, until `length` tokens or the end of the text.

@@ -2,8 +2,8 @@
 
 import {element, table} from "./show.js";
 
-export async function selfTest(predictor, tolerance) {
-  const {vectors} = await (await fetch("test_vectors.json")).json();
+export async function selfTest(predictor) {
+  const {tolerance, vectors} = await (await fetch("test_vectors.json")).json();
   const failures = [];
   let largest = 0;
   for (const vector of vectors) {

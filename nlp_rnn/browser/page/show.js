@@ -64,7 +64,7 @@ function tagged(tokens, tags) {
 }
 
 export function probability({log_probability: logP, tokens, perplexity}) {
-  return element("p", {className: "quiet"}, `The text has ln P = ${logP.toFixed(3)}, which is a `
+  return element("p", {className: "quiet"}, `Your text has ln P = ${logP.toFixed(3)}, which is a `
     + `perplexity of ${perplexity.toFixed(2)} over ${tokens} tokens, its end included.`);
 }
 
@@ -85,6 +85,6 @@ function heatMap({source, output, weights}) {
       return cell;
     })));
   return element("div", {className: "scroll"}, element("table", {className: "heat"},
-    element("caption", {className: "quiet"}, "Where the decoder looked: the darker, the more"),
+    element("caption", {className: "quiet"}, "Where the decoder looked: the stronger the colour, the more"),
     element("thead", {}, head), element("tbody", {}, ...body)));
 }
