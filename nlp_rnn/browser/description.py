@@ -18,6 +18,7 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json
 from nlp_rnn.inference.predictor import LanguageModelPredictor, Predictor
 from nlp_rnn.runtime.bundle import REMEDY, Bundle
+from nlp_rnn.runtime.export import check_has_graph
 from nlp_rnn.text.characters import (
     DROPPED,
     PATTERNS,
@@ -34,11 +35,7 @@ SHOWN = ("classification", "tagging", "language_modelling", "sequence_to_sequenc
 
 def check_shown(bundle: Bundle) -> None:
     """Raise UserError unless JavaScript can do what Python does with this model."""
-    if bundle.graph.unsupported is not None:
-        raise UserError(
-            f"{bundle.folder}: cannot be exported: only Keras can run it "
-            f"({bundle.graph.unsupported})"
-        )
+    check_has_graph(bundle)
     experiment = bundle.experiment
     if experiment.task not in SHOWN:
         raise UserError(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nlp_rnn.browser.description import check_shown, description
-from nlp_rnn.browser.runtime import FETCH, FOLDER, NAMES, VERSION, copy_runtime
+from nlp_rnn.browser.runtime import FETCH, FOLDER, NAMES, UNPACKED, VERSION, copy_runtime
 from nlp_rnn.browser.vectors import vectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import whole_folder
@@ -38,13 +38,18 @@ def export_web(source: Path, target: Path, runtime: Path | None = None, int8: bo
     """
     if target.exists():
         raise UserError(f"{target}: already exists; remove it, or choose another folder")
-    if int8:
-        with tempfile.TemporaryDirectory() as rounded:
-            export_onnx(source, Path(rounded) / source.name, int8=True)
-            return export_web(Path(rounded) / source.name, target, runtime)
     bundle = Bundle.open(source)
     bundle.check_copyable()
     check_shown(bundle)
+    if not int8:
+        return _write_page(bundle, target, runtime)
+    with tempfile.TemporaryDirectory() as folder:
+        rounded = Path(folder) / "rounded"
+        export_onnx(source, rounded, int8=True)
+        _write_page(Bundle.open(rounded), target, runtime)
+
+
+def _write_page(bundle: Bundle, target: Path, runtime: Path | None) -> None:
     predictor = Predictor.of(bundle)
     with whole_folder(target) as folder:
         if runtime is not None:
@@ -53,7 +58,7 @@ def export_web(source: Path, target: Path, runtime: Path | None = None, int8: bo
             shutil.copyfile(file, folder / file.name)
         for graph in (GRAPH, DECODER):
             if graph in bundle.files:
-                shutil.copyfile(source / graph, folder / graph)
+                shutil.copyfile(bundle.folder / graph, folder / graph)
         _write(folder / "model.json", description(predictor))
         _write(folder / "test_vectors.json", vectors(predictor))
         (folder / "README.md").write_text(_readme(bundle, runtime is not None), encoding="utf-8")
@@ -68,8 +73,8 @@ def _write(file: Path, value: Any) -> None:
 def _readme(bundle: Bundle, complete: bool) -> str:
     script, program = NAMES.values()
     head = README.format(name=plain(bundle.name), script=script, program=program, version=VERSION)
-    copies = (f"cp package/dist/{old} {FOLDER}/{new}" for old, new in NAMES.items())
-    clean = f"rm -r package onnxruntime-web-{VERSION}.tgz"
+    copies = (f"cp {UNPACKED}/dist/{old} {FOLDER}/{new}" for old, new in NAMES.items())
+    clean = f"rm -r {UNPACKED} onnxruntime-web-{VERSION}.tgz"
     commands = "\n".join([FETCH, f"mkdir {FOLDER}", *copies, clean])
     return head if complete else head + MISSING.format(commands=commands)
 

@@ -29,8 +29,13 @@ NAMES = {SCRIPT: "ort.wasm.bundle.min.js", PROGRAM: PROGRAM}
 FOLDER = "runtime"
 """The folder of the page that holds them."""
 
+UNPACKED = "package"
+"""The folder into which tar unpacks what npm fetched."""
+
 FETCH = f"npm pack onnxruntime-web@{VERSION} && tar xzf onnxruntime-web-{VERSION}.tgz"
-"""The commands that bring them into the folder ``package/dist``."""
+"""The commands that bring them into ``dist`` in the folder :data:`UNPACKED`."""
+
+ADVICE = f"fetch it with: {FETCH}; then give --runtime {UNPACKED}"
 
 
 def copy_runtime(source: Path, target: Path) -> None:
@@ -45,11 +50,11 @@ def copy_runtime(source: Path, target: Path) -> None:
     folder = source / "dist" if (source / "dist").is_dir() else source
     for name, checksum in FILES.items():
         if not (folder / name).is_file():
-            raise UserError(f"--runtime: {folder} lacks {name}; fetch it with: {FETCH}")
+            raise UserError(f"--runtime: {folder} lacks {name}; {ADVICE}")
         if sha256(folder / name) != checksum:
             raise UserError(
                 f"--runtime: {folder / name} is not that of version {VERSION}, as its checksum "
-                f"differs; fetch it with: {FETCH}"
+                f"differs; {ADVICE}"
             )
     (target / FOLDER).mkdir()
     for name, new in NAMES.items():

@@ -397,6 +397,16 @@ def test_only_the_files_of_the_runtime_are_copied(bundles: dict[str, Path], tmp_
     assert not (tmp_path / "page").exists()
 
 
+def test_a_page_may_have_weights_of_8_bits(bundles: dict[str, Path], tmp_path: Path) -> None:
+    page, options = tmp_path / "page", ["--format", "web", "--int8"]
+    assert main(["export", str(bundles["tagging"]), str(page), *options]) == 0
+    original = (bundles["tagging"] / "model.onnx").read_bytes()
+    assert (page / "model.onnx").read_bytes() != original
+    assert json.loads((page / "test_vectors.json").read_text())["tolerance"] == 0.01
+    with pytest.raises(UserError, match=str(bundles["semantic_roles"])):  # not a temporary folder
+        export_web(bundles["semantic_roles"], tmp_path / "other", int8=True)
+
+
 def test_a_runtime_needs_a_page(
     bundles: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
