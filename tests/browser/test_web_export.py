@@ -170,14 +170,19 @@ def models(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="module")
-def pages(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runtime() -> Path:
+    """The npm package of ONNX Runtime Web, where it is present."""
+    if folder := os.environ.get("NLP_RNN_ONNXRUNTIME_WEB"):
+        return Path(folder)
+    pytest.skip("NLP_RNN_ONNXRUNTIME_WEB names no unpacked npm package of onnxruntime-web")
+
+
+@pytest.fixture(scope="module")
+def pages(runtime: Path, models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the page of each model."""
-    runtime = os.environ.get("NLP_RNN_ONNXRUNTIME_WEB")
-    if not runtime:
-        pytest.skip("NLP_RNN_ONNXRUNTIME_WEB names no unpacked npm package of onnxruntime-web")
     folder = tmp_path_factory.mktemp("pages")
     for name, bundle in models.items():
-        export_web(bundle, folder / name, Path(runtime))
+        export_web(bundle, folder / name, runtime)
     shutil.copytree(folder / "tagger", folder / "wrong")
     spoil(folder / "wrong" / "test_vectors.json")
     return folder
