@@ -14,8 +14,8 @@ import {UNKNOWN, Vocabulary} from "./vocabulary.js";
 const part = id => document.getElementById(id);
 const checkbox = (id, text) =>
   element("label", {}, element("input", {id, type: "checkbox"}), text);
-const number = (id, text, value, min, max, step = 1) =>
-  element("label", {}, text, element("input", {id, type: "number", required: true, value, min, max, step}));
+const number = (id, text, value, min, step = 1) => element("label", {}, text,
+  element("input", {id, type: "number", required: true, value, min, step}));
 const value = id => part(id).valueAsNumber;
 
 const TASKS = {
@@ -27,22 +27,25 @@ const TASKS = {
   tagging: {
     Predictor: Tagger,
     options: () => [],
-    show: async (predictor, text) => tagging(await predictor.predict(text), text),
+    show: async (predictor, text) =>
+      tagging(await predictor.predict(text), text, predictor.model.labels),
   },
   language_modelling: {
     Predictor: LanguageModel,
     verb: "Continue",
     options: () => [
-      number("length", "Tokens", 50, 1, 10000), number("temperature", "Temperature (0 is greedy)", 1, 0, 100, "any"),
-      number("top_k", "Top k (0 is all)", 0, 0, 1e9), checkbox("stop_at_end", "Stop at the end of a line"),
+      number("length", "Tokens", 50, 1),
+      number("temperature", "Temperature (0 is greedy)", 1, 0, "any"),
+      number("top_k", "Top k (0 is all)", 0, 0),
+      checkbox("stop_at_end", "Stop at the end of a line"),
     ],
     show: generated,
   },
   sequence_to_sequence: {
     Predictor: EncoderDecoder,
     options: ({decoding}) => [
-      number("beam", "Beam (1 is greedy)", decoding.beam, 1, 50),
-      number("length_penalty", "Length penalty", decoding.length_penalty, 0, 10, "any"),
+      number("beam", "Beam (1 is greedy)", decoding.beam, 1),
+      number("length_penalty", "Length penalty", decoding.length_penalty, 0, "any"),
     ],
     show: async (predictor, text) => translation(await predictor.predict(
       text, {beam: value("beam"), length_penalty: value("length_penalty")})),
@@ -86,7 +89,8 @@ async function loaded(model) {
   if (model.target) networks.decoder = await Network.load("decoder.onnx");
   const {Predictor} = TASKS[model.task];
   const Rules = model.tokenizer.unit === "subword" ? SubwordTokenizer : Tokenizer;
-  return new Predictor(model, networks, new Rules(model.tokenizer), new Vocabulary(model.vocabulary));
+  const tokenizer = new Rules(model.tokenizer), vocabulary = new Vocabulary(model.vocabulary);
+  return new Predictor(model, networks, tokenizer, vocabulary);
 }
 
 function tell(message) {
@@ -110,7 +114,7 @@ async function start() {
   if (!answer.ok) throw new Error(`model.json cannot be read (status ${answer.status}).`);
   const model = await answer.json(), {options, show, verb} = TASKS[model.task];
   document.title = part("name").textContent = revealed(model.name);
-  part("note").textContent = revealed(`Predicts ${model.gives}, in this browser: no text leaves it.`);
+  part("note").textContent = `Predicts ${model.gives}, in this browser: no text leaves it.`;
   const predictor = await loaded(model);
   part("options").append(...options(model));
   part("go").textContent = verb ?? "Predict";

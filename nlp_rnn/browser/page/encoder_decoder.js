@@ -20,9 +20,10 @@ export class EncoderDecoder {
     const source = await this.encoded(words);
     const limit = Math.floor(decoding.longest_ratio * words.length) + decoding.longest_extra;
     const begun = {tokens: [], logP: 0, row: 0, weights: [], covered: words.map(() => 0)};
+    const weight = decoding.coverage_penalty;
     const found = await beamSearch(begun, hypotheses => this.step(source, hypotheses), {
       width: beam ?? decoding.beam, length: limit, end, alpha: alpha ?? decoding.length_penalty,
-      bonus: ({covered}) => decoding.coverage_penalty && coverage(covered, decoding.coverage_penalty),
+      bonus: ({covered}) => weight && coverage(covered, weight),
     });
     const output = joined(this.written(found, words), this.model.target.unit);
     const prediction = {output, log_probability: found.logP, score: found.score};
@@ -89,7 +90,9 @@ export class EncoderDecoder {
     const inOrder = row => backwards ? row.toReversed() : row;
     const read = this.vocabulary.encode(words).map(i => this.vocabulary.types[i]);
     return {
-      source: inOrder(read), output: tokens.map(i => this.targets.types[i]), weights: weights.map(inOrder),
+      source: inOrder(read),
+      output: tokens.map(i => this.targets.types[i]),
+      weights: weights.map(inOrder),
     };
   }
 }

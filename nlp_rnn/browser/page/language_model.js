@@ -14,7 +14,8 @@ export class LanguageModel {
 
   // ln P of a text as a line of its own, the end of the line included.
   async predict(text) {
-    const {end} = this.vocabulary, targets = [...this.vocabulary.encode(this.tokenizer.tokens(text)), end];
+    const {end} = this.vocabulary;
+    const targets = [...this.vocabulary.encode(this.tokenizer.tokens(text)), end];
     let loss = 0, states = this.start();
     for (let at = 0; at < targets.length; at += this.atOnce) {
       const wanted = targets.slice(at, at + this.atOnce);
@@ -28,7 +29,8 @@ export class LanguageModel {
   }
 
   // What each token adds to the prompt, until `length` tokens or the end of the text.
-  async *generate(prompt, {length, temperature, top_k: k, stop_at_end: stops}, random = Math.random) {
+  async *generate(prompt, options, random = Math.random) {
+    const {length, temperature, top_k: k, stop_at_end: stops} = options;
     const {end, types} = this.vocabulary;
     const ids = prompt.split("\n")
       .flatMap(line => [end, ...this.vocabulary.encode(this.tokenizer.tokens(line))]);

@@ -57,7 +57,8 @@ export function numbers(values, shape) {
 export function select(tensor, rows) {
   const [all, ...shape] = tensor.dims, width = tensor.data.length / all;
   const data = new tensor.data.constructor(rows.length * width);
-  rows.forEach((row, i) => data.set(tensor.data.subarray(row * width, (row + 1) * width), i * width));
+  rows.forEach((row, i) =>
+    data.set(tensor.data.subarray(row * width, (row + 1) * width), i * width));
   return new ort.Tensor(tensor.type, data, [rows.length, ...shape]);
 }
 

@@ -1,6 +1,7 @@
 // Parts of the page. Every text becomes a text node, so none is ever run as markup.
 
 const JOINERS = "\u200c\u200d";
+const COLOURS = 8;  // of types of entities, in style.css
 
 // An element with properties and children; a string among these is a text.
 export function element(tag, properties = {}, ...children) {
@@ -36,22 +37,24 @@ export function classification({label, labels = [label], probabilities}) {
     element("td", {}, element("progress", {value, ariaLabel: name})))))];
 }
 
-export function tagging({tokens, tags, probabilities, entities}, text) {
+export function tagging({tokens, tags, probabilities, entities}, text, labels) {
   if (!tokens.length) return [element("p", {}, "The text has no words.")];
-  const rows = tokens.map((token, i) => element("tr", {},
-    element("td", {}, element("bdi", {}, token)), element("td", {}, tags[i]), number(probabilities[i])));
+  const rows = tokens.map((token, i) => element("tr", {}, element("td", {}, element("bdi", {}, token)),
+    element("td", {}, tags[i]), number(probabilities[i])));
   const details = element("details", {}, element("summary", {}, "Every word"),
     table(["word", "tag", "probability"], rows));
-  return [entities ? coloured(text, entities) : tagged(tokens, tags), details];
+  return [entities ? coloured(text, entities, labels) : tagged(tokens, tags), details];
 }
 
-// A text with its entities in the colour of their type.
-function coloured(text, entities) {
-  const characters = [...text], parts = [], types = [...new Set(entities.map(({type}) => type))].sort();
+// A text with its entities in the colour of their type, which the labels of the model decide.
+function coloured(text, entities, labels) {
+  const types = [...new Set(labels.map(label => label.slice(2)).filter(Boolean))].sort();
+  const characters = [...text], parts = [];
   let done = 0;
   for (const {type, start, end, probability} of entities) {
-    parts.push(characters.slice(done, start).join(""), element("mark",
-      {className: `type-${types.indexOf(type) % 8}`, title: `probability ${probability.toFixed(3)}`},
+    const className = `type-${types.indexOf(type) % COLOURS}`;
+    const title = `probability ${probability.toFixed(3)}`;
+    parts.push(characters.slice(done, start).join(""), element("mark", {className, title},
       characters.slice(start, end).join(""), element("small", {}, type)));
     done = end;
   }
@@ -77,14 +80,15 @@ export function translation({output, log_probability: logP, attention}) {
 // The weights of attention: a row for each token of the output, a column for each of the source.
 function heatMap({source, output, weights}) {
   const head = element("tr", {}, element("td"), ...source.map(token => element("th", {}, token)));
-  const body = output.map((token, i) => element("tr", {}, element("th", {}, element("bdi", {}, token)),
-    ...source.map((from, j) => {
+  const body = output.map((token, i) => element("tr", {},
+    element("th", {}, element("bdi", {}, token)), ...source.map((from, j) => {
       const title = revealed(`${token} ← ${from}: ${weights[i][j].toFixed(3)}`);
       const cell = element("td", {title});
       cell.style.background = `rgb(42 134 200 / ${weights[i][j].toFixed(3)})`;
       return cell;
     })));
   return element("div", {className: "scroll"}, element("table", {className: "heat"},
-    element("caption", {className: "quiet"}, "Where the decoder looked: the stronger the colour, the more"),
+    element("caption", {className: "quiet"},
+      "Where the decoder looked: the stronger the colour, the more"),
     element("thead", {}, head), element("tbody", {}, ...body)));
 }

@@ -14,7 +14,8 @@ export class SubwordTokenizer extends Tokenizer {
 
   tokens(text) {
     return this.read(text).split(new RegExp(`(${UNKNOWN})`, "u")).filter(Boolean)
-      .flatMap(part => part === UNKNOWN ? [part] : this.words(part).flatMap(word => this.merged(word)));
+      .flatMap(part => part === UNKNOWN ? [part] : this.words(part))
+      .flatMap(word => word === UNKNOWN ? [word] : this.merged(word));
   }
 
   // The whole text cleaned and normalised, with spaces for all white space.
@@ -35,7 +36,8 @@ export class SubwordTokenizer extends Tokenizer {
   merged(word) {
     const symbols = [...word].map(letter => this.alphabet.has(letter) ? letter : UNKNOWN);
     for (;;) {
-      const ranks = symbols.slice(1).map((right, i) => this.ranks.get(`${symbols[i]} ${right}`) ?? Infinity);
+      const pairs = symbols.slice(1).map((right, i) => `${symbols[i]} ${right}`);
+      const ranks = pairs.map(pair => this.ranks.get(pair) ?? Infinity);
       const first = Math.min(...ranks);
       if (first === Infinity) return symbols;
       const place = ranks.indexOf(first);

@@ -45,7 +45,8 @@ export class Tagger {
   // The best label of each word, the probabilities of all, and the chain behind them, each of
   // whose tags stands for one of `tags`.
   async tagged(spans, forms) {
-    const {labels, temperature} = this.model, outputs = await this.network.run(this.inputs(spans, forms));
+    const {labels, temperature} = this.model;
+    const outputs = await this.network.run(this.inputs(spans, forms));
     const emissions = rows(outputs.logits);
     if (!outputs.crf_start) {
       const probabilities = emissions.map(row =>
