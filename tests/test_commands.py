@@ -47,6 +47,9 @@ NOT_RUN = {
     "python tests/declare": "test_dependencies.py compares what it writes",
     "nlp-rnn search": "test_search.py runs searches",
     "nlp-rnn compare imdb": "needs the reviews of an example",
+    "nlp-rnn export models/ner-bilstm-crf ner-page": "needs files from npm; "
+    "browser/test_web_export.py exports pages and opens them",
+    "python -m http.server": "runs until it is stopped",
     "nlp-rnn serve": "runs until it is stopped; serving/test_server.py starts and asks it",
     "nlp-rnn new": "projects/test_new.py makes projects",
     "nlp-rnn explain models/ner": "finds no entity so soon; explanation/test_explain.py explains",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from html import unescape
 from pathlib import Path
@@ -11,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.browser import BROWSER
 from nlp_rnn.embeddings.maps import write_page as write_map
 from nlp_rnn.embeddings.vectors import WordVectors
 from nlp_rnn.inspection.page import page, table
 from nlp_rnn.inspection.panel import Panel, Piece
 from nlp_rnn.web import policy
-
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 
 pytestmark = [
     pytest.mark.slow,

@@ -54,10 +54,7 @@ def export_onnx(source: Path, target: Path, int8: bool = False) -> None:
         raise UserError(f"{target}: already exists; remove it, or choose another folder")
     bundle = Bundle.open(source)
     bundle.check_copyable()
-    if bundle.graph.unsupported is not None:
-        raise UserError(
-            f"{source}: cannot be exported: only Keras can run it ({bundle.graph.unsupported})"
-        )
+    check_has_graph(bundle)
     if int8 and bundle.graph.int8:
         raise UserError(f"{source}: already has 8-bit weights; export it without --int8")
     if int8:
@@ -73,6 +70,15 @@ def export_onnx(source: Path, target: Path, int8: bool = False) -> None:
         (folder / README).write_text(readme(bundle, folder / GRAPH, int8), encoding="utf-8")
         original = read_json(source / DESCRIPTION, REMEDY)
         describe(folder, **original | {"graph": original["graph"] | {"int8": int8}})
+
+
+def check_has_graph(bundle: Bundle) -> None:
+    """Raise UserError unless ONNX Runtime can run the bundle's network."""
+    if bundle.graph.unsupported is not None:
+        raise UserError(
+            f"{bundle.folder}: cannot be exported: only Keras can run it "
+            f"({bundle.graph.unsupported})"
+        )
 
 
 def _round(file: Path) -> None:

@@ -1,0 +1,1 @@
+"""A model as a page for the browser: a static folder that predicts without a server's help."""
