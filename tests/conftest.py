@@ -12,12 +12,11 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-# A program that runs a few times only should compile soon.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
-
 from helpers import backends
 from helpers.bundles import write_untrained
 from nlp_rnn.example import Example, Kind
+
+backends.compile_soon()
 
 
 @pytest.fixture

@@ -205,6 +205,7 @@ def training_steps(objective: Objective, example: Batch) -> Steps:
     """
     inputs = example.inputs
     objective.build([x.shape for x in inputs] if isinstance(inputs, list) else inputs.shape)
-    objective.optimizer.build(objective.trainable_variables)
+    if not objective.optimizer.built:  # twice, it would have every variable twice
+        objective.optimizer.build(objective.trainable_variables)
     kind = AheadOfTime if keras.backend.backend() == "jax" else StepByStep
     return kind(objective)

@@ -11,6 +11,7 @@ import importlib.util
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
+from importlib.metadata import version
 from multiprocessing import get_context
 
 import numpy as np
@@ -24,6 +25,18 @@ SOONEST = "jax" if "jax" in INSTALLED else INSTALLED[0]
 """The backend on which a new process trains a tiny network soonest."""
 
 Arrays = dict[str, np.ndarray]
+
+
+def compile_soon() -> None:
+    """Let XLA, in this process and those that it starts, compile programs soon, not well.
+
+    A program of a test runs a few times only. XLA ends a process whose flags it does not know, so
+    those of JAX 0.10 are given to it alone.
+    """
+    flags = ["--xla_backend_optimization_level=0"]
+    if "jax" in INSTALLED and version("jax").startswith("0.10."):
+        flags.append("--xla_cpu_use_fusion_emitters=false")
+    os.environ.setdefault("XLA_FLAGS", " ".join(flags))
 
 
 def start(modules: Iterable[str]) -> dict[str, dict[str, Future[Arrays]]]:

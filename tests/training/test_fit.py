@@ -22,7 +22,7 @@ from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.training.checkpoint import Checkpoint, PartOfEpoch, Progress
 from nlp_rnn.training.fit import clipping_advice, fit
 from nlp_rnn.training.objective import Objective, Totals, compiled
-from nlp_rnn.training.steps import StepByStep
+from nlp_rnn.training.steps import StepByStep, training_steps
 
 pytestmark = pytest.mark.slow
 
@@ -54,8 +54,10 @@ def objective_of(job: Task) -> Objective:
     return compiled(job.objective(job.network(vectors)), job.training)
 
 
-def run(job: Task, folder: Path, **options: Any) -> tuple[Objective, Progress]:
-    objective = objective_of(job)
+def run(
+    job: Task, folder: Path, objective: Objective | None = None, **options: Any
+) -> tuple[Objective, Progress]:
+    objective = objective or objective_of(job)
     progress = fit(
         objective,
         job.batches,
@@ -65,6 +67,34 @@ def run(job: Task, folder: Path, **options: Any) -> tuple[Objective, Progress]:
         **options,
     )
     return objective, progress
+
+
+class Trainings:
+    """Trainings of one experiment, whose network is compiled once.
+
+    Each begins with the variables of a new process. To go on from a checkpoint, it begins with
+    variables of which none is right, so that whatever the checkpoint does not restore shows.
+    """
+
+    def __init__(self, name: str, dataset: PreparedDataset, **training: Any) -> None:
+        self._job = lambda: work(name, dataset, **training)
+        job = self._job()
+        self._objective = objective_of(job)
+        training_steps(self._objective, next(iter(job.batches(0)[0])))
+        self._initial = [np.array(variable) for variable in self._variables()]
+
+    def run(self, folder: Path, **options: Any) -> tuple[list[np.ndarray], Progress]:
+        """The network's weights and the progress."""
+        job = self._job()
+        goes_on = Checkpoint(folder, "same").load() is not None
+        for variable, value in zip(self._variables(), self._initial, strict=True):
+            variable.assign(value + 1 if goes_on else value)
+        backend.deterministic(3)
+        _, progress = run(job, folder, self._objective, **options)
+        return [np.array(weight) for weight in self._objective.network.get_weights()], progress
+
+    def _variables(self) -> list[Any]:
+        return [*self._objective.variables, *self._objective.optimizer.variables]
 
 
 class Killed(Exception):
@@ -80,17 +110,18 @@ def untimed(history: list[dict[str, float]]) -> list[dict[str, float]]:
 def test_a_training_killed_after_any_epoch_ends_as_if_it_was_not(
     dataset: tuple[str, PreparedDataset], tmp_path: Path
 ) -> None:
-    whole, expected = run(work(*dataset), tmp_path / "whole")
+    trainings = Trainings(*dataset)
+    whole, expected = trainings.run(tmp_path / "whole")
 
     def kill(epoch: int, row: object) -> None:
         raise Killed
 
     for _ in range(2):
         with pytest.raises(Killed):
-            run(work(*dataset), tmp_path / "killed", on_epoch=kill)
-    resumed, progress = run(work(*dataset), tmp_path / "killed")
+            trainings.run(tmp_path / "killed", on_epoch=kill)
+    resumed, progress = trainings.run(tmp_path / "killed")
     assert untimed(progress.history) == untimed(expected.history)
-    for one, other in zip(whole.network.get_weights(), resumed.network.get_weights(), strict=True):
+    for one, other in zip(whole, resumed, strict=True):
         assert np.array_equal(one, other)
 
 
@@ -98,21 +129,22 @@ def test_a_training_killed_within_an_epoch_ends_as_if_it_was_not(
     dataset: tuple[str, PreparedDataset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed as it writes its third checkpoint within an epoch, twice."""
-    whole, expected = run(work(*dataset, batch_size=2), tmp_path / "whole")
+    trainings = Trainings(*dataset, batch_size=2)
+    whole, expected = trainings.run(tmp_path / "whole")
     monkeypatch.setattr("nlp_rnn.training.fit.SECONDS_UNSAVED", 0.0)
     steps = []
     for _ in range(2):
         with monkeypatch.context() as patch:
             patch.setattr(Checkpoint, "save", killed_at_save(3))
             with pytest.raises(Killed):
-                run(work(*dataset, batch_size=2), tmp_path / "killed")
+                trainings.run(tmp_path / "killed")
         found = Checkpoint(tmp_path / "killed", "same").load()
         assert found is not None
         steps.append(found[-1].part.steps)
     assert all(steps)
-    resumed, progress = run(work(*dataset, batch_size=2), tmp_path / "killed")
+    resumed, progress = trainings.run(tmp_path / "killed")
     assert untimed(progress.history) == untimed(expected.history)
-    for one, other in zip(whole.network.get_weights(), resumed.network.get_weights(), strict=True):
+    for one, other in zip(whole, resumed, strict=True):
         assert np.array_equal(one, other)
 
 
@@ -309,7 +341,8 @@ def test_every_way_to_train_a_language_model_learns_and_resumes(
     tmp_path: Path, lines: list[Example], training: dict[str, Any]
 ) -> None:
     dataset = prepared(tmp_path / "d", same_everywhere("text", lines))
-    whole, expected = run(work("language_modelling", dataset, **training), tmp_path / "whole")
+    trainings = Trainings("language_modelling", dataset, **training)
+    whole, expected = trainings.run(tmp_path / "whole")
     losses = [row["train/loss"] for row in expected.history]
     assert losses[-1] < losses[0]
 
@@ -318,7 +351,7 @@ def test_every_way_to_train_a_language_model_learns_and_resumes(
             raise Killed
 
     with pytest.raises(Killed):
-        run(work("language_modelling", dataset, **training), tmp_path / "k", on_epoch=kill)
-    resumed, _ = run(work("language_modelling", dataset, **training), tmp_path / "k")
-    for one, other in zip(whole.network.get_weights(), resumed.network.get_weights(), strict=True):
+        trainings.run(tmp_path / "k", on_epoch=kill)
+    resumed, _ = trainings.run(tmp_path / "k")
+    for one, other in zip(whole, resumed, strict=True):
         np.testing.assert_array_equal(one, other)
