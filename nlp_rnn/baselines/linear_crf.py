@@ -369,10 +369,14 @@ def train_crfs(
         penalties: ``l2`` in descending order: from strong to weak each search is short.
     """
     from scipy.optimize import minimize
+    from threadpoolctl import threadpool_limits
 
     vector = np.zeros(problem.size)
     for l2 in penalties:
-        with progress(None, f"linear CRF, l2 {l2:g}", "iterations", MOST_ITERATIONS) as bar:
+        title = f"linear CRF, l2 {l2:g}"
+        # Threads would spend more time on meeting than on sums of so few numbers, three times as
+        # long in all, and would add them in an order that varies.
+        with threadpool_limits(1), progress(None, title, "iterations", MOST_ITERATIONS) as bar:
             vector = minimize(
                 problem.loss,
                 vector,

@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,6 @@ _SOURCES_OF_CODE = ("*.py", "*.toml", "*.yaml", "*.yml")
 
 def environment() -> dict[str, Any]:
     """The environment on which results and durations depend: Python, machine, code and packages."""
-    packages = {
-        distribution.metadata["Name"]: distribution.version
-        for distribution in importlib.metadata.distributions()
-    }
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -29,8 +26,18 @@ def environment() -> dict[str, Any]:
         "cpus": processors(),
         "command": sys.argv,
         **provenance(),
-        "packages": dict(sorted(packages.items(), key=lambda item: item[0].lower())),
+        "packages": installed_packages(),
     }
+
+
+@cache
+def installed_packages() -> dict[str, str]:
+    """The version of each installed package, by name; to read them all takes a second."""
+    packages = {
+        distribution.metadata["Name"]: distribution.version
+        for distribution in importlib.metadata.distributions()
+    }
+    return dict(sorted(packages.items(), key=lambda item: item[0].lower()))
 
 
 def provenance() -> dict[str, str]:

@@ -55,13 +55,8 @@ def start(modules: Iterable[str]) -> dict[str, dict[str, Future[Arrays]]]:
 
 
 def _select(backend: str) -> None:
-    """Before Keras is imported; one thread, since the processes share the cores."""
-    os.environ |= {
-        "KERAS_BACKEND": backend,
-        "OMP_NUM_THREADS": "1",
-        "TF_NUM_INTRAOP_THREADS": "1",
-        "TF_NUM_INTEROP_THREADS": "1",
-    }
+    """Before Keras is imported."""
+    os.environ["KERAS_BACKEND"] = backend
 
 
 def _computed(module: str) -> Arrays:
