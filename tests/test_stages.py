@@ -472,12 +472,29 @@ def run_dvc(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+WRITES_ANEW = """
+import os, uuid
+from pathlib import Path
+from ruamel.yaml import YAML
+
+for out in YAML(typ="safe").load(Path("was.lock"))["stages"][os.environ["DVC_STAGE"]]["outs"]:
+    path = Path(out["path"])
+    if out["md5"].endswith(".dir"):
+        path = path / "content.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('{"test": {"accuracy": 0.5, "of": "%s"}}' % uuid.uuid4())
+"""
+"""Instead of a stage: into each of its outputs it writes something new, within a moment."""
+
+
 def test_dvc_runs_everything_once_and_then_only_what_changed(
     reproduced: Reproduced, repository: Path
 ) -> None:
     assert reproduced.output.count("Running stage") == 2 * 5 + 2
-    again = run_dvc(repository, "repro")
-    assert "Running stage" not in again
+    shutil.copy(repository / "dvc.lock", repository / "was.lock")
+    for script in (repository / "pipelines").glob("*.py"):
+        script.write_text(WRITES_ANEW)
+    assert "Running stage" not in run_dvc(repository, "repro")
     yaml = YAML()
     parameters = yaml.load(repository / "params.yaml")
     parameters["experiments"]["two"]["model"]["units"] = 5
@@ -618,19 +635,28 @@ def test_finished_results_of_other_parameters_data_or_code_are_not_taken_over(
 
 
 def test_the_registry_follows_a_training_that_dvc_restores(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
+    reproduced: Reproduced, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mlflow import MlflowClient
 
-    yaml, found = YAML(), []
+    # The store in which the run of the first training is.
+    store = f"sqlite:///{reproduced.folder}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    client, yaml = MlflowClient(store), YAML()
+
+    def run_of_model() -> str:
+        found = str(json.loads((repository / "runs/one.json").read_text())["run_id"])
+        assert client.get_model_version_by_alias("one", "current").run_id == found
+        return found
+
     parameters = yaml.load(repository / "params.yaml")
-    for units in (5, 6, 5):
+    before = parameters["experiments"]["one"]["model"]["units"]
+    found = [run_of_model()]
+    for units in (5, before):
         parameters["experiments"]["one"]["model"]["units"] = units
         yaml.dump(parameters, repository / "params.yaml")
         run_dvc(repository, "repro", "evaluate@one")
-        found.append(json.loads((repository / "runs/one.json").read_text())["run_id"])
-        client = MlflowClient(f"sqlite:///{repository}/mlflow.db")
-        assert client.get_model_version_by_alias("one", "current").run_id == found[-1]
+        found.append(run_of_model())
     assert found[0] == found[2] != found[1]  # it was restored, not trained again
 
 
