@@ -60,6 +60,7 @@ def k_centre(vectors: Any, count: int, known: Sequence[int] = ()) -> Indices:
     nearest = np.full(vectors.shape[0], np.inf)
     for place in known:
         nearest = np.minimum(nearest, _distances(vectors, squares, place))
+    nearest[list(known)] = -np.inf
     if not len(known):
         mean = np.asarray(vectors.mean(axis=0)).ravel()
         nearest = -(squares - 2 * (vectors @ mean))

@@ -121,9 +121,9 @@ class Start:
             (self.bundle.vocabulary, self.bundle.labels, self.bundle.characters), dataset
         )
         log(
-            f"{self.name}: starts from {self.bundle.folder}; new are "
-            f"{len(known[0]) - len(self.bundle.vocabulary):,} words and "
-            f"{len(known[1]) - len(self.bundle.labels):,} labels"
+            f"{self.name}: starts from {self.bundle.folder}; the data add "
+            f"words: {len(known[0]) - len(self.bundle.vocabulary):,}, "
+            f"labels: {len(known[1]) - len(self.bundle.labels):,}"
         )
         together = PreparedDataset(dataset.folder, *known)
         if self.old is None or self.parameters.rehearse is None:
