@@ -37,10 +37,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         ),
         epilog=(
             "examples:\n"
-            "  nlp-rnn label models/sentiment-bilstm new.txt todo.csv --number 50\n"
+            "  nlp-rnn label models/sentiment-bilstm reviews.csv todo.csv --number 50\n"
             "  nlp-rnn label models/ner-bilstm-crf articles.txt todo.jsonl --format doccano\n"
-            "  nlp-rnn label models/a models/b new.txt todo.csv --by vote-entropy\n"
-            "  nlp-rnn label models/sentiment-bilstm new.txt todo.csv --by k-means --among 1000"
+            "  nlp-rnn label models/mine models/other reviews.csv todo.csv --by vote-entropy\n"
+            "  nlp-rnn label models/sentiment-bilstm reviews.csv todo.csv --by k-means --among 1000"
         ),
     )
     label.add_argument(
