@@ -92,11 +92,14 @@ def read_back(
     written_by = format or _format_of(file, dataset.kind)
     with options_named():
         if dataset.kind == "labelled" and written_by in choices.FORMATS:
-            found = choices.read(written_by, file, dataset.tokenizer.bad_bytes)
+            bad_bytes, column = dataset.tokenizer.bad_bytes, columns.text or TEXT
+            found = choices.read(written_by, file, bad_bytes, column)
             examples = [_labelled(each, several) for each in found]
         else:
             section = _section(file, written_by, dataset, several, columns, spans)
             examples = _examples(file, dataset, section)
+    if not examples:
+        raise UserError(f"{file}: holds no labelled text; label some, and accept or submit them")
     if dataset.format in WRITTEN[dataset.kind]:
         _write(examples, dataset, output)
     elif written_by == dataset.format:

@@ -219,6 +219,12 @@ def test_what_cannot_be_chosen(
         ("reviews", "text,labl\na,b\n", [], "done.csv, line 1: no column 'label' (--label-column)"),
         ("reviews", "text;label\na;b\n", [], "--delimiter"),
         ("lost", "", [], "no data set 'lost'"),
+        (
+            "reviews",
+            '{"text": "a", "accept": [], "answer": "reject"}\n',
+            ["--format", "prodigy"],
+            "holds no labelled text",
+        ),
         ("names", "text,label\na,b\n", [], "holds labelled examples, and the data set tagged"),
         ("reviews", '{"text": "a", "label": ["x", "y"]}\n', ["--format", "doccano"], "2 labels"),
     ],
