@@ -13,6 +13,7 @@ BENCHMARKS = {
     "convergence": "time to reach a given validation loss, compared with plain PyTorch",
     "prediction": "sentences per second, time to the first prediction, words per second on files",
     "encoders": "windows and convolutions beside recurrence: accuracy, speed, reach",
+    "labelling": "accuracy by the number of labels: active learning beside random choice",
     "growth": "how time and memory grow with data, lengths, vocabulary and units",
     "preparation": "megabytes of text prepared per minute",
     "serve": "requests per second and latencies of the server, beside MLflow's",

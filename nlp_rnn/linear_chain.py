@@ -160,6 +160,39 @@ def lattice(emissions: Floats, lengths: Ints, transitions: Transitions) -> Latti
     return Lattice(*given, forward(*given), backward(*given))
 
 
+def entropy(lattice: Lattice) -> Floats:
+    """The entropy of the distribution over all tag sequences of a sentence, in nats ``(batch,)``.
+
+    By the chain rule (Mann & McCallum 2007) it is that of the first tag and, for each further one,
+    the mean of its entropy given the tag before it, under the pairs' marginals:
+
+        H(y) = -sum_j P(y_1 = j) ln P(y_1 = j)
+               - sum_t sum_ij P(y_{t-1} = i, y_t = j) ln P(y_t = j | y_{t-1} = i)
+        ln P(y_t = j | y_{t-1} = i) = between[i, j] + e_t[j] + beta_t[j] - beta_{t-1}[i]
+
+    All terms are 0 or more, so nothing cancels.
+    """
+    emissions, lengths, transitions, alphas, betas = lattice
+    steps, real = _steps(emissions), _real(lengths, emissions.shape[1])
+    log_z = log_partition(alphas, transitions)[:, None]
+    between = np.asarray(transitions.between, np.float64)
+    first = alphas[0] + betas[0] - log_z
+    total = _information(first, first).sum(axis=1)
+    for t in range(1, len(steps)):
+        after = between + (steps[t] + betas[t])[:, None]
+        given = after - np.maximum(betas[t - 1], LOWEST)[:, :, None]
+        pairs = alphas[t - 1][:, :, None] + after - log_z[:, :, None]
+        found = _information(pairs, given).sum(axis=(1, 2))
+        total += np.where(real[t][:, 0], found, 0)
+    return np.maximum(total, 0)
+
+
+def _information(log_probabilities: Floats, log_given: Floats) -> Floats:
+    """``-P ln Q``, which is 0 where ``P`` is."""
+    probabilities = np.exp(np.minimum(log_probabilities, 0))
+    return np.where(probabilities > 0, -probabilities * np.maximum(log_given, LOWEST), 0)
+
+
 class Spans(NamedTuple):
     """Spans of sentences whose probability is wanted, each of one token or more.
 

@@ -51,6 +51,7 @@ NOT_RUN = {
     "browser/test_web_export.py exports pages and opens them",
     "python -m http.server": "runs until it is stopped",
     "nlp-rnn serve": "runs until it is stopped; serving/test_server.py starts and asks it",
+    "nlp-rnn labelled": "reads what a person labelled; labelling/test_label_command.py does that",
     "nlp-rnn new": "projects/test_new.py makes projects",
     "nlp-rnn explain models/ner": "finds no entity so soon; explanation/test_explain.py explains",
     "echo 'She gave the dog": "no built-in corpus has roles; tasks/test_roles_task.py predicts",
@@ -63,6 +64,7 @@ STANDING_FOR = {
     "predict pos-bilstm ": "predict models/pos-bilstm ",
     "stage prepare reviews": "stage prepare grammar-reviews",
     "models/reviews-bilstm": "models/sentiment-bilstm",
+    "models/mine models/other": "models/sentiment-bilstm models/sentiment-bilstm",
     "models/drugs-bilstm-crf new.txt": "models/ner-bilstm-crf articles.txt",
 }
 """What stands in the documents for something of the reader, and what is used here."""

@@ -15,7 +15,9 @@ from nlp_rnn.layers.crf import FORBIDDEN
 from nlp_rnn.linear_chain import (
     Transitions,
     backward,
+    entropy,
     forward,
+    lattice,
     log_partition,
     marginals,
     path_score,
@@ -298,3 +300,27 @@ def test_a_low_temperature_meets_forbidden_transitions(temperature: float) -> No
     found = Found(sharp[0], np.full(6, 4), sharp[1])
     for i in range(6):
         found.check_sentence(i, sharp[0][i], sharp[1])
+
+
+@pytest.mark.parametrize("allowed", [None, allowed_transitions(["O", "B-x", "I-x"])])
+def test_the_entropy_is_that_of_all_sequences(allowed: Any) -> None:
+    problem = Problem(3, LENGTHS, allowed)
+    found = entropy(lattice(problem.emissions, problem.lengths, problem.transitions))
+    for sentence in range(len(LENGTHS)):
+        scores = np.array([*problem.enumerated(sentence).values()])
+        p = np.exp(scores - np.logaddexp.reduce(scores))
+        assert found[sentence] == pytest.approx(-(p * np.log(p)).sum(), rel=1e-9)
+
+
+def test_the_entropy_of_a_sure_chain_is_zero_and_of_an_even_one_the_number_of_sequences() -> None:
+    nothing = Transitions(np.zeros(3), np.zeros((3, 3)), np.zeros(3))
+    lengths = np.array([4, 2])
+    even = entropy(lattice(np.zeros((2, 4, 3)), lengths, nothing))
+    np.testing.assert_allclose(even, lengths * np.log(3))
+    sure = np.zeros((2, 4, 3))
+    sure[..., 1] = 1e4
+    np.testing.assert_array_equal(entropy(lattice(sure, lengths, nothing)), [0, 0])
+    barred = nothing._replace(between=np.where(np.eye(3) > 0, 0, -np.inf))
+    np.testing.assert_allclose(
+        entropy(lattice(np.zeros((2, 4, 3)), lengths, barred)), np.log([3, 3])
+    )

@@ -67,7 +67,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _check_parameters() -> None:
     from nlp_rnn.config import faults, load
-    from nlp_rnn.projects.pipeline import missing_keys, missing_stages
+    from nlp_rnn.projects.pipeline import knows_starts, missing_keys, missing_stages
 
     if found := faults():
         *others, last = found
@@ -81,6 +81,11 @@ def _check_parameters() -> None:
     if missing := missing_stages(load(), Path()):
         raise UserError(
             f"dvc.yaml: lacks the stages {', '.join(missing)}; write it anew: nlp-rnn pipeline"
+        )
+    if not knows_starts(load(), Path()):
+        raise UserError(
+            "dvc.yaml: start_from of an experiment is another one in params.yaml; write dvc.yaml "
+            "anew: nlp-rnn pipeline"
         )
     print("params.yaml and dvc.yaml fit together.")
 

@@ -89,6 +89,7 @@ from nlp_rnn.config.parameters import (
 )
 from nlp_rnn.config.search import RangeParameters, SearchParameters
 from nlp_rnn.config.section import nearest
+from nlp_rnn.config.start import RehearsalParameters, StartParameters, check_start
 from nlp_rnn.config.training import (
     AveragingParameters,
     BatchTrainingParameters,
@@ -170,6 +171,7 @@ __all__ = [
     "Quoting",
     "RangeParameters",
     "Reason",
+    "RehearsalParameters",
     "RoleTaggerParameters",
     "ScheduleParameters",
     "ScheduledSamplingParameters",
@@ -178,6 +180,7 @@ __all__ = [
     "SequenceToSequenceExperiment",
     "SimpleRNNParameters",
     "SplitParameters",
+    "StartParameters",
     "TaggerHeadParameters",
     "TaggerParameters",
     "TaggingExperiment",
@@ -191,6 +194,7 @@ __all__ = [
     "Word2VecVectors",
     "ZoneoutParameters",
     "check_delimiter",
+    "check_start",
     "faults",
     "load",
     "load_part",

@@ -16,6 +16,7 @@ from nlp_rnn.config.model import (
     Tagger,
 )
 from nlp_rnn.config.section import Section, impossible
+from nlp_rnn.config.start import TASKS, Start
 from nlp_rnn.config.training import (
     BatchTrainingParameters,
     ClassificationTrainingParameters,
@@ -34,6 +35,21 @@ class ExperimentSection(Section, title="Every experiment"):
     """Where the vectors of words come from."""
     training: TrainingParameters
     """How the model is fitted."""
+    start_from: Start | None = None
+    """For classification, tagging and language modelling: a trained model whose weights this one
+    takes over before it is trained. Its labels and words stay known, and those of the data set are
+    added. The name of another experiment or a folder, or a mapping with ``model`` and options.
+    ``null`` starts anew."""
+
+    @model_validator(mode="after")
+    def _can_start(self) -> Self:
+        task = getattr(self, "task", None)
+        if self.start_from is not None and task not in TASKS:
+            raise impossible(
+                f"start_from is of {', '.join(TASKS[:-1])} and {TASKS[-1]}, not of {task}; leave "
+                "it out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _thaws_in_time(self) -> Self:

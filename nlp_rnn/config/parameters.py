@@ -27,6 +27,7 @@ from nlp_rnn.config.model import (
 from nlp_rnn.config.pseudo_labels import PseudoLabelledDataset
 from nlp_rnn.config.search import SearchParameters, check_space
 from nlp_rnn.config.section import Section, nearest
+from nlp_rnn.config.start import StartParameters, check_start
 from nlp_rnn.config.vectors import AnyVectors, Vectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import TAGGED_KINDS, Kind
@@ -105,6 +106,12 @@ class Parameters(Section, title="All of params.yaml"):
         """The experiment called ``name``; UserError with the nearest name where there is none."""
         return _named("experiment", name, self.experiments)
 
+    def old_data(self, start: StartParameters) -> str | None:
+        """The data set with the old examples of an experiment that starts from a trained model."""
+        if start.dataset is None and not start.is_folder:
+            return self.experiment(start.model).dataset
+        return start.dataset
+
     def learned_vectors(self, name: str) -> AnyVectors:
         """The vectors called ``name``; UserError with the nearest name where there are none."""
         return _named("vectors", name, self.vectors)
@@ -139,8 +146,10 @@ class Parameters(Section, title="All of params.yaml"):
         for name, experiment in self.experiments.items():
             key = f"{file}: experiments.{name}"
             kind = _named("data set", experiment.dataset, self.kinds, f"{key}.dataset: ")
+            if experiment.start_from is not None:
+                self._check_trained_model(name, experiment, experiment.start_from, key)
             if experiment.embeddings.kind in self.encoders:
-                self._check_start(name, experiment, key)
+                self._check_encoder(name, experiment, key)
             elif isinstance(experiment.embeddings, TransferredEmbeddings):
                 self._check_embeddings(experiment.embeddings, f"{key}.embeddings")
             if kind != (needed := TASK_KINDS[experiment.task].data):
@@ -208,7 +217,50 @@ class Parameters(Section, title="All of params.yaml"):
                         f"{key}.teachers: {teacher} learns from {of}, not {dataset.labelled}"
                     )
 
-    def _check_start(self, name: str, experiment: AnyExperiment, key: str) -> None:
+    def _check_trained_model(
+        self, name: str, experiment: AnyExperiment, start: StartParameters, key: str
+    ) -> None:
+        """Raise UserError unless what ``start_from`` names is there, and the network can take over
+        its weights as far as the parameters tell."""
+        if experiment.embeddings.kind in self.encoders:
+            raise UserError(
+                f"{key}.embeddings.kind: {experiment.embeddings.kind} is an encoder, and "
+                "start_from takes over all layers; leave one of them out"
+            )
+        if not start.is_folder:
+            self._check_ancestors(name, start, f"{key}.start_from")
+            source = self.experiment(start.model)
+            check_start(experiment, source, key, f"experiments.{start.model}")
+        old = self.old_data(start)
+        if old is None and start.rehearse is not None:
+            raise UserError(
+                f"{key}.start_from.dataset: rehearse needs a data set with the old examples; name "
+                "one"
+            )
+        if old is not None:
+            kind = _named("data set", old, self.kinds, f"{key}.start_from.dataset: ")
+            if kind != (needed := TASK_KINDS[experiment.task].data):
+                raise UserError(
+                    f"{key}.start_from.dataset: {experiment.task} needs a {needed} data set, but "
+                    f"{old} is {kind}"
+                )
+
+    def _check_ancestors(self, name: str, start: StartParameters, key: str) -> None:
+        """Raise UserError unless the experiments that one starts from, and those that they start
+        from, are there and are others."""
+        ancestors = [name]
+        following: StartParameters | None = start
+        while following is not None and not following.is_folder:
+            model = following.model
+            if model not in self.experiments:
+                raise _no_start(key, model, self.experiments)
+            if model in ancestors:
+                way = " from ".join([*ancestors[ancestors.index(model) :], model])
+                raise UserError(f"{key}: {way}: an experiment cannot start from itself")
+            ancestors.append(model)
+            following = self.experiments[model].start_from
+
+    def _check_encoder(self, name: str, experiment: AnyExperiment, key: str) -> None:
         """Raise UserError unless an experiment's network can start from an encoder's."""
         embeddings, model = experiment.embeddings, experiment.model
         source = self.experiment(embeddings.kind)
@@ -247,6 +299,12 @@ def _no_kind(key: str, name: str, vectors: Iterable[str], experiments: Iterable[
     if name in experiments:
         hint = "to start from the experiment of that name, list it under encoders"
     return UserError(f"{key}: no such kind '{name}', nor vectors of that name; {hint}")
+
+
+def _no_start(key: str, name: str, experiments: Iterable[str]) -> UserError:
+    """What is wrong with an experiment to start from that there is not."""
+    hint = nearest(name, experiments)
+    return UserError(f"{key}: no experiment '{name}' (a folder has a / in its path); {hint}")
 
 
 def _named(what: str, name: str, known: Mapping[str, T], key: str = "") -> T:
@@ -459,6 +517,8 @@ def _references(data: Any, group: str, section: Any, place: str) -> Iterator[tup
                 found = "pseudo_labelled"
             _named(GROUPS[other], name, _section(data, found), f"{place}.{key}: ")
             yield found, name
+    if group == "experiments":
+        yield from _start_references(data, section.get("start_from"), f"{place}.start_from")
     embeddings = section.get("embeddings") if group == "experiments" else None
     kind = embeddings.get("kind") if isinstance(embeddings, Mapping) else None
     if isinstance(kind, str) and kind not in KINDS_OF_EMBEDDINGS:
@@ -468,6 +528,22 @@ def _references(data: Any, group: str, section: Any, place: str) -> Iterator[tup
             experiments = _section(data, "experiments")
             raise _no_kind(f"{place}.embeddings.kind", kind, [*vectors, *encoders], experiments)
         yield found, kind
+
+
+def _start_references(data: Any, start: Any, place: str) -> Iterator[tuple[str, str]]:
+    """The sections that ``start_from`` of an experiment names; see :func:`_references`."""
+    model = start.get("model") if isinstance(start, Mapping) else start
+    experiments = _section(data, "experiments")
+    if isinstance(model, str) and "/" not in model:
+        if model not in experiments:
+            raise _no_start(place, model, experiments)
+        yield "experiments", model
+    dataset = start.get("dataset") if isinstance(start, Mapping) else None
+    if isinstance(dataset, str):
+        pseudo = dataset in _section(data, "pseudo_labelled")
+        found = "pseudo_labelled" if pseudo else "datasets"
+        _named(GROUPS["datasets"], dataset, _section(data, found), f"{place}.dataset: ")
+        yield found, dataset
 
 
 def to_yaml(values: Mapping[str, Any]) -> str:

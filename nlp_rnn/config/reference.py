@@ -24,6 +24,7 @@ from nlp_rnn.config import (
     parameters,
     pseudo_labels,
     search,
+    start,
     training,
     vectors,
 )
@@ -41,6 +42,7 @@ CHAPTERS: dict[str, ModuleType] = {
     "Pseudo-labelled data sets": pseudo_labels,
     "Word vectors": vectors,
     "Experiments": experiment,
+    "Going on from a trained model": start,
     "Embeddings": embeddings,
     "Models": model,
     "Training": training,

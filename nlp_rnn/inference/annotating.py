@@ -18,6 +18,7 @@ from nlp_rnn.corpora.annotations import (
     Span,
     Unit,
     brat,
+    choices,
     doccano,
     label_studio,
     prodigy,
@@ -44,12 +45,14 @@ class Annotating:
         text_column: the column of the input that holds the text.
         model: the name of the model.
         unit: what offsets count; None for the format's default.
+        labels: of a classifier, what a person may choose from.
     """
 
     words: Callable[[Item], Sequence[tuple[int, int]]]
     text_column: str
     model: str
     unit: Unit | None = None
+    labels: Sequence[str] = ()
 
     def unit_of(self, format: str) -> Unit:
         """What the offsets of a format count."""
@@ -102,22 +105,36 @@ class LinesWriter(AnnotationWriter):
         self._stream.write(to_json(record) + "\n")
 
 
+class JsonList:
+    """A JSON list, written value by value."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._separator = "[\n"
+
+    def add(self, value: str) -> None:
+        """Write a value, given as JSON."""
+        self._stream.write(self._separator + value)
+        self._separator = ",\n"
+
+    def close(self) -> None:
+        """Write the end."""
+        self._stream.write("[]\n" if self._separator == "[\n" else "\n]\n")
+
+
 class LabelStudioWriter(AnnotationWriter):
     """A JSON list of tasks with predictions, for Label Studio."""
 
     def __init__(self, stream: TextIO, annotating: Annotating) -> None:
         super().__init__(annotating)
-        self._stream = stream
-        self._separator = "[\n"
+        self._list = JsonList(stream)
 
     def _write(self, annotated: AnnotatedText, item: Item, kept: Mapping[str, Any]) -> None:
         unit = self._annotating.unit_of("label-studio")
-        task = label_studio.record(annotated, kept, self._annotating.model, unit)
-        self._stream.write(self._separator + to_json(task))
-        self._separator = ",\n"
+        self._list.add(to_json(label_studio.record(annotated, kept, self._annotating.model, unit)))
 
     def close(self) -> None:
-        self._stream.write("[]\n" if self._separator == "[\n" else "\n]\n")
+        self._list.close()
 
 
 class WebannoWriter(AnnotationWriter):
@@ -155,8 +172,44 @@ class BratWriter(AnnotationWriter):
             target.with_name(target.name + ending).write_bytes(raw)
 
 
-def _writer_of(stream: TextIO, format: str, annotating: Annotating) -> AnnotationWriter:
+class ChoiceWriter(Writer):
+    """Writes texts with their predicted labels, for Prodigy, doccano or Label Studio."""
+
+    def __init__(self, stream: TextIO, format: str, annotating: Annotating) -> None:
+        self._stream = stream
+        self._format = format
+        self._annotating = annotating
+        self._list = JsonList(stream)
+
+    def write(self, chunk: Chunk, predictions: Iterable[Prediction]) -> None:
+        column, model = self._annotating.text_column, self._annotating.model
+        for item, row, prediction in zip(chunk.items, chunk.rows(), predictions, strict=True):
+            labels = prediction.get("labels", [prediction.get("label")])
+            given = choices.LabelledText(
+                as_text(item), tuple(labels), probability=prediction.get("probability")
+            )
+            kept = {key: value for key, value in row.items() if key != column}
+            record = choices.record(self._format, given, self._annotating.labels, kept, model)
+            self._add(to_json(record))
+
+    def _add(self, record: str) -> None:
+        if self._format == "label-studio":
+            self._list.add(record)
+        else:
+            self._stream.write(record + "\n")
+
+    def close(self) -> None:
+        """Write the end."""
+        if self._format == "label-studio":
+            self._list.close()
+
+
+def _writer_of(
+    stream: TextIO, format: str, annotating: Annotating
+) -> AnnotationWriter | ChoiceWriter:
     """The writer of a format that is one file."""
+    if annotating.labels:
+        return ChoiceWriter(stream, format, annotating)
     if format in LINES:
         return LinesWriter(stream, format, annotating)
     if format == "label-studio":
@@ -184,14 +237,19 @@ def open_annotations(output: str, format: str, annotating: Annotating) -> Iterat
 
 def check_annotations(bundle: Bundle, output: str, format: str) -> None:
     """Raise UserError unless a model's predictions can be written in a format of annotations."""
-    if not (bundle.task.tagged and bundle.entities):
+    is_classifier = bundle.experiment.task == "classification"
+    if not (bundle.task.tagged and bundle.entities) and not (
+        is_classifier and format in choices.FORMATS
+    ):
         raise UserError(
             f"{output}: --format {format} is for entities, which {bundle.folder} does not predict; "
-            "write another format"
+            + (f"write {', '.join(choices.FORMATS)}" if is_classifier else "write another format")
         )
     if output == STREAM and format not in LINES:
         place = "folder" if format == "brat" else "file"
         raise UserError(f"standard output: cannot hold --format {format}; name a {place}")
+    if is_classifier:
+        return
     types = {label[2:] for label in bundle.labels if label != "O"}
     spaced = sorted(type_ for type_ in types if " " in type_)
     if format == "brat" and spaced:

@@ -88,7 +88,7 @@ def predict_file(
     started = time.perf_counter()
     with (
         terminable(),
-        open_annotations(output, format, _annotating(predictor, source, offsets))
+        open_annotations(output, format, annotating(predictor, source, offsets))
         if format in ANNOTATION_FORMATS
         else open_writer(output, format, known.columns, predictor.columns, dialect) as writer,
     ):
@@ -100,9 +100,11 @@ def predict_file(
     )
 
 
-def _annotating(predictor: Predictor, source: Source, offsets: Unit | None) -> Annotating:
-    """What pre-annotations need of a tagger."""
-    assert isinstance(predictor, TaggingPredictor)
+def annotating(predictor: Predictor, source: Source, offsets: Unit | None) -> Annotating:
+    """What pre-annotations need of a tagger or a classifier."""
+    if not isinstance(predictor, TaggingPredictor):
+        name, labels = predictor.bundle.name, predictor.bundle.labels
+        return Annotating(lambda item: (), source.text_column, name, offsets, labels)
     cut = predictor.word_spans
     return Annotating(
         lambda item: [(start, end) for _, start, end in cut(item)],

@@ -378,19 +378,34 @@ class TaggingPredictor(Predictor):
 
     def _predictions(self, items: list[Item]) -> Iterator[Prediction]:
         spans, forms = self._words(items)
-        sentences = self._sentences(spans, forms)
-        tagged = tag(
-            self.network,
-            sentences,
-            self.options.batch_size,
-            self._learned,
-            self.options.n_best,
-            self.bundle.temperature,
-            self._marks_entities,
-        )
+        tagged = self._found(spans, forms, self.options.n_best, self._marks_entities)
         return (
             self._prediction(as_text(item), span, form, next(tagged) if span else NOTHING)
             for item, span, form in zip(items, spans, forms, strict=True)
+        )
+
+    def tagged(self, items: list[Item], n_best: int = 1) -> Iterator[Tagged]:
+        """All that the network says of the tags of each item."""
+        spans, forms = self._words(items)
+        found = self._found(spans, forms, n_best)
+        return (next(found) if span else NOTHING for span in spans)
+
+    def _found(
+        self,
+        spans: Sequence[Sequence[Span]],
+        forms: Sequence[Sequence[str]],
+        n_best: int,
+        entities: bool = False,
+    ) -> Iterator[Tagged]:
+        """The tags of the items that have words."""
+        return tag(
+            self.network,
+            self._sentences(spans, forms),
+            self.options.batch_size,
+            self._learned,
+            n_best,
+            self.bundle.temperature,
+            entities,
         )
 
     def read(self, item: Item) -> tuple[Sequence[Span], Encoded]:

@@ -7,6 +7,7 @@ other file.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,20 @@ COMMAND = "nlp-rnn stage {stage}"
 PLACEHOLDER = """\
 Experiments with `embeddings: {{kind: {kind}}}` depend on this file instead of on word vectors
 that the project makes, because DVC has no conditional dependencies.
+"""
+
+STARTS = ("start/no_model", "start/no_data")
+"""The files that stand for a trained model and its data, for experiments that start anew."""
+
+START_PLACEHOLDER = """\
+Experiments without `start_from` depend on this file instead of on a trained model and its data,
+because DVC has no conditional dependencies.
+"""
+
+VARS = """\
+# What experiments start from. DVC reads it as a part of params.yaml.
+vars:
+  - experiments:
 """
 
 RAW = "data/raw"
@@ -181,11 +196,16 @@ def _of_experiments(parameters: Parameters) -> Iterator[Stage]:
     )
     # All of the experiment but `evaluation`, which trains nothing.
     parts = ("task", "dataset", "embeddings", "model", "training")
+    with_start = any(each.start_from for each in parameters.experiments.values())
+    start = ["${item.start.model}", "${item.start.data}"] if with_start else []
     yield Stage(
         "train",
         "experiments",
-        deps=["data/prepared/${item.dataset}", "embeddings/${key}"],
-        params=["backend", "seed", *(f"experiments.${{key}}.{part}" for part in parts)],
+        deps=["data/prepared/${item.dataset}", "embeddings/${key}", *start],
+        params=[
+            *("backend", "seed", *(f"experiments.${{key}}.{part}" for part in parts)),
+            *(["${item.start.parameters}"] if with_start else []),
+        ],
         outs=[
             "models/${key}",
             "runs/${key}.json",
@@ -201,6 +221,7 @@ def _of_experiments(parameters: Parameters) -> Iterator[Stage]:
             "figures/baselines/${item.dataset}.json",
             "models/${key}",
             "runs/${key}.json",
+            *start,
         ],
         params=["experiments.${key}"],
         metrics=["metrics/${key}.json"],
@@ -215,6 +236,27 @@ def _of_experiments(parameters: Parameters) -> Iterator[Stage]:
         persist=["predictions/${key}.jsonl"],
     )
     yield Stage("report", deps=["figures"], outs=["reports"])
+
+
+def starts(parameters: Parameters) -> dict[str, dict[str, str]]:
+    """What the training of each experiment depends on beside its own data; empty in a project in
+    which none starts from a trained model.
+
+    Data that an experiment is trained on anyway are not named again, since DVC wants each
+    dependency once.
+    """
+    if not any(each.start_from for each in parameters.experiments.values()):
+        return {}
+    found = {}
+    for name, experiment in parameters.experiments.items():
+        model, data = STARTS
+        named = "seed"
+        if experiment.start_from is not None:
+            model, named = experiment.start_from.folder, f"experiments.{name}.start_from"
+            old = parameters.old_data(experiment.start_from)
+            data = data if old in (None, experiment.dataset) else f"data/prepared/{old}"
+        found[name] = {"model": model, "data": data, "parameters": named}
+    return found
 
 
 def _of_memory(parameters: Parameters) -> Iterator[Stage]:
@@ -269,13 +311,22 @@ def dvc_yaml(
     """
     needed = stages(parameters)
     way = " -> ".join(stage.name for stage in needed)
-    parts = [f"# {way}", "# Written by `nlp-rnn pipeline` from params.yaml.", "stages:"]
+    parts = [f"# {way}", "# Written by `nlp-rnn pipeline` from params.yaml."]
+    if found := starts(parameters):
+        of_each = (f"      {name}: {{start: {_flow(start)}}}" for name, start in found.items())
+        parts.append(VARS + "\n".join(of_each))
+    parts.append("stages:")
     for stage in needed:
         own = (code or {}).get(_function(stage), ())
         parts += [*_lines(stage, command.format(stage=_function(stage)), own), ""]
     if parameters.experiments:
         parts.append(PLOTS)
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _flow(values: Mapping[str, str]) -> str:
+    """A mapping of texts on one line of YAML."""
+    return "{" + ", ".join(f"{key}: {json.dumps(value)}" for key, value in values.items()) + "}"
 
 
 def _function(stage: Stage) -> str:
@@ -307,23 +358,28 @@ def _lines(stage: Stage, command: str, code: Sequence[str]) -> Iterator[str]:
         yield f"{indent}      persist: true"
 
 
-def placeholders(parameters: Parameters, project: Path) -> list[Path]:
-    """The files that stand for vectors, for experiments that start from none of the project's.
+def placeholders(parameters: Parameters, project: Path) -> dict[Path, str]:
+    """The files that stand for vectors and trained models, for experiments that start from none of
+    the project's, and their text.
 
     DVC has no conditional dependencies.
     """
-    if not makes_vectors(parameters):
-        return []
-    return [project / "vectors" / kind for kind in KINDS_OF_EMBEDDINGS]
+    found = {}
+    if makes_vectors(parameters):
+        folder = project / "vectors"
+        found = {folder / kind: PLACEHOLDER.format(kind=kind) for kind in KINDS_OF_EMBEDDINGS}
+    if starts(parameters):
+        found |= {project / file: START_PLACEHOLDER for file in STARTS}
+    return found
 
 
 def write_pipeline(parameters: Parameters, project: Path) -> None:
     """Write ``dvc.yaml`` and the files that it depends on into a project's folder."""
     with whole_file(project / "dvc.yaml") as partial:
         partial.write_text(dvc_yaml(parameters), encoding="utf-8")
-    for file in placeholders(parameters, project):
+    for file, text in placeholders(parameters, project).items():
         file.parent.mkdir(exist_ok=True)
-        file.write_text(PLACEHOLDER.format(kind=file.name), encoding="utf-8")
+        file.write_text(text, encoding="utf-8")
 
 
 def missing_keys(parameters: Parameters, project: Path) -> dict[str, Any]:
@@ -347,3 +403,16 @@ def missing_stages(parameters: Parameters, project: Path) -> list[str]:
     found = read_yaml(project / "dvc.yaml")
     there = found.get("stages") if isinstance(found, dict) else None
     return [stage.name for stage in stages(parameters) if stage.name not in (there or ())]
+
+
+def knows_starts(parameters: Parameters, project: Path) -> bool:
+    """Whether the project's ``dvc.yaml`` says what experiments start from as ``parameters`` do.
+
+    Raises:
+        UserError: there is no ``dvc.yaml``, or it is no YAML.
+    """
+    found = read_yaml(project / "dvc.yaml")
+    listed = found.get("vars") if isinstance(found, dict) else None
+    written = [each["experiments"] for each in listed or () if "experiments" in each]
+    of_each = {name: {"start": start} for name, start in starts(parameters).items()}
+    return written == ([of_each] if of_each else [])

@@ -69,7 +69,10 @@ def section(found: Found, identifier: str, url: str) -> Markup:
         element("h2", found.name),
         element("p", *_introduction(found, url)),
         element("div", *map(between, found.rows), class_="charts"),
-        folded("Metrics and baselines", metrics(found), baselines(found), adapted(found)),
+        folded(
+            "Metrics and baselines",
+            *(part(found) for part in (metrics, baselines, adapted, old_data)),
+        ),
         folded("Metrics by label", by_label(found)),
         folded("Learning curves", learning(found)),
         folded("Confusion", confusion(found)),
@@ -185,6 +188,20 @@ def adapted(found: Found) -> Markup:
         return Markup()
     header = ["added at test time", "perplexity", "chosen on validation"]
     return table(header, rows, caption="With more at test time")
+
+
+def old_data(found: Found) -> Markup:
+    """What a model that started from another one reaches on the old data, and that one did."""
+    judged = found.figures.get("old_data")
+    if not judged:
+        return Markup()
+    names = list(judged["before"]["test"])
+    rows = [
+        [f"{when} training", *(_value(judged[when]["test"][name]) for name in names)]
+        for when in ("before", "after")
+    ]
+    caption = f"Test split of the old data, {judged['dataset']}"
+    return table(["", *map(_named, names)], rows, caption=caption)
 
 
 def by_label(found: Found) -> Markup:

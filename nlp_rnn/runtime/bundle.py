@@ -44,6 +44,7 @@ from nlp_rnn import backend
 from nlp_rnn.arrays import Floats
 from nlp_rnn.config import Experiment, TaggerHeadParameters
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import TAGGED_KINDS
 from nlp_rnn.extras import require
 from nlp_rnn.files import read_json, sha256, whole_folder, write_json
 from nlp_rnn.process import log
@@ -54,7 +55,7 @@ from nlp_rnn.runtime.weights import check_weights, fewest_weights
 from nlp_rnn.task_kinds import TASK_KINDS, TaskKind
 from nlp_rnn.text.characters import is_one_line
 from nlp_rnn.text.entities import LearnedTags, are_entities
-from nlp_rnn.text.prepared import FRAMES, PairSizes, PreparedDataset, is_multi_label
+from nlp_rnn.text.prepared import FRAMES, LABELLED_KINDS, PairSizes, PreparedDataset, is_multi_label
 from nlp_rnn.text.rules import SubwordTokenizer, Tokenizer
 from nlp_rnn.text.tokenizers import FILE as TOKENIZER
 from nlp_rnn.text.tokenizers import TARGET, load_parameters, make_tokenizer
@@ -82,9 +83,6 @@ SEEDS = "seeds"
 COPIED = (
     TOKENIZER,
     SubwordTokenizer.FILE,
-    "vocabulary.json",
-    "labels.json",
-    CHARACTERS,
     FRAMES,
     f"{TARGET}{TOKENIZER}",
     f"{TARGET}{SubwordTokenizer.FILE}",
@@ -382,8 +380,11 @@ class Bundle:
             raise UserError(f"{file}: not a list of states ({error}); {REMEDY}") from None
         return states
 
-    def keras_model(self) -> keras.Model:
+    def keras_model(self, select_backend: bool = True) -> keras.Model:
         """Build the network in Keras, on ``KERAS_BACKEND`` or else the backend that trained it.
+
+        Args:
+            select_backend: false keeps the backend that is in use already.
 
         Raises:
             UserError: its weights do not fit or were not exported, or no backend is installed.
@@ -397,7 +398,8 @@ class Bundle:
         file, size = self.folder / WEIGHTS, len(self.vocabulary)
         if check_weights(file, REMEDY) < fewest_weights(self.experiment, size):
             raise UserError(f"{file}: holds fewer weights than bundle.json describes; {REMEDY}")
-        backend.select(backend.installed(self.provenance.get("backend")))
+        if select_backend:
+            backend.select(backend.installed(self.provenance.get("backend")))
 
         from nlp_rnn.models.network import build_network
 
@@ -596,6 +598,10 @@ def write_bundle(
             if (dataset.folder / file).exists():
                 shutil.copyfile(dataset.folder / file, folder / file)
         dataset.vocabulary.save(folder / "vocabulary.json")
+        if dataset.kind in LABELLED_KINDS:
+            write_json(folder / "labels.json", dataset.labels)
+        if dataset.kind in TAGGED_KINDS:
+            dataset.characters.save(folder / CHARACTERS)
         write_json(folder / DATA_CARD, dataset.card)
         model.save_weights(folder / WEIGHTS)
         graph = _write_graph(experiment, model, folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -158,6 +159,7 @@ class Tagged:
         paths: the most likely tag sequences with their ``log P``, best first (only for a CRF).
         log_likelihood: returns ``log P`` of a tag sequence ``(words,)``, in nats.
         entities: the entities that ``best`` marks, if they are wanted.
+        entropy: returns the entropy of the distribution over tag sequences, in nats.
     """
 
     best: Ints
@@ -166,6 +168,7 @@ class Tagged:
     log_likelihood: Callable[[Ints], float]
     paths: Sequence[tuple[Ints, float]] = ()
     entities: Sequence[PredictedEntity] = ()
+    entropy: Callable[[], float] = lambda: 0.0
 
 
 def constraints(model: TaggerHeadParameters, labels: Sequence[str]) -> Transitions | None:
@@ -253,7 +256,13 @@ def _tagged(probabilities: Floats) -> Tagged:
         return float(logits[np.arange(len(tags)), tags].sum())
 
     logits = log(probabilities)
-    return Tagged(probabilities.argmax(axis=1), probabilities, logits, log_likelihood)
+    return Tagged(
+        probabilities.argmax(axis=1),
+        probabilities,
+        logits,
+        log_likelihood,
+        entropy=lambda: float(-(probabilities * logits).sum()),
+    )
 
 
 def _in_labels(tagged: Tagged, learned: LearnedTags) -> Tagged:
@@ -264,6 +273,7 @@ def _in_labels(tagged: Tagged, learned: LearnedTags) -> Tagged:
         tagged.logits,
         lambda labels: tagged.log_likelihood(learned.encode(labels)),
         [(learned.meaning[path], log_p) for path, log_p in tagged.paths],
+        entropy=tagged.entropy,
     )
 
 
@@ -282,6 +292,7 @@ def _decoded(
     marginals = linear_chain.marginals(lattice.alphas, lattice.betas)
     log_z = linear_chain.log_partition(lattice.alphas, transitions)
     paths, scores = linear_chain.viterbi(emissions, lengths, transitions, n_best)
+    entropies = cache(lambda: linear_chain.entropy(lattice))
 
     def tagged(i: int, words: int) -> Tagged:
         return Tagged(
@@ -294,6 +305,7 @@ def _decoded(
                 for path, log_p in zip(paths[i], (scores[i] - log_z[i]).tolist(), strict=True)
                 if log_p * temperature > IMPOSSIBLE
             ],
+            entropy=lambda: float(entropies()[i]),
         )
 
     found = [tagged(i, words) for i, words in enumerate(lengths.tolist())]

@@ -14,6 +14,7 @@ from nlp_rnn.hints import Remedy
 from nlp_rnn.process import log
 from nlp_rnn.stages.common import check_parameters
 from nlp_rnn.stages.finished import forget_finished
+from nlp_rnn.stages.start import Start, said_of_old_data
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,17 +37,16 @@ def evaluate(name: str) -> None:
     from nlp_rnn.evaluation.predictions import write_predictions
     from nlp_rnn.evaluation.report import headline_metrics, plain_headline, rows_of
     from nlp_rnn.runtime.bundle import Bundle
-    from nlp_rnn.text.prepared import PreparedDataset
 
     bundle = Bundle.open(paths.bundle(name))
-    dataset = PreparedDataset(
-        paths.prepared(experiment.dataset),
-        bundle.vocabulary if experiment.embeddings.more_words else None,
-    )
+    dataset = _as_learned(bundle, experiment)
     remedy = Remedy("train again", name, ("train",))
     if bundle.provenance.get("data_sha256") != dataset.card["data_sha256"]:
         raise UserError(f"{bundle.folder}: was trained on other data; {remedy}")
     check_parameters(bundle, experiment, remedy)
+    start = Start.of(parameters, name, experiment)
+    if start is not None and bundle.provenance.get("start") != start.origin:
+        raise UserError(f"{bundle.folder}: was trained from another model; {remedy}")
     record = read_json(paths.run_record(name), remedy)
     bundle.check_copyable()  # MLflow will copy it
     forget_finished(name)
@@ -61,6 +61,7 @@ def evaluate(name: str) -> None:
         figures = _test_figures(bundle, task, result, seconds)
         figures |= _adapted_figures(task, network, bundle)
         figures |= _seed_figures(run, task, bundle, result)
+        figures |= _start_figures(start, task, bundle)
         _log_evaluation(run, name, experiment, figures, result)
         run.log_model(paths.bundle(name), name, _example_texts(dataset))
     write_predictions(paths.predictions(name), result.predictions)
@@ -100,6 +101,27 @@ def _test_figures(bundle: Bundle, task: Task, result: Evaluation, seconds: float
         },
         "evaluation": {"seconds": seconds},
     }
+
+
+def _as_learned(bundle: Bundle, experiment: AnyExperiment) -> PreparedDataset:
+    """The data set of an experiment, with what its network knows besides."""
+    from nlp_rnn.text.prepared import PreparedDataset
+
+    folder = paths.prepared(experiment.dataset)
+    if experiment.start_from is not None:
+        return PreparedDataset(folder, bundle.vocabulary, bundle.labels, bundle.characters)
+    return PreparedDataset(folder, bundle.vocabulary if experiment.embeddings.more_words else None)
+
+
+def _start_figures(start: Start | None, task: Task, bundle: Bundle) -> dict[str, Any]:
+    """Where an experiment started, and the metrics on the old data before and after training."""
+    if start is None:
+        return {}
+    found: dict[str, Any] = {"start": start.origin}
+    if not (old := start.measured(bundle, task)):
+        return found
+    log(f"{bundle.name}: on the old data, {old['dataset']}, {said_of_old_data(old)}")
+    return found | {"old_data": old}
 
 
 def _baselines_of(dataset: PreparedDataset) -> dict[str, dict[str, Any]]:
@@ -180,7 +202,10 @@ def _log_evaluation(
     for drawn in (paths.confusion(name), paths.calibration(name)):
         _write_for_dvc(drawn, [])
     run.describe("\n\n".join([*map(headline, rows_of(name, figures)), _described(experiment)]))
-    groups = ("test", "intervals", "calibration", "baselines", "optimum", "adapted", "evaluation")
+    groups = (
+        *("test", "intervals", "calibration", "baselines", "optimum", "adapted", "evaluation"),
+        "old_data",
+    )
     run.log_metrics({k: figures[k] for k in groups if k in figures})
     if "seeds" in figures:
         run.log_metrics({"seeds": {k: figures["seeds"][k] for k in ("mean", "deviation")}})

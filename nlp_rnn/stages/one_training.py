@@ -16,6 +16,7 @@ from nlp_rnn.files import read_json, sha256, write_json, write_table
 from nlp_rnn.hints import Remedy
 from nlp_rnn.process import log
 from nlp_rnn.stages.finished import Place, code_sha256, finished, record_of
+from nlp_rnn.stages.start import Start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,19 +72,25 @@ def train_once(
     backend.deterministic(seed)
     dataset = PreparedDataset(paths.prepared(experiment.dataset), _more_words(name, experiment))
     vectors = initial_vectors(name, experiment, dataset, seed, parameters.seed)
-    identity = identity_of(name, experiment, dataset.card["data_sha256"], seed, backend_name)
+    start = Start.of(parameters, name, experiment)
+    identity = identity_of(name, experiment, dataset.card["data_sha256"], seed, backend_name, start)
     if finished(place, identity):
         log(f"{title}: is trained already, see {place.results}; to train anew, delete that folder")
         return Bundle.open(place.bundle)
     place.record.unlink(missing_ok=True)
     shutil.rmtree(place.plots, ignore_errors=True)
+    if start is not None:
+        own, dataset = dataset.vocabulary, start.dataset(dataset, seed)
+        vectors = start.vectors(vectors, own, dataset)
     task = make_task(experiment, dataset, seed)
     network = starting_network(task, name, vectors)
+    if start is not None:
+        start.take_over(network, dataset)
     run_id = begun(place.notes, identity)
     with tracking.run(parameters.tracking.experiment, title, run_id, "new", parent) as run:
         log(f"MLflow run {run.url}")
         write_json(place.notes, {"run_id": run.id, "fingerprint": identity})
-        _log_beginning(run, task, network, backend_name)
+        _log_beginning(run, task, network, backend_name, start)
         with _gradient_flow(task, network, run, title, place.plots):
             progress = _fit(task, network, Checkpoint(place.checkpoint, identity), run)
         figures = _training_figures(progress, network.count_params())
@@ -93,7 +100,8 @@ def train_once(
             experiment=experiment,
             model=network,
             dataset=dataset,
-            provenance=_provenance(run, identity, task, backend_name, started),
+            provenance=_provenance(run, identity, task, backend_name, started)
+            | ({"start": start.origin} if start else {}),
             figures=figures,
             calibration=partial(_calibrated, task, title),
         )
@@ -105,8 +113,12 @@ def train_once(
     return Bundle.open(place.bundle)
 
 
-def _log_beginning(run: Run, task: Task, network: keras.Model, backend_name: str) -> None:
-    """Log what is trained, and on what."""
+def _log_beginning(
+    run: Run, task: Task, network: keras.Model, backend_name: str, start: Start | None
+) -> None:
+    """Log what is trained, on what, and from where."""
+    if start is not None:
+        run.set_tags({f"start.{key}": value for key, value in start.origin.items()})
     run.log_parameters(
         {
             "backend": backend_name,
@@ -237,7 +249,12 @@ def begun(notes: Path, identity: str) -> str | None:
 
 
 def identity_of(
-    name: str, experiment: AnyExperiment, data_sha256: str, seed: int, backend_name: str
+    name: str,
+    experiment: AnyExperiment,
+    data_sha256: str,
+    seed: int,
+    backend_name: str,
+    start: Start | None,
 ) -> str:
     """A hash of what decides on the weights of one training, apart from the code."""
     from nlp_rnn.training.checkpoint import fingerprint
@@ -248,6 +265,7 @@ def identity_of(
         *map(sha256, initial_files(name)),
         seed,
         backend_name,
+        *(start.identity if start else ()),
     )
 
 

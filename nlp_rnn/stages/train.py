@@ -12,6 +12,7 @@ from nlp_rnn.process import log
 from nlp_rnn.stages.common import only_one
 from nlp_rnn.stages.finished import Place, finished, finished_place, record_of
 from nlp_rnn.stages.one_training import LOSS, Child, begun, identity_of, train_once
+from nlp_rnn.stages.start import Start
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,8 +70,9 @@ def _train_seeds(
     folder, notes = place.checkpoint, place.notes
     data = PreparedDataset(paths.prepared(experiment.dataset)).card["data_sha256"]
     backend_name = backend.select(parameters.backend)
+    start = Start.of(parameters, name, experiment)
     identity = fingerprint(
-        *(identity_of(name, experiment, data, seed, backend_name) for seed in seeds)
+        *(identity_of(name, experiment, data, seed, backend_name, start) for seed in seeds)
     )
     if finished(place, identity):
         log(f"{name}: is trained already, see {place.results}; to train anew, delete that folder")

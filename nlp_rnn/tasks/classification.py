@@ -39,7 +39,6 @@ from nlp_rnn.text.vocabulary import UNK_INDEX
 if TYPE_CHECKING:
     import keras
 
-    from nlp_rnn.training.fit import Row
     from nlp_rnn.training.objective import Objective
 
 
@@ -112,13 +111,11 @@ class Classification(ExamplesTask):
         """All texts of a split."""
         return self.encoded(name, range(len(self.dataset.split(name))), self.max_length)
 
-    def validate(self, objective: Objective) -> Row:
-        gold = np.array(self.dataset.split("validation").labels)
-        logs = self._log_probabilities(self.predicting(objective.network), "validation")
-        return {
-            "validation/loss": float(-logs[np.arange(len(gold)), gold].mean()),
-            **{f"validation/{name}": value for name, value in _judged(gold, logs).items()},
-        }
+    def measure(self, network: Network, split: str) -> dict[str, float]:
+        gold = np.array(self.dataset.split(split).labels)
+        logs = self._log_probabilities(network, split)
+        loss = float(-logs[np.arange(len(gold)), gold].mean())
+        return {"loss": loss, **_judged(gold, logs)}
 
     def calibrate(self, network: Network) -> Calibration:
         gold = np.array(self.dataset.split("validation").labels)

@@ -32,7 +32,6 @@ from nlp_rnn.tasks.task import ERRORS_SHOWN
 if TYPE_CHECKING:
     import keras
 
-    from nlp_rnn.training.fit import Row
     from nlp_rnn.training.objective import Objective
 
 
@@ -79,17 +78,14 @@ class LabelSets(Classification):
         """The logits of all labels ``(texts, labels)``."""
         return np.stack(list(label_logits(network, self._encoded_texts(name), EVALUATION_BATCH)))
 
-    def validate(self, objective: Objective) -> Row:
-        gold = self._gold("validation")
-        logits = self._logits(self.predicting(objective.network), "validation")
+    def measure(self, network: Network, split: str) -> dict[str, float]:
+        gold, logits = self._gold(split), self._logits(network, split)
         probabilities = sigmoid(logits)
         thresholds = label_thresholds(probabilities, gold, self._classification.thresholds)
         given = probabilities >= thresholds
         metrics = label_set_metrics(gold, given, probabilities, self.dataset.labels)
-        return {
-            "validation/loss": _loss(logits, gold),
-            **{f"validation/{name}": metrics[name] for name in ("f1", "macro_f1", "exact_match")},
-        }
+        named = ("f1", "macro_f1", "exact_match")
+        return {"loss": _loss(logits, gold), **{name: metrics[name] for name in named}}
 
     def calibrate(self, network: Network) -> Calibration:
         """The temperature of all binary decisions, and the thresholds of the probabilities that it

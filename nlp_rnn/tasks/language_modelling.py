@@ -39,7 +39,6 @@ from nlp_rnn.text.streams import (
 if TYPE_CHECKING:
     import keras
 
-    from nlp_rnn.training.fit import Row
     from nlp_rnn.training.objective import Objective
 
 EVALUATION_WINDOW = 256
@@ -142,14 +141,10 @@ class LanguageModelling(Task):
         )
         return np.concatenate(list(losses))
 
-    def validate(self, objective: Objective) -> Row:
-        network = self.predicting(objective.network)
-        losses = self.losses_of_lines(network, "validation", self.training.batch_size)
-        loss = losses.sum() / len(self.dataset.split("validation").ids)
-        return {
-            "validation/loss": float(loss),
-            "validation/perplexity": float(np.exp(min(loss, 700))),
-        }
+    def measure(self, network: Network, split: str) -> dict[str, float]:
+        losses = self.losses_of_lines(network, split, self.training.batch_size)
+        loss = losses.sum() / len(self.dataset.split(split).ids)
+        return {"loss": float(loss), "perplexity": float(np.exp(min(loss, 700)))}
 
     def evaluate(
         self,

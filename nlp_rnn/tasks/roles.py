@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,10 +21,6 @@ from nlp_rnn.runtime.network import Network
 from nlp_rnn.tasks.tagging import Compared, Judged, Tagging
 from nlp_rnn.text.batches import flagged
 
-if TYPE_CHECKING:
-    from nlp_rnn.training.fit import Row as Epoch
-    from nlp_rnn.training.objective import Objective
-
 DIGITS = 6
 """The number of decimals of a confidence in a file."""
 
@@ -33,15 +28,14 @@ DIGITS = 6
 class SemanticRoles(Tagging):
     """Trains and evaluates a tagger of semantic roles."""
 
-    def validate(self, objective: Objective) -> Epoch:
-        network = self.predicting(objective.network)
-        result = self._judge(network, "validation")
-        metrics = role_metrics(self._propositions(network, "validation", result))
+    def measure(self, network: Network, split: str) -> dict[str, float]:
+        result = self._judge(network, split)
+        metrics = role_metrics(self._propositions(network, split, result))
         gold, best = np.concatenate(result.gold), np.concatenate(result.best)
         return {
-            "validation/loss": result.loss,
-            "validation/accuracy": float(np.mean(gold == best)),
-            **{f"validation/{name}": metrics[name] for name in ("f1", "predicate_f1")},
+            "loss": result.loss,
+            "accuracy": float(np.mean(gold == best)),
+            **{name: metrics[name] for name in ("f1", "predicate_f1")},
         }
 
     def _propositions(self, network: Network, name: str, result: Judged) -> list[Row]:

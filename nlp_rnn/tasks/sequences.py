@@ -34,7 +34,6 @@ from nlp_rnn.text.word_dropout import drop_words, unknown_rates
 if TYPE_CHECKING:
     import keras
 
-    from nlp_rnn.training.fit import Row
     from nlp_rnn.training.objective import Objective
 
 EVALUATION_BATCH = 64
@@ -162,20 +161,23 @@ class SequenceToSequence(Task):
         """What would be right for the validation split, which every epoch asks for."""
         return gold_rows(self.dataset, "validation")
 
-    def validate(self, objective: Objective) -> Row:
-        network = self.predicting(objective.network)
-        losses = np.concatenate(self.losses(network, "validation"))
-        row = {
-            "validation/loss": float(losses.mean()),
-            "validation/perplexity": float(np.exp(min(losses.mean(), 700))),
+    def _gold(self, split: str) -> list[dict[str, Any]]:
+        """What would be right for a split."""
+        is_validation = split == "validation"
+        return self._gold_of_validation if is_validation else gold_rows(self.dataset, split)
+
+    def measure(self, network: Network, split: str) -> dict[str, float]:
+        losses = np.concatenate(self.losses(network, split))
+        found = {
+            "loss": float(losses.mean()),
+            "perplexity": float(np.exp(min(losses.mean(), 700))),
         }
         if (select := self._examples.select) != "loss":
             judged = self._examples.judged
-            found = self.outputs(network, "validation", GREEDY, judged)
-            outputs = [output.text for output in found]
-            rows = written_rows(self._gold_of_validation[: len(outputs)], outputs)
-            row[f"validation/{select}"] = output_metrics(rows, [select])[select]
-        return row
+            outputs = [each.text for each in self.outputs(network, split, GREEDY, judged)]
+            rows = written_rows(self._gold(split)[: len(outputs)], outputs)
+            found[select] = output_metrics(rows, [select])[select]
+        return found
 
     def evaluate(
         self,

@@ -47,7 +47,6 @@ from nlp_rnn.text.spelling import spell
 if TYPE_CHECKING:
     import keras
 
-    from nlp_rnn.training.fit import Row as Epoch
     from nlp_rnn.training.objective import Objective
 
 
@@ -176,14 +175,12 @@ class Tagging(ExamplesTask):
                         "or set model.constrained: false"
                     )
 
-    def validate(self, objective: Objective) -> Epoch:
-        result = self._judge(self.predicting(objective.network), "validation")
+    def measure(self, network: Network, split: str) -> dict[str, float]:
+        result = self._judge(network, split)
         tags, entities = self.dataset.labels, self.dataset.entities
         metrics = tagging_metrics(result.gold, result.best, tags, entities=entities)
-        row = {"validation/loss": result.loss, "validation/accuracy": metrics["accuracy"]}
-        if entities:
-            row["validation/f1"] = metrics["f1"]
-        return row
+        named = ("accuracy", "f1") if entities else ("accuracy",)
+        return {"loss": result.loss, **{name: metrics[name] for name in named}}
 
     def _judge(self, network: Network, name: str) -> Judged:
         """Tag the sentences of a split that have words."""

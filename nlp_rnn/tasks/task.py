@@ -88,10 +88,15 @@ class Task(ABC):
     def example_inputs(self) -> list[Sequence[Ints]]:
         """The network's inputs for a few sequences of the validation split, without padding."""
 
-    @abstractmethod
     def validate(self, objective: Objective) -> Row:
         """``validation/loss`` and other metrics, from exact sums: those of :meth:`evaluate`, by the
         same network, which averages passes if predictions do."""
+        found = self.measure(self.predicting(objective.network), "validation")
+        return {f"validation/{name}": value for name, value in found.items()}
+
+    @abstractmethod
+    def measure(self, network: Network, split: str) -> dict[str, float]:
+        """The ``loss`` and other metrics of a split that :meth:`validate` watches."""
 
     def calibrate(self, network: Network) -> Calibration:
         """The calibration of a trained network's probabilities, fitted on the validation split; the

@@ -212,13 +212,24 @@ class PreparedDataset:
 
     Args:
         folder: the folder of the data set.
-        vocabulary: the vocabulary for the words of labelled texts or tagged sentences, if it is not
-            their own.
+        vocabulary: the vocabulary for the words of labelled texts, tagged sentences or running
+            text, if it is not their own.
+        labels: the labels or tags, if they are not its own. A model that started from another one
+            knows those of the other too.
+        characters: the characters of tagged sentences, if they are not their own.
     """
 
-    def __init__(self, folder: Path, vocabulary: Vocabulary | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        vocabulary: Vocabulary | None = None,
+        labels: Sequence[str] = (),
+        characters: Vocabulary | None = None,
+    ) -> None:
         self.folder = folder
         self._other_vocabulary = vocabulary
+        self._other_labels = list(labels)
+        self._other_characters = characters
         self._texts_encoded_anew: dict[str, Ints] = {}
         self.card: dict[str, Any] = self._json("card.json")
         self.kind: Kind = self.card["kind"]
@@ -270,6 +281,10 @@ class PreparedDataset:
     @cached_property
     def labels(self) -> list[str]:
         """Labels or tags, most frequent first; empty for running text and pairs."""
+        return self._other_labels or self._own_labels
+
+    @cached_property
+    def _own_labels(self) -> list[str]:
         return self._json("labels.json") if self.kind in LABELLED_KINDS else []
 
     @property
@@ -305,17 +320,23 @@ class PreparedDataset:
     @cached_property
     def characters(self) -> Vocabulary:
         """The characters of the training split of a tagged data set."""
-        return Vocabulary.load(self.folder / "characters.json")
+        return self._other_characters or Vocabulary.load(self.folder / "characters.json")
 
     def optimum(self, reads: Reads) -> dict[str, float]:
         """The exact optimum of the test split; empty if it is not known.
 
         Args:
             reads: what the models read of a word: also its spelling, or only its index in the
-                vocabulary, so that they cannot distinguish words outside it.
+                vocabulary, so that they cannot distinguish words outside it. With another
+                vocabulary than the data's own, they know more words: then it is that of all words,
+                and for running text it is not known.
         """
         if not (self.folder / "optimum.json").exists():
             return {}
+        if self._other_vocabulary is not None:
+            if self.kind == "text":
+                return {}
+            reads = "words"
         return dict(self._json("optimum.json").get(reads, {}))
 
     def split(self, name: str) -> Split:
@@ -336,7 +357,7 @@ class PreparedDataset:
             self.kind,
             array("ids") if self._other_vocabulary is None else self._encoded_anew(name, forms),
             offsets,
-            array("labels") if self.kind in LABELLED_KINDS else None,
+            self._in_labels(array("labels")) if self.kind in LABELLED_KINDS else None,
             forms,
             self.folder / f"{name}.jsonl",
             array("target_ids") if pairs else None,
@@ -344,6 +365,26 @@ class PreparedDataset:
             array("features") if pairs and self.card["features"] else None,
             array("predicates") if self.kind == "roles" else None,
         )
+
+    def _in_labels(self, gold: Ints) -> Ints:
+        """The labels of a split as indices of :attr:`labels`.
+
+        Raises:
+            UserError: the data set has a label that is not among them.
+        """
+        if not self._other_labels:
+            return gold
+        if unknown := sorted({*self._own_labels} - {*self._other_labels}):
+            raise UserError(
+                f"{self.folder}: has the label '{unknown[0]}', which the model does not know; name "
+                "the data set that it was trained on"
+            )
+        places = np.array([self.labels.index(label) for label in self._own_labels], np.int32)
+        if not self.multi_label:
+            return places[gold]
+        columns = np.zeros((len(gold), len(self.labels)), gold.dtype)
+        columns[:, places] = gold
+        return columns
 
     def _encoded_anew(self, name: str, forms: Ints | None) -> Ints:
         """The token indices of a split in a vocabulary that is not the data set's own."""

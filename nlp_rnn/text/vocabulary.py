@@ -98,6 +98,13 @@ class Vocabulary:
         more = list(islice(others, most))
         return Vocabulary([*self.types, *more], [*self.counts, *[0] * len(more)], self.end)
 
+    def joined(self, other: Vocabulary) -> Vocabulary:
+        """These types, at their places, and those of ``other`` that are new; counts are added."""
+        counts = dict(zip(self.types, self.counts, strict=True))
+        for token, count in zip(other.types, other.counts, strict=True):
+            counts[token] = counts.get(token, 0) + count
+        return Vocabulary(list(counts), list(counts.values()), self.end)
+
     def encode(self, tokens: Iterable[str]) -> list[int]:
         """Convert tokens to indices; unknown tokens become ``<unk>``."""
         get = self._index.get

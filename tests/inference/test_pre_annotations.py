@@ -170,7 +170,7 @@ def test_damaged_exports_of_webanno_are_errors_of_one_line(
 @pytest.mark.parametrize(
     ("model", "input", "output", "options", "says"),
     [
-        ("classification", "in.jsonl", "o", ["--format", "doccano"], "is for entities"),
+        ("classification", "in.jsonl", "o", ["--format", "webanno"], "is for entities"),
         ("tagging", "in.jsonl", "-", ["--format", "brat"], "name a folder"),
         ("tagging", "in.jsonl", "-", ["--format", "csv"], "standard output: cannot hold"),
         ("tagging", "in.jsonl", "full", ["--format", "brat"], "exists; name a new folder"),

@@ -65,23 +65,35 @@ def read(
     """
     for where, task in tasks(path, bad_bytes):
         text = text_of_task(where, task, text_column, bad_bytes)
-        given = task.get("annotations", task.get("completions"))
-        if not isinstance(given, list) or not given:
-            raise UserError(f"{where}: has no annotation; label the task or remove it")
-        if not all(isinstance(each, dict) for each in given):
-            raise UserError(f"{where}: expected objects in 'annotations'; export it as JSON")
-        valid = [each for each in given if not each.get("was_cancelled")]
-        if not valid:
+        result = result_of(where, task)
+        if result is None:
             continue
-        best = min(valid, key=lambda each: not each.get("ground_truth"))
-        result = best.get("result")
-        if not isinstance(result, list):
-            raise UserError(f"{where}: expected a list 'result' in its annotation; export it again")
         offsets = Offsets(text, unit)
         spans = [
             _span(where, region, offsets, unit) for region in result if _is_span(where, region)
         ]
         yield AnnotatedText(text, tuple(spans), where)
+
+
+def result_of(where: str, task: Mapping[str, Any]) -> list[Any] | None:
+    """The regions of the annotation of a task that counts; None if it was only skipped.
+
+    Raises:
+        UserError: the task has no annotation.
+    """
+    given = task.get("annotations", task.get("completions"))
+    if not isinstance(given, list) or not given:
+        raise UserError(f"{where}: has no annotation; label the task or remove it")
+    if not all(isinstance(each, dict) for each in given):
+        raise UserError(f"{where}: expected objects in 'annotations'; export it as JSON")
+    valid = [each for each in given if not each.get("was_cancelled")]
+    if not valid:
+        return None
+    best = min(valid, key=lambda each: not each.get("ground_truth"))
+    result = best.get("result")
+    if not isinstance(result, list):
+        raise UserError(f"{where}: expected a list 'result' in its annotation; export it again")
+    return result
 
 
 def _is_span(where: str, region: Any) -> bool:

@@ -1,0 +1,144 @@
+"""Labels of whole texts, in formats of tools that also mark spans.
+
+Prodigy's interface ``choice`` has ``options`` and the ``accept``ed ones, doccano a list of labels,
+and Label Studio a region of type ``choices``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nlp_rnn.corpora.annotations import doccano, label_studio, prodigy
+from nlp_rnn.corpora.lines import BadBytes
+from nlp_rnn.corpora.tables import clean, jsonl_records, member, text_of
+from nlp_rnn.errors import UserError
+
+FROM_NAME, TO_NAME = "sentiment", "text"
+"""The names in Label Studio's template for the classification of texts."""
+
+FORMATS = ("prodigy", "doccano", "label-studio")
+
+
+@dataclass(frozen=True)
+class LabelledText:
+    """A text with its labels.
+
+    Attributes:
+        text: the raw text.
+        labels: its labels; a suggestion if a model gave them.
+        where: its file and line, for messages.
+        probability: that of the labels, if a model gave them.
+    """
+
+    text: str
+    labels: tuple[str, ...]
+    where: str = ""
+    probability: float | None = None
+
+
+# --- writing --------------------------------------------------------------------------
+
+
+def record(
+    format: str,
+    labelled: LabelledText,
+    all_labels: Sequence[str],
+    kept: Mapping[str, Any],
+    model: str,
+) -> dict[str, Any]:
+    """A text as one of :data:`FORMATS` imports it.
+
+    Args:
+        all_labels: what a person may choose from.
+        kept: other keys of the text.
+        model: the name of the model that suggests the labels.
+    """
+    if format == "doccano":
+        rest = {key: value for key, value in kept.items() if key not in doccano.WRITTEN}
+        return {"text": labelled.text, **rest, "label": [*labelled.labels]}
+    if format == "prodigy":
+        written = (*prodigy.WRITTEN, "options", "accept", "label")
+        rest = {key: value for key, value in kept.items() if key not in written}
+        options = [{"id": label, "text": label} for label in all_labels]
+        return {"text": labelled.text, **rest, "options": options, "accept": [*labelled.labels]}
+    score = {} if labelled.probability is None else {"score": labelled.probability}
+    region = {
+        "id": "choice-1",
+        "from_name": FROM_NAME,
+        "to_name": TO_NAME,
+        "type": "choices",
+        **score,
+        "value": {"choices": [*labelled.labels]},
+    }
+    prediction = {"model_version": model, **score, "result": [region]}
+    return {"data": {**kept, TO_NAME: labelled.text}, "predictions": [prediction]}
+
+
+# --- reading --------------------------------------------------------------------------
+
+
+def read(
+    format: str, path: Path, bad_bytes: BadBytes, text_column: str = "text"
+) -> Iterator[LabelledText]:
+    """Stream the texts of a file with the labels that a person gave them.
+
+    Texts that were rejected, ignored or skipped are left out.
+
+    Raises:
+        UserError: a record has no text or no labels.
+    """
+    if format == "label-studio":
+        yield from _label_studio(path, bad_bytes, text_column)
+        return
+    labels_of = _LABELS[format]
+    for where, found in jsonl_records(path, bad_bytes):
+        if found.get("answer", "accept") != "accept":
+            continue
+        text = text_of(member(found, text_column, where, "text_column"), where, text_column)
+        text = clean(text, bad_bytes, where, text_column)
+        yield LabelledText(text, _checked(labels_of(found), where), where)
+
+
+def _of_doccano(found: Mapping[str, Any]) -> Any:
+    return next((found[key] for key in doccano.LABELS if key in found), None)
+
+
+def _of_prodigy(found: Mapping[str, Any]) -> Any:
+    """The chosen options; of the interface for a single label, that label."""
+    return found.get("accept", [found["label"]] if "label" in found else None)
+
+
+_LABELS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "doccano": _of_doccano,
+    "prodigy": _of_prodigy,
+}
+
+
+def _label_studio(path: Path, bad_bytes: BadBytes, text_column: str) -> Iterator[LabelledText]:
+    for where, task in label_studio.tasks(path, bad_bytes):
+        result = label_studio.result_of(where, task)
+        if result is None:
+            continue
+        text = label_studio.text_of_task(where, task, text_column, bad_bytes)
+        chosen = [
+            region["value"].get("choices")
+            for region in result
+            if isinstance(region, dict)
+            and region.get("type") == "choices"
+            and isinstance(region.get("value"), dict)
+        ]
+        labels = chosen[0] if chosen else []
+        yield LabelledText(text, _checked(labels, where), where)
+
+
+def _checked(labels: Any, where: str) -> tuple[str, ...]:
+    """A list of labels; raises UserError if it is none."""
+    if not isinstance(labels, list) or not all(isinstance(each, str) for each in labels):
+        raise UserError(
+            f"{where}: expected a list of labels (text) of the whole text, found {labels!r:.60}; "
+            "label it or remove it"
+        )
+    return tuple(labels)
