@@ -153,7 +153,7 @@ def _sequence_loss(crf: CRF, emissions: Any, tags: Any, real: Any) -> Any:
 
 class JointObjective(Objective):
     """The objective of intents and slots: ``-ln P`` of the tags plus a weight times ``-ln P`` of
-    the label (Liu & Lane 2016, section 3.3), in nats per word.
+    the label (Liu & Lane 2016), in nats per word.
 
     Args:
         network: maps token indices to the logits of tags and those of labels ``(batch, labels)``.
