@@ -316,15 +316,16 @@ class SentenceWriter(Writer):
     def _new(self, text: str, prediction: Prediction) -> Iterator[str]:
         words = [_one_column(token) for token in prediction["tokens"]]
         tagged = zip(words, prediction["tags"], strict=True)
-        if "label" in prediction and words:
-            yield f"# label = {prediction['label']}"
+        label = [f"# label = {prediction['label']}"] if "label" in prediction and words else []
         if self._format == ".conll":
+            yield from label
             for word, tag in tagged:
                 yield f"{word}\t{tag}"
             yield ""
         elif words:  # a sentence of CoNLL-U has a word
             yield f"# sent_id = {self._number}"
             yield f"# text = {' '.join(text.split())}"
+            yield from label
             for i, (word, tag) in enumerate(tagged, 1):
                 yield "\t".join([str(i), word, "_", tag, *["_"] * 6])
             yield ""
