@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nlp_rnn.arrays import Floats, Ints
+from nlp_rnn.baselines.suite import joint_baselines, judged
 from nlp_rnn.config import JointTrainingParameters
 from nlp_rnn.evaluation.calibration import Calibration
 from nlp_rnn.evaluation.joint import joint_metrics, joint_rows
@@ -99,11 +100,12 @@ class IntentsAndSlots(Tagging):
         test = joint_metrics(of_texts.test, of_words.test, rows)
         test["loss"] = self._loss("test", of_words.test["loss"], of_texts.test["loss"])
         wrong = sorted(of_texts.samples + of_words.samples, key=lambda row: -row["confidence"])
+        majority = next(joint_baselines(self.dataset))
         of_labels = {f"intent_{name}": table for name, table in of_texts.tables.items()}
         return replace(
             of_words,
             test=test,
-            baselines={},
+            baselines={majority.name: judged(self.dataset, majority)[0]},
             samples=wrong[:ERRORS_SHOWN],
             predictions=rows,
             tables=of_words.tables | of_labels,
