@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from helpers.corpora import prepared, same_everywhere
+from helpers.real import real_data
 from nlp_rnn import stages
 from nlp_rnn.config import FilesDataset, parse
 from nlp_rnn.corpora.files import FilesCorpus
@@ -128,6 +129,21 @@ def test_a_label_that_training_lacks_is_an_error_or_kept(
     assert dataset.labels[-1] == missing
     assert dataset.intents[-1:] == (["ask"] if len(sides) == 2 else [])
     assert dataset.card["splits"]["train"]["labels"][missing] == 0
+
+
+def test_atis_is_read_as_it_lies_on_disk() -> None:
+    folder = real_data("atis/train.seq.in").parent
+    names = {"train": "seq.in", "train_tags": "seq.out", "train_labels": "label"}
+    files = {key: f"train.{name}" for key, name in names.items()}
+    data = {"datasets": {"atis": {"source": "files", "format": "parallel", **files}}}
+    dataset = parse(data | {"experiments": {}}, Path("params.yaml")).dataset("atis")
+    assert isinstance(dataset, FilesDataset)
+    read = FilesCorpus("atis", dataset, folder)
+    examples = list(read.read("train"))
+    assert len(examples) == 4478
+    assert sum(len(each.tokens) for each in examples) == 50_497
+    assert len({each.label for each in examples}) == 21
+    assert read.findings()["scheme"] == "BIO"
 
 
 def test_each_side_of_a_joint_data_set_is_that_side_alone(tmp_path: Path) -> None:
