@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["labelled", "tagged", "text", "pairs", "roles"]
+Kind = Literal["labelled", "tagged", "text", "pairs", "roles", "joint"]
 
-TAGGED_KINDS: tuple[Kind, ...] = ("tagged", "roles")
+TAGGED_KINDS: tuple[Kind, ...] = ("tagged", "roles", "joint")
 """Kinds of examples that have a tag for each word."""
 
 Scheme = Literal["BIO", "IOB1", "BIOES", "BILOU", "BMES", "BMEWO"]
@@ -16,8 +16,9 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One unit of a corpus: a labelled text, a tagged sentence, a line of running text, a pair, or
-    a sentence with the semantic roles of one of its predicates.
+    """One unit of a corpus: a labelled text, a tagged sentence, one that also has a label (of a
+    ``joint`` data set), a line of running text, a pair, or a sentence with the semantic roles of
+    one of its predicates.
 
     The examples of a sentence with ``roles`` follow one another. The first has no predicate, and
     its tags say which words are one (``B-V``); then comes one for each of these predicates, in
@@ -26,11 +27,11 @@ class Example:
     Attributes:
         text: raw text of a ``labelled`` example, one line (without its newline) of ``text``, or the
             source of a pair.
-        label: the class of a ``labelled`` example.
+        label: the class of a ``labelled`` or ``joint`` example.
         labels: the classes of a ``labelled`` example that may have any number of them; None for one
             that has a ``label``.
-        tokens: the words of a sentence that is ``tagged`` or has ``roles``, as the corpus segments
-            them.
+        tokens: the words of a sentence that is ``tagged`` or ``joint`` or has ``roles``, as the
+            corpus segments them.
         tags: one tag for each of ``tokens``; or the parts of speech of a pair's source, which only
             baselines read.
         space_after: whether a space follows each of ``tokens`` in the raw text; empty where the
@@ -65,8 +66,11 @@ class Example:
         """The example as a JSON object, with the fields that its kind has."""
         if kind in TAGGED_KINDS:
             words: dict[str, object] = {"tokens": list(self.tokens), "tags": list(self.tags)}
-            of_roles: dict[str, object] = {"predicate": self.predicate, "frame": self.frame}
-            return words | (of_roles if kind == "roles" else {})
+            more: dict[Kind, dict[str, object]] = {
+                "roles": {"predicate": self.predicate, "frame": self.frame},
+                "joint": {"label": self.label},
+            }
+            return words | more.get(kind, {})
         if kind == "labelled":
             if self.labels is not None:
                 return {"text": self.text, "labels": list(self.labels)}

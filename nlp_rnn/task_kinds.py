@@ -47,6 +47,13 @@ TASK_KINDS = {
         characters=True,
         same=("gold",),
     ),
+    "intents_and_slots": TaskKind(
+        data="joint",
+        gives="the label of a text and a tag for each of its words",
+        labels=True,
+        characters=True,
+        same=("gold", "gold_label"),
+    ),
     "language_modelling": TaskKind(
         data="text",
         gives="the probability of each next token of a text",

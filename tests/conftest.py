@@ -52,6 +52,13 @@ def lines() -> list[Example]:
     return [Example(text="the cat sleeps"), Example(text="the dog barks at the cat")] * 20
 
 
+REQUESTS = [
+    Example(label="trip", tokens=("to", "New", "York"), tags=("O", "B-LOC", "I-LOC")),
+    Example(label="call", tokens=("call", "Ann", "Lee"), tags=("O", "B-PER", "I-PER")),
+    Example(label="trip", tokens=("Rome",), tags=("B-LOC",)),
+]
+
+
 WORDS = ("Ann", "sees", "Rome", "sleep")
 PROPOSITIONS = [
     Example(tokens=WORDS, tags=("O", "B-V", "O", "B-V")),
@@ -98,6 +105,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ("language_modelling", "text", lines),
         ("sequence_to_sequence", "pairs", pairs),
         ("semantic_roles", "roles", PROPOSITIONS),
+        ("intents_and_slots", "joint", REQUESTS),
     ]
     return {
         task: write_untrained(folder / task, task, kind, examples)

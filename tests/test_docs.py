@@ -29,10 +29,12 @@ SECTIONS: list[type[Section]] = [
     model.TaggerParameters,
     model.LanguageModelParameters,
     model.FeedForwardParameters,
+    model.JointParameters,
     model.RoleTaggerParameters,
     model.EncoderDecoderParameters,
     training.BatchTrainingParameters,
     training.ClassificationTrainingParameters,
+    training.JointTrainingParameters,
     training.LanguageModelTrainingParameters,
     training.EncoderDecoderTrainingParameters,
 ]

@@ -66,6 +66,10 @@ CRF_TAGGERS: dict[str, dict[str, Any]] = {
     "CRF convolutional": {"kind": "convolutional", "filters": 8, "layers": 3, "dilation": 2},
     "CRF characters": {"cell": "lstm", "characters": CNN, "tag_scheme": "BIOES"},
 }
+JOINT: dict[str, dict[str, Any]] = {
+    "joint lstm": {"cell": "lstm", "pooling": "concatenated", "characters": CNN},
+    "joint CRF": {"cell": "gru", "pooling": "attention", "output": "crf", "tag_scheme": "BIOES"},
+}
 LANGUAGE_MODELS: dict[str, dict[str, Any]] = {
     "language model lstm": {"cell": "lstm", "layers": 2, "connection": "highway", "tied": True},
     "language model simple_rnn": {"cell": "simple_rnn", "output": "hierarchical_softmax"},
@@ -104,6 +108,7 @@ OF_TASK = {
     "classification": CLASSIFIERS,
     "tagging": SOFTMAX_TAGGERS
     | {name: model | {"output": "crf"} for name, model in CRF_TAGGERS.items()},
+    "intents_and_slots": JOINT,
     "language_modelling": LANGUAGE_MODELS,
     "sequence_to_sequence": ENCODER_DECODERS,
 }
@@ -136,10 +141,11 @@ SOME = [*TEXTS[:2], *(text for text in TEXTS[3:12] if len(text.split()) <= 16)]
 
 def examples(task: str) -> tuple[Kind, list[Example]]:
     """Two examples to make a vocabulary from, in which most of :data:`WORDS` are."""
-    if task == "tagging":
+    if task in ("tagging", "intents_and_slots"):
         tags = ["B-PER", "I-PER", "O", "O", "B-LOC", "O", "B-LOC", "I-LOC", "O", "O", "O"]
-        first = Example(tokens=tuple(WORDS[: len(tags)]), tags=tuple(tags))
-        return "tagged", [first, Example(tokens=("Rome", "film"), tags=("B-LOC", "O"))]
+        first = Example(tokens=tuple(WORDS[: len(tags)]), tags=tuple(tags), label="long")
+        other = Example(tokens=("Rome", "film"), tags=("B-LOC", "O"), label="short")
+        return "tagged" if task == "tagging" else "joint", [first, other]
     text = " ".join(WORDS[:-3])
     if task == "classification":
         return "labelled", [Example(text=text, label="good"), Example(text="bad", label="bad")]

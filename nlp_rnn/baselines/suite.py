@@ -23,6 +23,7 @@ from nlp_rnn.baselines.n_grams import n_gram_losses
 from nlp_rnn.baselines.pairs import pair_outputs
 from nlp_rnn.baselines.roles import LinearRoles, MajorityRoles, rows_by
 from nlp_rnn.evaluation.familiar import words_and_entities
+from nlp_rnn.evaluation.joint import joint_metrics, joint_rows
 from nlp_rnn.evaluation.label_sets import (
     common_threshold,
     label_ranking,
@@ -79,6 +80,7 @@ class Fitted:
         name: the name of the method.
         predicted: class indices ``(examples,)``, the tag indices of each sentence, or for a
             language model ``-ln P`` of each token in nats ``(tokens,)``, or for pairs the outputs.
+            Of a joint data set, classes and tags as a pair.
             Where a text has any number of labels, their scores ``(examples, labels)``, which are 0
             or more for those that are given. For roles the function that tags a split, because what
             is asked for depends on the predicates that it finds.
@@ -103,6 +105,7 @@ def fit_all(dataset: PreparedDataset) -> Iterator[Fitted]:
         "text": _language_models,
         "pairs": _of_pairs,
         "roles": _roles,
+        "joint": joint_baselines,
     }
     started = time.perf_counter()
     for fitted in methods[dataset.kind](dataset):
@@ -136,6 +139,15 @@ def judged(dataset: PreparedDataset, fitted: Fitted) -> tuple[Metrics, list[Row]
     if dataset.kind == "roles":
         rows = rows_by(fitted.predicted, labels, test)
         return role_metrics(rows), rows
+    if dataset.kind == "joint":
+        (of_texts, labels_of), (of_words, tags_of) = (
+            judged(side, replace(fitted, predicted=predicted))
+            for side, predicted in zip(
+                (dataset.labelled, dataset.tagged), fitted.predicted, strict=True
+            )
+        )
+        rows = joint_rows(labels_of, tags_of)
+        return joint_metrics(of_texts, of_words, rows), rows
     normalised = dataset.tokenizer.words
     counts, entities = words_and_entities(dataset)
     words = [sentence for sentence in _words(test) if sentence]
@@ -156,6 +168,20 @@ def _language_models(dataset: PreparedDataset) -> Iterator[Fitted]:
 def _roles(dataset: PreparedDataset) -> Iterator[Fitted]:
     yield Fitted("majority", MajorityRoles.fit(dataset).tag)
     yield Fitted("linear_crf", LinearRoles.fit(dataset).tag)
+
+
+def joint_baselines(dataset: PreparedDataset) -> Iterator[Fitted]:
+    """A classifier for the labels and a tagger for the tags, the simplest first: the majority."""
+    sides = zip(_classifiers(dataset.labelled), _taggers(dataset.tagged), strict=False)
+    for of_labels, of_tags in sides:
+        names = dict.fromkeys((of_labels.name, of_tags.name))
+        chosen = {
+            f"{side}_{name}": value
+            for side, fitted in (("label", of_labels), ("tag", of_tags))
+            for name, value in fitted.chosen.items()
+        }
+        both = of_labels.predicted, of_tags.predicted
+        yield Fitted("-".join(names), both, chosen, of_labels.tried + of_tags.tried)
 
 
 def _of_pairs(dataset: PreparedDataset) -> Iterator[Fitted]:

@@ -114,6 +114,10 @@ class DatasetSection(Section, title="Every data set"):
     """For ``pairs``: which of the training split are learned from."""
     split: SplitParameters = SplitParameters()
     """How much of the training data goes to splits that have no file of their own."""
+    unseen_labels: Literal["error", "keep"] = "error"
+    """What happens to a label or tag that validation or test have and training lacks. ``error``
+    stops and names the example; ``keep`` gives it an output that no example trains, so that it
+    counts as an error of every model."""
     remove: list[Reason] = Field(default_factory=list)
     """Which examples are left out of training, and counted in the data card. ``duplicates`` are
     those whose text and label stood before, ``contradictions`` those whose text has another label
@@ -271,8 +275,10 @@ LABELLED_FORMATS = ("csv", "tsv", "jsonl", "parquet", "folders", "fasttext")
 TAGGED_FORMATS = ("conll", "conllu")
 ANNOTATION_FORMATS = ("prodigy", "doccano", "label-studio", "brat", "webanno")
 """Formats of annotation tools: texts with spans of characters."""
-PAIR_FORMATS = ("parallel", "captions", "babi", "sigmorphon", "cmudict", "trees")
+PAIR_FORMATS = ("captions", "babi", "sigmorphon", "cmudict", "trees")
 ROLE_FORMATS = ("propbank",)
+PARALLEL = {"target": "targets", "tags": "tags", "labels": "labels"}
+"""The end of the keys of files beside the sentences of ``parallel``, and what these hold."""
 SPACED_FORMATS = ("sigmorphon", "cmudict", "trees")
 """Formats that are read as tokens parted by spaces, whose case matters."""
 RECORD_FORMATS = ("jsonl", "parquet")
@@ -299,6 +305,11 @@ def check_delimiter(delimiter: str) -> str:
 
 def _kind_of_format(section: Mapping[str, Any]) -> Kind:
     """What the files of a data set hold."""
+    if section.get("format") == "parallel":
+        tags, labels = (section.get(f"train_{side}") is not None for side in ("tags", "labels"))
+        return (
+            "joint" if tags and labels else "tagged" if tags else "labelled" if labels else "pairs"
+        )
     if section.get("format") in PAIR_FORMATS or section.get("target_column") is not None:
         return "pairs"
     if section.get("format") in RECORD_FORMATS and section.get("tag_column") is not None:
@@ -352,10 +363,10 @@ class FilesDataset(DatasetSection, title="Your own files"):
     line; ``propbank`` has one word in each line, with the frames of predicates and columns of their
     bracketed arguments (CoNLL-2005); ``prodigy``, ``doccano``, ``label-studio``, ``brat`` and
     ``webanno`` are what these annotation tools export, texts with entities as spans of characters;
-    ``text`` is running text. Pairs: ``parallel`` has sources in the lines of one file and their
-    targets in the same lines of another; ``captions`` has targets in its lines, and vectors as
-    sources; ``babi`` has stories with questions and answers; ``sigmorphon`` has lemmas, forms and
-    features; ``cmudict`` has words with their phonemes; ``trees`` has bracketed trees."""
+    ``text`` is running text; ``parallel`` has sentences in the lines of one file, and their tags,
+    labels or targets in the same lines of others. Pairs: ``captions`` has targets in its lines, and
+    vectors as sources; ``babi`` has stories with questions and answers; ``sigmorphon`` has lemmas,
+    forms and features; ``cmudict`` has words with their phonemes; ``trees`` has bracketed trees."""
     target_column: str | int | None = None
     """For pairs in a table: the column of the target, named or counted as ``text_column``."""
     tag_column: int | str | None = None
@@ -363,10 +374,6 @@ class FilesDataset(DatasetSection, title="Your own files"):
     For ``conllu``: ``upos`` (universal parts of speech) or ``xpos`` (those of the language);
     ``null`` is ``upos``. For ``jsonl`` and ``parquet``: the name of the column that holds a list of
     tags, one for each word of the list in ``text_column``; ``null`` reads labelled texts."""
-    kind: Kind = Field(default_factory=_kind_of_format)
-    """What is read from the files: ``labelled`` texts, ``tagged`` sentences, sentences with
-    semantic ``roles``, running ``text`` or ``pairs``. The format decides, except that ``text``
-    reads the texts of ``folders`` without their labels, and those of ``unsup`` too."""
     train: str | list[str]
     """The file, folder or archive of the training split, such as ``tickets.csv`` or
     ``imdb.tar.gz!imdb/train``. Several in a list are read in order, as one. A file or archive may
@@ -383,6 +390,25 @@ class FilesDataset(DatasetSection, title="Your own files"):
     """The same for ``validation``."""
     test_target: str | list[str] | None = None
     """The same for ``test``."""
+    train_tags: str | list[str] | None = None
+    """For ``parallel``, instead of ``train_target``: the file of the tags of ``train``, a line for
+    each sentence and a tag for each word, separated by spaces like the words."""
+    validation_tags: str | list[str] | None = None
+    """The same for ``validation``."""
+    test_tags: str | list[str] | None = None
+    """The same for ``test``."""
+    train_labels: str | list[str] | None = None
+    """For ``parallel``, instead of ``train_target``: the file of the labels of ``train``, one in
+    each line. With ``train_tags``, a sentence has a label and tags."""
+    validation_labels: str | list[str] | None = None
+    """The same for ``validation``."""
+    test_labels: str | list[str] | None = None
+    """The same for ``test``."""
+    kind: Kind = Field(default_factory=_kind_of_format)
+    """What is read from the files: ``labelled`` texts, ``tagged`` sentences, ``joint`` ones that
+    have a label too, sentences with semantic ``roles``, running ``text`` or ``pairs``. The format
+    decides (and for ``parallel`` which files are given), except that ``text`` reads the texts of
+    ``folders`` without their labels, and those of ``unsup`` too."""
     train_features: str | list[str] | None = None
     """For pairs: a file of vectors (``.npy``, ``.npz`` or ``.parquet``) for ``train``, with a row
     for each pair in the same order, or as many files as ``train`` has."""
@@ -432,9 +458,9 @@ class FilesDataset(DatasetSection, title="Your own files"):
     """For ``propbank``: the column of the frame of each predicate, such as ``kill.01``, or ``-``
     for other words, counted from 0. The columns of arguments follow it, one for each predicate."""
     scheme: Scheme | Literal["auto"] | None = "auto"
-    """For ``conll``, and for ``jsonl`` and ``parquet`` with ``tag_column``: the scheme by which
-    tags mark entities, which are kept as BIO. ``auto``
-    recognises it in the tags of all splits, and ``null`` says that tags are classes of words."""
+    """For ``conll``, tags of ``parallel``, and ``jsonl`` and ``parquet`` with ``tag_column``: the
+    scheme by which tags mark entities, which are kept as BIO. ``auto`` recognises it in the tags of
+    all splits, and ``null`` says that tags are classes of words."""
     empty_words: Literal["error", "skip"] = "error"
     """For ``conll`` and ``conllu``: what happens at a line without a word. ``error`` stops,
     ``skip`` leaves the line out and counts it in the data card."""
@@ -456,6 +482,12 @@ class FilesDataset(DatasetSection, title="Your own files"):
     def cut_by_tokenizer(self) -> bool:
         return self.format in ANNOTATION_FORMATS
 
+    @property
+    def has_tag_schemes(self) -> bool:
+        """Whether the files hold tags, which may follow any scheme."""
+        of_lists = self.format in RECORD_FORMATS and self.tag_column is not None
+        return self.format == "conll" or self.train_tags is not None or of_lists
+
     @model_validator(mode="after")
     def _spans_fit_format(self) -> FilesDataset:
         for name in ("spans", "offsets", "layer"):
@@ -475,8 +507,7 @@ class FilesDataset(DatasetSection, title="Your own files"):
 
     @model_validator(mode="after")
     def _kind_fits_format(self) -> FilesDataset:
-        columns = {"target_column": self.target_column, "tag_column": self.tag_column}
-        kind = _kind_of_format({"format": self.format, **columns})
+        kind = _kind_of_format(self.__dict__)
         if self.kind not in (kind, "text" if self.format == "folders" else kind):
             raise impossible(f"kind of format {self.format} is '{kind}', not '{self.kind}'")
         return self
@@ -487,20 +518,30 @@ class FilesDataset(DatasetSection, title="Your own files"):
             raise impossible("train, validation and test each name one file or folder, or several")
         return self
 
+    @property
+    def beside(self) -> list[str]:
+        """What the files beside those of a ``parallel`` data set hold, of :data:`PARALLEL`."""
+        given = [side for side in PARALLEL if getattr(self, f"train_{side}") is not None]
+        return given or ["target"] * (self.format == "parallel")
+
     @model_validator(mode="after")
-    def _targets_fit_sources(self) -> FilesDataset:
+    def _parallel_files_fit(self) -> FilesDataset:
+        for key in (f"{split}_{side}" for split in SPLITS for side in PARALLEL):
+            if self.format != "parallel" and getattr(self, key) is not None:
+                raise impossible(f"{key} needs format parallel, not {self.format}; leave it out")
+        first, *others = self.beside or [""]
+        if first == "target" and others:
+            raise impossible(f"train_target is of pairs, and train_{others[0]} is not; choose one")
         for split in SPLITS:
-            sources, targets = getattr(self, split), getattr(self, f"{split}_target")
-            if self.format != "parallel" and targets is not None:
-                raise impossible(
-                    f"{split}_target needs format parallel, not {self.format}; leave it out"
-                )
-            if self.format == "parallel" and _files_in(sources) != _files_in(targets):
-                raise impossible(
-                    f"{split} names {_files_in(sources)} files and {split}_target "
-                    f"{_files_in(targets)}; format parallel needs a file of targets for each file "
-                    "of sources"
-                )
+            for side in PARALLEL:
+                files, found = (_files_in(getattr(self, key)) for key in (split, f"{split}_{side}"))
+                if found and side not in self.beside:
+                    raise impossible(f"{split}_{side} needs train_{side} too; add it")
+                if side in self.beside and files != found:
+                    raise impossible(
+                        f"{split} names {files} files and {split}_{side} {found}; format parallel "
+                        f"needs a file of {PARALLEL[side]} for each file of sentences"
+                    )
         return self
 
     @model_validator(mode="after")
@@ -642,18 +683,14 @@ class FilesDataset(DatasetSection, title="Your own files"):
                 f"tag_column needs format {', '.join(with_tags[:-1])} or {with_tags[-1]}, not "
                 f"{self.format}"
             )
-        if self.scheme not in (None, "auto") and not self.has_scheme:
+        if self.scheme not in (None, "auto") and not self.has_tag_schemes:
             raise impossible(
-                f"scheme needs format conll, or tag_column in jsonl or parquet, not {self.format}"
+                "scheme needs format conll, parallel with train_tags, or tag_column in jsonl or "
+                f"parquet, not {self.format}"
             )
         if self.empty_words != "error" and self.format not in TAGGED_FORMATS:
             raise impossible(f"empty_words needs format conll or conllu, not {self.format}")
         return self
-
-    @property
-    def has_scheme(self) -> bool:
-        """Whether tags may be written by any scheme, as ``scheme`` says."""
-        return self.format == "conll" or (self.format in RECORD_FORMATS and self.kind == "tagged")
 
     def _check_columns_of_lists(self) -> None:
         if isinstance(self.tag_column, int):

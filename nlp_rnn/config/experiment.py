@@ -11,6 +11,7 @@ from nlp_rnn.config.evaluation import DecodingParameters, EvaluationParameters
 from nlp_rnn.config.model import (
     Classifier,
     EncoderDecoderParameters,
+    JointParameters,
     LanguageModel,
     RoleTaggerParameters,
     Tagger,
@@ -21,6 +22,7 @@ from nlp_rnn.config.training import (
     BatchTrainingParameters,
     ClassificationTrainingParameters,
     EncoderDecoderTrainingParameters,
+    JointTrainingParameters,
     LanguageModelTrainingParameters,
     TrainingParameters,
 )
@@ -149,6 +151,27 @@ class TaggingExperiment(ExperimentSection, title="Tagging"):
     """How the tagger is fitted."""
 
 
+class IntentsAndSlotsExperiment(ExperimentSection, title="Intents and slots"):
+    """A label for each text and a tag for every word of it, by one network: what a user wants, and
+    the details that the request names."""
+
+    task: Literal["intents_and_slots"]
+    """``intents_and_slots`` gives a text a label and every word a tag."""
+    model: JointParameters
+    """The network."""
+    training: JointTrainingParameters
+    """How the network is fitted."""
+
+    @model_validator(mode="after")
+    def _figure_exists(self) -> IntentsAndSlotsExperiment:
+        if self.training.select == "bleu":
+            raise impossible(
+                "training.select of intents and slots is 'loss', 'accuracy' (of intents), 'f1' (of "
+                "slots) or 'exact_match' (of both)"
+            )
+        return self
+
+
 class SemanticRolesExperiment(ExperimentSection, title="Semantic roles"):
     """The predicates of a sentence, and who did what to whom, when and where: their arguments."""
 
@@ -268,6 +291,7 @@ class SequenceToSequenceExperiment(ExperimentSection, title="Sequence to sequenc
 AnyExperiment = (
     ClassificationExperiment
     | TaggingExperiment
+    | IntentsAndSlotsExperiment
     | SemanticRolesExperiment
     | LanguageModellingExperiment
     | SequenceToSequenceExperiment

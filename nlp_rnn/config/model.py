@@ -477,6 +477,17 @@ class ConvolutionalTaggerParameters(
     """Convolutions under a softmax or a CRF (with dilation, after Strubell et al. 2017)."""
 
 
+class JointParameters(ClassifierParameters, TaggerParameters, title="Model of intents and slots"):
+    """Recurrent layers under two heads: a softmax over the labels of texts (intents) after pooling,
+    and a softmax or a CRF over the tags of words (slots), after Liu & Lane (2016)."""
+
+    @model_validator(mode="after")
+    def _samples_are_of_one_head(self) -> JointParameters:
+        if self.monte_carlo_samples:
+            raise impossible("monte_carlo_samples is not of intents and slots; leave it out")
+        return self
+
+
 class RoleTaggerParameters(TaggerParameters, title="Tagger of semantic roles"):
     """A tagger that reads which word is the predicate whose arguments it tags. Where none is, it
     tags the predicates of the sentence."""

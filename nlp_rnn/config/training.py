@@ -68,10 +68,11 @@ class TrainingParameters(Section, title="Every training"):
     """How many times the training split is read."""
     select: Literal["loss", "accuracy", "f1", "bleu", "exact_match"] = "loss"
     """The metric of the validation split whose best epoch is kept. ``loss`` is for all tasks,
-    ``accuracy`` for classification, tagging and semantic roles, ``f1`` for entities (micro-F1), for
-    semantic roles (their arguments, with the gold predicates given) and for classification
-    (macro-F1; micro-F1 where texts have any number of labels), ``bleu`` for sequences to sequences,
-    and ``exact_match`` for these and for any number of labels."""
+    ``accuracy`` for classification, tagging, semantic roles and intents, ``f1`` for entities and
+    slots (micro-F1), for semantic roles (their arguments, with the gold predicates given) and for
+    classification (macro-F1; micro-F1 where texts have any number of labels), ``bleu`` for
+    sequences to sequences, and ``exact_match`` for these, for any number of labels, and for intents
+    and slots (both right)."""
     patience: int | None = Field(default=None, gt=0)
     """After how many epochs without a better metric training stops. ``null`` runs all epochs. The
     weights of the best epoch are kept either way."""
@@ -203,6 +204,15 @@ class ClassificationTrainingParameters(BatchTrainingParameters, title="Training 
         if self.long_texts != "head" and self.max_length is None:
             raise impossible(f"long_texts: {self.long_texts} needs max_length, or none is long")
         return self
+
+
+class JointTrainingParameters(BatchTrainingParameters, title="Training of intents and slots"):
+    """Training on sentences with a label, whose loss is ``-ln P`` of the tags plus a weight times
+    ``-ln P`` of the label (Liu & Lane 2016)."""
+
+    intent_weight: float = Field(default=1.0, gt=0)
+    """The weight of the label of a text in the loss, beside 1 for the tags of all its words
+    together. 1 maximises the probability of label and tags (Goo et al. 2018)."""
 
 
 class LanguageModelTrainingParameters(TrainingParameters, title="Training of a language model"):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nlp_rnn.config import FilesDataset
-from nlp_rnn.config.data import RECORD_FORMATS
+from nlp_rnn.config.data import PARALLEL, RECORD_FORMATS
 from nlp_rnn.corpora.annotations import AnnotatedText, brat, doccano, label_studio, prodigy, webanno
 from nlp_rnn.corpora.conll import TaggedColumns, conllu_sentences, read_conllu
 from nlp_rnn.corpora.corpus import Corpus
@@ -27,7 +27,8 @@ from nlp_rnn.corpora.folders import (
 )
 from nlp_rnn.corpora.labelling import Labelling
 from nlp_rnn.corpora.lines import fingerprint, open_binary, read_lines
-from nlp_rnn.corpora.pairs import PairColumns, read_parallel
+from nlp_rnn.corpora.pairs import PairColumns, read_parallel_pairs
+from nlp_rnn.corpora.parallel import read_parallel, survey_tags
 from nlp_rnn.corpora.propositions import read_propositions
 from nlp_rnn.corpora.remote import is_address, local_copy
 from nlp_rnn.corpora.schemes import TagSurvey
@@ -104,7 +105,7 @@ class FilesCorpus(Corpus):
         for split in SPLITS:
             if given := self._given(split):
                 self._places[split] = [self._locate(split, path, folder) for path in given]
-            for beside in (f"{split}_target", f"{split}_features"):
+            for beside in (f"{split}_{side}" for side in (*PARALLEL, "features")):
                 if given := self._given(beside):
                     self._beside[beside] = [self._locate(beside, path, folder) for path in given]
         self._check_distinct()
@@ -151,9 +152,19 @@ class FilesCorpus(Corpus):
             yield from map(self._examples, self._places[split])
             return
         bad_bytes = self._dataset.tokenizer.bad_bytes
-        targets = self._beside[f"{split}_target"]
-        for source, target in zip(self._places[split], targets, strict=True):
-            yield read_parallel(source.path, target.path, bad_bytes)
+        for i, place in enumerate(self._places[split]):
+            beside = {
+                side: self._beside[f"{split}_{side}"][i].path for side in self._dataset.beside
+            }
+            if self.kind == "pairs":
+                yield read_parallel_pairs(place.path, beside["target"], bad_bytes)
+            else:
+                yield read_parallel(
+                    place.path,
+                    bad_bytes,
+                    **beside,
+                    scheme=self._survey.scheme if "tags" in beside else None,
+                )
 
     def _read_folders(self, split: str) -> Iterator[Example]:
         """The texts of a split; logs once which files were left out."""
@@ -208,11 +219,11 @@ class FilesCorpus(Corpus):
             return {"trees": True, "too_many_words": left_out}
         if self.kind == "roles":
             return {"entities": True}
-        if self.kind != "tagged":
+        if self.kind not in ("tagged", "joint"):
             return {}
         data, survey = self._dataset, self._survey
         found: dict[str, Any] = {"entities": survey.scheme is not None, "scheme": survey.scheme}
-        if data.has_scheme:
+        if data.has_tag_schemes:
             found["scheme_recognised"] = data.scheme == "auto"
         if data.empty_words == "skip":
             found["empty_words_skipped"] = survey.skipped
@@ -252,9 +263,14 @@ class FilesCorpus(Corpus):
     def _survey(self) -> _Survey:
         """Reads all splits of tagged data once if the parameters leave something open."""
         data, tags = self._dataset, TagSurvey()
-        given = data.scheme if data.has_scheme else None
+        given = data.scheme if data.has_tag_schemes else None
         if given != "auto" and data.empty_words == "error":
             return _Survey(given, {})
+        if data.format == "parallel":
+            for split in self._places:
+                for place in self._beside[f"{split}_tags"]:
+                    survey_tags(place.path, data.tokenizer.bad_bytes, tags)
+            return _Survey(tags.scheme(), {})
         skipped = {
             split: sum(self._empty_words(place.path, tags) for place in places)
             for split, places in self._places.items()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 
 from nlp_rnn.corpora.dialects import Dialect
-from nlp_rnn.corpora.lines import BadBytes, read_lines
+from nlp_rnn.corpora.lines import BadBytes
+from nlp_rnn.corpora.parallel import parallel_lines
 from nlp_rnn.corpora.tables import record_values, text_of
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
@@ -26,21 +26,14 @@ def pair(where: str, text: str, target: str, context: Sequence[str] = ()) -> Exa
     return Example(text=text, target=target, context=tuple(context))
 
 
-def read_parallel(sources: Path, targets: Path, bad_bytes: BadBytes) -> Iterator[Example]:
+def read_parallel_pairs(sources: Path, targets: Path, bad_bytes: BadBytes) -> Iterator[Example]:
     """Stream two files whose lines of the same number belong together.
 
     Raises:
         UserError: a line is empty, or the files have unequal numbers of lines; the message names
             file and line.
     """
-    lines = zip_longest(read_lines(sources, bad_bytes), read_lines(targets, bad_bytes))
-    for number, (source, target) in enumerate(lines, 1):
-        if source is None or target is None:
-            ended, other = (sources, targets) if source is None else (targets, sources)
-            raise UserError(
-                f"{ended}: ends after line {number - 1:,}, but {other} has more lines; parallel "
-                "files have equally many"
-            )
+    for number, (source, target) in parallel_lines((sources, targets), bad_bytes):
         empty = targets if source.strip() else sources
         yield pair(f"{empty}, line {number}", source, target)
 

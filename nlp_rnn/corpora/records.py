@@ -32,7 +32,7 @@ class RecordCorpus(Corpus):
     def __init__(self, name: str, dataset: TfdsDataset | HuggingFaceDataset, known_as: str) -> None:
         self.name = name
         self.kind = dataset.kind
-        if self.kind in ("pairs", "roles"):
+        if self.kind in ("pairs", "roles", "joint"):
             raise UserError(
                 f"data set '{name}': kind: {self.kind} is read from source: files, not from "
                 f"{known_as}; set kind to labelled, tagged or text"

@@ -32,9 +32,9 @@ def with_all_splits(corpus: Corpus, ratios: SplitParameters, seed: int) -> Corpu
 
     Missing splits are taken from its training data; shares refer to all of that data. Labelled
     texts are drawn at random in proportion to their labels (of several, the rarest), tagged
-    sentences and independent texts simply at random; the examples of a sentence with roles stay
-    together. Running text is cut in order into training, validation and test, at line ends, or at
-    white space if it has too few lines.
+    sentences without a label and independent texts simply at random; the examples of a sentence
+    with roles stay together. Running text is cut in order into training, validation and test, at
+    line ends, or at white space if it has too few lines.
 
     Args:
         corpus: a corpus with at least ``train``.
@@ -95,6 +95,7 @@ class _SplitCorpus(Corpus):
         manner = {
             "labelled": f"drawn with seed {self._seed}, labels in proportion",
             "tagged": f"sentences drawn with seed {self._seed}",
+            "joint": f"sentences drawn with seed {self._seed}, labels in proportion",
             "text": f"texts drawn with seed {self._seed}",
             "pairs": f"pairs drawn with seed {self._seed}",
             "roles": f"sentences drawn with seed {self._seed}",

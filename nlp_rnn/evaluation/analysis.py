@@ -16,6 +16,7 @@ from nlp_rnn.evaluation.calibration import (
     reliability_picture,
     review_table,
 )
+from nlp_rnn.evaluation.joint import is_right
 from nlp_rnn.evaluation.predictions import figures, labels_of
 from nlp_rnn.files import whole_file, write_json
 from nlp_rnn.markdown import markdown_table
@@ -145,15 +146,15 @@ def write_analysis(
 def _review(result: Evaluation) -> Table:
     """:func:`review_table` per example, because people review whole examples."""
     rows = [row for row in result.predictions if result.multi_label or row["gold"]]  # words
-    sure = np.array([np.min(row["confidence"]) for row in rows])
-    return review_table(sure, np.array([row["gold"] == row["predicted"] for row in rows]))
+    sure = [min(np.min(row["confidence"]), row.get("label_confidence", 1.0)) for row in rows]
+    return review_table(np.array(sure), np.array(list(map(is_right, rows))))
 
 
 def _review_by_entity(result: Evaluation) -> Table:
     """:func:`review_table` per sentence, whose confidence is that of its entities."""
     rows = [row for row in result.predictions if row["gold"]]
-    sure = np.array([min(row["entity_confidence"], default=1.0) for row in rows])
-    return review_table(sure, np.array([row["gold"] == row["predicted"] for row in rows]))
+    sure = [min(*row["entity_confidence"], row.get("label_confidence", 1.0), 1.0) for row in rows]
+    return review_table(np.array(sure), np.array(list(map(is_right, rows))))
 
 
 def _report(

@@ -56,17 +56,24 @@ class Calibration(NamedTuple):
         reason: a full sentence.
         thresholds: the probability from which each label is given, where a text may have any number
             of them.
+        intent_temperature: that of the labels of texts whose words have tags.
     """
 
     temperature: float
     reason: str
     thresholds: dict[str, float] | None = None
+    intent_temperature: float | None = None
 
     @property
     def figures(self) -> dict[str, Any]:
         """The entries that a bundle records."""
-        found = {"temperature": self.temperature, "calibration": self.reason}
-        return found if self.thresholds is None else found | {"thresholds": self.thresholds}
+        found = {
+            "temperature": self.temperature,
+            "calibration": self.reason,
+            "thresholds": self.thresholds,
+            "intent_temperature": self.intent_temperature,
+        }
+        return {name: value for name, value in found.items() if value is not None}
 
 
 def calibrate(

@@ -9,6 +9,8 @@ classification        ``gold``, ``predicted``, ``confidence``; for any number of
 tagging               the same, each a list with an item per word, and ``entities``,
                       whether the tags mark entities; if so, ``entity_confidence``, the
                       probability of each predicted entity in order
+intents and slots     as tagging, and ``gold_label``, ``label`` and ``label_confidence`` of the
+                      text, see :mod:`nlp_rnn.evaluation.joint`
 language modelling    ``loss`` (nats), ``tokens``, ``unknown`` (of them), ``characters``
 sequence to sequence  ``text``, ``gold`` and ``output``, the ``log_probability`` of the
                       output, and ``loss`` (nats) and ``tokens`` of the gold target;
@@ -41,6 +43,7 @@ from nlp_rnn import paths
 from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.figure import Figure, quotient
+from nlp_rnn.evaluation.joint import is_joint, joint_figures
 from nlp_rnn.evaluation.roles import role_figures
 from nlp_rnn.evaluation.sequences import TEXT, TREES, sequence_figures
 from nlp_rnn.files import write_json_lines
@@ -53,6 +56,9 @@ Row = dict[str, Any]
 
 SINGLE_REFERENCE = ("bleu", "chrf", "bracket_f1", "malformed")
 """Metrics of the outputs of pairs that compare with the target of the pair alone, as others do."""
+
+WITH_TAGS = ("tagging", "intents_and_slots")
+"""Tasks whose rows have a gold and a predicted tag for each word."""
 
 DIGITS = 6
 """The number of decimals of a confidence in a file."""
@@ -240,6 +246,8 @@ def _is_judged(row: Row) -> bool:
             return False
         if has_label_set(row):
             return all(isinstance(x, str) for x in gold + predicted)
+        if is_joint(row) and not all(isinstance(row.get(x), str) for x in ("gold_label", "label")):
+            return False
         return len(gold) == len(predicted) and all(isinstance(x, str) for x in gold + predicted)
     return isinstance(gold, str) and isinstance(predicted, str)
 
@@ -264,6 +272,8 @@ def kind_of(row: Row) -> str:
         return "language_modelling"
     if has_label_set(row):
         return "classification"
+    if is_joint(row):
+        return "intents_and_slots"
     return "tagging" if isinstance(row["gold"], list) else "classification"
 
 
@@ -308,6 +318,8 @@ def figures(
         if (marks_entities(rows) if entities is None else entities)
         else Figure(_label_counts(sentences, labels), _macro_f1)
     )
+    if kind == "intents_and_slots":
+        return joint_figures(rows, f1)
     return {"accuracy": Figure(np.array([right, targets], np.float64).T, quotient), "f1": f1}
 
 
@@ -357,7 +369,7 @@ def labels_of(*files: Sequence[Row]) -> list[str]:
         {
             label
             for rows in files
-            if kind_of(rows[0]) in ("classification", "tagging")
+            if kind_of(rows[0]) in ("classification", *WITH_TAGS)
             for row in rows
             for side in _sentence(row)
             for label in side
@@ -371,7 +383,7 @@ def marks_entities(*files: Sequence[Row]) -> bool:
     The rows of taggers say so. In files of earlier versions, which do not, the names of the tags
     decide.
     """
-    if kind_of(files[0][0]) != "tagging":
+    if kind_of(files[0][0]) not in WITH_TAGS:
         return False
     known = [rows[0]["entities"] for rows in files if "entities" in rows[0]]
     return known[0] if known else is_entity_scheme(labels_of(*files))

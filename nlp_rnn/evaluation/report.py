@@ -35,6 +35,9 @@ OF_ROLES = tuple(COMPARED)
 OF_OUTPUTS = ("bleu", "exact_match", "bracket_f1")
 """Metrics of outputs of pairs that are shown, the most important last."""
 
+OF_JOINT = ("exact_match", "accuracy", "f1")
+"""The same of intents and slots."""
+
 OF_LABEL_SETS = ("exact_match", "macro_f1", "f1")
 """The same of classifiers that give any number of labels."""
 
@@ -97,7 +100,7 @@ def rows_of(experiment: str, figures: dict[str, Any]) -> list[Row]:
 
 def main_metrics(tests: Sequence[dict[str, Any]], with_f1: bool) -> list[str]:
     """The metrics by which models of the same data are ranked, the most important last: perplexity,
-    or accuracy; of pairs, of roles and of any number of labels, their own.
+    or accuracy; of pairs, of roles, of intents and slots and of any number of labels, their own.
 
     Args:
         tests: the test metrics of the models.
@@ -106,6 +109,8 @@ def main_metrics(tests: Sequence[dict[str, Any]], with_f1: bool) -> list[str]:
     known = set[str]().union(*tests)
     if "end_to_end_f1" in known:
         return list(OF_ROLES)
+    if "tag_accuracy" in known:
+        return list(OF_JOINT)
     if "exact_match" in known:
         names = OF_LABEL_SETS if "label_ranking" in known else OF_OUTPUTS
         return [name for name in names if all(name in test for test in tests)]

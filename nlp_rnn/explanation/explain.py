@@ -254,6 +254,7 @@ def explaining(bundle: Bundle, label: str | None = None) -> Explaining:
         return ExplainingTagger(predictor, label)
     others = {
         "language_modelling": "; nlp-rnn inspect --saliency explains its predictions",
+        "intents_and_slots": " alone; train one of them on the same data",
         "sequence_to_sequence": "; nlp-rnn inspect shows where it looks",
     }
     raise UserError(

@@ -181,7 +181,7 @@ def read_once(
 def _check_fits(bundle: Bundle, output: str, format: str) -> None:
     if format in ANNOTATION_FORMATS:
         check_annotations(bundle, output, format)
-    if format in SENTENCES and bundle.experiment.task != "tagging":
+    if format in SENTENCES and bundle.task.data not in ("tagged", "joint"):
         raise UserError(
             f"{output}: {format} is for tagged words, but {bundle.folder} is a model for "
             f"{bundle.experiment.task}; write .jsonl, .csv, .tsv, .parquet or .txt"

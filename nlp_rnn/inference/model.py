@@ -28,8 +28,8 @@ class Model:
 
     Attributes:
         name: the name of the experiment that trained it.
-        task: ``classification``, ``tagging``, ``semantic_roles``, ``language_modelling`` or
-            ``sequence_to_sequence``.
+        task: ``classification``, ``tagging``, ``intents_and_slots``, ``semantic_roles``,
+            ``language_modelling`` or ``sequence_to_sequence``.
         labels: labels or tags, most frequent first; empty for tasks without labels.
     """
 
@@ -185,6 +185,18 @@ class Tagger(Model):
     """A model that assigns a tag to each word of a text; see :class:`Model`."""
 
 
+class IntentTagger(Model):
+    """A model that gives each text a label and each of its words a tag; see :class:`Model`.
+
+    Attributes:
+        intents: the labels of texts, most frequent first; ``labels`` are the tags of words.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        super().__init__(bundle)
+        self.intents = list(bundle.intents)
+
+
 class RoleTagger(Model):
     """A model that finds the predicates of a text and their arguments; see :class:`Model`."""
 
@@ -298,6 +310,7 @@ class EncoderDecoder(Model):
 MODELS: dict[str, type[Model]] = {
     "classification": Classifier,
     "tagging": Tagger,
+    "intents_and_slots": IntentTagger,
     "semantic_roles": RoleTagger,
     "language_modelling": LanguageModel,
     "sequence_to_sequence": EncoderDecoder,

@@ -120,7 +120,8 @@ class Writer(ABC):
 
 class LineWriter(Writer):
     """One line per text: the output, the label, labels separated by ``|``, the tags separated by
-    spaces, the predicates with their arguments, or the log-probability."""
+    spaces (after the label and a tab, if there is one), the predicates with their arguments, or the
+    log-probability."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -132,7 +133,8 @@ class LineWriter(Writer):
 
 def _summary(prediction: Prediction) -> str:
     if "tags" in prediction:
-        return " ".join(prediction["tags"])
+        tags = " ".join(prediction["tags"])
+        return f"{prediction['label']}\t{tags}" if "label" in prediction else tags
     if "labels" in prediction:
         return "|".join(prediction["labels"])
     if "predicates" in prediction:
@@ -316,13 +318,16 @@ class SentenceWriter(Writer):
     def _new(self, text: str, prediction: Prediction) -> Iterator[str]:
         words = [_one_column(token) for token in prediction["tokens"]]
         tagged = zip(words, prediction["tags"], strict=True)
+        label = [f"# label = {prediction['label']}"] if "label" in prediction and words else []
         if self._format == ".conll":
+            yield from label
             for word, tag in tagged:
                 yield f"{word}\t{tag}"
             yield ""
         elif words:  # a sentence of CoNLL-U has a word
             yield f"# sent_id = {self._number}"
             yield f"# text = {' '.join(text.split())}"
+            yield from label
             for i, (word, tag) in enumerate(tagged, 1):
                 yield "\t".join([str(i), word, "_", tag, *["_"] * 6])
             yield ""

@@ -41,6 +41,7 @@ from nlp_rnn.runtime.entities import PredictedEntity
 from nlp_rnn.runtime.forward import (
     Tagged,
     constraints,
+    label_and_tag,
     label_logits,
     losses_of_lines,
     probabilities,
@@ -77,7 +78,8 @@ class Options:
             per source, for an encoder-decoder.
         review_below: the confidence below which a prediction is marked for human review: the
             probability of the label, or the lowest probability of the tags, or of the decisions
-            for or against each of any number of labels. None marks nothing.
+            for or against each of any number of labels; for a label and tags the lower of both.
+            None marks nothing.
         review_by: what a tagger's confidence in a sentence is: the lowest probability of its tags
             (``token``), or of the entities that it predicts (``entity``); a sentence without
             entities is then never marked.
@@ -315,12 +317,18 @@ class ClassificationPredictor(Predictor):
         return map(self._prediction, predicted)
 
     def _prediction(self, probabilities: Floats) -> Prediction:
-        labels, values = self.bundle.labels, probabilities.tolist()
-        best = int(probabilities.argmax())
-        prediction = {"label": labels[best], "probability": values[best]}
-        if self.options.review_below is not None:
-            prediction["review"] = values[best] < self.options.review_below
-        return prediction | {"probabilities": dict(zip(labels, values, strict=True))}
+        return labelled(self.bundle.labels, probabilities, self.options.review_below)
+
+
+def labelled(
+    labels: Sequence[str], probabilities: Floats, review_below: float | None
+) -> Prediction:
+    """What is said of a text, given the probability of each of its labels ``(labels,)``."""
+    values, best = probabilities.tolist(), int(probabilities.argmax())
+    prediction = {"label": labels[best], "probability": values[best]}
+    if review_below is not None:
+        prediction["review"] = values[best] < review_below
+    return prediction | {"probabilities": dict(zip(labels, values, strict=True))}
 
 
 class LabelSetPredictor(ClassificationPredictor):
@@ -490,6 +498,48 @@ def _entity(text: str, spans: Sequence[Span], found: PredictedEntity) -> Predict
         "text": text[start:end],
         "probability": found.probability,
     }
+
+
+class IntentsAndSlotsPredictor(TaggingPredictor):
+    """What a classifier says of the text, then what a tagger says of its words.
+
+    Both have ``probabilities``: here they are those of all labels, as a classifier has them, and
+    ``tag_probabilities`` are those of the tags. ``review`` heeds the label too.
+    """
+
+    @property
+    def columns(self) -> schema.Columns:
+        return schema.of_intents_and_slots(
+            review=self.options.review_below is not None,
+            n_best=self.options.n_best > 1,
+            entities=self._marks_entities,
+        )
+
+    def _predictions(self, items: list[Item]) -> Iterator[Prediction]:
+        spans, forms = self._words(items)
+        found = label_and_tag(
+            self.network,
+            [
+                self._encoded([word for word, _, _ in span] or [UNK], form or [UNK])
+                for span, form in zip(spans, forms, strict=True)
+            ],
+            self.options.batch_size,
+            self._learned,
+            self.options.n_best,
+            self.bundle.temperature,
+            self.bundle.intent_temperature,
+            self._marks_entities,
+        )
+        for item, span, form, (labels, tagged) in zip(items, spans, forms, found, strict=True):
+            tags = self._prediction(as_text(item), span, form, tagged if span else NOTHING)
+            yield self._with_label(labels, tags)
+
+    def _with_label(self, probabilities: Floats, tags: Prediction) -> Prediction:
+        """The prediction of the words with that of the label before it."""
+        of_text = labelled(self.bundle.intents, probabilities, self.options.review_below)
+        if "review" in of_text:
+            of_text["review"] |= tags.pop("review")
+        return of_text | {"tag_probabilities" if k == "probabilities" else k: tags[k] for k in tags}
 
 
 class SemanticRolesPredictor(TaggingPredictor):
@@ -738,6 +788,7 @@ def start_states(bundle: Bundle, network: Network) -> list[Floats] | None:
 PREDICTORS: dict[str, type[Predictor]] = {
     "classification": ClassificationPredictor,
     "tagging": TaggingPredictor,
+    "intents_and_slots": IntentsAndSlotsPredictor,
     "language_modelling": LanguageModelPredictor,
     "semantic_roles": SemanticRolesPredictor,
     "sequence_to_sequence": EncoderDecoderPredictor,

@@ -127,6 +127,16 @@ def of_tagger(review: bool, n_best: bool, entities: bool) -> Columns:
     }
 
 
+def of_intents_and_slots(review: bool, n_best: bool, entities: bool) -> Columns:
+    """The columns of a classifier, then those of a tagger, whose ``probabilities`` are
+    ``tag_probabilities``; see :func:`of_tagger`."""
+    of_words = {
+        "tag_probabilities" if name == "probabilities" else name: type_
+        for name, type_ in of_tagger(False, n_best, entities).items()
+    }
+    return {**of_classifier(review), **of_words}
+
+
 def of_roles(review: bool) -> Columns:
     """The columns of a model of semantic roles, with or without marks for review."""
     return {

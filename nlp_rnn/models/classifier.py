@@ -34,11 +34,11 @@ def classifier(embedding: layers.Embedding, parameters: AnyClassifier, labels: i
         text = _averaged(ids, vectors, mask, parameters)
     elif isinstance(parameters, FixedViewClassifierParameters):
         views = fixed_view(vectors, parameters, mask)
-        pooled = POOLING[parameters.pooling](name=parameters.pooling)(views, mask=mask)
-        text = Dropout(parameters.dropout, name="dropout_output")(pooled)
+        text = POOLING[parameters.pooling](name=parameters.pooling)(views, mask=mask)
+        text = Dropout(parameters.dropout, name="dropout_output")(text)
     else:
         states, _ = recurrent_stack(vectors, parameters, parameters.bidirectional, mask)
-        text = _pooled(states, mask, parameters)
+        text = pooled(states, mask, parameters)
     logits = layers.Dense(labels, name="logits")(text)
     return keras.Model(ids, logits, name="classifier")
 
@@ -54,7 +54,9 @@ def _averaged(ids: Any, vectors: Any, mask: Any, parameters: AveragedParameters)
     return Dropout(parameters.dropout, name="dropout_output")(mean)
 
 
-def _pooled(states: Any, mask: Any, parameters: ClassifierParameters) -> Any:
+def pooled(states: Any, mask: Any, parameters: ClassifierParameters) -> Any:
+    """The states of all tokens as one vector for each text."""
+
     def by(name: str) -> Any:
         if name == "last":
             return LastPooling(parameters.bidirectional, name=name)(states, mask=mask)

@@ -12,6 +12,7 @@ from nlp_rnn.config import (
     AnyExperiment,
     ClassificationExperiment,
     GivenEmbeddings,
+    IntentsAndSlotsExperiment,
     SemanticRolesExperiment,
     SequenceToSequenceExperiment,
     TaggingExperiment,
@@ -19,6 +20,7 @@ from nlp_rnn.config import (
 from nlp_rnn.models.classifier import classifier
 from nlp_rnn.models.encoder import embedding_layer
 from nlp_rnn.models.encoder_decoder import encoder_decoder
+from nlp_rnn.models.joint import joint_model
 from nlp_rnn.models.language_model import language_model
 from nlp_rnn.models.tagger import tagger
 from nlp_rnn.text.prepared import PairSizes
@@ -35,6 +37,7 @@ def build_network(
     vectors: NDArray[Any] | None = None,
     entities: bool = True,
     pairs: PairSizes | None = None,
+    intents: Sequence[str] = (),
 ) -> keras.Model:
     """Build the network of ``experiment``.
 
@@ -45,12 +48,16 @@ def build_network(
             afterwards.
         entities: whether tags that look like BIO mark entities.
         pairs: the sizes of an encoder-decoder's data.
+        intents: names of the labels of texts whose words have tags.
     """
     embeddings = experiment.embeddings
     frozen = isinstance(embeddings, GivenEmbeddings) and embeddings.frozen
     embedding = embedding_layer(vocabulary_size, embeddings.dimension, vectors, not frozen)
     if isinstance(experiment, ClassificationExperiment):
         return classifier(embedding, experiment.model, len(labels))
+    if isinstance(experiment, IntentsAndSlotsExperiment):
+        model, count = experiment.model, len(intents)
+        return joint_model(embedding, model, labels, count, characters, entities)
     if isinstance(experiment, TaggingExperiment | SemanticRolesExperiment):
         return tagger(embedding, experiment.model, labels, characters, entities)
     if isinstance(experiment, SequenceToSequenceExperiment):

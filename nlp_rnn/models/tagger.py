@@ -58,7 +58,16 @@ def tagger(
         the characters of each word, int32 ``(batch, timesteps, characters)``; for semantic roles
         also ``predicates``, int32 ``(batch, timesteps)``: 1 at the predicate, 0 elsewhere.
     """
-    tags = LearnedTags(labels, parameters.tag_scheme).tags
+    inputs, states, mask = encoded_words(embedding, parameters, characters)
+    logits = tag_logits(states, mask, parameters, labels, entities)
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], logits, name="tagger")
+
+
+def encoded_words(
+    embedding: layers.Embedding, parameters: AnyTagger, characters: Sequence[str]
+) -> tuple[list[Any], Any, Any]:
+    """The inputs of a tagger, what its head sees of each word ``(batch, timesteps, width)``, and
+    the mask of real words; see :func:`tagger`."""
     inputs = [keras.Input((None,), dtype="int32", name="ids")]
     mask = real_tokens(inputs[0])
     vectors = [embedded(embedding, inputs[0], parameters)]
@@ -75,11 +84,19 @@ def tagger(
             parameters.predicate_dimension, parameters.predicate_word, name="predicate"
         )
         word = beside(word, inputs[-1])
-    logits = layers.Dense(len(tags), name="logits")(_encoded(word, parameters, mask))
+    return inputs, _encoded(word, parameters, mask), mask
+
+
+def tag_logits(
+    states: Any, mask: Any, parameters: AnyTagger, labels: Sequence[str], entities: bool
+) -> Any:
+    """The head of a tagger; see :func:`tagger`."""
+    tags = LearnedTags(labels, parameters.tag_scheme).tags
+    logits = layers.Dense(len(tags), name="logits")(states)
     if parameters.output == "crf":
         allowed = allowed_transitions(tags, entities) if parameters.constrained else None
         logits = CRF(len(tags), allowed, name="crf")(logits, mask=mask)
-    return keras.Model(inputs if len(inputs) > 1 else inputs[0], logits, name="tagger")
+    return logits
 
 
 def _encoded(words: Any, parameters: AnyTagger, mask: Any) -> Any:

@@ -65,7 +65,7 @@ class Located:
             found["target"] = example.target
         elif example.labels is not None:
             found["labels"] = list(example.labels)
-        elif example.label:
+        if example.label:
             found["label"] = example.label
         return found
 

@@ -6,7 +6,8 @@
                        too for subword units)
 ``vocabulary.json``    types and counts
 ``labels.json``        labels or tags (not for language models)
-``characters.json``    characters (only for taggers and semantic roles)
+``intents.json``       the labels of texts (only for intents and slots)
+``characters.json``    characters (only for taggers, intents and slots, and semantic roles)
 ``frames.json``        the frames of predicates by their forms (only for semantic roles)
 ``data_card.json``     what the model was trained on
 ``start_states.json``  the initial states of single texts (only for models of running text)
@@ -22,7 +23,7 @@ from __future__ import annotations
 import math
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -55,7 +56,14 @@ from nlp_rnn.runtime.weights import check_weights, fewest_weights
 from nlp_rnn.task_kinds import TASK_KINDS, TaskKind
 from nlp_rnn.text.characters import is_one_line
 from nlp_rnn.text.entities import LearnedTags, are_entities
-from nlp_rnn.text.prepared import FRAMES, LABELLED_KINDS, PairSizes, PreparedDataset, is_multi_label
+from nlp_rnn.text.prepared import (
+    FRAMES,
+    INTENTS,
+    LABELLED_KINDS,
+    PairSizes,
+    PreparedDataset,
+    is_multi_label,
+)
 from nlp_rnn.text.rules import SubwordTokenizer, Tokenizer
 from nlp_rnn.text.tokenizers import FILE as TOKENIZER
 from nlp_rnn.text.tokenizers import TARGET, load_parameters, make_tokenizer
@@ -83,6 +91,7 @@ SEEDS = "seeds"
 COPIED = (
     TOKENIZER,
     SubwordTokenizer.FILE,
+    INTENTS,
     FRAMES,
     f"{TARGET}{TOKENIZER}",
     f"{TARGET}{SubwordTokenizer.FILE}",
@@ -163,7 +172,7 @@ class Bundle:
             Graph(found.graph.unsupported, found.graph.int8),
             frozenset(found.sha256),
         )
-        bundle.data_card, bundle.start_states(), bundle.frames
+        bundle.data_card, bundle.start_states(), bundle.frames, bundle.intents
         return bundle
 
     def check_copyable(self) -> None:
@@ -219,6 +228,11 @@ class Bundle:
                 f"{file}: the frame {wrong!r} has a control character or line break; {REMEDY}"
             )
         return frames
+
+    @cached_property
+    def intents(self) -> list[str]:
+        """The labels of texts whose words have tags, most frequent first; empty for other tasks."""
+        return _read_labels(self.folder, INTENTS) if self.task.data == "joint" else []
 
     @property
     def task(self) -> TaskKind:
@@ -288,6 +302,21 @@ class Bundle:
         return float(self.figures.get("temperature", 1.0))
 
     @property
+    def intent_temperature(self) -> float:
+        """The same for the labels of texts whose words have tags."""
+        return float(self.figures.get("intent_temperature", 1.0))
+
+    @property
+    def calibration(self) -> dict[str, Any]:
+        """What :meth:`nlp_rnn.tasks.task.Task.evaluate` is told of calibration."""
+        found: dict[str, Any] = {"temperature": self.temperature}
+        if self.multi_label:
+            found["thresholds"] = self.thresholds
+        if self.task.data == "joint":
+            found["intent_temperature"] = self.intent_temperature
+        return found
+
+    @property
     def multi_label(self) -> bool:
         """Whether a classifier gives a text any number of labels, rather than exactly one."""
         return self.experiment.task == "classification" and is_multi_label(self.data_card)
@@ -316,24 +345,26 @@ class Bundle:
         """Raise UserError unless the network accepts the last word and has the right number of
         outputs."""
         last = np.array([[len(self.vocabulary) - 1]], np.int32)
+        found: Sequence[Floats]
         try:
             if self.task.data == "pairs":
-                found, answers = self._last_target(network), len(self.target_vocabulary)
+                found, answers = [self._last_target(network)], [len(self.target_vocabulary)]
             elif not self.task.labels:
-                found, _ = network.log_probabilities(last, network.zero_states(1))
-                answers = len(self.vocabulary)
+                found = [network.log_probabilities(last, network.zero_states(1))[0]]
+                answers = [len(self.vocabulary)]
             else:
                 flags = np.zeros((1, 1), np.int32) if self.task.data == "roles" else None
                 one = np.ones(1, np.int32)
-                found = network.logits(last, one, self._last_character(), flags)
-                answers = len(self._learned_labels)
+                found = network.all_logits(last, one, self._last_character(), flags)
+                answers = [len(self._learned_labels), *filter(None, [len(self.intents)])]
         except Exception as error:  # each library that runs networks has its own errors
             reason = str(error).splitlines()[0]
             raise UserError(f"{self.folder}: its parts do not match ({reason}); {REMEDY}") from None
-        if found.shape[-1] != answers:
+        if (widths := [each.shape[-1] for each in found]) != answers:
+            has, expected = (" and ".join(map(str, sizes)) for sizes in (widths, answers))
             raise UserError(
-                f"{self.folder}: its parts do not match (the network has {found.shape[-1]} "
-                f"outputs, expected {answers}); {REMEDY}"
+                f"{self.folder}: its parts do not match (the network has {has} outputs, expected "
+                f"{expected}); {REMEDY}"
             )
 
     def _last_target(self, network: Network) -> Floats:
@@ -411,6 +442,7 @@ class Bundle:
             characters,
             entities=self.entities,
             pairs=self.pair_sizes,
+            intents=self.intents,
         )
         try:
             model.load_weights(file)
@@ -456,10 +488,11 @@ class _Description(BaseModel):
 
     @field_validator("figures")
     @classmethod
-    def _temperature_divides(cls, figures: dict[str, Any]) -> dict[str, Any]:
-        temperature = figures.get("temperature", 1.0)
-        if type(temperature) not in (int, float) or not 0 < temperature < math.inf:
-            raise ValueError(f"the temperature {temperature!r} is not a positive number")
+    def _temperatures_divide(cls, figures: dict[str, Any]) -> dict[str, Any]:
+        for name in ("temperature", "intent_temperature"):
+            temperature = figures.get(name, 1.0)
+            if type(temperature) not in (int, float) or not 0 < temperature < math.inf:
+                raise ValueError(f"the temperature {temperature!r} is not a positive number")
         return figures
 
     @field_validator("figures")
@@ -512,7 +545,7 @@ def _check_parts(folder: Path, found: _Description, task: TaskKind) -> None:
     network = GRAPH if found.graph.unsupported is None else WEIGHTS
     needed = [TOKENIZER, "vocabulary.json", network]
     needed += ["labels.json"] * task.labels + [CHARACTERS] * task.characters
-    needed += [FRAMES] * (task.data == "roles")
+    needed += [FRAMES] * (task.data == "roles") + [INTENTS] * (task.data == "joint")
     if task.data == "pairs":
         needed += [DATA_CARD, f"{TARGET}{TOKENIZER}", f"{TARGET}vocabulary.json"]
         needed += [DECODER] * (network == GRAPH)
@@ -557,8 +590,8 @@ def _read_vocabulary(
     return found
 
 
-def _read_labels(folder: Path) -> list[str]:
-    file = folder / "labels.json"
+def _read_labels(folder: Path, name: str = "labels.json") -> list[str]:
+    file = folder / name
     try:
         labels = TypeAdapter(list[str]).validate_python(read_json(file, REMEDY), strict=True)
     except ValidationError as error:

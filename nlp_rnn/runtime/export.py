@@ -259,7 +259,15 @@ def _answers(bundle: Bundle) -> str:
     if tagger and tagger.tag_scheme:
         tags = ", ".join(map(code, bundle.learned_tags.tags))
         answers += LEARNED.format(tags=tags)
-    return answers
+    return answers + (_of_texts(bundle) if bundle.task.data == "joint" else "")
+
+
+def _of_texts(bundle: Bundle) -> str:
+    """How the label logits become the label of a text."""
+    temperature = bundle.intent_temperature
+    return OF_TEXTS.format(
+        scaled="" if temperature == 1 else f", first divided by {temperature:.6g},"
+    )
 
 
 def _label_sets(bundle: Bundle) -> str:
@@ -352,6 +360,11 @@ CALIBRATED = """
 
 For calibrated probabilities, first divide all these scores by the temperature {temperature:.6g}.
 The predictions stay the same."""
+
+OF_TEXTS = """
+
+The softmax of `label_logits`{scaled} gives the probability of each entry of `intents.json`, the
+labels of the text."""
 
 LEARNED = """
 

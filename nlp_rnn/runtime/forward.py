@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,9 @@ from nlp_rnn.text.batches import (
 )
 from nlp_rnn.text.entities import LearnedTags, allowed_transitions
 from nlp_rnn.text.vocabulary import PAD_INDEX
+
+LABELS = 1
+"""The logits of labels among those of a model of intents and slots."""
 
 IMPOSSIBLE = -5e3
 """Tag sequences with a lower ``log P`` than this break a CRF's constraints."""
@@ -71,9 +74,9 @@ def _logits(
     network: Network,
     sequences: Sequence[Encoded],
     batch_size: int,
-    run: Callable[[Floats, NDArray[np.int32]], Sequence[Any]],
+    run: Callable[[Sequence[Floats], NDArray[np.int32]], Sequence[Any]],
 ) -> Iterator[Any]:
-    """The results of ``run``, called with the logits and lengths of a batch, for each sequence."""
+    """The results of ``run``, called with all logits and lengths of a batch, for each sequence."""
 
     def run_rows(rows: NDArray[np.intp]) -> Sequence[Any]:
         batch = [sequences[i] for i in rows]
@@ -82,8 +85,8 @@ def _logits(
             batch += batch[:1] * (full_rows(length) - len(batch))
         lengths = np.array([len(sequence) for sequence in batch], np.int32)
         ids, characters, predicates = padded(batch, length)
-        logits = network.logits(ids, lengths, characters, predicates)
-        return run(logits[: len(rows)], lengths[: len(rows)])
+        logits = network.all_logits(ids, lengths, characters, predicates)
+        return run([each[: len(rows)] for each in logits], lengths[: len(rows)])
 
     def full_rows(length: int) -> int:
         """The rows of every batch of a length, where another number would be compiled anew."""
@@ -106,6 +109,7 @@ def probabilities(
     batch_size: int,
     temperature: float = 1.0,
     learned: LearnedTags | None = None,
+    head: int = 0,
 ) -> Iterator[Floats]:
     """The softmax output of a classifier or tagger for each sequence.
 
@@ -114,13 +118,14 @@ def probabilities(
         temperature: the divisor of the logits (see
             :func:`nlp_rnn.evaluation.calibration.fit_temperature`).
         learned: the tags that a tagger's network learned, if they are not those of the data.
+        head: which logits are meant; :data:`LABELS` of a model of intents and slots.
 
     Returns:
         For each sequence, in order: ``(labels,)``, or ``(timesteps, tags)`` for taggers.
     """
 
-    def run(logits: Floats, lengths: NDArray[np.int32]) -> Sequence[Floats]:
-        found = _distributions(temperature, logits, learned)
+    def run(logits: Sequence[Floats], lengths: NDArray[np.int32]) -> Sequence[Floats]:
+        found = _distributions(temperature, logits[head], learned)
         if found.ndim == 2:
             return list(found)
         return [row[:length] for row, length in zip(found, lengths, strict=True)]
@@ -143,7 +148,7 @@ def label_logits(
 
     Where a text has any number of labels, :func:`sigmoid` makes them probabilities.
     """
-    return _logits(network, sequences, batch_size, lambda logits, lengths: list(logits))
+    return _logits(network, sequences, batch_size, lambda logits, lengths: list(logits[0]))
 
 
 @dataclass(frozen=True)
@@ -203,17 +208,48 @@ def tag(
         allowed: for a tagger without a CRF, 0 for what the tagging scheme allows and minus infinity
             for what it forbids: the best allowed sequence is found (He et al. 2017, section 2.3).
     """
-    transitions = network.transitions
+    read = partial(_read_tags, network.transitions, learned, n_best, temperature, entities, allowed)
+    return _logits(network, sentences, batch_size, lambda logits, lengths: read(logits[0], lengths))
 
-    def run(logits: Floats, lengths: NDArray[np.int32]) -> Sequence[Tagged]:
-        if transitions is None:
-            found = _distributions(temperature, logits, learned)
-            if allowed is not None:
-                return _allowed(found, lengths, allowed)
-            return _each(found, lengths, learned, entities)
-        return _decoded(logits, lengths, transitions, n_best, temperature, learned, entities)
+
+def label_and_tag(
+    network: Network,
+    sentences: Sequence[Encoded],
+    batch_size: int,
+    learned: LearnedTags,
+    n_best: int = 1,
+    temperature: float = 1.0,
+    label_temperature: float = 1.0,
+    entities: bool = False,
+) -> Iterator[tuple[Floats, Tagged]]:
+    """The probabilities of all labels ``(labels,)`` and the tags of each sentence, by a model of
+    intents and slots; for the arguments see :func:`tag`."""
+    read = partial(_read_tags, network.transitions, learned, n_best, temperature, entities, None)
+
+    def run(logits: Sequence[Floats], lengths: NDArray[np.int32]) -> Sequence[Any]:
+        labels = _distributions(label_temperature, logits[LABELS], None)
+        return list(zip(labels, read(logits[0], lengths), strict=True))
 
     return _logits(network, sentences, batch_size, run)
+
+
+def _read_tags(
+    transitions: Transitions | None,
+    learned: LearnedTags | None,
+    n_best: int,
+    temperature: float,
+    entities: bool,
+    allowed: Transitions | None,
+    logits: Floats,
+    lengths: NDArray[np.int32],
+) -> Sequence[Tagged]:
+    """The tags of a batch of sentences; see :func:`tag`."""
+    if transitions is not None:
+        return _decoded(logits, lengths, transitions, n_best, temperature, learned, entities)
+    found = _distributions(temperature, logits, learned)
+    if allowed is not None:
+        return _allowed(found, lengths, allowed)
+    return _each(found, lengths, learned, entities)
 
 
 def _allowed(

@@ -81,14 +81,15 @@ class Network(ABC):
     widths: Sequence[int]
 
     @abstractmethod
-    def logits(
+    def all_logits(
         self,
         ids: Tokens,
         lengths: Tokens,
         characters: Tokens | None = None,
         predicates: Tokens | None = None,
-    ) -> Floats:
-        """The logits of a classifier ``(batch, labels)`` or a tagger ``(batch, timesteps, tags)``.
+    ) -> Sequence[Floats]:
+        """The logits of a classifier ``(batch, labels)`` or a tagger ``(batch, timesteps, tags)``;
+        of a model of intents and slots those of tags, then those of labels.
 
         Args:
             ids: token indices ``(batch, timesteps)``, padded on the right with 0.
@@ -98,6 +99,16 @@ class Network(ABC):
             predicates: 1 at the predicate of each row, 0 elsewhere ``(batch, timesteps)``, for
                 networks that read it.
         """
+
+    def logits(
+        self,
+        ids: Tokens,
+        lengths: Tokens,
+        characters: Tokens | None = None,
+        predicates: Tokens | None = None,
+    ) -> Floats:
+        """The first of :meth:`all_logits`, for most networks the only one."""
+        return self.all_logits(ids, lengths, characters, predicates)[0]
 
     @abstractmethod
     def log_probabilities(self, ids: Tokens, states: States) -> tuple[Floats, States]:
@@ -264,21 +275,23 @@ class KerasNetwork(Network):
             after += final
         return total - math.log(self.passes), after
 
-    def logits(
+    def all_logits(
         self,
         ids: Tokens,
         lengths: Tokens,
         characters: Tokens | None = None,
         predicates: Tokens | None = None,
-    ) -> Floats:
+    ) -> Sequence[Floats]:
         more = [values for values in (characters, predicates) if values is not None]
         inputs = [ids, *more] if more else ids
 
         def log_p(_: States) -> tuple[Floats, States]:
-            logits = np.asarray(self._run(self._model, inputs))
-            return (_log_softmax(logits) if self._drops else logits), ()
+            return _log_softmax(np.asarray(self._run(self._model, inputs))), ()
 
-        return self._averaged(log_p)[0]
+        if self._drops:
+            return [self._averaged(log_p)[0]]
+        found = self._run(self._model, inputs)
+        return [np.asarray(each) for each in (found if isinstance(found, list) else [found])]
 
     def log_probabilities(self, ids: Tokens, states: States) -> tuple[Floats, States]:
         """The states stay on the device, because text is generated in many small steps.

@@ -171,13 +171,13 @@ class OnnxNetwork(Network):
             raise ValueError(f"expected one row and one step or more, found shape {ids.shape}")
         return self._graph.computed(self._outputs, {"ids": ids, **inputs})
 
-    def logits(
+    def all_logits(
         self,
         ids: Tokens,
         lengths: Tokens,
         characters: Tokens | None = None,
         predicates: Tokens | None = None,
-    ) -> Floats:
+    ) -> Sequence[Floats]:
         if not lengths.all():
             raise ValueError("expected rows of one token or more, found an empty row")
         inputs: dict[str, Any] = {"lengths": lengths}
@@ -185,7 +185,7 @@ class OnnxNetwork(Network):
             inputs["characters"] = characters
         if predicates is not None:
             inputs["predicates"] = predicates
-        return self._run(ids, **inputs)[0]
+        return self._run(ids, **inputs)
 
     def log_probabilities(
         self, ids: Tokens, states: Sequence[Floats]

@@ -29,6 +29,15 @@ _PREDICTIONS: dict[str, dict[str, Any]] = {
             {"type": "LOC", "start": 13, "end": 17, "text": "Rome", "probability": 0.96},
         ],
     },
+    "intents_and_slots": {
+        "label": "flight",
+        "probability": 0.98,
+        "probabilities": {"flight": 0.98, "airfare": 0.02},
+        "tokens": ["flights", "to", "Rome"],
+        "tags": ["O", "O", "B-city"],
+        "tag_probabilities": [0.99, 0.99, 0.97],
+        "entities": [{"type": "city", "start": 11, "end": 15, "text": "Rome", "probability": 0.97}],
+    },
     "semantic_roles": {
         "tokens": ["Ann", "sleeps"],
         "predicates": [

@@ -56,7 +56,7 @@ def evaluate(name: str) -> None:
     with tracking.run(parameters.tracking.experiment, name, record["run_id"]) as run:
         started = time.perf_counter()
         task, network = make_task(experiment, dataset, parameters.seed), bundle.network()
-        result = task.evaluate(network, bundle.temperature, bundle.thresholds)
+        result = task.evaluate(network, **bundle.calibration)
         seconds = time.perf_counter() - started
         figures = _test_figures(bundle, task, result, seconds)
         figures |= _adapted_figures(task, network, bundle)
@@ -167,8 +167,7 @@ def _seed_figures(run: Run, task: Task, best: Bundle, result: Evaluation) -> dic
         bundle, judged = best, result
         if seed != best.provenance["seed"]:
             bundle = Bundle.open(best.folder / SEEDS / str(seed))
-            found = bundle.temperature, bundle.thresholds
-            judged = task.evaluate(bundle.network(), *found)
+            judged = task.evaluate(bundle.network(), **bundle.calibration)
         name, own = f"{run.name} seed {seed}", bundle.provenance["run_id"]
         with tracking.run(run.experiment, name, own, parent=run.id) as child:
             child.log_metrics({"test": judged.test})

@@ -70,6 +70,7 @@ def prepare(name: str) -> None:
         optimum if known else None,
         dataset.target,
         dataset.keep,
+        dataset.unseen_labels == "keep",
     )
 
 
@@ -97,6 +98,7 @@ def write_prepared(
     optimum: Callable[[Vocabulary], Optimum] | None = None,
     of_target: TargetParameters | None = None,
     keep: KeptPairs | None = None,
+    keep_unseen: bool = False,
 ) -> None:
     """Tokenise a corpus, build its vocabulary, write both, and say what is in it."""
     from nlp_rnn.text.prepared import prepare as prepare_dataset
@@ -111,6 +113,7 @@ def write_prepared(
         optimum,
         of_target,
         keep,
+        keep_unseen,
     )
     _log_card(name, card)
     if optimum is None:  # built-in corpora repeat sentences as often as their grammar says
@@ -122,7 +125,7 @@ def _log_card(name: str, card: dict[str, Any]) -> None:
     if card.get("scheme"):
         how = ", recognised in the tags" if card.get("scheme_recognised") else ""
         log(f"{name}: tags mark entities in the scheme {card['scheme']}{how}; kept as BIO")
-    elif card["kind"] == "tagged":
+    elif card["kind"] in ("tagged", "joint"):
         log(f"{name}: tags are classes of words and mark no entities")
     if "spans" in card:
         from nlp_rnn.text.annotated import COUNTED, said_of_spans

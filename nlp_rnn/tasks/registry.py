@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nlp_rnn.config import AnyExperiment
 from nlp_rnn.tasks.classification import Classification
+from nlp_rnn.tasks.joint import IntentsAndSlots
 from nlp_rnn.tasks.label_sets import LabelSets
 from nlp_rnn.tasks.language_modelling import LanguageModelling
 from nlp_rnn.tasks.roles import SemanticRoles
@@ -15,6 +16,7 @@ from nlp_rnn.text.prepared import PreparedDataset
 TASKS: dict[str, type[Task]] = {
     "classification": Classification,
     "tagging": Tagging,
+    "intents_and_slots": IntentsAndSlots,
     "language_modelling": LanguageModelling,
     "semantic_roles": SemanticRoles,
     "sequence_to_sequence": SequenceToSequence,

@@ -66,6 +66,7 @@ class Task(ABC):
             vectors,
             dataset.entities,
             dataset.pair_sizes,
+            dataset.intents,
         )
 
     def predicting(self, network: keras.Model) -> Network:

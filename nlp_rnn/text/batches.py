@@ -218,6 +218,7 @@ class Batch:
         features: for pairs, the vectors beside their sources, float32 ``(batch, width)``.
         starts: for language models, float32 ``(batch,)``: 1 where a row begins a new text, whose
             state is zero, else 0.
+        intents: the labels of the texts of a joint data set, int32 ``(batch,)``, beside their tags.
         rate: the factor of the learning rate in this step.
     """
 
@@ -229,6 +230,7 @@ class Batch:
     starts: NDArray[np.float32] | None = None
     target_ids: NDArray[np.int32] | None = None
     features: NDArray[np.float32] | None = None
+    intents: NDArray[np.int32] | None = None
     rate: float = 1.0
 
     @property
@@ -239,6 +241,11 @@ class Batch:
         )  # fmt: skip
         more = [x for x in optional if x is not None]
         return [self.ids, *more] if more else self.ids
+
+    @property
+    def answers(self) -> Any:
+        """The targets of the objective."""
+        return self.targets if self.intents is None else [self.targets, self.intents]
 
     @property
     def tokens(self) -> int:
@@ -309,7 +316,8 @@ def example_batches(
             if class_weights is not None:
                 weights = class_weights[targets].astype(np.float32)
         weights[len(numbers) :] = 0
-        yield Batch(ids, targets, weights, characters, predicates)
+        intents = None if split.intents is None else np.asarray(split.intents[rows], np.int32)
+        yield Batch(ids, targets, weights, characters, predicates, intents=intents)
 
 
 def _filled(numbers: NDArray[np.intp], rows: int) -> list[int]:

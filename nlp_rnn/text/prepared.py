@@ -10,6 +10,9 @@
 ``<split>.offsets.npy``  int64 ``(examples + 1,)``: where each example begins
 ``<split>.labels.npy``  int32 ``(examples,)``, or ``(tokens,)`` for tags; of texts with any number
                        of labels uint8 ``(examples, labels)``, 1 for each that applies
+``intents.json``       the labels of the texts of a joint data set, most frequent first, whose
+                       ``labels.json`` holds the tags
+``<split>.intents.npy``  int32 ``(examples,)``: these labels
 ``<split>.forms.npy``  int32 ``(tokens,)``: the form of each word of a tagged sentence
 ``target_...``         the same files for the targets of pairs: tokenizer, vocabulary, and in
                        ``<split>.target_ids.npy`` and ``<split>.target_offsets.npy`` their token
@@ -36,6 +39,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -82,6 +86,7 @@ BLOCK = 1 << 13
 """The number of values buffered before they are written."""
 
 FRAMES = "frames.json"
+INTENTS = "intents.json"
 
 NOT_IDENTITY = ("card.json", "optimum.json")
 """Files of a prepared data set that training does not read."""
@@ -139,6 +144,7 @@ class Split:
         features: float32 ``(examples, width)``, the vectors of pairs that have any.
         predicates: int32 ``(examples,)`` for examples with roles: the place of the predicate in its
             sentence, -1 for none.
+        intents: int32 ``(examples,)``, the labels of the texts of a joint data set.
     """
 
     kind: Kind
@@ -151,6 +157,7 @@ class Split:
     target_offsets: Ints | None = None
     features: NDArray[np.float32] | None = None
     predicates: Ints | None = None
+    intents: Ints | None = None
 
     @property
     def lengths(self) -> Ints:
@@ -185,6 +192,14 @@ def _records(file: Path) -> Iterator[dict[str, Any]]:
     with file.open(encoding="utf-8") as lines:
         for line in lines:
             yield json.loads(line)
+
+
+class _LabelledSplit(Split):
+    """A split of a joint data set as texts with a label."""
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        joint = super().records()
+        return ({"text": " ".join(each["tokens"]), "label": each["label"]} for each in joint)
 
 
 @dataclass(frozen=True)
@@ -287,6 +302,23 @@ class PreparedDataset:
     def _own_labels(self) -> list[str]:
         return self._json("labels.json") if self.kind in LABELLED_KINDS else []
 
+    @cached_property
+    def intents(self) -> list[str]:
+        """The labels of texts of a joint data set, most frequent first; empty for other kinds."""
+        return self._json(INTENTS) if self.kind == "joint" else []
+
+    @cached_property
+    def labelled(self) -> PreparedDataset:
+        """A joint data set as labelled texts, without its tags."""
+        return _Labelled(self)
+
+    @cached_property
+    def tagged(self) -> PreparedDataset:
+        """A joint data set as tagged sentences, without their labels."""
+        side = copy(self)
+        side.kind = "tagged"
+        return side
+
     @property
     def multi_label(self) -> bool:
         """Whether a text may have any number of labels, rather than exactly one."""
@@ -364,6 +396,7 @@ class PreparedDataset:
             array("target_offsets") if pairs else None,
             array("features") if pairs and self.card["features"] else None,
             array("predicates") if self.kind == "roles" else None,
+            array("intents") if self.kind == "joint" else None,
         )
 
     def _in_labels(self, gold: Ints) -> Ints:
@@ -399,6 +432,25 @@ class PreparedDataset:
         return self._texts_encoded_anew[name]
 
 
+class _Labelled(PreparedDataset):
+    """A joint data set as labelled texts."""
+
+    def __init__(self, joint: PreparedDataset) -> None:
+        super().__init__(joint.folder, joint._other_vocabulary)
+        self.kind = "labelled"
+        self._joint = joint
+
+    @cached_property
+    def labels(self) -> list[str]:
+        return self._joint.intents
+
+    def split(self, name: str) -> Split:
+        joint = self._joint.split(name)
+        return _LabelledSplit(
+            "labelled", joint.ids, joint.offsets, joint.intents, joint.forms, joint.records_file
+        )
+
+
 def is_multi_label(card: Mapping[str, Any]) -> bool:
     """Whether a data card is of texts that may have any number of labels."""
     return bool(card.get("multi_label", False))
@@ -432,6 +484,7 @@ def prepare(
     optimum: Callable[[Vocabulary], Optimum] | None = None,
     of_target: TargetParameters | None = None,
     keep: KeptPairs | None = None,
+    keep_unseen: bool = False,
 ) -> dict[str, Any]:
     """Tokenise ``corpus``, build its vocabulary and write everything into ``target``.
 
@@ -442,13 +495,14 @@ def prepare(
         optimum: computes the exact optimum of the test split, if the corpus knows it.
         of_target: how the targets of pairs become indices.
         keep: which pairs of the training split are kept.
+        keep_unseen: whether labels and tags that training lacks are kept.
 
     Returns:
         The data card.
 
     Raises:
-        UserError: validation or test has a label that training lacks, there is only one label, or a
-            split is empty.
+        UserError: validation or test has a label that training lacks, unless it is kept; there is
+            only one label; or a split is empty.
     """
     tokenizer_parameters, segmentation = _settled(corpus, tokenizer_parameters)
     with whole_folder(target) as folder:
@@ -459,17 +513,20 @@ def prepare(
         selection = Selection(keep or KeptPairs(), encoders[0], encoders[-1]) if pairs else None
         read = _reading(corpus, selection)
         counts, labels, multi_label = _labels_of_training(
-            name, corpus, encoders, progress(read("train"))
+            name, corpus, encoders, progress(read("train")), keep_unseen
         )
+        intents = _intents(name, corpus, keep_unseen) if corpus.kind == "joint" else []
         if pairs and of_target.shared:
             counts = [counts[0] + counts[1]] * 2
         vocabularies = _write_vocabularies(folder, encoders, sides, counts, of_target.shared)
         if corpus.kind in LABELLED_KINDS:
             write_json(folder / "labels.json", labels)
+        if intents:
+            write_json(folder / INTENTS, intents)
         if optimum is not None:
             write_json(folder / "optimum.json", optimum(vocabularies[0]))
         sizes = [_sizes(*side) for side in zip(vocabularies, counts, strict=True)]
-        writer = _SplitWriter(name, folder, encoders, vocabularies, labels, multi_label)
+        writer = _SplitWriter(name, folder, encoders, vocabularies, labels, multi_label, intents)
         card = {
             "name": name,
             "kind": corpus.kind,
@@ -519,14 +576,42 @@ def _sides(
 
 
 def _labels_of_training(
-    name: str, corpus: Corpus, encoders: Sequence[Encoder], examples: Iterable[Example]
+    name: str,
+    corpus: Corpus,
+    encoders: Sequence[Encoder],
+    examples: Iterable[Example],
+    keep_unseen: bool,
 ) -> tuple[list[Counter[str]], list[str], bool]:
-    """:func:`_types_and_labels`; the roles of other splits are tags too."""
+    """:func:`_types_and_labels`; the roles of other splits are tags too, and with ``keep_unseen``
+    all their labels and tags."""
     counts, labels, multi_label = _types_and_labels(name, encoders, examples)
+    others = (one for split in SPLITS[1:] for one in corpus.read(split))
     if corpus.kind == "roles":
-        others = (tag for split in SPLITS[1:] for one in corpus.read(split) for tag in one.tags)
-        labels = _with_every_role(labels, others)
+        labels = _with_every_role(labels, (tag for one in others for tag in one.tags))
+    elif keep_unseen:
+        labels = _with_unseen(
+            labels, (label for one in others for label in encoders[0].labels(one))
+        )
     return counts, labels, multi_label
+
+
+def _intents(name: str, corpus: Corpus, keep_unseen: bool) -> list[str]:
+    """The labels of the texts of a joint data set, most frequent first; see
+    :func:`_labels_of_training`."""
+    intents = _ranked(Counter(example.label for example in corpus.read("train")))
+    _check_labels(name, intents)
+    if not keep_unseen:
+        return intents
+    return _with_unseen(intents, (e.label for split in SPLITS[1:] for e in corpus.read(split)))
+
+
+def _with_unseen(labels: list[str], others: Iterable[str]) -> list[str]:
+    """The labels of training, then those that only other splits have.
+
+    >>> _with_unseen(["O", "B-PER"], ["B-ORG", "O"])
+    ['O', 'B-PER', 'B-ORG']
+    """
+    return [*labels, *sorted(set(others).difference(labels))]
 
 
 def _write_vocabularies(
@@ -613,6 +698,12 @@ def _types_and_labels(
         raise UserError(
             f"data set {name}: {found}, so there is nothing to learn; add texts with other labels"
         )
+    _check_labels(name, labels, multi_label or False)
+    return counts, labels, bool(multi_label)
+
+
+def _check_labels(name: str, labels: Sequence[str], multi_label: bool = False) -> None:
+    """Raise UserError unless there are several labels, each a single line of text."""
     if len(labels) == 1 and not multi_label:
         raise UserError(
             f"data set {name}: the only label is {labels[0]!r}, so there is nothing to learn; "
@@ -624,7 +715,6 @@ def _types_and_labels(
                 f"data set {name}: the label {label!r} has a control character or line break; "
                 "rename it"
             )
-    return counts, labels, bool(multi_label)
 
 
 def _check_labelling(where: str, example: Example, multi_label: bool) -> None:
@@ -717,6 +807,21 @@ class _SideWriter:
         return {f"{self._prefix}{name}": value for name, value in counts.items()}
 
 
+def _indices(where: str, index: Mapping[str, int], labels: Iterable[str]) -> list[int]:
+    """The index of each label.
+
+    Raises:
+        UserError: a label has none, because training lacks it.
+    """
+    try:
+        return [index[label] for label in labels]
+    except KeyError as error:
+        raise UserError(
+            f"{where}: label {error} never occurs in the training split; correct it there, add "
+            "training examples for it, or set unseen_labels: keep"
+        ) from None
+
+
 class _SplitWriter:
     """Writes the splits of one data set and counts their contents.
 
@@ -732,12 +837,14 @@ class _SplitWriter:
         vocabularies: Sequence[Vocabulary],
         labels: list[str],
         multi_label: bool = False,
+        intents: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.folder = folder
         self.encoder = encoders[0]
         self.sides = list(zip(("", TARGET), encoders, vocabularies, strict=False))
         self.label_index = {label: i for i, label in enumerate(labels)}
+        self.intent_index = {intent: i for i, intent in enumerate(intents)}
         self.multi_label = multi_label
         self.form_index = {"": 0}
         self.forms_of_training = 1
@@ -766,16 +873,15 @@ class _SplitWriter:
         """
         where = f"data set {self.name}, {split}, example {number}"
         _check_labelling(where, example, self.multi_label)
-        try:
-            indices = [self.label_index[label] for label in self.encoder.labels(example)]
-            if not self.multi_label:
-                return indices
-            return np.isin(np.arange(len(self.label_index)), indices).astype(int).tolist()
-        except KeyError as error:
-            raise UserError(
-                f"{where}: label {error} never occurs in the training split; correct it there or "
-                "add training examples for it"
-            ) from None
+        indices = _indices(where, self.label_index, self.encoder.labels(example))
+        if not self.multi_label:
+            return indices
+        return np.isin(np.arange(len(self.label_index)), indices).astype(int).tolist()
+
+    def _intent(self, split: str, number: int, example: Example) -> list[int]:
+        """The index of the label of a text of a joint data set; raises UserError likewise."""
+        where = f"data set {self.name}, {split}, example {number}"
+        return _indices(where, self.intent_index, (example.label,))
 
     def write_forms(self) -> None:
         """Write the forms that all splits share, and of the training split the characters, and the
@@ -804,6 +910,7 @@ class _SplitWriter:
         labels = writer("labels", kind in LABELLED_KINDS, dtype)
         forms = writer("forms", kind in TAGGED_KINDS)
         predicates = writer("predicates", kind == "roles")
+        intents = writer("intents", kind == "joint")
         features = writer("features", kind == "pairs", np.float32)
         sentences = characters = without_label = 0
         label_counts: Counter[str] = Counter()
@@ -822,6 +929,8 @@ class _SplitWriter:
                     forms.extend(index.setdefault(word, len(index)) for word in example.tokens)
                 if predicates is not None:
                     self._add_predicate(split, example, predicates)
+                if intents is not None:
+                    intents.extend(self._intent(split, sentences, example))
                 if features is not None:
                     features.extend(self._checked_features(split, sentences, example))
                 records.write(json.dumps(example.record(kind), ensure_ascii=False) + "\n")
@@ -833,7 +942,7 @@ class _SplitWriter:
             self.forms_of_training = len(self.form_index)
         if labels is not None:
             labels.close(len(self.label_index) if self.multi_label else None)
-        for array in (forms, predicates):
+        for array in (forms, predicates, intents):
             if array is not None:
                 array.close()
         if features is not None:

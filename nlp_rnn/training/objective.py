@@ -138,11 +138,46 @@ class CRFObjective(Objective):
         self.crf = crf
 
     def _cross_entropy(self, targets: Any, emissions: Any, weights: Any) -> Any:
-        real = ops.greater(weights, 0)
-        likelihoods = self.crf.log_likelihood(emissions, targets, real)
-        # Rows that fill up a batch have no word that counts.
-        loss = -ops.sum(ops.where(ops.any(real, axis=-1), likelihoods, 0.0))
+        loss = _sequence_loss(self.crf, emissions, targets, ops.greater(weights, 0))
         words = ops.sum(ops.cast(weights, loss.dtype))
+        self.cross_entropy.update_state(loss / words, words)
+        return loss / words
+
+
+def _sequence_loss(crf: CRF, emissions: Any, tags: Any, real: Any) -> Any:
+    """The sum of ``-ln P`` of tag sequences, whose words are ``real``."""
+    likelihoods = crf.log_likelihood(emissions, tags, real)
+    # Rows that fill up a batch have no word that counts.
+    return -ops.sum(ops.where(ops.any(real, axis=-1), likelihoods, 0.0))
+
+
+class JointObjective(Objective):
+    """The objective of intents and slots: ``-ln P`` of the tags plus a weight times ``-ln P`` of
+    the label (Liu & Lane 2016), in nats per word.
+
+    Args:
+        network: maps token indices to the logits of tags and those of labels ``(batch, labels)``.
+        intent_weight: the weight of the label.
+        crf: the CRF over the tags; None for a softmax.
+    """
+
+    def __init__(self, network: keras.Model, intent_weight: float, crf: CRF | None = None) -> None:
+        super().__init__(network, with_accuracy=False)
+        self.intent_weight = intent_weight
+        self.crf = crf
+
+    def _cross_entropy(self, targets: Any, outputs: Any, weights: Any) -> Any:
+        (tags, intents), (of_tags, of_intents) = targets, outputs
+        real = ops.greater(weights, 0)
+        if self.crf is None:
+            loss = ops.sum(ops.where(real, cross_entropy(of_tags, tags), 0.0))
+        else:
+            loss = _sequence_loss(self.crf, of_tags, tags, real)
+        # Rows that fill up a batch have no word that counts.
+        texts = ops.any(real, axis=-1)
+        of_texts = ops.where(texts, cross_entropy(of_intents, intents), 0.0)
+        loss += self.intent_weight * ops.sum(of_texts)
+        words = ops.sum(ops.cast(real, loss.dtype))
         self.cross_entropy.update_state(loss / words, words)
         return loss / words
 

@@ -65,7 +65,7 @@ class StepByStep(Steps):
         for variable, value in settings:
             variable.assign(value)
         figures = self.objective.train_on_batch(
-            batch.inputs, batch.targets, sample_weight=batch.weights, return_dict=True
+            batch.inputs, batch.answers, sample_weight=batch.weights, return_dict=True
         )
         norm = float(self.objective.optimizer.gradient_norm)
         self._figures.append({**figures, "gradient_norm": norm})
@@ -181,7 +181,7 @@ class AheadOfTime(Steps):
 
 
 def _data(batch: Batch) -> tuple[Any, Any, Any]:
-    return batch.inputs, batch.targets, batch.weights
+    return batch.inputs, batch.answers, batch.weights
 
 
 def _shapes(batch: Batch) -> tuple[tuple[int, ...], ...]:

@@ -19,8 +19,12 @@ FORMATS = {
     "text": "text",
     "pairs": "parallel",
     "roles": "propbank",
+    "joint": "parallel",
 }
 """A format of each kind of data."""
+
+BESIDE = {"pairs": ["target"], "joint": ["tags", "labels"]}
+"""What the files beside the texts hold."""
 
 SHORT = {"beam": 3, "longest_ratio": 0.1, "longest_extra": 6}
 """How networks that were never trained decode, because most of their outputs never end."""
@@ -50,7 +54,7 @@ def write_untrained(
                     "source": "files",
                     "train": "x",
                     "format": FORMATS[kind],
-                    **({"train_target": "y"} if kind == "pairs" else {}),
+                    **{f"train_{side}": side for side in BESIDE.get(kind, [])},
                 }
             },
             "experiments": {
@@ -73,6 +77,7 @@ def write_untrained(
         dataset.labels,
         characters,
         pairs=dataset.pair_sizes,
+        intents=dataset.intents,
     )
     if scale is not None:
         rng = np.random.default_rng(3)

@@ -43,6 +43,7 @@ TASKS = [
     "language_modelling",
     "sequence_to_sequence",
     "semantic_roles",
+    "intents_and_slots",
 ]
 
 

@@ -14,6 +14,7 @@ file are
 The outputs, all float32, are
 
 - ``logits``, ``(batch, labels)`` for a classifier, ``(batch, timesteps, tags)`` for a tagger;
+- ``label_logits``, ``(batch, labels)``, beside the ``logits`` of tags, for intents and slots;
 - ``crf_start``, ``crf_transitions`` and ``crf_end`` for a tagger with a CRF, see
   :class:`~nlp_rnn.linear_chain.Transitions`: constants for decoding the logits;
 - ``log_probabilities``, ``(batch, timesteps, vocabulary)``, for a language model, and ``next_...``,
@@ -34,6 +35,7 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.layers.casing import Casing
 from nlp_rnn.layers.characters import CharacterEncoder
 from nlp_rnn.models.feed_forward import CONTEXT
+from nlp_rnn.runtime.network import NO_STATES
 from nlp_rnn.runtime.onnx_graph.converters import LENGTHS, convert
 from nlp_rnn.runtime.onnx_graph.graph import Graph, Unsupported
 
@@ -87,16 +89,21 @@ def onnx_model(network: keras.Model) -> onnx.ModelProto:
     """
     graph = Graph()
     values = converted(graph, network)
-    prediction, *states = (values[id(tensor)] for tensor in network.outputs)
-    names = ["logits"]
-    if states:
+    prediction, *others = (values[id(tensor)] for tensor in network.outputs)
+    names = ["logits", "label_logits"][: 1 + len(others)]
+    if states := _states(network):
         prediction = graph.node("LogSoftmax", prediction, axis=-1)
-        names = ["log_probabilities", *(f"next_{state.name}" for state in network.inputs[1:])]
+        names = ["log_probabilities", *(f"next_{state}" for state in states)]
     else:
         graph.input(LENGTHS, "int32", (None,))  # even if nothing needs it
-    for name, value, tensor in zip(names, [prediction, *states], network.outputs, strict=True):
+    for name, value, tensor in zip(names, [prediction, *others], network.outputs, strict=True):
         graph.output(name, value, tensor.shape)
     return graph.model()
+
+
+def _states(network: keras.Model) -> list[str]:
+    """The names of a language model's states; empty for other networks."""
+    return [tensor.name for tensor in network.inputs if tensor.name not in NO_STATES]
 
 
 def check(model: onnx.ModelProto, network: keras.Model, seed: int) -> float:
@@ -111,7 +118,7 @@ def check(model: onnx.ModelProto, network: keras.Model, seed: int) -> float:
     feeds = _random_inputs(model, network, np.random.default_rng(seed))
     inputs = [feeds[tensor.name] for tensor in network.inputs]
     expected = tree.flatten(network(inputs if len(inputs) > 1 else inputs[0], training=False))
-    if len(expected) > 1:
+    if _states(network):
         expected[0] = ops.log_softmax(expected[0], axis=-1)
     session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     names = [output.name for output in model.graph.output if not output.name.startswith("crf_")]
