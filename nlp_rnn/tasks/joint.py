@@ -78,7 +78,8 @@ class IntentsAndSlots(Tagging):
     def _loss(self, name: str, of_words: float, of_texts: float) -> float:
         """The loss per word of a split, from those of its words and its texts."""
         lengths = self.dataset.split(name).lengths
-        return of_words + self._joint.intent_weight * of_texts * len(lengths) / int(lengths.sum())
+        of_texts *= len(lengths) / int(lengths.sum())
+        return float(of_words + self._joint.intent_weight * of_texts)
 
     def calibrate(self, network: Network) -> Calibration:
         tags, labels = super().calibrate(network), self.intents.calibrate(network)
