@@ -64,6 +64,15 @@ class Predicate(TypedDict):
     arguments: list[Argument]
 
 
+class Sentence(TypedDict):
+    """A sentence of a document; its offsets count the characters of the document. ``tokens`` is
+    how many of the document's tokens are in it."""
+
+    start: int
+    end: int
+    tokens: int
+
+
 class TagSequence(TypedDict):
     """One of the most likely tag sequences of a sentence."""
 
@@ -125,6 +134,11 @@ def of_tagger(review: bool, n_best: bool, entities: bool) -> Columns:
         **({"n_best": list[TagSequence]} if n_best else {}),
         **({"entities": list[Entity]} if entities else {}),
     }
+
+
+def of_documents(columns: Columns) -> Columns:
+    """The columns of a tagger of documents, given those of the same tagger of sentences."""
+    return {**columns, "sentences": list[Sentence]}
 
 
 def of_roles(review: bool) -> Columns:
