@@ -458,7 +458,12 @@ def _duplicates(sight: Sight) -> str:
         return "none"
     found = f"{counts.duplicates:,} ({counts.duplicates / counts.total:.1%})"
     if sight.lacking:
-        found += ", kept in one split with their first"
+        with_what = (
+            "each kept with its document"
+            if sight.documents
+            else "kept in one split with their first"
+        )
+        found += f", {with_what}"
     if counts.conflicting:
         found += f"; {counts.conflicting:,} of them have another label than their first"
     return found

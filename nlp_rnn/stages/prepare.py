@@ -166,7 +166,7 @@ def _warn_of_duplicates(name: str, card: dict[str, Any]) -> None:
             continue
         remedy = (
             "to keep each text in one split, set split: {duplicates: together}"
-            if split in card.get("taken_from_train", ())
+            if split in card.get("taken_from_train", ()) and "documents" not in card
             else "take them out of one of the two files, or out of training: remove: [leakage]"
         )
         log(
