@@ -43,6 +43,8 @@ class Example:
         predicate: the place of the predicate among ``tokens``, counted from 0, to which the
             ``roles`` in ``tags`` belong; None where there is none.
         frame: the sense of that predicate, such as ``kill.01``.
+        document: what tells the document that a sentence was cut from apart from others; None
+            where sentences are given. Not compared: it is about the file, not the sentence.
     """
 
     text: str = ""
@@ -56,6 +58,7 @@ class Example:
     features: tuple[float, ...] = ()
     predicate: int | None = None
     frame: str = ""
+    document: int | None = field(default=None, compare=False)
 
     @property
     def label_set(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from nlp_rnn.browser.runtime import FETCH, FOLDER, NAMES, UNPACKED, VERSION, cop
 from nlp_rnn.browser.vectors import vectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import whole_folder
-from nlp_rnn.inference.predictor import Predictor
+from nlp_rnn.inference.predictor import Options, Predictor
 from nlp_rnn.markdown import plain
 from nlp_rnn.runtime.bundle import DECODER, GRAPH, Bundle
 from nlp_rnn.runtime.export import export_onnx
@@ -50,7 +50,7 @@ def export_web(source: Path, target: Path, runtime: Path | None = None, int8: bo
 
 
 def _write_page(bundle: Bundle, target: Path, runtime: Path | None) -> None:
-    predictor = Predictor.of(bundle)
+    predictor = Predictor.of(bundle, Options(unit="text"))  # the page cuts no documents
     with whole_folder(target) as folder:
         if runtime is not None:
             copy_runtime(runtime, folder)

@@ -71,7 +71,7 @@ def _tokens(predictor: Predictor, texts: list[str]) -> list[dict[str, Any]]:
 def _predictions(predictor: Predictor, texts: list[str]) -> list[dict[str, Any]]:
     found = []
     for options in _searches(predictor):
-        asked = predictor.asked(Options(**options, attention=_attends(predictor)))
+        asked = predictor.asked(Options(**options, attention=_attends(predictor), unit="text"))
         # One by one, as the page predicts.
         found += [_vector("predict", text, options, *asked.predict([text])) for text in texts]
     return found

@@ -164,6 +164,17 @@ def _add_annotations(reading: argparse._ArgumentGroup) -> None:
     reading.add_argument(
         "--layer", help="layer of webanno with the types of entities (default: named entities)"
     )
+    reading.add_argument(
+        "--unit",
+        choices=["text", "document"],
+        help="whether each of these texts is one example, or a document that is cut into sentences "
+        "(default: text)",
+    )
+    reading.add_argument(
+        "--language",
+        metavar="CODE",
+        help="language of documents, by whose rules they are cut, such as de (default: en)",
+    )
 
 
 def _tag_column(text: str) -> int | str:
@@ -186,6 +197,8 @@ READING = (
     "spans",
     "offsets",
     "layer",
+    "unit",
+    "language",
     "suffix",
     "bad_bytes",
 )

@@ -37,6 +37,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             "  nlp-rnn predict models/sentiment-bilstm reviews.csv predictions.csv\n"
             "  nlp-rnn predict models/ner-bilstm-crf articles.txt entities.jsonl\n"
             "  nlp-rnn predict models/ner-bilstm-crf articles.txt tasks.jsonl --format prodigy\n"
+            "  nlp-rnn predict models/ner-bilstm-crf folder/ entities.jsonl --unit document\n"
             "  nlp-rnn predict models/pos-bilstm sentences.conllu tagged.conllu\n"
             "  echo 'not bad at all' | nlp-rnn predict models:/sentiment-bilstm@current - -"
         ),
@@ -66,6 +67,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "the N best outputs (models for sequence_to_sequence)",
     )
     _add_review(predict)
+    _add_documents(predict)
     _add_search(predict.add_argument_group("models for sequence_to_sequence"))
     add_spreadsheet_safe(predict)
     predict.set_defaults(action=_run)
@@ -86,6 +88,23 @@ def _add_review(predict: argparse.ArgumentParser) -> None:
         default="token",
         help="for taggers: whether --review-below looks at the tags (token) or at the predicted "
         "entities (entity; a sentence without entities is then not marked)",
+    )
+
+
+def _add_documents(predict: argparse.ArgumentParser) -> None:
+    """Add the options for texts that are whole documents."""
+    predict.add_argument(
+        "--unit",
+        choices=["text", "document"],
+        help="for taggers: whether each text of INPUT is read as one sentence (text) or is a "
+        "document, which is cut into sentences; its record has all of them (default: as in "
+        "training)",
+    )
+    predict.add_argument(
+        "--language",
+        metavar="CODE",
+        help="the language of documents, by whose rules they are cut, such as de (default: as in "
+        "training, or else en)",
     )
 
 
@@ -141,6 +160,8 @@ def _run(options: argparse.Namespace) -> None:
             attention=options.attention,
             allowed=allowed(options.allowed),
             review_by=options.review_by,
+            unit=options.unit,
+            language=options.language,
         ),
         options.spreadsheet_safe,
         options.format,

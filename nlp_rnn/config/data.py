@@ -286,6 +286,9 @@ RECORD_FORMATS = ("jsonl", "parquet")
 TABLES = ("csv", "tsv", *RECORD_FORMATS)
 """Formats with columns, which hold labelled texts, or pairs where ``target_column`` is given."""
 
+LANGUAGE = "^[a-z]{2,3}(-[A-Za-z]+)*$"
+"""The code of a language, such as ``en``."""
+
 Quoting = Literal["double", "none"]
 
 
@@ -477,6 +480,13 @@ class FilesDataset(DatasetSection, title="Your own files"):
     """For ``webanno``: the layer that holds the types of entities, such as ``webanno.custom.Drug``;
     its feature follows after a vertical bar where it has several. ``null`` is the named entities of
     the tool, or the only layer of spans."""
+    unit: Literal["text", "document"] = "text"
+    """For formats of annotation tools: what each text is. A ``text`` is one example, and a
+    ``document`` is cut into sentences, each of which is one (sentences that an entity crosses are
+    joined). The model then cuts what it predicts for too."""
+    language: str = Field(default="en", pattern=LANGUAGE)
+    """With ``unit: document``: the code of the language by whose rules documents are cut into
+    sentences, such as ``de``. A language without rules of its own gets those of English."""
 
     @property
     def cut_by_tokenizer(self) -> bool:
@@ -490,12 +500,14 @@ class FilesDataset(DatasetSection, title="Your own files"):
 
     @model_validator(mode="after")
     def _spans_fit_format(self) -> FilesDataset:
-        for name in ("spans", "offsets", "layer"):
+        for name in ("spans", "offsets", "layer", "unit", "language"):
             if name in self.model_fields_set and self.format not in ANNOTATION_FORMATS:
                 raise impossible(
                     f"{name} needs format {', '.join(ANNOTATION_FORMATS[:-1])} or "
                     f"{ANNOTATION_FORMATS[-1]}, not {self.format}; leave it out"
                 )
+        if "language" in self.model_fields_set and self.unit != "document":
+            raise impossible("language needs unit: document; add it, or leave language out")
         if self.layer is not None and self.format != "webanno":
             raise impossible(f"layer needs format webanno, not {self.format}; leave it out")
         if self.format in ANNOTATION_FORMATS and self.tokenizer.unit == "subword":

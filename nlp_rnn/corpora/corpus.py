@@ -18,11 +18,13 @@ class Corpus(ABC):
         kind: the kind of its examples, which decides what fields they have.
         continuous: whether each example continues the one before, like the lines of one text.
         cut_by_tokenizer: whether the words of tagged sentences are those of the tokenizer.
+        documents: whether its sentences were cut from documents, each of which stays in one split.
     """
 
     name: str
     kind: Kind
     cut_by_tokenizer: bool = False
+    documents: bool = False
 
     @property
     def continuous(self) -> bool:

@@ -31,8 +31,13 @@ def text_hash(example: Example) -> int:
     The probability that any two of ten million texts share a hash is 3e-6.
     """
     words = example.tokens or " ".join([*example.context, example.text]).split()
-    text = " ".join([*words, *map(str, example.features)]).encode("utf-8", "surrogatepass")
-    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big")
+    return hash_of(" ".join([*words, *map(str, example.features)]))
+
+
+def hash_of(text: str) -> int:
+    """A hash of a text in 8 bytes."""
+    raw = text.encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(raw, digest_size=8).digest(), "big")
 
 
 Answer = tuple[tuple[str, ...], tuple[str, ...], str]

@@ -47,6 +47,7 @@ class _WithoutFaults(Corpus):
         self.name = corpus.name
         self.kind = corpus.kind
         self.cut_by_tokenizer = corpus.cut_by_tokenizer
+        self.documents = corpus.documents
         self._corpus = corpus
         self._remove = remove
 

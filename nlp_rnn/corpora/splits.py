@@ -33,8 +33,8 @@ def with_all_splits(corpus: Corpus, ratios: SplitParameters, seed: int) -> Corpu
     Missing splits are taken from its training data; shares refer to all of that data. Labelled
     texts are drawn at random in proportion to their labels (of several, the rarest), tagged
     sentences without a label and independent texts simply at random; the examples of a sentence
-    with roles stay together. Running text is cut in order into training, validation and test, at
-    line ends, or at white space if it has too few lines.
+    with roles stay together, and so do the sentences of a document. Running text is cut in order
+    into training, validation and test, at line ends, or at white space if it has too few lines.
 
     Args:
         corpus: a corpus with at least ``train``.
@@ -53,7 +53,7 @@ def with_all_splits(corpus: Corpus, ratios: SplitParameters, seed: int) -> Corpu
             f"data set '{corpus.name}': split.validation + split.test = "
             f"{sum(shares.values()):g} leaves nothing of train; lower them below 1"
         )
-    together = ratios.duplicates == "together" or corpus.kind == "roles"
+    together = ratios.duplicates == "together" or corpus.kind == "roles" or corpus.documents
     if together and corpus.continuous:
         raise UserError(
             f"data set '{corpus.name}': split.duplicates: running text is cut in order, so that "
@@ -69,6 +69,7 @@ class _SplitCorpus(Corpus):
         self.name = corpus.name
         self.kind = corpus.kind
         self.cut_by_tokenizer = corpus.cut_by_tokenizer
+        self.documents = corpus.documents
         self._corpus = corpus
         self._shares = shares
         self._seed = seed
@@ -100,7 +101,9 @@ class _SplitCorpus(Corpus):
             "pairs": f"pairs drawn with seed {self._seed}",
             "roles": f"sentences drawn with seed {self._seed}",
         }[self.kind]
-        if self._together:
+        if self.documents:
+            manner = f"documents drawn with seed {self._seed}"
+        elif self._together:
             manner += ", duplicates together"
         if self._corpus.continuous:
             where = "line ends" if self._cuts is None else "white space"
@@ -146,7 +149,7 @@ class _SplitCorpus(Corpus):
             for each in examples:
                 sets.append(numbers.setdefault(each.label_set, len(numbers)))
                 if self._together:
-                    texts.append(text_hash(each))
+                    texts.append(_group(each))
             labels = LabelSets(list(numbers), np.array(sets, np.int64))
             if self._together:
                 hashes = np.array(texts, np.uint64)
@@ -159,8 +162,14 @@ class _SplitCorpus(Corpus):
             wanted = split == "train" or split in self._shares
             if wanted and position not in assignment and self._cuts is None:
                 found = len(set(texts)) if self._together else len(assignment)
-                raise self._too_few(split, _counted(found, self._together))
+                raise self._too_few(split, _counted(found, self._what_is_drawn))
         return assignment
+
+    @property
+    def _what_is_drawn(self) -> str:
+        if self.documents:
+            return "different document"
+        return "different example" if self._together else "example"
 
     @cached_property
     def _cuts(self) -> tuple[int, int] | None:
@@ -375,6 +384,10 @@ def _begins(text: str, i: int) -> bool:
     return text[i - 1].isspace() and not text[i].isspace()
 
 
-def _counted(examples: int, different: bool) -> str:
-    what = "different example" if different else "example"
-    return f"1 {what} is" if examples == 1 else f"{examples} {what}s are"
+def _group(example: Example) -> int:
+    """Equal for examples that stay together: those of a document, or else with the same text."""
+    return text_hash(example) if example.document is None else example.document
+
+
+def _counted(number: int, what: str) -> str:
+    return f"1 {what} is" if number == 1 else f"{number} {what}s are"

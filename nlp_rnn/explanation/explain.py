@@ -19,6 +19,7 @@ from nlp_rnn.inference.looking import first_texts
 from nlp_rnn.inference.predictor import (
     ClassificationPredictor,
     LabelSetPredictor,
+    Options,
     Predictor,
     TaggingPredictor,
 )
@@ -244,7 +245,7 @@ def explaining(bundle: Bundle, label: str | None = None) -> Explaining:
         UserError: the bundle is not a classifier or a tagger, has no Keras weights, or lacks the
             label.
     """
-    predictor = Predictor.of(bundle)
+    predictor = Predictor.of(bundle, Options(unit="text"))
     if label is not None and label not in bundle.labels:
         near = nearest(label, bundle.labels)
         raise UserError(f"--label {label}: {bundle.folder} has no such label; {near}")

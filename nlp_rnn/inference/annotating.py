@@ -73,8 +73,12 @@ class AnnotationWriter(Writer):
                 Span(each["type"], each["start"], each["end"], each["probability"])
                 for each in prediction["entities"]
             )
+            sentences = tuple(
+                (each["start"], each["end"]) for each in prediction.get("sentences", ())
+            )
             kept = {} if isinstance(chunk, SentenceChunk) else self._kept(row)
-            self._write(AnnotatedText(as_text(item), spans, name=name), item, kept)
+            text = AnnotatedText(as_text(item), spans, name=name, sentences=sentences)
+            self._write(text, item, kept)
 
     def _kept(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The columns of the input besides the text."""

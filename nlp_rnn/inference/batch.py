@@ -34,7 +34,7 @@ from nlp_rnn.inference.predictor import (
     Options,
     Predictor,
     TaggingPredictor,
-    check_lengths,
+    check_items,
 )
 from nlp_rnn.inference.reading import AS_TRAINED, Reading, Remembered, open_input
 from nlp_rnn.process import log, terminable
@@ -83,7 +83,7 @@ def predict_file(
         raise UserError("--offsets: is for --format " + " or ".join(ANNOTATION_FORMATS))
     dialect = output_dialect(source, format, spreadsheet_safe)
     whole_rows = format not in (".parquet", ".txt")
-    known = read_once(source, whole_rows, output, format, partial(check_lengths, bundle))
+    known = read_once(source, whole_rows, output, format, partial(check_items, bundle, options))
     predictor = Predictor.of(bundle, options)
     started = time.perf_counter()
     with (

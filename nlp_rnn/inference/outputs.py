@@ -291,8 +291,10 @@ class SentenceWriter(Writer):
             return
         texts = (_text(chunk, item) for item in chunk.items)
         for text, prediction in zip(texts, predictions, strict=True):
-            self._number += 1
-            self._stream.writelines(line + "\n" for line in self._new(text, prediction))
+            for sentence, words, tags in _sentences(text, prediction):
+                self._number += 1
+                lines = self._new(sentence, words, tags, prediction.get("label"))
+                self._stream.writelines(line + "\n" for line in lines)
 
     def _kept(self, chunk: SentenceChunk, predictions: Iterable[Prediction]) -> Iterator[str]:
         predicted = iter(predictions)
@@ -315,10 +317,12 @@ class SentenceWriter(Writer):
                     lines[word.index] = _with_column(lines[word.index], NO_TAG)
             yield from lines
 
-    def _new(self, text: str, prediction: Prediction) -> Iterator[str]:
-        words = [_one_column(token) for token in prediction["tokens"]]
-        tagged = zip(words, prediction["tags"], strict=True)
-        label = [f"# label = {prediction['label']}"] if "label" in prediction and words else []
+    def _new(
+        self, text: str, tokens: Sequence[str], tags: Sequence[str], intent: str | None
+    ) -> Iterator[str]:
+        words = [_one_column(token) for token in tokens]
+        tagged = zip(words, tags, strict=True)
+        label = [f"# label = {intent}"] if intent is not None and words else []
         if self._format == ".conll":
             yield from label
             for word, tag in tagged:
@@ -331,6 +335,21 @@ class SentenceWriter(Writer):
             for i, (word, tag) in enumerate(tagged, 1):
                 yield "\t".join([str(i), word, "_", tag, *["_"] * 6])
             yield ""
+
+
+def _sentences(
+    text: str, prediction: Prediction
+) -> Iterator[tuple[str, Sequence[str], Sequence[str]]]:
+    """A text with its tokens and tags, or the same of each sentence of a document."""
+    tokens, tags = prediction["tokens"], prediction["tags"]
+    if "sentences" not in prediction:
+        yield text, tokens, tags
+        return
+    first = 0
+    for sentence in prediction["sentences"]:
+        last = first + sentence["tokens"]
+        yield text[sentence["start"] : sentence["end"]], tokens[first:last], tags[first:last]
+        first = last
 
 
 def _text(chunk: Chunk, item: Any) -> str:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from nlp_rnn.config import (
     SequenceToSequenceExperiment,
     TaggerParameters,
 )
+from nlp_rnn.config.data import LANGUAGE
 from nlp_rnn.corpora.propositions import PREDICATE
 from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.label_sets import confidences
@@ -51,6 +53,7 @@ from nlp_rnn.runtime.forward import (
 from nlp_rnn.runtime.network import Network
 from nlp_rnn.runtime.pairs import Input, alignment, attention_of
 from nlp_rnn.text.batches import Encoded, flagged, shortened, source_of
+from nlp_rnn.text.documents import Place, sentence_splitter
 from nlp_rnn.text.encoding import source_tokens
 from nlp_rnn.text.entities import entity_spans
 from nlp_rnn.text.rules import Span
@@ -60,6 +63,8 @@ from nlp_rnn.text.vocabulary import SEPARATOR, UNK
 Prediction = dict[str, Any]
 
 ReviewBy = Literal["token", "entity"]
+
+Unit = Literal["text", "document"]
 
 BATCH = 32
 """The number of texts in one forward pass."""
@@ -89,6 +94,9 @@ class Options:
         length_penalty: the exponent of its length penalty; None is that of its experiment.
         attention: whether an encoder-decoder gives its weights of attention.
         allowed: the only outputs that an encoder-decoder may give; None allows all.
+        unit: what a tagger takes a text for: one sentence (``text``), or a ``document``, which it
+            cuts into sentences. None is as it was trained.
+        language: the language of documents, such as ``en``; None is that of its training.
     """
 
     n_best: int = 1
@@ -99,6 +107,8 @@ class Options:
     attention: bool = False
     allowed: tuple[str, ...] | None = None
     review_by: ReviewBy = "token"
+    unit: Unit | None = None
+    language: str | None = None
 
     def check(self, bundle: Bundle, written: Callable[[str], str] = str) -> None:
         """Raise UserError unless the model supports the options.
@@ -116,6 +126,7 @@ class Options:
         else:
             self._check_of_no_pairs(bundle, written)
         self._check_review_by(bundle, written)
+        self._check_documents(bundle, written)
         if self.review_below is None:
             return
         if not 0 < self.review_below <= 1:
@@ -145,6 +156,41 @@ class Options:
             raise UserError(
                 f"{written('review_by')} entity: {bundle.folder} predicts no entities; omit it"
             )
+
+    def _check_documents(self, bundle: Bundle, written: Callable[[str], str]) -> None:
+        if self.unit not in (None, *get_args(Unit)):
+            raise UserError(
+                f"{written('unit')}: expected {' or '.join(get_args(Unit))}, found {self.unit!r}"
+            )
+        of_whole_texts = not bundle.task.tagged or bundle.task.data == "joint"
+        if self.unit == "document" and of_whole_texts:
+            raise UserError(
+                f"{written('unit')} document is of models that only tag words; {bundle.folder} is "
+                f"one for {bundle.experiment.task}, which reads a text as a whole; omit it"
+            )
+        language = self.language_of_documents(bundle)
+        if self.language is not None and language is None:
+            raise UserError(
+                f"{written('language')}: is of documents; add {written('unit')} document, or omit "
+                "it"
+            )
+        if language is not None and not re.fullmatch(LANGUAGE, str(language)):
+            raise UserError(
+                f"{written('language')}: expected the code of a language such as en, found "
+                f"{language!r}"
+            )
+        if language is not None and self.n_best > 1:
+            raise UserError(
+                f"{written('n_best')}: is of single sentences, and documents have several; set "
+                f"{written('unit')} to text"
+            )
+
+    def language_of_documents(self, bundle: Bundle) -> str | None:
+        """The language of the documents that texts are; None where they are no documents."""
+        unit = self.unit or ("document" if bundle.language else "text")
+        if unit == "text":
+            return None
+        return self.language or bundle.language or "en"
 
     def decoding(self, bundle: Bundle) -> DecodingParameters:
         """How an encoder-decoder searches: as its experiment says, unless an option differs."""
@@ -197,6 +243,13 @@ CHARACTERS_OF_TOKEN = 16
 """A text with more characters for each token that it may have is not even split into tokens."""
 
 
+def check_items(bundle: Bundle, options: Options, items: Iterable[Item]) -> None:
+    """Raise UserError if a model cannot read one of the items; see :func:`check_lengths`."""
+    if options.language_of_documents(bundle) is not None:  # the sentences of a document are short
+        items = (item for item in items if not isinstance(item, str))
+    check_lengths(bundle, items)
+
+
 def check_lengths(bundle: Bundle, items: Iterable[Item]) -> None:
     """Raise UserError if a model that reads texts as a whole cannot read one of this length.
 
@@ -245,21 +298,25 @@ class Predictor(ABC):
         return Predictor.of(Bundle.open(folder))
 
     @staticmethod
-    def of(bundle: Bundle, options: Options = DEFAULT) -> Predictor:
+    def of(bundle: Bundle, options: Options = DEFAULT, network: Network | None = None) -> Predictor:
         """Load an opened bundle; see :meth:`load`.
+
+        Args:
+            network: the network of the bundle, if it is loaded already.
 
         Raises:
             UserError: also if the model does not support the options.
         """
         options.check(bundle)
+        if options.language_of_documents(bundle) is not None:
+            return DocumentPredictor(bundle, options, network)
         if bundle.multi_label:
-            return LabelSetPredictor(bundle, options)
-        return PREDICTORS[bundle.experiment.task](bundle, options)
+            return LabelSetPredictor(bundle, options, network)
+        return PREDICTORS[bundle.experiment.task](bundle, options, network)
 
-    def asked(self, options: Options) -> Self:
+    def asked(self, options: Options) -> Predictor:
         """The same model with other options."""
-        options.check(self.bundle)
-        return type(self)(self.bundle, options, self.network)
+        return Predictor.of(self.bundle, options, self.network)
 
     def predict(self, items: Iterable[Item]) -> Iterator[Prediction]:
         """One record for each text or sentence, in order."""
@@ -622,6 +679,80 @@ class SemanticRolesPredictor(TaggingPredictor):
             if role.removeprefix(CONTINUED) != PREDICATE:
                 start, end = spans[first][1], spans[last - 1][2]
                 yield {"role": role, "start": start, "end": end, "text": text[start:end]}
+
+
+class DocumentPredictor(TaggingPredictor):
+    """For each document, the predictions for all its sentences as one: the lists joined, offsets
+    counted in the document, and ``sentences`` with the ``start``, ``end`` and number of ``tokens``
+    of each.
+
+    Sentences share batches, whatever documents they are of. A sentence that is given as words is
+    not cut.
+    """
+
+    def __init__(
+        self, bundle: Bundle, options: Options = DEFAULT, network: Network | None = None
+    ) -> None:
+        language = options.language_of_documents(bundle)
+        assert language is not None
+        self._split = sentence_splitter(language)
+        super().__init__(bundle, options, network)
+        alone = replace(options, unit="text", language=None)
+        of_sentences = PREDICTORS[bundle.experiment.task](bundle, alone, self.network)
+        assert isinstance(of_sentences, TaggingPredictor)
+        self._of_sentences = of_sentences
+
+    @property
+    def columns(self) -> schema.Columns:
+        return schema.of_documents(self._of_sentences.columns)
+
+    def predict_chunk(self, items: list[Item]) -> Iterator[Prediction]:
+        check_items(self.bundle, self.options, items)
+        return self._predictions(items)
+
+    def _predictions(self, items: list[Item]) -> Iterator[Prediction]:
+        places = [self._places(item) for item in items]
+        predicted = self._of_sentences.predict(
+            item[start:end] if isinstance(item, str) else item
+            for item, of_item in zip(items, places, strict=True)
+            for start, end in of_item
+        )
+        return (self._joined(of_item, predicted) for of_item in places)
+
+    def _places(self, item: Item) -> list[Place]:
+        return self._split(item) if isinstance(item, str) else [(0, len(as_text(item)))]
+
+    def word_spans(self, item: Item) -> list[Span]:
+        if not isinstance(item, str):
+            return self._of_sentences.word_spans(item)
+        return [
+            (word, start + first, start + last)
+            for start, end in self._split(item)
+            for word, first, last in self._of_sentences.word_spans(item[start:end])
+        ]
+
+    def _joined(self, places: Sequence[Place], predicted: Iterator[Prediction]) -> Prediction:
+        """The record of a document, whose sentences are the next of those ``predicted``."""
+        record: Prediction = {name: False if name == "review" else [] for name in self.columns}
+        for (start, end), sentence in zip(places, predicted, strict=False):
+            tokens = len(sentence["tokens"])
+            record["sentences"].append({"start": start, "end": end, "tokens": tokens})
+            for name, value in sentence.items():
+                if name == "review":
+                    record[name] = record[name] or value
+                elif name in ("entities", "predicates"):
+                    record[name] += [_moved(each, start) for each in value]
+                else:
+                    record[name] += value
+        return record
+
+
+def _moved(found: Prediction, by: int) -> Prediction:
+    """An entity or a predicate of a sentence with its place in the document."""
+    moved = found | {"start": found["start"] + by, "end": found["end"] + by}
+    if "arguments" in found:
+        moved["arguments"] = [_moved(argument, by) for argument in found["arguments"]]
+    return moved
 
 
 def _lowest(tagged: Tagged) -> float:

@@ -64,6 +64,15 @@ class Predicate(TypedDict):
     arguments: list[Argument]
 
 
+class Sentence(TypedDict):
+    """A sentence of a document; its offsets count the characters of the document. ``tokens`` is
+    how many of the document's tokens are in it."""
+
+    start: int
+    end: int
+    tokens: int
+
+
 class TagSequence(TypedDict):
     """One of the most likely tag sequences of a sentence."""
 
@@ -135,6 +144,11 @@ def of_intents_and_slots(review: bool, n_best: bool, entities: bool) -> Columns:
         for name, type_ in of_tagger(False, n_best, entities).items()
     }
     return {**of_classifier(review), **of_words}
+
+
+def of_documents(columns: Columns) -> Columns:
+    """The columns of a tagger of documents, given those of the same tagger of sentences."""
+    return {**columns, "sentences": list[Sentence]}
 
 
 def of_roles(review: bool) -> Columns:

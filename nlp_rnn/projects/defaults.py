@@ -74,7 +74,7 @@ def _data(sight: Sight, min_count: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if sight.lacking:
         found["split"] = {split: OWN_SHARES[split] for split in sight.lacking}
-        if sight.counts.duplicates:
+        if sight.counts.duplicates and not sight.documents:
             found["split"]["duplicates"] = "together"
     if sight.tokenizer:
         found["tokenizer"] = dict(sight.tokenizer)

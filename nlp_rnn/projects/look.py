@@ -25,7 +25,14 @@ from nlp_rnn.example import SPLITS, Example, Kind
 from nlp_rnn.projects.columns import conll_settings, conllu_settings, table_settings
 from nlp_rnn.projects.formats import expanded, format_of, parts, path_of
 from nlp_rnn.task_kinds import TASK_KINDS
-from nlp_rnn.text.annotated import COUNTED, said_of_spans, with_tags
+from nlp_rnn.text.annotated import (
+    COUNTED,
+    OF_DOCUMENTS,
+    said_of_documents,
+    said_of_spans,
+    summed,
+    with_tags,
+)
 from nlp_rnn.text.characters import scripts
 from nlp_rnn.text.tokenizers import make_tokenizer
 
@@ -136,6 +143,7 @@ class Sight:
         counts: of all examples.
         spans: how many spans of characters are of each kind of ``COUNTED``; empty for formats
             without them.
+        documents: what ``OF_DOCUMENTS`` counts; empty where no documents were cut.
     """
 
     splits: dict[str, list[str]]
@@ -146,6 +154,7 @@ class Sight:
     tokenizer: dict[str, Any]
     counts: Counts
     spans: Mapping[str, int] = field(default_factory=dict)
+    documents: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def lacking(self) -> list[str]:
@@ -184,8 +193,6 @@ def look(given: Given) -> Sight:
     tokenizer |= _tokenizer(corpus.kind, counts)
     _measure(corpus, counts, TokenizerParameters.model_validate(tokenizer))
     found = corpus.findings()
-    of_splits = found.get("spans", {}).values()
-    spans = {kind: sum(counts[kind] for counts in of_splits) for kind in COUNTED}
     return Sight(
         splits,
         format,
@@ -194,7 +201,8 @@ def look(given: Given) -> Sight:
         found.get("scheme"),
         tokenizer,
         counts,
-        spans if of_splits else {},
+        summed(found.get("spans", {}), COUNTED),
+        summed(found.get("documents", {}).get("splits", {}), OF_DOCUMENTS),
     )
 
 
@@ -360,6 +368,8 @@ def described(sight: Sight) -> list[str]:
         lines.append(f"tags: classes of words, no entities: {_balance(counts.labels)}")
     if sight.spans:
         lines.append(f"spans: {said_of_spans(sight.spans)}")
+    if sight.documents:
+        lines.append(f"documents: {said_of_documents(sight.documents)}")
     lines.append(_lengths(sight))
     lines.append(f"scripts: {_shares(counts.scripts)}")
     if sight.kind != "text":
@@ -448,7 +458,12 @@ def _duplicates(sight: Sight) -> str:
         return "none"
     found = f"{counts.duplicates:,} ({counts.duplicates / counts.total:.1%})"
     if sight.lacking:
-        found += ", kept in one split with their first"
+        with_what = (
+            "each kept with its document"
+            if sight.documents
+            else "kept in one split with their first"
+        )
+        found += f", {with_what}"
     if counts.conflicting:
         found += f"; {counts.conflicting:,} of them have another label than their first"
     return found

@@ -33,6 +33,8 @@ tracking:
 COMMENTS = {
     "format": "csv, tsv, jsonl, parquet, folders, fasttext, conll, conllu, text or that of a tool",
     "spans": "what happens to spans that cut words, overlap or are in several parts",
+    "unit": "of texts: a document is cut into sentences",
+    "language": "whose rules cut documents into sentences",
     "label_separator": "between the labels of a text, which may be any number",
     "label_columns": "1 in each where the text has the label",
     "thresholds": "how the probability is chosen from which a label is given",

@@ -44,6 +44,7 @@ from pydantic import (
 from nlp_rnn import backend
 from nlp_rnn.arrays import Floats
 from nlp_rnn.config import Experiment, TaggerHeadParameters
+from nlp_rnn.config.data import LANGUAGE
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import TAGGED_KINDS
 from nlp_rnn.extras import require
@@ -172,7 +173,7 @@ class Bundle:
             Graph(found.graph.unsupported, found.graph.int8),
             frozenset(found.sha256),
         )
-        bundle.data_card, bundle.start_states(), bundle.frames, bundle.intents
+        bundle.data_card, bundle.language, bundle.start_states(), bundle.frames, bundle.intents
         return bundle
 
     def check_copyable(self) -> None:
@@ -204,6 +205,24 @@ class Bundle:
         if not isinstance(card, dict) or type(card.get("entities", False)) is not bool:
             raise UserError(f"{file}: not a data card; {REMEDY}")
         return card
+
+    @property
+    def language(self) -> str | None:
+        """The language of the documents that a tagger cuts into sentences, because it was trained
+        on such; None if it reads each text as one sentence.
+
+        Raises:
+            UserError: the data card does not tell it.
+        """
+        documents = self.data_card.get("documents")
+        if documents is None or not self.task.tagged:
+            return None
+        language = documents.get("language") if isinstance(documents, dict) else None
+        if not isinstance(language, str) or not re.fullmatch(LANGUAGE, language):
+            raise UserError(
+                f"{self.folder / DATA_CARD}: documents has no code of a language; {REMEDY}"
+            )
+        return language
 
     @cached_property
     def frames(self) -> dict[str, str]:

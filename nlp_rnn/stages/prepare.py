@@ -128,10 +128,13 @@ def _log_card(name: str, card: dict[str, Any]) -> None:
     elif card["kind"] in ("tagged", "joint"):
         log(f"{name}: tags are classes of words and mark no entities")
     if "spans" in card:
-        from nlp_rnn.text.annotated import COUNTED, said_of_spans
+        from nlp_rnn.text.annotated import COUNTED, said_of_spans, summed
 
-        counts = {kind: sum(of[kind] for of in card["spans"].values()) for kind in COUNTED}
-        log(f"{name}: {said_of_spans(counts)}")
+        log(f"{name}: {said_of_spans(summed(card['spans'], COUNTED))}")
+    if "documents" in card:
+        from nlp_rnn.text.annotated import OF_DOCUMENTS, said_of_documents, summed
+
+        log(f"{name}: {said_of_documents(summed(card['documents']['splits'], OF_DOCUMENTS))}")
     if (removed := card.get("removed_from_training")) is not None:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in removed.items())
         log(f"{name}: removed from training: {reasons}")
@@ -166,7 +169,7 @@ def _warn_of_duplicates(name: str, card: dict[str, Any]) -> None:
             continue
         remedy = (
             "to keep each text in one split, set split: {duplicates: together}"
-            if split in card.get("taken_from_train", ())
+            if split in card.get("taken_from_train", ()) and "documents" not in card
             else "take them out of one of the two files, or out of training: remove: [leakage]"
         )
         log(

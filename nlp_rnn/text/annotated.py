@@ -2,21 +2,26 @@
 
 A span is of whole words if it cuts none; white space at its ends does not matter. Others, those in
 several parts and those that overlap cannot be written as tags: a policy says what happens to them.
+
+A text may be a document, which is cut into sentences. No entity is cut with it: sentences that an
+entity crosses are joined.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Literal
 
 from nlp_rnn.config import AnyDataset, FilesDataset
-from nlp_rnn.corpora.annotations import AnnotatedText, Span
+from nlp_rnn.corpora.annotations import AnnotatedText, Span, touched
 from nlp_rnn.corpora.corpus import Corpus
+from nlp_rnn.corpora.duplicates import hash_of
 from nlp_rnn.corpora.files import FilesCorpus
 from nlp_rnn.corpora.settings import Setting, SettingError
 from nlp_rnn.example import Example
+from nlp_rnn.text.documents import Place, Splitter, sentence_splitter
 from nlp_rnn.text.tokenizers import make_tokenizer
 
 Policy = Literal["error", "widen", "drop"]
@@ -28,6 +33,10 @@ COUNTED = ("spans", "discontinuous", "misaligned", "overlapping", "repeated", "d
 """What is counted: all spans; those in several parts; those that cut a word or have none; those
 that overlap a longer one; those that stand there twice; and those of all these that are left
 out."""
+
+OF_DOCUMENTS = ("documents", "sentences", "joined")
+"""What is counted of documents: all of them; their sentences; and how often two sentences were
+joined, because an entity crosses their border."""
 
 
 def said_of_spans(counts: Mapping[str, int]) -> str:
@@ -42,6 +51,27 @@ def said_of_spans(counts: Mapping[str, int]) -> str:
     return found + (f" ({special}; {counts['dropped']:,} left out)" if special else "")
 
 
+def said_of_documents(counts: Mapping[str, int]) -> str:
+    """How many sentences documents have, and how many of them were joined.
+
+    >>> said_of_documents({"documents": 2, "sentences": 31, "joined": 1})
+    '2 documents cut into 31 sentences (1 border removed, which an entity crosses)'
+    """
+    found = f"{counts['documents']:,} documents cut into {counts['sentences']:,} sentences"
+    joined = counts["joined"]
+    borders = f"{joined:,} border{'s' * (joined != 1)} removed, which an entity crosses"
+    return found + (f" ({borders})" if joined else "")
+
+
+def summed(of_splits: Mapping[str, Mapping[str, int]], names: Sequence[str]) -> dict[str, int]:
+    """The counts of all splits together; empty if nothing was counted.
+
+    >>> summed({"train": {"spans": 2}, "test": {"spans": 1}}, ["spans"])
+    {'spans': 3}
+    """
+    return {name: sum(of[name] for of in of_splits.values()) for name in names if of_splits}
+
+
 class SpanTagger:
     """Writes the spans of texts as BIO tags of their words.
 
@@ -49,17 +79,52 @@ class SpanTagger:
         cut: maps a text to its words with their places, as a tokenizer does.
         policy: what happens to a span that tags cannot express (see ``spans`` of
             :class:`~nlp_rnn.config.FilesDataset`).
+        split: what cuts documents into sentences; None takes each text as one sentence.
 
     Attributes:
-        counts: how many spans of the texts so far were of each kind of :data:`COUNTED`.
+        counts: how many spans of the texts so far were of each kind of :data:`COUNTED`, and what
+            :data:`OF_DOCUMENTS` counts.
     """
 
     def __init__(
-        self, cut: Callable[[str], Sequence[tuple[str, int, int]]], policy: Policy
+        self,
+        cut: Callable[[str], Sequence[tuple[str, int, int]]],
+        policy: Policy,
+        split: Splitter | None = None,
     ) -> None:
         self._cut = cut
         self._policy = policy
+        self._split = split
         self.counts: Counter[str] = Counter()
+
+    def examples(self, annotated: AnnotatedText) -> Iterator[Example]:
+        """The tagged sentences of a text: itself, or those of a document; see :meth:`example`."""
+        if self._split is None:
+            yield self.example(annotated)
+        else:
+            yield from self._sentences(annotated, self._split(annotated.text))
+
+    def _sentences(self, annotated: AnnotatedText, places: Sequence[Place]) -> Iterator[Example]:
+        """The sentences of a document that have words, joined where an entity crosses a border."""
+        text = annotated.text
+        of_places = [self._words(text, *place) for place in places]
+        words = [*chain.from_iterable(of_places)]
+        tags = self._tags(annotated, words)
+        document = hash_of(text)
+        self.counts["documents"] += 1
+        first = last = 0
+        for of_place in filter(None, of_places):
+            last += len(of_place)
+            if tags[last : last + 1] and tags[last].startswith("I-"):
+                self.counts["joined"] += 1
+                continue
+            yield _example(text, words[first:last], tags[first:last], document)
+            self.counts["sentences"] += 1
+            first = last
+
+    def _words(self, text: str, start: int, end: int) -> list[tuple[int, int]]:
+        """The places of the words of a sentence in its text."""
+        return [(start + first, start + last) for _, first, last in self._cut(text[start:end])]
 
     def example(self, annotated: AnnotatedText) -> Example:
         """A text as a tagged sentence.
@@ -67,16 +132,15 @@ class SpanTagger:
         Raises:
             UserError: the policy is ``error``, and tags cannot express a span.
         """
-        text = annotated.text
-        words = [(start, end) for _, start, end in self._cut(text)]
+        words = self._words(annotated.text, 0, len(annotated.text))
+        return _example(annotated.text, words, self._tags(annotated, words))
+
+    def _tags(self, annotated: AnnotatedText, words: Sequence[tuple[int, int]]) -> list[str]:
+        """The tag of each word."""
         tags = ["O"] * len(words)
         for first, last, type_ in self._kept(annotated, words):
             tags[first:last] = [f"B-{type_}", *[f"I-{type_}"] * (last - first - 1)]
-        return Example(
-            tokens=tuple(text[start:end] for start, end in words),
-            tags=tuple(tags),
-            space_after=tuple(text[end : end + 1].isspace() for _, end in words),
-        )
+        return tags
 
     def _kept(
         self, annotated: AnnotatedText, words: Sequence[tuple[int, int]]
@@ -105,8 +169,7 @@ class SpanTagger:
     ) -> WordSpan | None:
         """The words that a span touches; None if it is left out."""
         self.counts["spans"] += 1
-        first = bisect_right(words, span.start, key=lambda word: word[1])
-        last = bisect_left(words, span.end, key=lambda word: word[0])
+        first, last = touched(words, span.start, span.end)
         if span.pieces:
             self._refuse(annotated, span, "discontinuous", "is in several parts")
         elif last <= first:
@@ -135,6 +198,17 @@ class SpanTagger:
         )
 
 
+def _example(
+    text: str, words: Sequence[tuple[int, int]], tags: Sequence[str], document: int | None = None
+) -> Example:
+    return Example(
+        tokens=tuple(text[start:end] for start, end in words),
+        tags=tuple(tags),
+        space_after=tuple(text[end : end + 1].isspace() for _, end in words),
+        document=document,
+    )
+
+
 class AnnotatedCorpus(Corpus):
     """The tagged sentences of files with spans of characters.
 
@@ -149,8 +223,11 @@ class AnnotatedCorpus(Corpus):
         self.name = corpus.name
         self.kind = corpus.kind
         self._corpus = corpus
+        self.documents = dataset.unit == "document"
+        self._language = dataset.language
         self._cut = make_tokenizer(dataset.tokenizer).spans
         self._policy: Policy = dataset.spans
+        self._split = sentence_splitter(dataset.language) if self.documents else None
 
     def splits(self) -> tuple[str, ...]:
         return self._corpus.splits()
@@ -159,21 +236,37 @@ class AnnotatedCorpus(Corpus):
         return self._corpus.origin(split)
 
     def read(self, split: str) -> Iterator[Example]:
-        tagger = SpanTagger(self._cut, self._policy)
-        return self._not_empty(map(tagger.example, self._corpus.annotated(split)), split)
+        of_texts = map(self._tagger().examples, self._corpus.annotated(split))
+        return self._not_empty(chain.from_iterable(of_texts), split)
+
+    def _tagger(self) -> SpanTagger:
+        return SpanTagger(self._cut, self._policy, self._split)
 
     def provenance(self) -> dict[str, Any]:
         return self._corpus.provenance()
 
     def findings(self) -> dict[str, Any]:
-        spans = {split: self._counted(split) for split in self.splits()}
-        return {"entities": True, "scheme": "BIO", "spans": spans}
+        counts = {split: self._counted(split) for split in self.splits()}
+        found = {"entities": True, "scheme": "BIO", "spans": _chosen(counts, COUNTED)}
+        if self.documents:
+            found["documents"] = {
+                "language": self._language,
+                "splits": _chosen(counts, OF_DOCUMENTS),
+            }
+        return found
 
-    def _counted(self, split: str) -> dict[str, int]:
-        tagger = SpanTagger(self._cut, self._policy)
+    def _counted(self, split: str) -> Counter[str]:
+        tagger = self._tagger()
         for annotated in self._corpus.annotated(split):
-            tagger.example(annotated)
-        return {name: tagger.counts[name] for name in COUNTED}
+            deque(tagger.examples(annotated), maxlen=0)
+        return tagger.counts
+
+
+def _chosen(
+    counts: Mapping[str, Mapping[str, int]], names: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    """Some of the counts of each split."""
+    return {split: {name: of[name] for name in names} for split, of in counts.items()}
 
 
 def with_tags(corpus: Corpus, dataset: AnyDataset) -> Corpus:

@@ -108,7 +108,7 @@ def requirements(bundle: Path) -> list[str]:
     ``nlp_rnn`` is not among them: it is not on a package index, so its code is stored with the
     model.
     """
-    from nlp_rnn.runtime.bundle import GRAPH
+    from nlp_rnn.runtime.bundle import GRAPH, Bundle
     from nlp_rnn.text.rules import SubwordTokenizer
 
     packages = [*_PREDICTION_PACKAGES]
@@ -118,6 +118,8 @@ def requirements(bundle: Path) -> list[str]:
         packages += ["keras", _backend() or "tensorflow"]
     if (bundle / SubwordTokenizer.FILE).exists():
         packages.append("tokenizers")
+    if Bundle.open(bundle).language is not None:
+        packages.append("sentencex")
     versions = {package: package_version(package) for package in packages}
     # Suffixes such as "+cpu" name builds that the index does not have.
     return [

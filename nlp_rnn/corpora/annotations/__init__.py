@@ -8,6 +8,7 @@ count UTF-16 code units instead, in which most emoji are two: :class:`Offsets` c
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -51,12 +52,15 @@ class AnnotatedText:
         spans: its entities, in the order of the file.
         where: its file and line, for messages.
         name: the name of its document, if the format has one.
+        sentences: the first and one past the last character of each sentence, if the text is a
+            document that was cut into sentences.
     """
 
     text: str
     spans: tuple[Span, ...]
     where: str = ""
     name: str = ""
+    sentences: tuple[tuple[int, int], ...] = ()
 
 
 class Offsets:
@@ -142,6 +146,21 @@ def _characters(where: str, start: object, end: object, offsets: Offsets) -> tup
             Setting("offsets", "characters"),
         )
     return places[0], places[1]
+
+
+def touched(words: Sequence[tuple[int, int]], start: int, end: int) -> tuple[int, int]:
+    """The first of the words that a span touches, and one past the last.
+
+    Args:
+        words: the start and end of each, in order and without overlap.
+
+    >>> touched([(0, 3), (4, 7), (8, 9)], 2, 5)
+    (0, 2)
+    """
+    return (
+        bisect_right(words, start, key=lambda word: word[1]),
+        bisect_left(words, end, key=lambda word: word[0]),
+    )
 
 
 def check_quote(where: str, span: Span, quoted: str, text: str, unit: Unit) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nlp_rnn.corpora.annotations import AnnotatedText, Offsets, Span, Unit, span_of
+from nlp_rnn.corpora.annotations import AnnotatedText, Offsets, Span, Unit, span_of, touched
 from nlp_rnn.corpora.lines import BadBytes
 from nlp_rnn.corpora.tables import clean, jsonl_records, member, text_of
 from nlp_rnn.errors import UserError
@@ -75,8 +75,8 @@ def record(
 
 
 def _span(span: Span, words: Sequence[tuple[int, int]], offsets: Offsets) -> dict[str, Any]:
-    inside = [i for i, (start, end) in enumerate(words) if start < span.end and end > span.start]
+    first, last = touched(words, span.start, span.end)
     place = {"start": offsets.unit(span.start), "end": offsets.unit(span.end)}
-    tokens = {"token_start": inside[0], "token_end": inside[-1]} if inside else {}
+    tokens = {"token_start": first, "token_end": last - 1} if first < last else {}
     score = {} if span.probability is None else {"score": span.probability}
     return {**place, **tokens, "label": span.type, **score}

@@ -15,7 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from nlp_rnn.corpora.annotations import AnnotatedText, Offsets, Span, Unit, check_quote, span_of
+from nlp_rnn.corpora.annotations import (
+    AnnotatedText,
+    Offsets,
+    Span,
+    Unit,
+    check_quote,
+    span_of,
+    touched,
+)
 from nlp_rnn.corpora.lines import BadBytes, numbered_lines
 from nlp_rnn.corpora.settings import Setting, SettingError
 from nlp_rnn.errors import UserError
@@ -223,6 +231,9 @@ def _escaped_value(value: str) -> str:
 class Document:
     """Writes texts as the sentences of one document.
 
+    The texts may be documents themselves, whose sentences then stand where they do in these: those
+    of the first have its offsets.
+
     Args:
         unit: what its offsets count.
     """
@@ -239,28 +250,43 @@ class Document:
         Args:
             words: the start and end of each token.
         """
-        if not words:
+        if not annotated.sentences:
+            if words:
+                end = max(words[-1][1], len(annotated.text.rstrip()))
+                yield from self._sentence(annotated.text[:end], annotated.spans, words)
+                self._begin += Offsets(annotated.text[words[0][0] : end], self._unit).length + 1
             return
-        first, last = words[0][0], words[-1][1]
-        end = max(last, len(annotated.text.rstrip()))
-        text = annotated.text[first:end]
-        offsets = Offsets(text, self._unit)
+        offsets, base = Offsets(annotated.text, self._unit), self._begin
+        spans = sorted(annotated.spans, key=lambda span: span.start)
+        places = [(span.start, span.end) for span in spans]
+        for start, end in annotated.sentences:
+            if of_sentence := words[slice(*touched(words, start, end))]:
+                self._begin = base + offsets.unit(of_sentence[0][0])
+                of_spans = spans[slice(*touched(places, start, end))]
+                yield from self._sentence(annotated.text[:end], of_spans, of_sentence)
+        self._begin = base + offsets.length + 1
+
+    def _sentence(
+        self, text: str, spans: Sequence[Span], words: Sequence[tuple[int, int]]
+    ) -> Iterator[str]:
+        """The lines of a sentence that ends with ``text`` and whose first word stands at
+        ``_begin``."""
+        first = words[0][0]
+        offsets = Offsets(text[first:], self._unit)
         self._sentences += 1
         yield ""
-        yield from (f"{_TEXT}{_escaped_text(line)}" for line in text.split("\n"))
-        values = self._values_of(annotated.spans, words)
+        yield from (f"{_TEXT}{_escaped_text(line)}" for line in offsets.text.split("\n"))
+        values = self._values_of(spans, words)
         for number, ((start, end), value) in enumerate(zip(words, values, strict=True), 1):
             begin, stop = (self._begin + offsets.unit(place - first) for place in (start, end))
-            token = _escaped_text(annotated.text[start:end])
+            token = _escaped_text(text[start:end])
             yield f"{self._sentences}-{number}\t{begin}-{stop}\t{token}\t{value}\t"
-        self._begin += offsets.length + 1
 
     def _values_of(self, spans: Sequence[Span], words: Sequence[tuple[int, int]]) -> Iterator[str]:
         """The value of each word."""
         of_word: list[list[str]] = [[] for _ in words]
         for span in spans:
-            inside = [i for i, (a, b) in enumerate(words) if a < span.end and b > span.start]
             self._spans += 1
-            for i in inside:
+            for i in range(*touched(words, span.start, span.end)):
                 of_word[i].append(f"{_escaped_value(span.type)}[{self._spans}]")
         return ("|".join(values) or "_" for values in of_word)
