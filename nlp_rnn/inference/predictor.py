@@ -165,7 +165,7 @@ class Options:
         of_whole_texts = not bundle.task.tagged or bundle.task.data == "joint"
         if self.unit == "document" and of_whole_texts:
             raise UserError(
-                f"{written('unit')} document is of models that only tag words; {bundle.folder} is "
+                f"{written('unit')} document is of models that tag words, and {bundle.folder} is "
                 f"one for {bundle.experiment.task}, which reads a text as a whole; omit it"
             )
         language = self.language_of_documents(bundle)
