@@ -42,6 +42,8 @@ class Example:
         predicate: the place of the predicate among ``tokens``, counted from 0, to which the
             ``roles`` in ``tags`` belong; None where there is none.
         frame: the sense of that predicate, such as ``kill.01``.
+        group: what the example has in common with others that stay in one split with it, such as
+            its author; only where the data set asks for groups. Not compared.
     """
 
     text: str = ""
@@ -55,6 +57,7 @@ class Example:
     features: tuple[float, ...] = ()
     predicate: int | None = None
     frame: str = ""
+    group: str = field(default="", compare=False)
 
     @property
     def label_set(self) -> tuple[str, ...]:

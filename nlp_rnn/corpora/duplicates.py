@@ -31,8 +31,17 @@ def text_hash(example: Example) -> int:
     The probability that any two of ten million texts share a hash is 3e-6.
     """
     words = example.tokens or " ".join([*example.context, example.text]).split()
-    text = " ".join([*words, *map(str, example.features)]).encode("utf-8", "surrogatepass")
-    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big")
+    return _hash(" ".join([*words, *map(str, example.features)]))
+
+
+def group_hash(example: Example) -> int:
+    """A hash of an example's group."""
+    return _hash(example.group)
+
+
+def _hash(text: str) -> int:
+    encoded = text.encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(encoded, digest_size=8).digest(), "big")
 
 
 Answer = tuple[tuple[str, ...], tuple[str, ...], str]

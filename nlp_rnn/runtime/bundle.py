@@ -77,8 +77,8 @@ DESCRIPTION = "bundle.json"
 DATA_CARD = "data_card.json"
 CHARACTERS = "characters.json"
 START_STATES = "start_states.json"
-SEEDS = "seeds"
-"""The folder of the bundles of other seeds, if an experiment was trained with several."""
+SEEDS, FOLDS = "seeds", "folds"
+"""The folders of the bundles of other seeds or folds, if an experiment was trained with several."""
 COPIED = (
     TOKENIZER,
     SubwordTokenizer.FILE,
@@ -170,16 +170,16 @@ class Bundle:
 
     def check_copyable(self) -> None:
         """Raise UserError unless the folder holds nothing but the regular files that the bundle
-        lists, and the bundles of its other seeds, of which the same is true.
+        lists, and the bundles of its other seeds or folds, of which the same is true.
 
         A link in a bundle of a stranger could lead to a private file of whoever copies it. Only
         links into a cache of DVC, which may keep outputs like that, are taken for files.
         """
         for path in sorted(self.folder.iterdir()):
-            if path.name == SEEDS and path.is_dir() and not path.is_symlink():
-                for of_seed in sorted(path.iterdir()):
-                    _check_is_no_link(of_seed)
-                    Bundle.open(of_seed).check_copyable()
+            if path.name in (SEEDS, FOLDS) and path.is_dir() and not path.is_symlink():
+                for other in sorted(path.iterdir()):
+                    _check_is_no_link(other)
+                    Bundle.open(other).check_copyable()
                 continue
             if path.name not in (*self.files, DESCRIPTION):
                 raise UserError(f"{path}: is not a part of the bundle; remove it")
