@@ -300,6 +300,13 @@ class Bundle:
         if none was chosen."""
         return dict.fromkeys(self.labels, 0.5) | self.figures.get("thresholds", {})
 
+    @property
+    def bytes_to_predict(self) -> int:
+        """The size of what predictions need: all files but the weights for Keras, where there is a
+        graph."""
+        needed = self.files - ({WEIGHTS} if self.graph.unsupported is None else set())
+        return sum((self.folder / file).stat().st_size for file in needed)
+
     def network(self) -> Network:
         """Load the network that makes this bundle's predictions.
 

@@ -112,9 +112,9 @@ class Classification(ExamplesTask):
         """All texts of a split."""
         return self.encoded(name, range(len(self.dataset.split(name))), self.max_length)
 
-    def validate(self, objective: Objective) -> Row:
+    def validated(self, network: Network) -> Row:
         gold = np.array(self.dataset.split("validation").labels)
-        logs = self._log_probabilities(self.predicting(objective.network), "validation")
+        logs = self._log_probabilities(network, "validation")
         return {
             "validation/loss": float(-logs[np.arange(len(gold)), gold].mean()),
             **{f"validation/{name}": value for name, value in _judged(gold, logs).items()},
@@ -156,6 +156,7 @@ class Classification(ExamplesTask):
             uncalibrated=np.exp(logs.max(axis=1)),
             tables=self._tables(targets),
             log_loss={"before": test["loss"], "after": log_loss([calibrated], [gold])},
+            shown=targets.shown,
         )
 
     def _texts(self, numbers: Sequence[int]) -> dict[int, str]:

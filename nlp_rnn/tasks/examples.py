@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +13,16 @@ from numpy.typing import NDArray
 from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.config import AnyExperiment, BatchTrainingParameters, LongTexts
 from nlp_rnn.errors import UserError
+from nlp_rnn.runtime.network import Network
 from nlp_rnn.tasks.task import EXAMPLES_SHOWN, LONGEST_SHOWN, Task
 from nlp_rnn.text.batches import Batch, Encoded, encoded, example_batches, mini_batches
 from nlp_rnn.text.bounds import Bounds, padded_length
 from nlp_rnn.text.prepared import PreparedDataset, Split
 from nlp_rnn.text.word_dropout import drop_words, unknown_rates
+
+if TYPE_CHECKING:
+    from nlp_rnn.training.fit import Row
+    from nlp_rnn.training.objective import Objective
 
 EVALUATION_BATCH = 64
 """The number of examples predicted at once: large enough for speed, small enough for little
@@ -55,6 +62,13 @@ class ExamplesTask(Task):
     def spelling(self) -> Ints | None:
         """The characters of every form, for models that read them."""
         return None
+
+    def validate(self, objective: Objective) -> Row:
+        return self.validated(self.predicting(objective.network))
+
+    @abstractmethod
+    def validated(self, network: Network) -> Row:
+        """The metrics of the validation split; see :meth:`validate`."""
 
     def _lengths(self, split: str, max_length: int | None) -> Ints:
         lengths = self.dataset.split(split).lengths

@@ -79,9 +79,9 @@ class LabelSets(Classification):
         """The logits of all labels ``(texts, labels)``."""
         return np.stack(list(label_logits(network, self._encoded_texts(name), EVALUATION_BATCH)))
 
-    def validate(self, objective: Objective) -> Row:
+    def validated(self, network: Network) -> Row:
         gold = self._gold("validation")
-        logits = self._logits(self.predicting(objective.network), "validation")
+        logits = self._logits(network, "validation")
         probabilities = sigmoid(logits)
         thresholds = label_thresholds(probabilities, gold, self._classification.thresholds)
         given = probabilities >= thresholds

@@ -24,7 +24,6 @@ from nlp_rnn.text.batches import flagged
 
 if TYPE_CHECKING:
     from nlp_rnn.training.fit import Row as Epoch
-    from nlp_rnn.training.objective import Objective
 
 DIGITS = 6
 """The number of decimals of a confidence in a file."""
@@ -33,8 +32,7 @@ DIGITS = 6
 class SemanticRoles(Tagging):
     """Trains and evaluates a tagger of semantic roles."""
 
-    def validate(self, objective: Objective) -> Epoch:
-        network = self.predicting(objective.network)
+    def validated(self, network: Network) -> Epoch:
         result = self._judge(network, "validation")
         metrics = role_metrics(self._propositions(network, "validation", result))
         gold, best = np.concatenate(result.gold), np.concatenate(result.best)

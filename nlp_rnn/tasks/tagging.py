@@ -176,8 +176,8 @@ class Tagging(ExamplesTask):
                         "or set model.constrained: false"
                     )
 
-    def validate(self, objective: Objective) -> Epoch:
-        result = self._judge(self.predicting(objective.network), "validation")
+    def validated(self, network: Network) -> Epoch:
+        result = self._judge(network, "validation")
         tags, entities = self.dataset.labels, self.dataset.entities
         metrics = tagging_metrics(result.gold, result.best, tags, entities=entities)
         row = {"validation/loss": result.loss, "validation/accuracy": metrics["accuracy"]}
@@ -250,6 +250,7 @@ class Tagging(ExamplesTask):
             tables=_tables(targets, forms, seen),
             log_loss={"before": result.log_loss, "after": log_loss(calibrated, result.gold)},
             entities=self._judged_entities(result, before, after),
+            shown=targets.shown,
         )
 
     def _entity_confidence(

@@ -98,6 +98,20 @@ class Vocabulary:
         more = list(islice(others, most))
         return Vocabulary([*self.types, *more], [*self.counts, *[0] * len(more)], self.end)
 
+    @classmethod
+    def union(cls, vocabularies: Sequence[Vocabulary]) -> Vocabulary:
+        """The types of all vocabularies, those of the first in their places; each with its highest
+        count."""
+        counts: dict[str, int] = {}
+        for vocabulary in vocabularies:
+            for token, count in zip(vocabulary.types, vocabulary.counts, strict=True):
+                counts[token] = max(count, counts.get(token, 0))
+        return cls(list(counts), list(counts.values()), vocabularies[0].end)
+
+    def indices_of(self, other: Vocabulary) -> list[int]:
+        """The index of each type of another vocabulary; ``<unk>`` for those that are not here."""
+        return [PAD_INDEX, *self.encode(other.types[1:])]
+
     def encode(self, tokens: Iterable[str]) -> list[int]:
         """Convert tokens to indices; unknown tokens become ``<unk>``."""
         get = self._index.get
