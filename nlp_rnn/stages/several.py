@@ -92,7 +92,7 @@ def write_kept(
     Args:
         results: where to.
         place: where the trainings are.
-        provenance: of what is made of all bundles, beside what the best of them knows.
+        provenance: of what is made of all bundles, beside what the first of them knows.
     """
     best, keep = best_of(name, experiment, bundles), experiment.training.keep
     if keep != "best":
@@ -120,8 +120,8 @@ def _write_mean(
     from nlp_rnn.tasks.registry import make_task
     from nlp_rnn.text.prepared import PreparedDataset
 
-    alone = bundles[best]
-    own = {key: value for key, value in alone.provenance.items() if key not in ("seed", "fold")}
+    alone, first = bundles[best], next(iter(bundles.values()))
+    own = {key: value for key, value in first.provenance.items() if key not in ("seed", "fold")}
     described: dict[str, Any] = {
         "name": name,
         "experiment": experiment,
