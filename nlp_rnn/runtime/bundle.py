@@ -396,10 +396,10 @@ class Bundle:
             UserError: its weights do not fit or were not exported, or no backend is installed.
         """
         if WEIGHTS not in self.files:
-            raise UserError(
-                f"{self.folder}: has no Keras weights, only an ONNX graph; use the bundle "
-                "from which it was exported"
-            )
+            whole = "the bundle from which it was exported"
+            if "members" in self.provenance:
+                whole = f"one of its members, in {SEEDS}/ or {FOLDS}/ of its folder"
+            raise UserError(f"{self.folder}: has no Keras weights, only an ONNX graph; use {whole}")
         require("keras", "train", f"{self.folder}: the model in it")
         file, size = self.folder / WEIGHTS, len(self.vocabulary)
         if check_weights(file, REMEDY) < fewest_weights(self.experiment, size):

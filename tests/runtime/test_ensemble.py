@@ -59,7 +59,7 @@ def write(target: Path, members: list[Path], **figures: Any) -> None:
         lambda network: figures,
         name="all",
         experiment=bundles[0].experiment,
-        provenance={},
+        provenance={"members": ["seed 1", "seed 2"]},
         figures={"temperature": 1.0},
     )
 
@@ -214,5 +214,5 @@ def test_members_that_cut_texts_otherwise_are_refused(
 
 
 def test_keras_cannot_build_an_ensemble(classifiers: list[Path]) -> None:
-    with pytest.raises(UserError, match="only an ONNX graph"):
+    with pytest.raises(UserError, match="only an ONNX graph; use one of its members"):
         Bundle.open(classifiers[2]).keras_model()
