@@ -41,7 +41,7 @@ PARAMETERS: dict[str, Any] = {
             "task": "classification",
             "dataset": "films",
             "embeddings": {"kind": "learned", "dimension": 4},
-            "model": {"units": 4, "pooling": "max"},
+            "model": {"kind": "averaged"},
             "training": {"epochs": 1, "learning_rate": 0.05, "keep": "ensemble"},
         }
     },
@@ -197,7 +197,9 @@ def test_what_does_not_fit_is_one_line(change: dict[str, Any], message: str) -> 
 def test_what_is_made_once_has_no_folds(group: str) -> None:
     more: dict[str, Any] = {
         "vectors": {"v": {"algorithm": "glove", "dataset": "films", "dimension": 4}},
-        "search": {"s": {"experiment": "judge", "sampler": "grid", "space": {"model.units": [4]}}},
+        "search": {
+            "s": {"experiment": "judge", "sampler": "grid", "space": {"training.epochs": [4]}}
+        },
     }
     parameters = PARAMETERS | {group: more[group]}
     with pytest.raises(UserError, match=f"{group}.*films has folds"):

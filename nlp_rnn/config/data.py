@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -584,8 +584,8 @@ class FilesDataset(DatasetSection, title="Your own files"):
                 f"split.groups is a column of tables of labelled texts ({', '.join(TABLES)}); "
                 "leave it out"
             )
-        others = [self.text_column, *(self.label_columns or [self.label_column])]
-        if self.split.groups in others:
+        labels: Sequence[str | int] = self.label_columns or [self.label_column]
+        if self.split.groups in (self.text_column, *labels):
             raise impossible("split.groups: names a column that holds the text or a label already")
         return self
 

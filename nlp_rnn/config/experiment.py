@@ -78,7 +78,7 @@ class ExperimentSection(Section, title="Every experiment"):
         keep, task = self.training.keep, getattr(self, "task", None)
         if keep != "best" and task not in ("classification", "tagging"):
             raise impossible(f"training.keep: {keep} is for classification and tagging; use best")
-        if keep == "ensemble" and getattr(self._model, "monte_carlo_samples", 0):
+        if keep == "ensemble" and getattr(self._model, "monte_carlo_samples", False):
             raise impossible(
                 "training.keep: ensemble is one graph, which model.monte_carlo_samples has none "
                 "of; leave one of them out"

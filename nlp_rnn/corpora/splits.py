@@ -290,6 +290,9 @@ class _FoldCorpus(_SplitCorpus):
             rest = ~tested
             _, strata = np.unique(labels.strata[rest], return_inverse=True)
             assignment[rest] = draw_units(strata, units[rest], share, 0.0, self._seed)
+            if VALIDATION not in assignment:
+                found = counted(len(np.unique(units[rest])), self._together)
+                raise self._too_few("validation", found)
         trained = set(labels.of_examples[assignment == TRAIN].tolist())
         known = {label for number in trained for label in labels.distinct[number]}
         for label in sorted({label for some in labels.distinct for label in some} - known):

@@ -81,17 +81,17 @@ def _metrics_of(rows: Rows, labels: Sequence[str]) -> Metrics:
         return {name: figure.value for name, figure in figures(rows, labels).items()}
     index = {label: i for i, label in enumerate(labels)}
     tagged = kind_of(rows[0]) == "tagging"
-    sides = [
+    gold, predicted = (
         [
             np.array([index[label] for label in (row[side] if tagged else [row[side]])], np.int64)
             for row in rows
             if row[side]
         ]
         for side in ("gold", "predicted")
-    ]
+    )
     if tagged:
-        return tagging_metrics(*sides, labels, entities=marks_entities(rows))
-    return classification_metrics(*map(np.concatenate, sides), labels)
+        return tagging_metrics(gold, predicted, labels, entities=marks_entities(rows))
+    return classification_metrics(np.concatenate(gold), np.concatenate(predicted), labels)
 
 
 def pooled(folds: Sequence[Evaluation], most: int) -> Evaluation:

@@ -227,6 +227,15 @@ class Bundle:
         """The task of the model."""
         return TASK_KINDS[self.experiment.task]
 
+    def require_weights(self) -> None:
+        """Raise UserError unless the bundle has the weights in Keras's format."""
+        if WEIGHTS in self.files:
+            return
+        whole = "the bundle from which it was exported"
+        if "members" in self.provenance:
+            whole = f"one of its members, in {SEEDS}/ or {FOLDS}/ of its folder"
+        raise UserError(f"{self.folder}: has no Keras weights, only an ONNX graph; use {whole}")
+
     def require_language_model(self, ability: str) -> None:
         """Raise UserError unless this is a language model.
 
@@ -395,11 +404,7 @@ class Bundle:
         Raises:
             UserError: its weights do not fit or were not exported, or no backend is installed.
         """
-        if WEIGHTS not in self.files:
-            whole = "the bundle from which it was exported"
-            if "members" in self.provenance:
-                whole = f"one of its members, in {SEEDS}/ or {FOLDS}/ of its folder"
-            raise UserError(f"{self.folder}: has no Keras weights, only an ONNX graph; use {whole}")
+        self.require_weights()
         require("keras", "train", f"{self.folder}: the model in it")
         file, size = self.folder / WEIGHTS, len(self.vocabulary)
         if check_weights(file, REMEDY) < fewest_weights(self.experiment, size):

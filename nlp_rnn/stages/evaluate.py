@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nlp_rnn import paths
@@ -23,7 +24,7 @@ from nlp_rnn.stages.finished import forget_finished
 from nlp_rnn.stages.several import Member, members_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from nlp_rnn.config import AnyExperiment
@@ -40,6 +41,8 @@ class Judged(NamedTuple):
 
     Attributes:
         network: the network of the bundle.
+        temperature: the divisor of its logits.
+        calibration: why it is this one.
         seconds: what the evaluation took.
     """
 
@@ -47,6 +50,8 @@ class Judged(NamedTuple):
     bundle: Bundle
     network: Network
     result: Evaluation
+    temperature: float
+    calibration: str | None
     seconds: float
 
 
@@ -69,16 +74,17 @@ def evaluate(name: str) -> None:
     members = members_of(parameters, experiment)
     bundles = {member: member.bundle(bundle) for member in members}
     remedy = Remedy("train again", name, ("train",))
-    for each in (bundle, *bundles.values()):
-        _check_data(each, experiment, remedy)
+    for trained in (bundle, *bundles.values()):
+        _check_data(trained, experiment, remedy)
     check_parameters(bundle, experiment, remedy)
     record = read_json(paths.run_record(name), remedy)
     bundle.check_copyable()  # MLflow will copy it
     forget_finished(name)
 
     with tracking.run(parameters.tracking.experiment, name, record["run_id"]) as run:
-        each = {m: _judged(parameters, experiment, of) for m, of in bundles.items()}
-        own = _judged_as_one(parameters, experiment, bundle, each)
+        tasks = _tasks(parameters, experiment, (bundle, *bundles.values()))
+        each = {member: _judged(tasks, of) for member, of in bundles.items()}
+        own = _judged_as_one(tasks, bundle, each)
         _log_members(run, each)
         figures = _test_figures(own)
         figures |= _adapted_figures(own.task, own.network, bundle)
@@ -100,7 +106,7 @@ def _dataset(bundle: Bundle, experiment: AnyExperiment) -> PreparedDataset:
     from nlp_rnn.text.prepared import PreparedDataset
 
     return PreparedDataset(
-        paths.fold(paths.prepared(experiment.dataset), bundle.provenance.get("fold", 1)),
+        paths.fold(paths.prepared(experiment.dataset), _fold(bundle)),
         bundle.vocabulary if experiment.embeddings.more_words else None,
     )
 
@@ -112,34 +118,53 @@ def _check_data(bundle: Bundle, experiment: AnyExperiment, remedy: Remedy) -> No
         raise UserError(f"{bundle.folder}: was trained on other data; {remedy}")
 
 
-def _judged(parameters: Parameters, experiment: AnyExperiment, bundle: Bundle) -> Judged:
-    """Judge one model."""
+def _tasks(
+    parameters: Parameters, experiment: AnyExperiment, bundles: Iterable[Bundle]
+) -> dict[int, Task]:
+    """The task of each fold that bundles are of; seeds share one."""
     from nlp_rnn.tasks.registry import make_task
 
+    of_folds = {_fold(bundle): bundle for bundle in bundles}
+    return {
+        fold: make_task(experiment, _dataset(bundle, experiment), parameters.seed)
+        for fold, bundle in of_folds.items()
+    }
+
+
+def _fold(bundle: Bundle) -> int:
+    """The number of the fold whose test split judges a bundle, from 1."""
+    return int(bundle.provenance.get("fold", 1))
+
+
+def _judged(tasks: Mapping[int, Task], bundle: Bundle) -> Judged:
+    """Judge one model."""
     started = time.perf_counter()
-    task = make_task(experiment, _dataset(bundle, experiment), parameters.seed)
-    network = bundle.network()
+    task, network = tasks[_fold(bundle)], bundle.network()
     result = task.evaluate(network, bundle.temperature, bundle.thresholds)
-    return Judged(task, bundle, network, result, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    chosen = bundle.figures.get("calibration")
+    return Judged(task, bundle, network, result, bundle.temperature, chosen, seconds)
 
 
 def _judged_as_one(
-    parameters: Parameters,
-    experiment: AnyExperiment,
-    bundle: Bundle,
-    each: Mapping[Member, Judged],
+    tasks: Mapping[int, Task], bundle: Bundle, each: Mapping[Member, Judged]
 ) -> Judged:
     """What the experiment reaches: in all folds together, or with the model that was kept."""
     if any(member.fold for member in each):
         from nlp_rnn.evaluation.pooled import pooled
         from nlp_rnn.tasks.task import ERRORS_SHOWN
 
-        first = next(iter(each.values()))
-        result = pooled([judged.result for judged in each.values()], ERRORS_SHOWN)
-        seconds = sum(judged.seconds for judged in each.values())
-        return Judged(first.task, bundle, bundle.network(), result, seconds)
+        return Judged(
+            tasks[1],
+            bundle,
+            bundle.network(),
+            pooled([judged.result for judged in each.values()], ERRORS_SHOWN),
+            fmean(judged.temperature for judged in each.values()),
+            "Each fold has a temperature of its own; this is their mean.",
+            sum(judged.seconds for judged in each.values()),
+        )
     same = (judged for judged in each.values() if judged.bundle is bundle)
-    return next(same, None) or _judged(parameters, experiment, bundle)
+    return next(same, None) or _judged(tasks, bundle)
 
 
 def _log_members(run: Run, each: Mapping[Member, Judged]) -> None:
@@ -158,11 +183,10 @@ def _test_figures(judged: Judged) -> dict[str, Any]:
     from nlp_rnn.training.checkpoint import fingerprint
 
     task, bundle, result = judged.task, judged.bundle, judged.result
-
     training = ("epochs", "best_epoch", "seconds", "tokens_per_second")
-    sure = certainty(result, bundle.temperature)
+    sure = certainty(result, judged.temperature)
     if "calibration" in sure:
-        sure["calibration_choice"] = bundle.figures.get("calibration")
+        sure["calibration_choice"] = judged.calibration
         if worse := harm(sure["calibration"]):
             log(f"{bundle.name}: {worse}")
     return {

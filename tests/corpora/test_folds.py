@@ -117,6 +117,11 @@ def test_single_examples_of_a_label_are_spread_evenly() -> None:
         (ListCorpus("text", train=texts(9)), {}, "split.folds is for labelled texts"),
         (ListCorpus("labelled", train=texts(9), test=texts(9)), {}, "list its file under train"),
         (ListCorpus("labelled", train=texts(4)), {}, "4 examples are too few for 5 folds"),
+        (
+            ListCorpus("labelled", train=texts(20)),
+            {"validation": 0.01},
+            "16 examples are too few to take a validation split",
+        ),
         (ListCorpus("labelled", train=texts(9)), {"validation": 0.8}, "leave nothing of train"),
         (
             ListCorpus("labelled", train=[*texts(20), Example(text="x", label="rare")]),
