@@ -45,6 +45,8 @@ class Example:
         frame: the sense of that predicate, such as ``kill.01``.
         document: what tells the document that a sentence was cut from apart from others; None
             where sentences are given. Not compared: it is about the file, not the sentence.
+        group: what the example has in common with others that stay in one split with it, such as
+            its author; only where the data set asks for groups. Not compared.
     """
 
     text: str = ""
@@ -59,6 +61,7 @@ class Example:
     predicate: int | None = None
     frame: str = ""
     document: int | None = field(default=None, compare=False)
+    group: str = field(default="", compare=False)
 
     @property
     def label_set(self) -> tuple[str, ...]:

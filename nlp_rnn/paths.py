@@ -28,6 +28,21 @@ def prepared(dataset: str) -> Path:
     return Path("data/prepared") / dataset
 
 
+def fold(folder: Path, number: int) -> Path:
+    """The part of a prepared data set, or of an experiment's initial vectors, that belongs to a
+    fold of a cross-validation; the folder itself is the first fold's.
+
+    Args:
+        number: of the fold, from 1.
+    """
+    return folder if number == 1 else folder / "folds" / str(number)
+
+
+def owner(folder: Path) -> str:
+    """The name of the data set or experiment whose folder, or that of one of its folds, this is."""
+    return folder.parents[1].name if folder.parent.name == "folds" else folder.name
+
+
 def checks(dataset: str) -> Path:
     """What the checks of a data set found; no DVC output."""
     return Path("checks") / dataset

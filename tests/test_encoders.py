@@ -17,7 +17,7 @@ import pytest
 
 from helpers.project import Project
 from helpers.topics import texts, write_texts
-from nlp_rnn import stages
+from nlp_rnn import paths, stages
 from nlp_rnn.config import load, parse
 from nlp_rnn.errors import UserError
 from nlp_rnn.models.network import build_network
@@ -130,7 +130,7 @@ def test_embeddings_are_those_of_the_same_type_and_recurrent_layers_are_equal(
     from nlp_rnn.tasks.registry import make_task
 
     work = make_task(experiment, dataset, seed=1)
-    started = starting_network(work, "pretrained", vectors)
+    started = starting_network(work, paths.embeddings("pretrained"), vectors)
     fresh = build_network(experiment, len(vectors), dataset.labels, vectors=vectors)
     weights = recurrent_weights(started)
     assert len(weights) == 3

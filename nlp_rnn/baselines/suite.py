@@ -110,7 +110,7 @@ def fit_all(dataset: PreparedDataset) -> Iterator[Fitted]:
     started = time.perf_counter()
     for fitted in methods[dataset.kind](dataset):
         seconds = time.perf_counter() - started
-        log(f"{dataset.folder.name}: {fitted.name}, {seconds:.1f} s")
+        log(f"{dataset.title}: {fitted.name}, {seconds:.1f} s")
         yield replace(fitted, seconds=seconds)
         started = time.perf_counter()
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -70,6 +70,23 @@ class SplitParameters(Section, title="Split"):
     duplicates: Literal["anywhere", "together"] = "anywhere"
     """Where examples with the same text go. ``anywhere`` draws them one by one, ``together`` puts
     all of them into the same split, so that no copy of a test example is in training."""
+    groups: str | int | None = None
+    """For tables of labelled texts: the column of what a text has in common with others, such as
+    its author, named or counted as ``text_column``. Texts of the same group go into the same split.
+    ``null`` draws texts one by one."""
+    folds: int | None = Field(default=None, ge=2)
+    """How many folds cross-validation has; 10 is usual (Kohavi 1995). The training data is divided
+    into so many parts, labels in proportion. Each part is the test split of one training on the
+    others, which also give the validation split, so that every example is tested once. For
+    labelled texts and tagged sentences without a test file. ``null`` trains once."""
+
+    @model_validator(mode="after")
+    def _one_reason_to_stay_together(self) -> SplitParameters:
+        if self.groups is not None and self.duplicates == "together":
+            raise impossible("groups and duplicates: together: choose one of them")
+        if self.folds is not None and "test" in self.model_fields_set:
+            raise impossible("test: each of the folds is a test split; leave test out")
+        return self
 
 
 class TargetParameters(Section, title="Target"):
@@ -133,6 +150,24 @@ class DatasetSection(Section, title="Every data set"):
     def cut_by_tokenizer(self) -> bool:
         """Whether the words of tagged sentences are those of the tokenizer."""
         return False
+
+    @model_validator(mode="after")
+    def _folds_fit_the_kind(self) -> Self:
+        kind = self.kind  # type: ignore[attr-defined]
+        if self.split.folds is not None and kind not in ("labelled", "tagged"):
+            raise impossible(
+                f"split.folds is for labelled texts and tagged sentences, not for {kind}; "
+                "leave it out"
+            )
+        if self.split.groups is not None and not isinstance(self, FilesDataset):
+            raise impossible("split.groups is a column of files of your own; leave it out")
+        if self.split.folds is not None and isinstance(
+            self, GrammarDataset | MemoryDataset | PairsDataset
+        ):
+            raise impossible(
+                "split.folds: a built-in corpus has a test split of its own; leave it out"
+            )
+        return self
 
 
 class Sizes(Section, title="Sizes"):
@@ -591,6 +626,29 @@ class FilesDataset(DatasetSection, title="Your own files"):
             raise impossible(f"pronunciations needs format cmudict, not {self.format}")
         if self.most_words is not None and self.format != "trees":
             raise impossible(f"most_words needs format trees, not {self.format}; use keep.longest")
+        return self
+
+    @model_validator(mode="after")
+    def _groups_are_of_labelled_tables(self) -> FilesDataset:
+        if self.split.groups is not None and not (
+            self.kind == "labelled" and self.format in TABLES
+        ):
+            raise impossible(
+                f"split.groups is a column of tables of labelled texts ({', '.join(TABLES)}); "
+                "leave it out"
+            )
+        labels: Sequence[str | int] = self.label_columns or [self.label_column]
+        if self.split.groups in (self.text_column, *labels):
+            raise impossible("split.groups: names a column that holds the text or a label already")
+        return self
+
+    @model_validator(mode="after")
+    def _folds_have_no_test_file(self) -> FilesDataset:
+        if self.split.folds is not None and self.test is not None:
+            raise impossible(
+                "split.folds tests each example of train once: list the file of test under train, "
+                "or leave folds out"
+            )
         return self
 
     @model_validator(mode="after")

@@ -91,6 +91,22 @@ class ExperimentSection(Section, title="Every experiment"):
             )
         return self
 
+    @model_validator(mode="after")
+    def _averages_what_it_can(self) -> Self:
+        keep, task = self.training.keep, getattr(self, "task", None)
+        if keep != "best" and task not in ("classification", "tagging"):
+            raise impossible(f"training.keep: {keep} is for classification and tagging; use best")
+        if keep == "ensemble" and getattr(self._model, "monte_carlo_samples", False):
+            raise impossible(
+                "training.keep: ensemble is one graph, which model.monte_carlo_samples has none "
+                "of; leave one of them out"
+            )
+        if keep == "soup" and self.training.seeds is None:
+            raise impossible(
+                "training.keep: soup averages the weights of several seeds; set training.seeds"
+            )
+        return self
+
     @property
     def _bottom_is_frozen(self) -> bool:
         """Whether nothing below the first recurrent, hidden or convolutional layer is trained."""
@@ -113,10 +129,9 @@ class ExperimentSection(Section, title="Every experiment"):
         return self.model_dump(exclude={"evaluation"})
 
     def of_one_training(self) -> dict[str, Any]:
-        """The parameters that are the same for each of its seeds."""
-        return self.model_dump(
-            exclude={"evaluation": True, "decoding": True, "training": {"seeds"}}
-        )
+        """The parameters that are the same for each of its seeds or folds."""
+        several = {"seeds", "keep"}
+        return self.model_dump(exclude={"evaluation": True, "decoding": True, "training": several})
 
 
 class ClassificationExperiment(ExperimentSection, title="Classification"):

@@ -98,6 +98,10 @@ class Parameters(Section, title="All of params.yaml"):
         """The data set called ``name``; UserError with the nearest name where there is none."""
         return _named("data set", name, self.datasets)
 
+    def folds(self, dataset: str) -> int | None:
+        """The number of folds of a data set's cross-validation; None where it has none."""
+        return self.datasets[dataset].split.folds if dataset in self.datasets else None
+
     def pseudo_labelled_dataset(self, name: str) -> PseudoLabelledDataset:
         """The data set called ``name``; UserError with the nearest name where there is none."""
         return _named("pseudo-labelled data set", name, self.pseudo_labelled)
@@ -141,6 +145,7 @@ class Parameters(Section, title="All of params.yaml"):
             if name in KINDS_OF_EMBEDDINGS:
                 raise UserError(f"{key}: is a kind of embeddings already; rename")
             _named("data set", vectors.dataset, self.datasets, f"{key}.dataset: ")
+            self._check_has_no_folds(f"{key}.dataset", vectors.dataset, "vectors are learned once")
         self._check_encoders(file)
         self._check_pseudo_labelled(file)
         for name, experiment in self.experiments.items():
@@ -148,6 +153,7 @@ class Parameters(Section, title="All of params.yaml"):
             kind = _named("data set", experiment.dataset, self.kinds, f"{key}.dataset: ")
             if experiment.start_from is not None:
                 self._check_trained_model(name, experiment, experiment.start_from, key)
+            self._check_several(experiment, f"{key}.training")
             if experiment.embeddings.kind in self.encoders:
                 self._check_encoder(name, experiment, key)
             elif isinstance(experiment.embeddings, TransferredEmbeddings):
@@ -163,6 +169,31 @@ class Parameters(Section, title="All of params.yaml"):
                 "experiment", search.experiment, self.experiments, f"{key}.experiment: "
             )
             check_space(search, experiment, key)
+            self._check_has_no_folds(
+                f"{key}.experiment", experiment.dataset, "a search has one validation split"
+            )
+
+    def _check_several(self, experiment: AnyExperiment, key: str) -> None:
+        """Raise UserError unless an experiment has either seeds or folds where it needs several."""
+        training, folds = experiment.training, self.folds(experiment.dataset)
+        if folds is None and training.seeds is None and training.keep != "best":
+            raise UserError(
+                f"{key}.keep: {training.keep} needs several models; set {key}.seeds, or "
+                f"datasets.{experiment.dataset}.split.folds"
+            )
+        if folds is not None and training.seeds is not None:
+            raise UserError(
+                f"{key}.seeds: {experiment.dataset} has folds, each trained with the project's "
+                "seed; leave seeds out"
+            )
+
+    def _check_has_no_folds(self, key: str, dataset: str, reason: str) -> None:
+        """Raise UserError if a data set has folds where they would leak test examples."""
+        if self.folds(dataset) is not None:
+            raise UserError(
+                f"{key}: {dataset} has folds, whose test examples differ, but {reason}; take a "
+                "data set without split.folds"
+            )
 
     def _check_embeddings(self, embeddings: TransferredEmbeddings, key: str) -> None:
         """Raise UserError unless the vectors that an experiment starts from are there, and fit."""
@@ -202,6 +233,7 @@ class Parameters(Section, title="All of params.yaml"):
             for part, kind in (("labelled", "labelled"), ("unlabelled", "text")):
                 source = getattr(dataset, part)
                 found = _named("data set", source, self.datasets, f"{key}.{part}: ").kind
+                self._check_has_no_folds(f"{key}.{part}", source, "teachers label once")
                 if found != kind:
                     raise UserError(f"{key}.{part}: {source} is {found}, not {kind}")
                 if getattr(self.datasets[source], "multi_label", False):

@@ -12,7 +12,14 @@ from nlp_rnn.config.experiment import AnyExperiment
 from nlp_rnn.config.section import Section, impossible, nearest
 from nlp_rnn.errors import UserError
 
-_SAME_FOR_ALL = ("task", "dataset", "evaluation", "training.select", "training.seeds")
+_SAME_FOR_ALL = (
+    "task",
+    "dataset",
+    "evaluation",
+    "training.select",
+    "training.seeds",
+    "training.keep",
+)
 
 
 class RangeParameters(Section, title="Range"):

@@ -80,9 +80,15 @@ class TrainingParameters(Section, title="Every training"):
     """How many examples a batch has, or for a language model of one text how many parallel
     streams."""
     seeds: list[Annotated[int, Field(ge=0)]] | None = Field(default=None, min_length=2)
-    """Seeds to train with, one after the other. Means and standard deviations are reported, and the
-    model that is used is the best on the validation split. ``null`` trains once, with the project's
-    seed."""
+    """Seeds to train with, one after the other. Means and standard deviations are reported, and
+    ``keep`` says which model is used. ``null`` trains once, with the project's seed."""
+    keep: Literal["best", "ensemble", "soup"] = "best"
+    """Which model is used of those that several ``seeds``, or the folds of a data set, train.
+    ``best`` is the best on its validation split. ``ensemble`` is all of them in one, which averages
+    their probabilities, for a CRF their scores (Smith et al. 2005): it takes as many times the time
+    and the space. ``soup`` averages their weights, which costs nothing (Wortsman et al. 2022): its
+    seeds start from the same weights, those of the first of them, and differ in the order of
+    examples and in dropout. The last two are for classification and tagging."""
     gradient_flow: bool = False
     """Whether a picture shows how far gradients reach back in time, before and after training
     (Pascanu et al. 2013)."""

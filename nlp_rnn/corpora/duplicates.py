@@ -34,6 +34,11 @@ def text_hash(example: Example) -> int:
     return hash_of(" ".join([*words, *map(str, example.features)]))
 
 
+def group_hash(example: Example) -> int:
+    """A hash of an example's group."""
+    return hash_of(example.group)
+
+
 def hash_of(text: str) -> int:
     """A hash of a text in 8 bytes."""
     raw = text.encode("utf-8", "surrogatepass")

@@ -244,7 +244,8 @@ class FilesCorpus(Corpus):
     @property
     def _labelling(self) -> Labelling:
         data = self._dataset
-        return Labelling(data.label_column, data.label_separator, data.label_columns or ())
+        columns = data.label_columns or ()
+        return Labelling(data.label_column, data.label_separator, columns, data.split.groups)
 
     @property
     def _columns(self) -> TaggedColumns:

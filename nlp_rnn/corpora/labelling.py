@@ -1,10 +1,10 @@
-"""Where the rows of a table have the label of a text, or any number of labels."""
+"""Where the rows of a table have the label of a text, or any number of labels, and its group."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
@@ -22,29 +22,45 @@ class Labelling:
         separator: what separates the labels in a cell of ``column``; None for one label.
         columns: instead of ``column``, one column for each label, named like it, which holds 1 for
             the texts that have the label and 0 for the others.
+        group: the column of what the text has in common with others, such as its author; None if
+            that is not asked for.
     """
 
     column: str | int = "label"
     separator: str | None = None
     columns: Sequence[str] = ()
+    group: str | int | None = None
 
     @property
     def settings(self) -> dict[str | int, str]:
         """The columns that are read, each with the setting that names it."""
+        group: dict[str | int, str] = {} if self.group is None else {self.group: "split.groups"}
         if self.columns:
-            return dict.fromkeys(self.columns, "label_columns")
-        return {self.column: "label_column"}
+            return {**dict.fromkeys(self.columns, "label_columns"), **group}
+        return {self.column: "label_column", **group}
 
     def example(self, text: str, cells: Sequence[object], where: str) -> Example:
-        """The text with its label or labels.
+        """The text with its label or labels, and its group.
 
         Args:
             cells: the values of the columns of :attr:`settings`, in their order.
             where: the file and the line or row.
 
         Raises:
-            UserError: a cell holds no label.
+            UserError: a cell holds no label, or that of the group is empty.
         """
+        if self.group is None:
+            return self._labelled(text, cells, where)
+        *labels, group = cells
+        if group is None or not str(group).strip():
+            raise UserError(
+                f"{where}: column '{self.group}' of split.groups: is empty; give the text a group "
+                "or remove it"
+            )
+        return replace(self._labelled(text, labels, where), group=str(group))
+
+    def _labelled(self, text: str, cells: Sequence[object], where: str) -> Example:
+        """The text with its label or labels, from the ``cells`` that hold them."""
         if self.columns:
             return Example(text=text, labels=tuple(self._that_apply(cells, where)))
         (cell,) = cells

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from nlp_rnn.corpora.corpus import Corpus
-from nlp_rnn.corpora.duplicates import Hashes, text_hash
+from nlp_rnn.corpora.duplicates import Hashes, group_hash, text_hash
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import SPLITS, Example
 
@@ -53,19 +53,79 @@ def with_all_splits(corpus: Corpus, ratios: SplitParameters, seed: int) -> Corpu
             f"data set '{corpus.name}': split.validation + split.test = "
             f"{sum(shares.values()):g} leaves nothing of train; lower them below 1"
         )
-    together = ratios.duplicates == "together" or corpus.kind == "roles" or corpus.documents
-    if together and corpus.continuous:
+    return _SplitCorpus(corpus, shares, seed, _together(corpus, ratios))
+
+
+def folds_of(corpus: Corpus, ratios: SplitParameters, seed: int) -> list[Corpus]:
+    """The corpus once for each fold of a cross-validation, with all of train, validation and test.
+
+    Every example of the training data is a test example of exactly one fold. Labels are divided in
+    proportion (Kohavi 1995). What is not tested in a fold is its training data, of which a share
+    becomes its validation data unless the corpus has some.
+
+    Args:
+        corpus: a corpus with ``train`` and no ``test``.
+        ratios: the number of folds, what stays together, and the share of validation data.
+        seed: the seed of the draw.
+
+    Raises:
+        UserError: the corpus has a test split, or examples that no fold can test; or, while
+            reading, they are too few.
+    """
+    assert ratios.folds is not None
+    if corpus.kind not in ("labelled", "tagged"):
+        raise UserError(
+            f"data set '{corpus.name}': split.folds is for labelled texts and tagged sentences, "
+            f"and these examples are {corpus.kind}; leave it out"
+        )
+    if "test" in corpus.splits():
+        raise UserError(
+            f"data set '{corpus.name}': split.folds tests each example of train once, but there "
+            "is a test split too; list its file under train, or leave folds out"
+        )
+    shares = {"test": 1 / ratios.folds}
+    if "validation" not in corpus.splits():
+        shares["validation"] = ratios.validation
+    if sum(shares.values()) >= 1:
+        raise UserError(
+            f"data set '{corpus.name}': split.validation of {ratios.validation:g} and one of "
+            f"{ratios.folds} folds leave nothing of train; lower validation, or raise folds"
+        )
+    dealt = _Dealt(corpus, _together(corpus, ratios), ratios.folds, seed)
+    return [_FoldCorpus(corpus, shares, seed, dealt, fold) for fold in range(ratios.folds)]
+
+
+Together = Literal["duplicates", "documents", "groups"]
+"""Which examples stay in one split: those with the same text, of the same document or of the same
+group."""
+
+
+def _together(corpus: Corpus, ratios: SplitParameters) -> Together | None:
+    """Which examples stay in one split; None for single ones.
+
+    Raises:
+        UserError: running text has none to keep together.
+    """
+    if ratios.groups is not None:
+        return "groups"
+    if corpus.documents:
+        return "documents"
+    if ratios.duplicates == "anywhere" and corpus.kind != "roles":
+        return None
+    if corpus.continuous:
         raise UserError(
             f"data set '{corpus.name}': split.duplicates: running text is cut in order, so that "
             "lines which are equal stay where they are; omit duplicates"
         )
-    return _SplitCorpus(corpus, shares, seed, together)
+    return "duplicates"
 
 
 class _SplitCorpus(Corpus):
     """A corpus whose training data also provides the splits that it lacks."""
 
-    def __init__(self, corpus: Corpus, shares: dict[str, float], seed: int, together: bool) -> None:
+    def __init__(
+        self, corpus: Corpus, shares: dict[str, float], seed: int, together: Together | None
+    ) -> None:
         self.name = corpus.name
         self.kind = corpus.kind
         self.cut_by_tokenizer = corpus.cut_by_tokenizer
@@ -101,10 +161,10 @@ class _SplitCorpus(Corpus):
             "pairs": f"pairs drawn with seed {self._seed}",
             "roles": f"sentences drawn with seed {self._seed}",
         }[self.kind]
-        if self.documents:
+        if self._together == "documents":
             manner = f"documents drawn with seed {self._seed}"
         elif self._together:
-            manner += ", duplicates together"
+            manner += f", {self._together} together"
         if self._corpus.continuous:
             where = "line ends" if self._cuts is None else "white space"
             manner = f"cut in order at {where}: train, validation, test"
@@ -138,38 +198,20 @@ class _SplitCorpus(Corpus):
         """Which split each example goes to, by one pass over the training data."""
         validation = self._shares.get("validation", 0.0)
         test = self._shares.get("test", 0.0)
-        texts = array("Q")
+        texts = 0
         if self._corpus.continuous:
             assignment = cut_in_order(self._lengths, validation, test)
         else:
-            # Examples without labels form a single stratum.
-            examples = self._corpus.read("train")
-            numbers: dict[tuple[str, ...], int] = {}
-            sets = array("q")
-            for each in examples:
-                sets.append(numbers.setdefault(each.label_set, len(numbers)))
-                if self._together:
-                    texts.append(_group(each))
-            labels = LabelSets(list(numbers), np.array(sets, np.int64))
-            if self._together:
-                hashes = np.array(texts, np.uint64)
-                assignment = draw_texts(labels.strata, hashes, validation, test, self._seed)
-            else:
-                hashes = np.arange(len(sets), dtype=np.uint64)
-                assignment = draw(labels.strata, validation, test, self._seed)
-            labels.keep_in_training(assignment, hashes)
+            labels, units = surveyed(self._corpus, self._together)
+            assignment = draw_units(labels.strata, units, validation, test, self._seed)
+            labels.keep_in_training(assignment, units)
+            texts = len(np.unique(units))
         for position, split in enumerate(SPLITS):
             wanted = split == "train" or split in self._shares
             if wanted and position not in assignment and self._cuts is None:
-                found = len(set(texts)) if self._together else len(assignment)
-                raise self._too_few(split, _counted(found, self._what_is_drawn))
+                found = texts if self._together else len(assignment)
+                raise self._too_few(split, counted(found, self._together))
         return assignment
-
-    @property
-    def _what_is_drawn(self) -> str:
-        if self.documents:
-            return "different document"
-        return "different example" if self._together else "example"
 
     @cached_property
     def _cuts(self) -> tuple[int, int] | None:
@@ -223,6 +265,104 @@ class _SplitCorpus(Corpus):
             if first < end and last > begin:
                 yield Example(text=example.text[max(begin - first, 0) : end - first])
             first = last
+
+
+class _FoldCorpus(_SplitCorpus):
+    """A corpus of which one fold is the test split.
+
+    Args:
+        dealt: the folds, which the corpora of all folds share.
+        fold: the number of the fold, from 0.
+    """
+
+    def __init__(
+        self, corpus: Corpus, shares: dict[str, float], seed: int, dealt: _Dealt, fold: int
+    ) -> None:
+        super().__init__(corpus, shares, seed, dealt.together)
+        self._dealt = dealt
+        self._fold = fold
+
+    def provenance(self) -> dict[str, Any]:
+        return {**super().provenance(), "fold": self._fold + 1, "folds": self._dealt.number}
+
+    @cached_property
+    def _assignment(self) -> Assignment:
+        labels, units = self._dealt.examples
+        tested = self._dealt.folds == self._fold
+        assignment = np.where(tested, TEST, TRAIN).astype(np.int8)
+        if "validation" in self._shares:
+            share = self._shares["validation"] / (1 - self._shares["test"])
+            rest = ~tested
+            _, strata = np.unique(labels.strata[rest], return_inverse=True)
+            assignment[rest] = draw_units(strata, units[rest], share, 0.0, self._seed)
+            if VALIDATION not in assignment:
+                found = counted(len(np.unique(units[rest])), self._together)
+                raise self._too_few("validation", found)
+        trained = set(labels.of_examples[assignment == TRAIN].tolist())
+        known = {label for number in trained for label in labels.distinct[number]}
+        for label in sorted({label for some in labels.distinct for label in some} - known):
+            what = "groups with" if self._together == "groups" else "examples of"
+            raise UserError(
+                f"{self.origin('test')}: {what} the label '{label}' are too few for split.folds: "
+                f"fold {self._fold + 1} has none to train on; add more of them, or take them out"
+            )
+        return assignment
+
+
+class _Dealt:
+    """The fold of each training example, found when it is first asked for."""
+
+    def __init__(self, corpus: Corpus, together: Together | None, number: int, seed: int) -> None:
+        self.together = together
+        self.number = number
+        self._corpus = corpus
+        self._seed = seed
+
+    @cached_property
+    def examples(self) -> tuple[LabelSets, Hashes]:
+        """The labels of the examples, and which of them stay together."""
+        return surveyed(self._corpus, self.together)
+
+    @cached_property
+    def folds(self) -> Integers:
+        """``[examples]``, the fold of each, from 0."""
+        labels, units = self.examples
+        if (found := len(np.unique(units))) < self.number:
+            raise UserError(
+                f"{self._corpus.origin('train')}: {counted(found, self.together)} too few for "
+                f"{self.number} folds of data set '{self._corpus.name}'; lower split.folds, or "
+                "provide more data"
+            )
+        return deal(labels.strata, units, self.number, self._seed)
+
+
+def _document(example: Example) -> int:
+    """Equal for the sentences of a document; a text that is none is one alone."""
+    return text_hash(example) if example.document is None else example.document
+
+
+UNITS: dict[Together, Callable[[Example], int]] = {
+    "duplicates": text_hash,
+    "documents": _document,
+    "groups": group_hash,
+}
+"""By what examples stay together: equal for those that do."""
+
+
+def surveyed(corpus: Corpus, together: Together | None) -> tuple[LabelSets, Hashes]:
+    """The labels of all training examples, and ``[examples]``, equal for those that stay together.
+
+    Examples without labels form a single stratum.
+    """
+    numbers: dict[tuple[str, ...], int] = {}
+    sets, hashes = array("q"), array("Q")
+    for each in corpus.read("train"):
+        sets.append(numbers.setdefault(each.label_set, len(numbers)))
+        if together:
+            hashes.append(UNITS[together](each))
+    labels = LabelSets(list(numbers), np.array(sets, np.int64))
+    units = np.array(hashes, np.uint64) if together else np.arange(len(sets), dtype=np.uint64)
+    return labels, units
 
 
 @dataclass(frozen=True)
@@ -304,20 +444,52 @@ def draw(labels: Integers, validation: float, test: float, seed: int) -> Assignm
     return assignment
 
 
-def draw_texts(
-    labels: Integers, texts: Hashes, validation: float, test: float, seed: int
+def draw_units(
+    labels: Integers, units: Hashes, validation: float, test: float, seed: int
 ) -> Assignment:
-    """Like :func:`draw`, but keep duplicates of a text in the same split.
+    """Like :func:`draw`, but keep the examples of a unit, such as duplicates, in the same split.
 
     Args:
-        labels: ``[examples]``; the label of a text is that of its first example.
-        texts: ``[examples]``, equal for duplicates.
-        validation: share of all distinct texts, in [0, 1).
+        labels: ``[examples]``; the label of a unit is that of its first example.
+        units: ``[examples]``, equal for examples that stay together.
+        validation: share of all units, in [0, 1).
         test: the same for the test split.
     """
-    _, first, text = np.unique(texts, return_index=True, return_inverse=True)
+    _, first, unit = np.unique(units, return_index=True, return_inverse=True)
     _, strata = np.unique(labels[first], return_inverse=True)
-    return draw(strata, validation, test, seed)[text]
+    return draw(strata, validation, test, seed)[unit]
+
+
+def deal(labels: Integers, units: Hashes, folds: int, seed: int) -> Integers:
+    """Deal examples into folds, each label in proportion.
+
+    The units are taken in random order, large ones first. Each goes to the fold that has least of
+    its labels so far, relative to how many there are of each in all; then to the smallest fold.
+
+    Args:
+        labels: ``[examples]``, each label as a number from 0.
+        units: ``[examples]``, equal for examples that stay together.
+        folds: their number.
+        seed: the seed of the order.
+
+    Returns:
+        ``[examples]``, folds from 0.
+    """
+    _, unit, sizes = np.unique(units, return_inverse=True, return_counts=True)
+    generator = np.random.RandomState(np.random.MT19937(np.random.SeedSequence(seed)))
+    order = generator.permutation(len(sizes))
+    order = order[np.argsort(-sizes[order], kind="stable")]
+    by_unit = np.split(labels[np.argsort(unit, kind="stable")], np.cumsum(sizes)[:-1])
+    totals = np.bincount(labels)
+    dealt = np.zeros((folds, len(totals)), np.int64)
+    fold_of = np.empty(len(sizes), np.int64)
+    for each in order.tolist():
+        own, counts = np.unique(by_unit[each], return_counts=True)
+        cost = dealt[:, own] @ (counts / totals[own])
+        fold = int(np.lexsort((dealt.sum(axis=1), cost))[0])
+        dealt[fold, own] += counts
+        fold_of[each] = fold
+    return fold_of[unit]
 
 
 def apportion(counts: Integers, share: float, room: Integers) -> Integers:
@@ -384,10 +556,12 @@ def _begins(text: str, i: int) -> bool:
     return text[i - 1].isspace() and not text[i].isspace()
 
 
-def _group(example: Example) -> int:
-    """Equal for examples that stay together: those of a document, or else with the same text."""
-    return text_hash(example) if example.document is None else example.document
-
-
-def _counted(number: int, what: str) -> str:
-    return f"1 {what} is" if number == 1 else f"{number} {what}s are"
+def counted(examples: int, together: Together | None) -> str:
+    """So many examples, or others of which a split gets all or none, with their verb."""
+    what = {
+        None: "example",
+        "duplicates": "different example",
+        "documents": "different document",
+        "groups": "group",
+    }[together]
+    return f"1 {what} is" if examples == 1 else f"{examples} {what}s are"

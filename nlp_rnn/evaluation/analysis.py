@@ -111,6 +111,37 @@ def over_seeds(each: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
+def gain_over(mean: Mapping[str, float], test: Mapping[str, Any]) -> dict[str, float]:
+    """What is gained over the mean of single models, as differences of their metrics."""
+    return {name: test[name] - value for name, value in mean.items() if name in test}
+
+
+def told_of_several(figures: Mapping[str, Any]) -> Iterator[str]:
+    """Sentences about the members of a cross-validation, an ensemble or a soup.
+
+    Args:
+        figures: what ``figures/<experiment>.json`` holds.
+    """
+    if (folds := figures.get("folds")) is not None:
+        shown = [name for name in ("accuracy", "f1", "exact_match") if name in folds["mean"]]
+        values = (f"{n} {folds['mean'][n]:.4f} ± {folds['deviation'][n]:.4f}" for n in shown)
+        yield (
+            f"Each example was tested in one of {len(folds['each'])} folds; their mean and "
+            f"standard deviation: {', '.join(values)}."
+        )
+    if (kept := figures.get("kept")) is not None:
+        cost, what = kept["cost"], f"The {kept['what']} of {kept['members']} models"
+        slower = f"takes {cost['times_slower']:.1f} times as long as one"
+        size = f"{cost['bytes'] / 1e6:.1f} MB instead of {cost['bytes_of_one'] / 1e6:.1f} MB"
+        yield f"{what} {slower} and {size}."
+        if "gain" in kept:
+            shown = [n for n in ("accuracy", "f1", "exact_match", "loss") if n in kept["gain"]]
+            gains = ", ".join(f"{name} {kept['gain'][name]:+.4f}" for name in shown)
+            yield f"Its gain over the mean of single models: {gains}."
+        else:
+            yield "No text is left that would tell its gain: some member was trained on each."
+
+
 def write_analysis(
     folder: Path, name: str, found: dict[str, Any], result: Evaluation
 ) -> dict[str, Table]:

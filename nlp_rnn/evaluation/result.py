@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +48,8 @@ class Evaluation:
         log_loss: ``-ln P`` of the gold labels, the mean over targets in nats, ``before`` and
             ``after`` calibration; for a CRF, of its marginals. None for language models.
         entities: the entities that a tagger predicts; None if its tags mark none.
+        shown: the texts of some targets, by their numbers: for a word, its sentence with the word
+            marked. None where targets are not shown one by one.
         attention: for a few outputs of an encoder-decoder, ``source``, ``output`` and
             ``weights`` as predictions have them.
         roles: for a few sentences with predicates their ``words``, and their propositions, ``gold``
@@ -66,5 +69,6 @@ class Evaluation:
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     log_loss: dict[str, float] | None = None
     entities: JudgedEntities | None = None
+    shown: Callable[[Sequence[int]], dict[int, str]] | None = None
     attention: list[dict[str, Any]] = field(default_factory=list)
     roles: list[dict[str, Any]] = field(default_factory=list)

@@ -28,11 +28,7 @@ def embedding_vectors(folder: Path) -> WordVectors:
     """
     bundle = Bundle.open(folder)
     file = folder / WEIGHTS
-    if WEIGHTS not in bundle.files:
-        raise UserError(
-            f"{folder}: has no Keras weights, only an ONNX graph; use the bundle from which "
-            "it was exported"
-        )
+    bundle.require_weights()
     require("h5py", "train", f"{folder}: its file of weights")
 
     import h5py

@@ -11,7 +11,7 @@ import numpy as np
 
 from nlp_rnn import paths
 from nlp_rnn.config import to_yaml
-from nlp_rnn.evaluation.analysis import harm
+from nlp_rnn.evaluation.analysis import harm, told_of_several
 from nlp_rnn.evaluation.bootstrap import LEVEL
 from nlp_rnn.evaluation.calibration import reliability
 from nlp_rnn.evaluation.report import HIGHER_IS_BETTER, number
@@ -102,6 +102,8 @@ def _introduction(found: Found, url: str) -> Iterator[str]:
         if "seed" in provenance:
             yield f" (seed {provenance['seed']} was the best on the validation split)"
     yield ". "
+    for sentence in told_of_several(found.figures):
+        yield f"{sentence} "
     if url:
         yield link(url, "Run in MLflow")
 
@@ -113,7 +115,8 @@ def metrics(found: Found) -> Markup:
     """Every metric of the test split, with its interval, over seeds, and the optimum."""
     columns: dict[str, Callable[[str], str]] = {
         f"{LEVEL:.0%} interval": lambda name: _interval(found.figures, name),
-        "mean ± deviation of seeds": lambda name: _over_seeds(found.figures, name),
+        "mean ± deviation of seeds": lambda name: _over(found.figures, "seeds", name),
+        "mean ± deviation of folds": lambda name: _over(found.figures, "folds", name),
         "optimum": lambda name: _value(found.figures.get("optimum", {}).get(name)),
     }
     test = dict(_flat(found.figures["test"]))
@@ -128,8 +131,9 @@ def _interval(figures: Mapping[str, Any], metric: str) -> str:
     return f"{number(limits['low'])} to {number(limits['high'])}" if limits else ""
 
 
-def _over_seeds(figures: Mapping[str, Any], metric: str) -> str:
-    over = figures.get("seeds", {"mean": {}})
+def _over(figures: Mapping[str, Any], several: str, metric: str) -> str:
+    """The mean of a metric over seeds or folds, and its deviation; "" without any."""
+    over = figures.get(several, {"mean": {}})
     if metric not in over["mean"]:
         return ""
     return f"{number(over['mean'][metric])} ± {number(over['deviation'][metric])}"

@@ -87,8 +87,8 @@ DESCRIPTION = "bundle.json"
 DATA_CARD = "data_card.json"
 CHARACTERS = "characters.json"
 START_STATES = "start_states.json"
-SEEDS = "seeds"
-"""The folder of the bundles of other seeds, if an experiment was trained with several."""
+SEEDS, FOLDS = "seeds", "folds"
+"""The folders of the bundles of other seeds or folds, if an experiment was trained with several."""
 COPIED = (
     TOKENIZER,
     SubwordTokenizer.FILE,
@@ -178,16 +178,16 @@ class Bundle:
 
     def check_copyable(self) -> None:
         """Raise UserError unless the folder holds nothing but the regular files that the bundle
-        lists, and the bundles of its other seeds, of which the same is true.
+        lists, and the bundles of its other seeds or folds, of which the same is true.
 
         A link in a bundle of a stranger could lead to a private file of whoever copies it. Only
         links into a cache of DVC, which may keep outputs like that, are taken for files.
         """
         for path in sorted(self.folder.iterdir()):
-            if path.name == SEEDS and path.is_dir() and not path.is_symlink():
-                for of_seed in sorted(path.iterdir()):
-                    _check_is_no_link(of_seed)
-                    Bundle.open(of_seed).check_copyable()
+            if path.name in (SEEDS, FOLDS) and path.is_dir() and not path.is_symlink():
+                for other in sorted(path.iterdir()):
+                    _check_is_no_link(other)
+                    Bundle.open(other).check_copyable()
                 continue
             if path.name not in (*self.files, DESCRIPTION):
                 raise UserError(f"{path}: is not a part of the bundle; remove it")
@@ -257,6 +257,15 @@ class Bundle:
     def task(self) -> TaskKind:
         """The task of the model."""
         return TASK_KINDS[self.experiment.task]
+
+    def require_weights(self) -> None:
+        """Raise UserError unless the bundle has the weights in Keras's format."""
+        if WEIGHTS in self.files:
+            return
+        whole = "the bundle from which it was exported"
+        if "members" in self.provenance:
+            whole = f"one of its members, in {SEEDS}/ or {FOLDS}/ of its folder"
+        raise UserError(f"{self.folder}: has no Keras weights, only an ONNX graph; use {whole}")
 
     def require_language_model(self, ability: str) -> None:
         """Raise UserError unless this is a language model.
@@ -345,6 +354,13 @@ class Bundle:
         """The probability from which each label is given, where a text has any number of them; 0.5
         if none was chosen."""
         return dict.fromkeys(self.labels, 0.5) | self.figures.get("thresholds", {})
+
+    @property
+    def bytes_to_predict(self) -> int:
+        """The size of what predictions need: all files but the weights for Keras, where there is a
+        graph."""
+        needed = self.files - ({WEIGHTS} if self.graph.unsupported is None else set())
+        return sum((self.folder / file).stat().st_size for file in needed)
 
     def network(self) -> Network:
         """Load the network that makes this bundle's predictions.
@@ -439,11 +455,7 @@ class Bundle:
         Raises:
             UserError: its weights do not fit or were not exported, or no backend is installed.
         """
-        if WEIGHTS not in self.files:
-            raise UserError(
-                f"{self.folder}: has no Keras weights, only an ONNX graph; use the bundle "
-                "from which it was exported"
-            )
+        self.require_weights()
         require("keras", "train", f"{self.folder}: the model in it")
         file, size = self.folder / WEIGHTS, len(self.vocabulary)
         if check_weights(file, REMEDY) < fewest_weights(self.experiment, size):

@@ -18,21 +18,24 @@ def embed(name: str) -> None:
     from nlp_rnn.embeddings.initial import write_initial
     from nlp_rnn.text.prepared import PreparedDataset
 
-    dataset = PreparedDataset(paths.prepared(experiment.dataset))
     source = experiment.embeddings.kind
     if source in parameters.encoders and not is_encoder(paths.vectors(source)):
         raise UserError(
             f"{paths.vectors(source)}: no encoder there; {Remedy('write it', source, ('encoder',))}"
         )
-    coverage = write_initial(
-        paths.embeddings(name),
-        experiment.embeddings,
-        dataset.vocabulary,
-        parameters.seed,
-        dataset.card["data_sha256"],
-    )
-    if "type_coverage" in coverage:
-        log(
-            f"{name}: vectors for {coverage['type_coverage']:.1%} of types, "
-            f"{coverage['token_coverage']:.1%} of tokens"
+    folds = parameters.folds(experiment.dataset) or 1
+    for fold in range(1, folds + 1):
+        dataset = PreparedDataset(paths.fold(paths.prepared(experiment.dataset), fold))
+        coverage = write_initial(
+            paths.fold(paths.embeddings(name), fold),
+            experiment.embeddings,
+            dataset.vocabulary,
+            parameters.seed,
+            dataset.card["data_sha256"],
         )
+        if "type_coverage" in coverage:
+            title = name if folds == 1 else f"{name} fold {fold}"
+            log(
+                f"{title}: vectors for {coverage['type_coverage']:.1%} of types, "
+                f"{coverage['token_coverage']:.1%} of tokens"
+            )

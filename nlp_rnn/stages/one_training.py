@@ -38,10 +38,19 @@ LOSS = "loss.csv"
 
 
 class Child(NamedTuple):
-    """One training of several, in an MLflow run under that of all."""
+    """One training of several, in an MLflow run under that of all.
+
+    Attributes:
+        title: its name.
+        parent: the run of all of them.
+        fold: the number of its fold, if the data set has any.
+        starting_seed: that of its initial weights, if it is not its own.
+    """
 
     title: str
     parent: str
+    fold: int | None = None
+    starting_seed: int | None = None
 
 
 def train_once(
@@ -58,7 +67,7 @@ def train_once(
         name: of the experiment, whose initial vectors ``embed`` has written.
         child: if it is one of several trainings.
     """
-    title, parent = child or (name, None)
+    title, parent, fold, starting = child or (name, None, None, None)
     backend_name = backend.select(parameters.backend)
 
     from nlp_rnn import tracking
@@ -70,10 +79,15 @@ def train_once(
     started = time.time()
     code_sha256()  # before somebody edits what is running
     backend.deterministic(seed)
-    dataset = PreparedDataset(paths.prepared(experiment.dataset), _more_words(name, experiment))
-    vectors = initial_vectors(name, experiment, dataset, seed, parameters.seed)
+    initial = paths.fold(paths.embeddings(name), fold or 1)
+    dataset = PreparedDataset(
+        paths.fold(paths.prepared(experiment.dataset), fold or 1), _more_words(initial, experiment)
+    )
+    vectors = initial_vectors(initial, experiment, dataset, seed, parameters.seed)
+    data_sha256 = dataset.card["data_sha256"]
     start = Start.of(parameters, name, experiment)
-    identity = identity_of(name, experiment, dataset.card["data_sha256"], seed, backend_name, start)
+    begins = begins_of(start, starting)
+    identity = identity_of(initial, experiment, data_sha256, seed, backend_name, begins)
     if finished(place, identity):
         log(f"{title}: is trained already, see {place.results}; to train anew, delete that folder")
         return Bundle.open(place.bundle)
@@ -83,7 +97,13 @@ def train_once(
         own, dataset = dataset.vocabulary, start.dataset(dataset, seed)
         vectors = start.vectors(vectors, own, dataset)
     task = make_task(experiment, dataset, seed)
-    network = starting_network(task, name, vectors)
+    network = starting_network(task, initial, vectors)
+    if starting is not None and starting != seed and start is None:  # which all would share
+        backend.deterministic(starting)
+        same = initial_vectors(initial, experiment, dataset, starting, parameters.seed)
+        first = starting_network(make_task(experiment, dataset, starting), initial, same)
+        network.set_weights(first.get_weights())
+        backend.deterministic(seed)
     if start is not None:
         start.take_over(network, dataset)
     run_id = begun(place.notes, identity)
@@ -101,7 +121,8 @@ def train_once(
             model=network,
             dataset=dataset,
             provenance=_provenance(run, identity, task, backend_name, started)
-            | ({"start": start.origin} if start else {}),
+            | ({"start": start.origin} if start else {})
+            | ({} if fold is None else {"fold": fold}),
             figures=figures,
             calibration=partial(_calibrated, task, title),
         )
@@ -186,14 +207,13 @@ def _calibrated(task: Task, title: str, network: Network) -> dict[str, Any]:
 
 
 def initial_vectors(
-    name: str, experiment: AnyExperiment, dataset: PreparedDataset, seed: int, of_embed: int
+    folder: Path, experiment: AnyExperiment, dataset: PreparedDataset, seed: int, of_embed: int
 ) -> Any:
     """The vectors that ``embed`` wrote with the seed ``of_embed``, if they are for this data and
     these parameters; vectors drawn at random are drawn again for another ``seed``."""
     import numpy as np
 
-    folder = paths.embeddings(name)
-    remedy = Remedy("write them again", name, ("embed",))
+    remedy = Remedy("write them again", paths.owner(folder), ("embed",))
     coverage = read_json(folder / "coverage.json", remedy)
     if coverage.get("data_sha256") != dataset.card["data_sha256"]:
         raise UserError(f"{folder}: the vectors are for other data; {remedy}")
@@ -209,35 +229,34 @@ def initial_vectors(
         raise UserError(f"{folder / 'vectors.npy'}: missing or broken; {remedy}") from None
 
 
-def _more_words(name: str, experiment: AnyExperiment) -> Vocabulary | None:
+def _more_words(folder: Path, experiment: AnyExperiment) -> Vocabulary | None:
     """The vocabulary that ``embed`` wrote, where it has more words than the data set's."""
     from nlp_rnn.embeddings.encoders import VOCABULARY
     from nlp_rnn.text.vocabulary import Vocabulary
 
     if not experiment.embeddings.more_words:
         return None
-    return Vocabulary.load(paths.embeddings(name) / VOCABULARY)
+    return Vocabulary.load(folder / VOCABULARY)
 
 
-def initial_files(name: str) -> list[Path]:
+def initial_files(folder: Path) -> list[Path]:
     """What ``embed`` wrote: the vectors, of an encoder also the weights of recurrent layers, of
     more words than the data set's the vocabulary."""
     from nlp_rnn.embeddings.encoders import RECURRENT, VECTORS, VOCABULARY
 
-    files = (paths.embeddings(name) / part for part in (VECTORS, RECURRENT, VOCABULARY))
+    files = (folder / part for part in (VECTORS, RECURRENT, VOCABULARY))
     return [file for file in files if file.exists()]
 
 
-def starting_network(task: Task, name: str, vectors: Any) -> keras.Model:
+def starting_network(task: Task, folder: Path, vectors: Any) -> keras.Model:
     """A fresh network, which starts from an encoder's recurrent layers where there is one."""
     from nlp_rnn.embeddings.encoders import RECURRENT, is_encoder, read_recurrent
 
     network = task.network(vectors)
-    folder = paths.embeddings(name)
     if is_encoder(folder):
         from nlp_rnn.models.transfer import start_from
 
-        remedy = Remedy("write it again", name, ("embed",))
+        remedy = Remedy("write it again", paths.owner(folder), ("embed",))
         start_from(network, read_recurrent(folder / RECURRENT, remedy))
     return network
 
@@ -248,24 +267,35 @@ def begun(notes: Path, identity: str) -> str | None:
     return record["run_id"] if record.get("fingerprint") == identity else None
 
 
+def begins_of(start: Start | None, starting_seed: int | None) -> list[Any]:
+    """What initial weights come from besides the seed and what ``embed`` wrote."""
+    return [*(start.identity if start else ()), *([] if starting_seed is None else [starting_seed])]
+
+
 def identity_of(
-    name: str,
+    folder: Path,
     experiment: AnyExperiment,
     data_sha256: str,
     seed: int,
     backend_name: str,
-    start: Start | None,
+    begins: Sequence[Any] = (),
 ) -> str:
-    """A hash of what decides on the weights of one training, apart from the code."""
+    """A hash of what decides on the weights of one training, apart from the code.
+
+    Args:
+        folder: what ``embed`` wrote.
+        begins: what else the initial weights come from: another model, or the seed of another
+            training.
+    """
     from nlp_rnn.training.checkpoint import fingerprint
 
     return fingerprint(
         experiment.of_one_training(),
         data_sha256,
-        *map(sha256, initial_files(name)),
+        *map(sha256, initial_files(folder)),
         seed,
         backend_name,
-        *(start.identity if start else ()),
+        *begins,
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from nlp_rnn import paths
 from nlp_rnn.config import GrammarDataset, MemoryDataset, PairsDataset, load_part
+from nlp_rnn.files import whole_folder
 from nlp_rnn.process import log
 from nlp_rnn.progress import progress
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from nlp_rnn.config import (
+        AnyDataset,
         KeptPairs,
         TargetParameters,
         TokenizerParameters,
@@ -35,10 +38,14 @@ def prepare(name: str) -> None:
 
     from nlp_rnn.corpora import open_corpus
     from nlp_rnn.corpora.removal import without_faults
-    from nlp_rnn.corpora.splits import with_all_splits
+    from nlp_rnn.corpora.splits import folds_of, with_all_splits
     from nlp_rnn.text.annotated import with_tags
 
     corpus = with_tags(open_corpus(name, dataset), dataset)
+    if dataset.split.folds is not None:
+        folds = folds_of(corpus, dataset.split, dataset.seed)
+        _prepare_folds(name, [without_faults(fold, dataset.remove) for fold in folds], dataset)
+        return
     corpus = with_all_splits(corpus, dataset.split, dataset.seed)
     corpus = without_faults(corpus, dataset.remove)
 
@@ -72,6 +79,32 @@ def prepare(name: str) -> None:
         dataset.keep,
         dataset.unseen_labels == "keep",
     )
+
+
+def _prepare_folds(name: str, folds: Sequence[Corpus], dataset: AnyDataset) -> None:
+    """Write the prepared data of every fold, all or none of them; see :func:`nlp_rnn.paths.fold`.
+
+    Each has the vocabulary of its own training split, so that no word is known from its test split.
+    """
+    from nlp_rnn.text.prepared import prepare as prepare_dataset
+
+    with whole_folder(paths.prepared(name)) as folder:
+        for number, corpus in enumerate(folds, start=1):
+            title = f"{name} fold {number}"
+            card = prepare_dataset(
+                name,
+                corpus,
+                dataset.tokenizer,
+                dataset.vocabulary,
+                folder / "folds" / str(number),
+                partial(progress, description=title, unit="examples"),
+            )
+            _log_card(title, card)
+            _warn_of_duplicates(title, card)
+        first = folder / "folds" / "1"
+        for file in first.iterdir():
+            file.rename(folder / file.name)
+        first.rmdir()
 
 
 def _optimum_of_pairs(dataset: PairsDataset, examples: Sequence[Example]) -> dict[str, float]:

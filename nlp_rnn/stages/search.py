@@ -49,7 +49,8 @@ def _search(name: str, parameters: Parameters, section: SearchParameters) -> Non
     check_values(parameters, name, space)
     dataset = PreparedDataset(paths.prepared(experiment.dataset))
     # What no trial could do without is missed at once, not by each of them.
-    initial_vectors(section.experiment, experiment, dataset, parameters.seed, parameters.seed)
+    initial = paths.embeddings(section.experiment)
+    initial_vectors(initial, experiment, dataset, parameters.seed, parameters.seed)
     folder = paths.search(name)
     records = Records(folder / "trials")
     trials = records.read()
@@ -59,7 +60,7 @@ def _search(name: str, parameters: Parameters, section: SearchParameters) -> Non
         experiment,
         parameters.seed,
         dataset.card["data_sha256"],
-        *map(sha256, initial_files(section.experiment)),
+        *map(sha256, initial_files(initial)),
         backend.select(parameters.backend),
     )
     run_id = _begun(notes, identity)

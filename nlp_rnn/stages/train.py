@@ -1,9 +1,9 @@
-"""Stage train: an experiment, with its seed or with several."""
+"""Stage train: an experiment, with its seed, with several, or in each fold of its data set."""
 
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nlp_rnn import backend, paths
 from nlp_rnn.config import Parameters, load_part
@@ -11,7 +11,8 @@ from nlp_rnn.files import read_json, whole_file, whole_folder, write_json
 from nlp_rnn.process import log
 from nlp_rnn.stages.common import only_one
 from nlp_rnn.stages.finished import Place, finished, finished_place, record_of
-from nlp_rnn.stages.one_training import LOSS, Child, begun, identity_of, train_once
+from nlp_rnn.stages.one_training import LOSS, Child, begins_of, begun, identity_of, train_once
+from nlp_rnn.stages.several import Member, members_of, starting_seed, write_kept
 from nlp_rnn.stages.start import Start
 
 if TYPE_CHECKING:
@@ -30,10 +31,10 @@ def train(name: str) -> None:
     experiment = parameters.experiment(name)
     with only_one(paths.checkpoints(name), name):
         place = finished_place(name)
-        if experiment.training.seeds is None:
-            train_once(parameters, name, experiment, parameters.seed, place)
+        if members := members_of(parameters, experiment):
+            _train_several(name, parameters, experiment, members, place)
         else:
-            _train_seeds(name, parameters, experiment, experiment.training.seeds, place)
+            train_once(parameters, name, experiment, parameters.seed, place)
         _put_in_place(place, name)
 
 
@@ -50,29 +51,28 @@ def _put_in_place(place: Place, name: str) -> None:
     write_json(paths.run_record(name), read_json(place.record, "delete it"))
 
 
-def _train_seeds(
+def _train_several(
     name: str,
     parameters: Parameters,
     experiment: AnyExperiment,
-    seeds: Sequence[int],
+    members: Sequence[Member],
     place: Place,
 ) -> None:
-    """Train with each seed in turn, in a child run of its own, and keep the best of them.
+    """Train each member in turn, in a child run of its own, and keep what ``keep`` asks for.
 
-    What is done lies beside the checkpoints until all seeds are, so that nothing is lost where
+    What is done lies beside the checkpoints until all members are, so that nothing is lost where
     this is interrupted.
     """
     from nlp_rnn import tracking
-    from nlp_rnn.runtime.bundle import SEEDS
-    from nlp_rnn.text.prepared import PreparedDataset
+    from nlp_rnn.runtime.ensemble import check_can_join
     from nlp_rnn.training.checkpoint import fingerprint
 
-    folder, notes = place.checkpoint, place.notes
-    data = PreparedDataset(paths.prepared(experiment.dataset)).card["data_sha256"]
+    notes, seed = place.notes, starting_seed(experiment)
     backend_name = backend.select(parameters.backend)
-    start = Start.of(parameters, name, experiment)
+    begins = begins_of(Start.of(parameters, name, experiment), seed)
     identity = fingerprint(
-        *(identity_of(name, experiment, data, seed, backend_name, start) for seed in seeds)
+        *(_identity(name, experiment, member, backend_name, begins) for member in members),
+        *([] if experiment.training.keep == "best" else [experiment.training.keep]),
     )
     if finished(place, identity):
         log(f"{name}: is trained already, see {place.results}; to train anew, delete that folder")
@@ -83,23 +83,34 @@ def _train_seeds(
         write_json(notes, {"run_id": run.id, "fingerprint": identity})
         run.log_parameters(experiment.of_training())
         bundles = {}
-        for seed in seeds:
-            own = Place.within(folder / f"seed-{seed}")
-            child = Child(f"{name} seed {seed}", run.id)
-            bundles[seed] = train_once(parameters, name, experiment, seed, own, child)
-        select = experiment.training.select
-        figures = {seed: bundle.figures["validation"][select] for seed, bundle in bundles.items()}
-        best = (min if select == "loss" else max)(figures, key=figures.__getitem__)
-        log(
-            f"{name}: the best on the validation split is seed {best}, {select} {figures[best]:.4f}"
-        )
+        for member in members:
+            child = Child(f"{name} {member}", run.id, member.fold, seed)
+            own = member.place(place)
+            bundles[member] = train_once(parameters, name, experiment, member.seed, own, child)
+            if experiment.training.keep == "ensemble":
+                check_can_join(bundles[member])
         with whole_folder(place.results) as partial:
-            for part in ("bundle", "plots"):
-                for seed in seeds:
-                    inside = partial / part
-                    into = inside if seed == best else inside / SEEDS / str(seed)
-                    shutil.copytree(folder / f"seed-{seed}" / part, into, dirs_exist_ok=True)
-            write_json(partial / place.record.name, record_of(run, identity))
-    for seed in seeds:
-        shutil.rmtree(folder / f"seed-{seed}")
+            results = Place.within(partial)
+            made = {"run_id": run.id, "fingerprint": identity}
+            write_kept(results, place, name, experiment, bundles, made)
+            write_json(results.record, record_of(run, identity))
+    for member in members:
+        shutil.rmtree(member.place(place).results)
     notes.unlink()
+
+
+def _identity(
+    name: str,
+    experiment: AnyExperiment,
+    member: Member,
+    backend_name: str,
+    begins: Sequence[Any],
+) -> str:
+    """:func:`identity_of` a member."""
+    from nlp_rnn.text.prepared import PreparedDataset
+
+    fold = member.fold or 1
+    data = PreparedDataset(paths.fold(paths.prepared(experiment.dataset), fold))
+    initial = paths.fold(paths.embeddings(name), fold)
+    sha256 = data.card["data_sha256"]
+    return identity_of(initial, experiment, sha256, member.seed, backend_name, begins)

@@ -153,6 +153,7 @@ class Classification(ExamplesTask):
             uncalibrated=np.exp(logs.max(axis=1)),
             tables=self._tables(targets),
             log_loss={"before": test["loss"], "after": log_loss([calibrated], [gold])},
+            shown=targets.shown,
         )
 
     def _texts(self, numbers: Sequence[int]) -> dict[int, str]:

@@ -30,7 +30,6 @@ from nlp_rnn.tasks.task import ERRORS_SHOWN
 if TYPE_CHECKING:
     import keras
 
-    from nlp_rnn.training.fit import Row as Epoch
     from nlp_rnn.training.objective import Objective
 
 
@@ -56,24 +55,21 @@ class IntentsAndSlots(Tagging):
             self._check_constraints()
         return JointObjective(network, self._joint.intent_weight, crf)
 
-    def validate(self, objective: Objective) -> Epoch:
-        network = self.predicting(objective.network)
-        result = self._judge(network, "validation")
-        logs, gold = self.intents.log_probabilities(network, "validation")
+    def measure(self, network: Network, split: str) -> dict[str, float]:
+        result = self._judge(network, split)
+        logs, gold = self.intents.log_probabilities(network, split)
         loss = float(-logs[np.arange(len(gold)), gold].mean())
         right = logs.argmax(axis=1) == gold
         both = right & list(map(np.array_equal, result.gold, result.best))
-        row = {
-            "validation/loss": self._loss("validation", result.loss, loss),
-            "validation/accuracy": float(right.mean()),
-            "validation/exact_match": float(both.mean()),
+        found = {
+            "loss": self._loss(split, result.loss, loss),
+            "accuracy": float(right.mean()),
+            "exact_match": float(both.mean()),
         }
         if self.dataset.entities:
-            tags = self.dataset.labels
-            row["validation/f1"] = tagging_metrics(result.gold, result.best, tags, entities=True)[
-                "f1"
-            ]
-        return row
+            of_tags = tagging_metrics(result.gold, result.best, self.dataset.labels, entities=True)
+            found["f1"] = of_tags["f1"]
+        return found
 
     def _loss(self, name: str, of_words: float, of_texts: float) -> float:
         """The loss per word of a split, from those of its words and its texts."""

@@ -247,6 +247,7 @@ class Tagging(ExamplesTask):
             tables=_tables(targets, forms, seen),
             log_loss={"before": result.log_loss, "after": log_loss(calibrated, result.gold)},
             entities=self._judged_entities(result, before, after),
+            shown=targets.shown,
         )
 
     def _entity_confidence(

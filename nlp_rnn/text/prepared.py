@@ -26,6 +26,8 @@
 ``characters.json``    the characters of the forms of the training split
 ``optimum.json``       the optimum, if the corpus knows it: for models that read the
                        ``words`` as they are written, and those that read their ``indices``
+``folds``              of a data set with folds: such a folder for each fold but the first, whose
+                       data are those of this folder
 =====================  ==========================================================
 
 Everything is written in one pass over each split (two over the training split, whose types
@@ -48,6 +50,7 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_rnn import paths
 from nlp_rnn.arrays import Ints
 from nlp_rnn.config import (
     KeptPairs,
@@ -254,7 +257,13 @@ class PreparedDataset:
 
     @property
     def _remedy(self) -> Remedy:
-        return Remedy("prepare the data set", self.folder.name, MAKERS)
+        return Remedy("prepare the data set", paths.owner(self.folder), MAKERS)
+
+    @property
+    def title(self) -> str:
+        """The name of the data set, with the fold that this is, if it is one."""
+        fold = f" fold {self.card['fold']}" if "fold" in self.card else ""
+        return f"{paths.owner(self.folder)}{fold}"
 
     @cached_property
     def tokenizer_parameters(self) -> TokenizerParameters:
@@ -379,7 +388,8 @@ class PreparedDataset:
             try:
                 return np.load(file, mmap_mode="r", allow_pickle=False)
             except (OSError, ValueError):
-                again = Remedy("prepare the data set again", self.folder.name, MAKERS, force=True)
+                owner = paths.owner(self.folder)
+                again = Remedy("prepare the data set again", owner, MAKERS, force=True)
                 raise UserError(f"{file}: missing or broken; {again}") from None
 
         forms = array("forms") if self.kind in TAGGED_KINDS else None

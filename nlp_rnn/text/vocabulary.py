@@ -105,6 +105,20 @@ class Vocabulary:
             counts[token] = counts.get(token, 0) + count
         return Vocabulary(list(counts), list(counts.values()), self.end)
 
+    @classmethod
+    def union(cls, vocabularies: Sequence[Vocabulary]) -> Vocabulary:
+        """The types of all vocabularies, those of the first in their places; each with its highest
+        count."""
+        counts: dict[str, int] = {}
+        for vocabulary in vocabularies:
+            for token, count in zip(vocabulary.types, vocabulary.counts, strict=True):
+                counts[token] = max(count, counts.get(token, 0))
+        return cls(list(counts), list(counts.values()), vocabularies[0].end)
+
+    def indices_of(self, other: Vocabulary) -> list[int]:
+        """The index of each type of another vocabulary; ``<unk>`` for those that are not here."""
+        return [PAD_INDEX, *self.encode(other.types[1:])]
+
     def encode(self, tokens: Iterable[str]) -> list[int]:
         """Convert tokens to indices; unknown tokens become ``<unk>``."""
         get = self._index.get

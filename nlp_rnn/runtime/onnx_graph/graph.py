@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,32 @@ class Graph:
         values = [i if isinstance(i, str) else self.constant(i) for i in inputs]
         self._nodes.append(helper.make_node(operator, values, results, name, **attributes))
         return results
+
+    def include(self, model: onnx.ModelProto, given: Mapping[str, str]) -> dict[str, str]:
+        """Add all nodes and arrays of a file, below the scope.
+
+        Args:
+            given: the values of this graph for the inputs of the file, by their names.
+
+        Returns:
+            The values of its outputs, by their names.
+        """
+
+        def renamed(name: str) -> str:
+            return given.get(name) or (name and f"{self.scope}/{name}")
+
+        for array in model.graph.initializer:
+            self._arrays.append(onnx.TensorProto())
+            self._arrays[-1].CopyFrom(array)
+            self._arrays[-1].name = renamed(array.name)
+        for node in model.graph.node:
+            copy = onnx.NodeProto()
+            copy.CopyFrom(node)
+            copy.name = renamed(node.name)
+            copy.input[:] = map(renamed, node.input)
+            copy.output[:] = map(renamed, node.output)
+            self._nodes.append(copy)
+        return {output.name: renamed(output.name) for output in model.graph.output}
 
     def model(self) -> onnx.ModelProto:
         """The graph as an ONNX file, without the parts that no output needs.
