@@ -17,6 +17,7 @@ from helpers.store import put_store
 from nlp_rnn import stages
 from nlp_rnn.config import parse
 from nlp_rnn.errors import UserError
+from nlp_rnn.runtime.bundle import Bundle
 from nlp_rnn.tracking.runs import Run
 
 WORDS = {"pos": ("good", "fine", "great"), "neg": ("bad", "poor", "awful")}
@@ -152,6 +153,32 @@ def test_each_fold_is_a_run_under_that_of_the_experiment(project: Path) -> None:
         child = runs[f"judge fold {fold}"]
         assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
         assert child.data.metrics["test/accuracy"] == pytest.approx(each[fold]["accuracy"])
+
+
+@pytest.mark.slow
+def test_the_members_of_a_soup_start_from_the_same_weights(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their weights after training at a learning rate of almost nothing are those of the start."""
+    parameters = json.loads(json.dumps(PARAMETERS))
+    parameters["datasets"]["films"] |= {"train": str(project / "films.csv"), "split": {}}
+    soup = {"keep": "soup", "seeds": [5, 1], "learning_rate": 1e-9}
+    parameters["experiments"]["judge"]["training"] |= soup
+    YAML().dump(parameters, tmp_path / "params.yaml")
+    put_store(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    stages.prepare("films")
+    stages.embed("judge")
+    stages.train("judge")
+    kept = tmp_path / "models/judge"
+    bundles = [Bundle.open(kept / part) for part in (".", "seeds/5", "seeds/1")]
+    soup_weights, *each = (bundle.keras_model().get_weights() for bundle in bundles)
+    for mean, first, second in zip(soup_weights, *each, strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-6)
+        np.testing.assert_allclose(mean, first, atol=1e-6)
+    assert any(np.abs(weights).max() > 0.01 for weights in each[0])
+    orders = [bundle.figures["history"][0]["train/loss"] for bundle in bundles[1:]]
+    assert orders[0] != orders[1]  # in another order
 
 
 CHANGES: dict[str, tuple[dict[str, Any], str]] = {
