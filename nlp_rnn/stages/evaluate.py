@@ -62,6 +62,7 @@ def evaluate(name: str) -> None:
         figures |= _adapted_figures(task, network, bundle)
         figures |= _seed_figures(run, task, bundle, result)
         _log_evaluation(run, name, experiment, figures, result)
+        _explain_errors(bundle, network, dataset, result)
         run.log_model(paths.bundle(name), name, _example_texts(dataset))
     write_predictions(paths.predictions(name), result.predictions)
     write_json(paths.figures(name), figures)
@@ -204,6 +205,19 @@ def _log_evaluation(
         run.log_file(folder / "roles.html", "plots")
     run.log_table(result.samples, "worst_predictions.json")
     write_json(folder / "worst_predictions.json", result.samples)
+
+
+def _explain_errors(
+    bundle: Bundle, network: Network, dataset: PreparedDataset, result: Evaluation
+) -> None:
+    """Write which words the worst errors rest on, for the report."""
+    if not result.labels:
+        return
+
+    from nlp_rnn.explanation.errors import explained_errors
+
+    found = explained_errors(bundle, network, dataset, result.samples)
+    write_json(paths.evaluation_plots(bundle.name) / "explanations.json", found)
 
 
 def _log_confusion(run: Run, name: str, result: Evaluation) -> None:
