@@ -37,7 +37,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             "  nlp-rnn predict models/sentiment-bilstm reviews.csv predictions.csv\n"
             "  nlp-rnn predict models/ner-bilstm-crf articles.txt entities.jsonl\n"
             "  nlp-rnn predict models/ner-bilstm-crf articles.txt tasks.jsonl --format prodigy\n"
-            "  nlp-rnn predict models/ner-bilstm-crf folder/ entities.jsonl --unit document\n"
+            "  nlp-rnn predict models/ner-bilstm-crf articles.txt out.jsonl --unit document\n"
             "  nlp-rnn predict models/pos-bilstm sentences.conllu tagged.conllu\n"
             "  echo 'not bad at all' | nlp-rnn predict models:/sentiment-bilstm@current - -"
         ),

@@ -28,6 +28,7 @@ from nlp_rnn.config import (
     training,
     vectors,
 )
+from nlp_rnn.config.experiment import TaggingExperiment
 from nlp_rnn.config.parameters import Parameters
 from nlp_rnn.config.schema import either, in_words, keys_of, meanings, prose
 from nlp_rnn.config.section import Section
@@ -233,11 +234,12 @@ def explanation(name: str) -> str:
 
 
 def _ends_with(place: Place, asked: Place) -> bool:
-    """Whether the last keys of a place are those asked for; any name may stand for ``NAME``."""
+    """Whether the last keys of a place are those asked for; any name may stand for ``NAME``, but
+    ``model`` and other sections of an experiment are not taken for one of a group's names."""
     end = place[-len(asked) :]
-    return len(end) == len(asked) and all(
-        part in ("NAME", sought) for part, sought in zip(end, asked, strict=True)
-    )
+    if len(end) != len(asked) or (end[0] == "NAME" and asked[0] in TaggingExperiment.model_fields):
+        return False
+    return all(part in ("NAME", sought) for part, sought in zip(end, asked, strict=True))
 
 
 def _nearest(asked: Place, keys: list[Key]) -> str:

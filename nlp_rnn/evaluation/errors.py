@@ -68,7 +68,10 @@ class Targets:
 
 
 def confident_errors(targets: Targets, most: int) -> Table:
-    """The most confident errors, the first place to look for wrong gold labels."""
+    """The most confident errors, the first place to look for wrong gold labels.
+
+    ``target`` is the number of the target in the test split, from 0.
+    """
     worst = targets.surest_errors()[:most].tolist()
     texts = targets.shown(worst)
     return [
@@ -77,6 +80,7 @@ def confident_errors(targets: Targets, most: int) -> Table:
             "gold": targets.labels[targets.gold[i]],
             "predicted": targets.labels[targets.predicted[i]],
             "confidence": float(targets.confidence[i]),
+            "target": i,
         }
         for i in worst
     ]

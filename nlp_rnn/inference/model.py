@@ -74,8 +74,8 @@ class Model:
                 Within it, a list of strings is a sentence split into words, and ``None``, as in a
                 table with missing values, is an empty text.
             **options: fields of :class:`~nlp_rnn.inference.predictor.Options`: ``n_best``,
-                ``review_below``, ``batch_size``, and for an encoder-decoder ``beam``,
-                ``length_penalty`` and ``attention``.
+                ``review_below``, ``batch_size``, for a tagger ``unit`` and ``language``, and for an
+                encoder-decoder ``beam``, ``length_penalty`` and ``attention``.
 
         Returns:
             One prediction for a string, otherwise a list of predictions in order. A prediction is a

@@ -26,6 +26,7 @@ class Found:
         card: the data card.
         predictions: a row for every test example; of classifiers and taggers only.
         worst: the worst errors, or the lines with the highest perplexity.
+        explained: which words some of the worst errors rest on; of classifiers and taggers only.
         attention: the weights of attention of a few outputs; of encoder-decoders only.
     """
 
@@ -37,6 +38,7 @@ class Found:
     card: dict[str, Any]
     predictions: list[dict[str, Any]]
     worst: list[dict[str, Any]]
+    explained: list[dict[str, Any]]
     attention: list[dict[str, Any]]
 
     @property
@@ -80,6 +82,8 @@ def find(results: Results) -> list[Found]:
             card=_card(figures["model"].get("dataset")),
             predictions=_predictions(name, figures),
             worst=_json(paths.evaluation_plots(name) / "worst_predictions.json", name, "evaluate")
+            or [],
+            explained=_json(paths.evaluation_plots(name) / "explanations.json", name, "evaluate")
             or [],
             attention=_json(paths.evaluation_plots(name) / "attention.json", name, "evaluate")
             or [],

@@ -52,6 +52,12 @@ OF_TARGETS = {
 LONGEST_TEXT = 300
 """Characters of a text that are shown."""
 
+COLOURS = (
+    "Orange words support the wrong prediction, blue ones oppose it: they show how much ln P of it "
+    "falls or rises when the word is deleted. An outline marks the word that is tagged. nlp-rnn "
+    "explain says more."
+)
+
 LONGEST_LABEL = 16
 """Characters of a label that the confusion matrix shows."""
 
@@ -343,8 +349,13 @@ def worst(found: Found) -> tuple[str, Markup]:
         return "Worst errors", Markup()
     scored, written = ("perplexity" in found.worst[0], "output" in found.worst[0])
     title = "Lines with the highest perplexity" if scored else "The most confident errors"
-    told = _line if scored else _wrong_output if written else _error
-    return title, element("ol", *map(told, found.worst[:ERRORS]), class_="errors")
+    if scored or written:
+        told = _line if scored else _wrong_output
+        return title, element("ol", *map(told, found.worst[:ERRORS]), class_="errors")
+    explained = {each["number"]: each for each in found.explained}
+    errors = (_error(each, explained.get(i)) for i, each in enumerate(found.worst[:ERRORS]))
+    listed = element("ol", *errors, class_="errors")
+    return title, joined([listed, element("p", COLOURS, class_="quiet")] if explained else [listed])
 
 
 def _line(sample: Mapping[str, Any]) -> Markup:
@@ -352,7 +363,7 @@ def _line(sample: Mapping[str, Any]) -> Markup:
     return element("li", _quoted(sample["text"]), element("small", about))
 
 
-def _error(sample: Mapping[str, Any]) -> Markup:
+def _error(sample: Mapping[str, Any], explained: Mapping[str, Any] | None = None) -> Markup:
     about = [
         "predicted ",
         element("b", sample["predicted"]),
@@ -360,7 +371,28 @@ def _error(sample: Mapping[str, Any]) -> Markup:
         element("b", sample["gold"]),
         f", confidence {sample['confidence']:.3f}",
     ]
-    return element("li", _quoted(sample["text"]), element("small", *about))
+    words = [] if explained is None else [_coloured(explained["pieces"], explained["place"])]
+    return element("li", _quoted(sample["text"]), element("small", *about), *words)
+
+
+def _coloured(pieces: Sequence[tuple[str, float | None]], place: int | None) -> Markup:
+    """A text whose words have the colour of their share in a wrong prediction.
+
+    Args:
+        pieces: of the text, each with its value in nats; None for what is between words.
+        place: which of the words is predicted; None if it is the text.
+    """
+    scale = max((abs(value) for _, value in pieces if value is not None), default=0) or 1
+    shown, word = [], 0
+    for text, value in pieces:
+        shade = round(SHADES * abs(value or 0) / scale)
+        kinds = [f"{'wrong' if (value or 0) > 0 else 'right'}-{shade}"] if shade else []
+        if value is not None:
+            kinds += ["own"] if word == place else []
+            word += 1
+        title = f"{value:+.2g}" if shade else None
+        shown.append(element("span", text, class_=" ".join(kinds), title=title) if kinds else text)
+    return element("p", *shown, class_="words", dir="auto")
 
 
 def _wrong_output(sample: Mapping[str, Any]) -> Markup:

@@ -92,6 +92,8 @@ dd { margin: 0; min-width: 0; }
 .errors { margin: .5rem 0; padding-left: 1.7rem; }
 .errors li { margin-bottom: .6rem; }
 .errors small { display: block; }
+.words { margin: .2rem 0; overflow-wrap: anywhere; }
+.own { outline: 1px solid; }
 b, strong { unicode-bidi: isolate; }
 q { quotes: none; unicode-bidi: plaintext; }
 @media (max-width: 40rem) {

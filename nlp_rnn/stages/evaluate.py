@@ -95,6 +95,7 @@ def evaluate(name: str) -> None:
         figures |= _several_figures(own, each)
         figures |= _start_figures(start, own.task, bundle)
         _log_evaluation(run, name, experiment, figures, own.result)
+        _explain_errors(own, each)
         run.log_model(paths.bundle(name), name, _example_texts(own.task.dataset))
     write_predictions(paths.predictions(name), own.result.predictions)
     write_json(paths.figures(name), figures)
@@ -350,6 +351,19 @@ def _log_evaluation(
         run.log_file(folder / "roles.html", "plots")
     run.log_table(result.samples, "worst_predictions.json")
     write_json(folder / "worst_predictions.json", result.samples)
+
+
+def _explain_errors(own: Judged, each: Mapping[Member, Judged]) -> None:
+    """Write which words the worst errors rest on, for the report; those of folds lie in several
+    test splits, and are left out."""
+    result = own.result
+    if not result.labels or any(member.fold for member in each):
+        return
+
+    from nlp_rnn.explanation.errors import explained_errors
+
+    found = explained_errors(own.bundle, own.network, own.task.dataset, result.samples)
+    write_json(paths.evaluation_plots(own.bundle.name) / "explanations.json", found)
 
 
 def _log_confusion(run: Run, name: str, result: Evaluation) -> None:

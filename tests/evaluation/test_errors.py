@@ -33,7 +33,8 @@ def targets() -> Targets:
 def test_the_most_confident_errors_come_first(targets: Targets) -> None:
     rows = confident_errors(targets, 3)
     assert [row["text"] for row in rows] == ["text 5", "text 3", "text 2"]
-    assert rows[0] == {"text": "text 5", "gold": "z", "predicted": "x", "confidence": 0.95}
+    found = {"text": "text 5", "gold": "z", "predicted": "x", "confidence": 0.95, "target": 5}
+    assert rows[0] == found
     assert len(confident_errors(targets, 100)) == 5
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from nlp_rnn import paths, stages
 from nlp_rnn.evaluation.report import Results
+from nlp_rnn.explanation.errors import MOST_SHOWN, MOST_TEXTS
 from nlp_rnn.files import write_json
 from nlp_rnn.reporting.charts import MOST_POINTS, between, thinned, ticks, wilson
 from nlp_rnn.reporting.found import find
@@ -298,6 +299,24 @@ def test_hostile_texts_and_labels_are_shown_and_not_run() -> None:
     assert "nlp-rnn predict 'models/a <b>\"'\"'\"''" in page.text
 
 
+def explained(number: int, pieces: list[Any], place: int | None = None) -> dict[str, Any]:
+    return {"number": number, "pieces": pieces, "place": place}
+
+
+def test_the_words_of_the_worst_errors_are_coloured() -> None:
+    words = [["bad", 2.0], [" ", None], ["film<b>", -0.5], [" ", None], ["so", 0.01]]
+    worst = [error("unexplained"), error("bad film<b> so"), error("Ann [left O→B-PER]")]
+    write_experiment("sentiment", labelled(["bad", "good"]), worst)
+    found = [explained(1, words), explained(2, [["Ann", 1.0], [" ", None], ["left", 0.0]], 1)]
+    write_json(paths.evaluation_plots("sentiment") / "explanations.json", found)
+    source = report()
+    assert source.count('class="words"') == 2
+    assert '<span class="wrong-8" title="+2">bad</span>' in source
+    assert '<span class="right-2" title="-0.5">film&lt;b&gt;</span> so</p>' in source
+    assert '<span class="own">left</span>' in source
+    assert "Orange words support the wrong prediction" in source
+
+
 def test_half_a_surrogate_does_not_stop_the_report() -> None:
     write_experiment("sentiment", labelled(["good"]), [])
     file = paths.evaluation_plots("sentiment") / "worst_predictions.json"
@@ -358,6 +377,9 @@ def test_a_large_project_stays_light() -> None:
     for i in range(PROJECT_SIZE):
         name = f"experiment-{i}"
         write_experiment(name, labelled(labels), worst, judgements(labels, 3000), epochs=2000)
+        words = [["word", 1.0], [" ", None]] * MOST_SHOWN
+        found = [explained(i, words) for i in range(MOST_TEXTS)]
+        write_json(paths.evaluation_plots(name) / "explanations.json", found)
     source = report()
     assert len(source.encode()) < PROJECT_SIZE * 50_000
     page = Page(source)

@@ -253,33 +253,35 @@ class Document:
         if not annotated.sentences:
             if words:
                 end = max(words[-1][1], len(annotated.text.rstrip()))
-                yield from self._sentence(annotated.text[:end], annotated.spans, words)
-                self._begin += Offsets(annotated.text[words[0][0] : end], self._unit).length + 1
+                offsets = Offsets(annotated.text[words[0][0] : end], self._unit)
+                yield from self._sentence(offsets, annotated.spans, words)
+                self._begin += offsets.length + 1
             return
         offsets, base = Offsets(annotated.text, self._unit), self._begin
         spans = sorted(annotated.spans, key=lambda span: span.start)
         places = [(span.start, span.end) for span in spans]
         for start, end in annotated.sentences:
             if of_sentence := words[slice(*touched(words, start, end))]:
-                self._begin = base + offsets.unit(of_sentence[0][0])
+                first = of_sentence[0][0]
+                self._begin = base + offsets.unit(first)
+                inside = Offsets(annotated.text[first:end], self._unit)
                 of_spans = spans[slice(*touched(places, start, end))]
-                yield from self._sentence(annotated.text[:end], of_spans, of_sentence)
+                yield from self._sentence(inside, of_spans, of_sentence)
         self._begin = base + offsets.length + 1
 
     def _sentence(
-        self, text: str, spans: Sequence[Span], words: Sequence[tuple[int, int]]
+        self, offsets: Offsets, spans: Sequence[Span], words: Sequence[tuple[int, int]]
     ) -> Iterator[str]:
-        """The lines of a sentence that ends with ``text`` and whose first word stands at
-        ``_begin``."""
+        """The lines of a sentence whose first word, with which its text begins, stands at
+        ``_begin``; its spans and words count in the whole text."""
         first = words[0][0]
-        offsets = Offsets(text[first:], self._unit)
         self._sentences += 1
         yield ""
         yield from (f"{_TEXT}{_escaped_text(line)}" for line in offsets.text.split("\n"))
         values = self._values_of(spans, words)
         for number, ((start, end), value) in enumerate(zip(words, values, strict=True), 1):
             begin, stop = (self._begin + offsets.unit(place - first) for place in (start, end))
-            token = _escaped_text(text[start:end])
+            token = _escaped_text(offsets.text[start - first : end - first])
             yield f"{self._sentences}-{number}\t{begin}-{stop}\t{token}\t{value}\t"
 
     def _values_of(self, spans: Sequence[Span], words: Sequence[tuple[int, int]]) -> Iterator[str]:
