@@ -92,13 +92,17 @@ SEEDS, FOLDS = "seeds", "folds"
 COPIED = (
     TOKENIZER,
     SubwordTokenizer.FILE,
+    "vocabulary.json",
+    "labels.json",
     INTENTS,
+    CHARACTERS,
     FRAMES,
     f"{TARGET}{TOKENIZER}",
     f"{TARGET}{SubwordTokenizer.FILE}",
     f"{TARGET}vocabulary.json",
 )
-"""The files that a bundle copies from its prepared data set, if they exist there."""
+"""The files that a bundle copies from its prepared data set, or from another bundle, if they exist
+there."""
 
 
 def _one_line(text: str) -> str:
@@ -661,6 +665,7 @@ def write_bundle(
         for file in COPIED:
             if (dataset.folder / file).exists():
                 shutil.copyfile(dataset.folder / file, folder / file)
+        # The network may know more words, labels and characters than the prepared data.
         dataset.vocabulary.save(folder / "vocabulary.json")
         if dataset.kind in LABELLED_KINDS:
             write_json(folder / "labels.json", dataset.labels)

@@ -70,7 +70,7 @@ def write_ensemble(
         _check_same_tokens(member, members[0])
     first = members[0]
     with whole_folder(target) as folder:
-        for file in (*COPIED, "labels.json", DATA_CARD):
+        for file in (*COPIED, DATA_CARD):
             if (first.folder / file).exists():
                 shutil.copyfile(first.folder / file, folder / file)
         vocabulary = Vocabulary.union([member.vocabulary for member in members])

@@ -119,14 +119,16 @@ def test_every_encoder_ignores_padding_and_learns(encoder: str) -> None:
     for row, logits in zip(RAGGED, together, strict=True):
         alone = run(model, np.array([row], np.int32))
         np.testing.assert_allclose(alone[0], logits[: len(row)], atol=1e-5)
-    # A tag depends on its own word: one direction learns it, and is compiled in half the time.
-    one_way = build("tagging", bidirectional=False, **(ENCODERS | FIXED_VIEWS)[encoder])
-    objective = Objective(one_way)
+    # A tag depends on its own word: one direction learns it, and is compiled in half the time. That
+    # of a phased LSTM sees every word only if all its cells are open then.
+    if encoder in ENCODERS and encoder != "phased":
+        model = build("tagging", bidirectional=False, **ENCODERS[encoder])
+    objective = Objective(model)
     objective.compile(optimizer=keras.optimizers.Adam(0.05), loss=None)
     targets, weights = ids % len(LABELS), (ids > 0).astype(np.float32)
     for _ in range(60):
         objective.train_on_batch(ids, targets, sample_weight=weights)
-    right = run(one_way, ids).argmax(axis=-1) == targets
+    right = run(model, ids).argmax(axis=-1) == targets
     assert right[ids > 0].all()
 
 
