@@ -68,6 +68,11 @@ PROPOSITIONS = [
 
 
 @pytest.fixture
+def requests() -> list[Example]:
+    return REQUESTS * 4
+
+
+@pytest.fixture
 def propositions() -> list[Example]:
     return PROPOSITIONS * 4
 

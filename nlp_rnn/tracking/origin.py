@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from nlp_rnn.files import read_json
 from nlp_rnn.process import processors
 
 _PREDICTION_PACKAGES = ("mlflow", "numpy", "pandas", "pydantic")
@@ -108,7 +109,7 @@ def requirements(bundle: Path) -> list[str]:
     ``nlp_rnn`` is not among them: it is not on a package index, so its code is stored with the
     model.
     """
-    from nlp_rnn.runtime.bundle import GRAPH, Bundle
+    from nlp_rnn.runtime.bundle import DATA_CARD, GRAPH
     from nlp_rnn.text.rules import SubwordTokenizer
 
     packages = [*_PREDICTION_PACKAGES]
@@ -118,7 +119,7 @@ def requirements(bundle: Path) -> list[str]:
         packages += ["keras", _backend() or "tensorflow"]
     if (bundle / SubwordTokenizer.FILE).exists():
         packages.append("tokenizers")
-    if Bundle.open(bundle).language is not None:
+    if (card := bundle / DATA_CARD).exists() and "documents" in read_json(card, "train it again"):
         packages.append("sentencex")
     versions = {package: package_version(package) for package in packages}
     # Suffixes such as "+cpu" name builds that the index does not have.

@@ -24,6 +24,7 @@ OWN = {"source": "files", "train": "./first.csv", "format": "csv"}
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with texts, and a project that has a data set of each kind."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NLP_RNN_DATA", raising=False)
     Path("texts.txt").write_text("".join(text + "\n" for text in TEXTS))
     datasets: dict[str, Any] = {
         "reviews": OWN | {"text_column": "message", "label_column": "team"},

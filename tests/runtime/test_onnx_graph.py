@@ -19,12 +19,11 @@ from nlp_rnn.models.network import build_network
 from nlp_rnn.models.tagger import crf_of
 from nlp_rnn.runtime.onnx_graph import Unsupported, check, onnx_model
 from nlp_rnn.runtime.onnx_int8 import quantized
-from nlp_rnn.task_kinds import TASK_KINDS
 
 VOCABULARY, UNITS, TAGS = 11, 6, ("O", "B-X", "I-X")
 CHARACTERS = ("<pad>", "<unk>", "<eos>", "a", "b", "A", "B", "1", ".")
 LETTERS = len(CHARACTERS)
-CLASSIFIER, TAGGER, LANGUAGE_MODEL, *_ = TASK_KINDS
+CLASSIFIER, TAGGER, LANGUAGE_MODEL = "classification", "tagging", "language_modelling"
 
 RAGGED = [[3, 4, 5, 6, 7], [8, 2], [9]]
 WIDTH = 7

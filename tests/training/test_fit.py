@@ -38,6 +38,7 @@ def dataset(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Prepar
     examples = {
         "classification": "reviews",
         "tagging": "sentences",
+        "intents_and_slots": "requests",
         "language_modelling": "lines",
         "sequence_to_sequence": "pairs",
         "semantic_roles": "propositions",
