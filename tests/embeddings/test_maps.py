@@ -65,7 +65,7 @@ def test_a_large_perplexity_is_cautioned_and_one_too_large_refused(
     assert "caution: perplexity 25 is large for 60 words" in capsys.readouterr().err
     with pytest.raises(UserError, match="give 20 or less"):
         project(clusters(60), "tsne", 60)
-    with pytest.raises(UserError, match="too few"):
+    with pytest.raises(UserError, match="needs three vectors at least"):
         project(clusters(2))
 
 

@@ -90,10 +90,10 @@ def test_documents_share_batches_and_may_be_empty(model: Model) -> None:
 def test_a_long_document_is_read_in_batches(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """The network never sees more rows at a time than a batch has, or longer ones."""
     seen = []
-    logits = model._predictor.network.logits
+    logits = model._predictor.network.all_logits
     monkeypatch.setattr(
         model._predictor.network,
-        "logits",
+        "all_logits",
         lambda ids, *rest: (seen.append(ids.shape), logits(ids, *rest))[1],
     )
     record = model.predict("Ann Lee sleeps. In New York she does not. " * 400, unit="document")
@@ -101,8 +101,10 @@ def test_a_long_document_is_read_in_batches(model: Model, monkeypatch: pytest.Mo
     assert max(rows for rows, _ in seen) <= 32 and max(length for _, length in seen) <= 8
 
 
-def test_semantic_roles_of_documents(bundles: dict[str, Path]) -> None:
-    roles = nlp_rnn.load(bundles["semantic_roles"])
+def test_semantic_roles_of_documents(tmp_path: Path, propositions: list[Example]) -> None:
+    roles = nlp_rnn.load(
+        write_untrained(tmp_path, "semantic_roles", "roles", propositions[:3], scale=1.0)
+    )
     parts = [roles.predict(sentence) for sentence in SENTENCES]
     found = roles.predict(TEXT, unit="document")["predicates"]
     assert len(found) == sum(len(part["predicates"]) for part in parts) > 0
