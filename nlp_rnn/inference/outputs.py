@@ -23,6 +23,7 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.files import whole_file
 from nlp_rnn.inference import schema
 from nlp_rnn.inference.inputs import STREAM, TABLES, ArrowChunk, Chunk, Columns, SentenceChunk
+from nlp_rnn.inference.items import as_text
 from nlp_rnn.inference.predictor import Prediction
 from nlp_rnn.process import print_everything
 
@@ -289,7 +290,7 @@ class SentenceWriter(Writer):
         if isinstance(chunk, SentenceChunk) and chunk.format == self._format:
             self._stream.writelines(line + "\n" for line in self._kept(chunk, predictions))
             return
-        texts = (_text(chunk, item) for item in chunk.items)
+        texts = map(as_text, chunk.items)
         for text, prediction in zip(texts, predictions, strict=True):
             for sentence, words, tags in _sentences(text, prediction):
                 self._number += 1
@@ -350,10 +351,6 @@ def _sentences(
         last = first + sentence["tokens"]
         yield text[sentence["start"] : sentence["end"]], tokens[first:last], tags[first:last]
         first = last
-
-
-def _text(chunk: Chunk, item: Any) -> str:
-    return " ".join(item) if isinstance(chunk, SentenceChunk) else item
 
 
 def _one_column(word: str) -> str:

@@ -105,8 +105,10 @@ def test_prediction_tags_the_words_of_lists(
         assert {key: row[key] for key in prediction} == prediction
     assert [row["id"] for row in written] == [1, 3]
     assert [row["input_tokens"] for row in written] == [ROWS[0]["tokens"], ROWS[2]["tokens"]]
-    again = [files[0], str(tmp_path / "out.parquet")]
-    assert main(["predict", str(bundles["tagging"]), *again, *options]) == 0
+    for other in ("out.parquet", "out.conll", "out.conllu"):
+        again = [files[0], str(tmp_path / other)]
+        assert main(["predict", str(bundles["tagging"]), *again, *options]) == 0
+    assert "# text = Ann Lee sleeps\n" in (tmp_path / "out.conllu").read_text()
 
 
 def test_new_asks_which_of_several_columns_has_the_tags(
