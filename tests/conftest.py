@@ -129,6 +129,18 @@ def crf_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_untrained(folder, "tagging", "tagged", examples, {"output": "crf"})
 
 
+@pytest.fixture(scope="session")
+def tagger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tagger with random weights, which finds entities in most texts."""
+    examples = [
+        Example(tokens=("Ann", "Lee", "sleeps"), tags=("B-PER", "I-PER", "O")),
+        Example(tokens=("in", "New", "York"), tags=("O", "B-LOC", "I-LOC")),
+    ]
+    folder = tmp_path_factory.mktemp("tagger")
+    model = {"output": "crf", "units": 12}
+    return write_untrained(folder, "tagging", "tagged", examples, model, scale=1.0)
+
+
 Arrays = dict[str, np.ndarray]
 
 

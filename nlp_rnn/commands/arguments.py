@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 N = TypeVar("N", int, float)
 
+FORMATS = (
+    *("csv", "tsv", "jsonl", "parquet", "conll", "conllu"),
+    *("prodigy", "doccano", "label-studio", "brat", "webanno"),
+)
+"""The formats of predictions and of labelled texts; the last five are those of annotation tools."""
+
 MODEL_HELP = "a bundle folder (models/NAME), runs:/RUN_ID or models:/NAME@current"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from nlp_rnn.commands.arguments import (
+    FORMATS,
     MODEL_HELP,
     add_reading,
     bundle_folder,
@@ -81,10 +82,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     label.add_argument(
         "--format",
-        choices=[
-            *("csv", "tsv", "jsonl", "parquet", "conll", "conllu"),
-            *("prodigy", "doccano", "label-studio", "brat", "webanno"),
-        ],
+        choices=FORMATS,
         help="the format of OUTPUT (default: that of its suffix); the last five are imported by "
         "these tools, of which brat and webanno are for entities only",
     )

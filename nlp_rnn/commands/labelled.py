@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from nlp_rnn.commands.arguments import delimiter
+from nlp_rnn.commands.arguments import FORMATS, delimiter
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -33,10 +33,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     labelled.add_argument("output", metavar="OUTPUT", help="a new file, or a folder for brat")
     labelled.add_argument(
         "--format",
-        choices=[
-            *("csv", "tsv", "jsonl", "parquet", "conll", "conllu"),
-            *("prodigy", "doccano", "label-studio", "brat", "webanno"),
-        ],
+        choices=FORMATS,
         help="the format of FILE (default: what its name and content say)",
     )
     labelled.add_argument(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from nlp_rnn.commands.arguments import (
+    FORMATS,
     MODEL_HELP,
     add_reading,
     add_search,
@@ -112,10 +113,7 @@ def _add_writing(group: argparse._ArgumentGroup) -> None:
     """Add the options for the format of OUTPUT."""
     group.add_argument(
         "--format",
-        choices=[
-            *("csv", "tsv", "jsonl", "parquet", "conll", "conllu"),
-            *("prodigy", "doccano", "label-studio", "brat", "webanno"),
-        ],
+        choices=FORMATS,
         help="the format of OUTPUT (default: that of its suffix); the last five are "
         "pre-annotations with the predicted entities, which these tools import (brat: a folder)",
     )

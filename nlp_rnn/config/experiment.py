@@ -98,8 +98,8 @@ class ExperimentSection(Section, title="Every experiment"):
             raise impossible(f"training.keep: {keep} is for classification and tagging; use best")
         if keep == "ensemble" and getattr(self._model, "monte_carlo_samples", False):
             raise impossible(
-                "training.keep: ensemble is one graph, which model.monte_carlo_samples has none "
-                "of; leave one of them out"
+                "training.keep: ensemble is a graph, and a network that is sampled "
+                "(model.monte_carlo_samples) cannot be one; leave one of them out"
             )
         if keep == "soup" and self.training.seeds is None:
             raise impossible(

@@ -104,7 +104,7 @@ def _together(corpus: Corpus, ratios: SplitParameters) -> Together | None:
     """Which examples stay in one split; None for single ones.
 
     Raises:
-        UserError: running text has none to keep together.
+        UserError: running text has no examples to keep together.
     """
     if ratios.groups is not None:
         return "groups"

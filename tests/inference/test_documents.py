@@ -23,18 +23,6 @@ SENTENCES = ["Ann Lee sleeps in 🙂 New York.", "Rome!", "Dr. Lee\nsees Ann."]
 PLACES = [(TEXT.index(sentence), TEXT.index(sentence) + len(sentence)) for sentence in SENTENCES]
 
 
-@pytest.fixture(scope="module")
-def tagger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tagger with random weights, which finds entities in most texts."""
-    examples = [
-        Example(tokens=("Ann", "Lee", "sleeps"), tags=("B-PER", "I-PER", "O")),
-        Example(tokens=("in", "New", "York"), tags=("O", "B-LOC", "I-LOC")),
-    ]
-    folder = tmp_path_factory.mktemp("tagger")
-    model = {"output": "crf", "units": 12}
-    return write_untrained(folder, "tagging", "tagged", examples, model, scale=1.0)
-
-
 def remembering(bundle: Path, documents: Any = None) -> None:
     """Make the data card of a bundle say that its data were documents."""
     card = read_json(bundle / "data_card.json", "") | {

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 import nlp_rnn
-from helpers.bundles import write_untrained
 from nlp_rnn.cli import main
 from nlp_rnn.corpora.annotations import (
     AnnotatedText,
@@ -22,7 +21,6 @@ from nlp_rnn.corpora.annotations import (
     prodigy,
     webanno,
 )
-from nlp_rnn.example import Example
 
 TEXTS = ["Ann Lee sleeps in 🙂 New York", "", "Rome", "e\u0301 Ann 👩‍👩‍👧 Lee"]
 READ = {
@@ -32,18 +30,6 @@ READ = {
     "brat": brat.read,
     "webanno": webanno.read,
 }
-
-
-@pytest.fixture(scope="module")
-def tagger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tagger with random weights, which finds entities in most texts."""
-    examples = [
-        Example(tokens=("Ann", "Lee", "sleeps"), tags=("B-PER", "I-PER", "O")),
-        Example(tokens=("in", "New", "York"), tags=("O", "B-LOC", "I-LOC")),
-    ]
-    folder = tmp_path_factory.mktemp("tagger")
-    model = {"output": "crf", "units": 12}
-    return write_untrained(folder, "tagging", "tagged", examples, model, scale=1.0)
 
 
 @pytest.fixture(scope="module")
