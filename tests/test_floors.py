@@ -21,7 +21,7 @@ FLOORS = (
     ("serving",),
     ("loading", "stages"),
     (
-        *("browser", "explanation", "labelling", "memory", "projects", "quality"),
+        *("browser", "engines", "explanation", "labelling", "memory", "projects", "quality"),
         *("search", "self_training", "tasks", "tracking"),
     ),
     ("adaptation", "baselines", "inference", "inspection", "reporting"),

@@ -1,0 +1,283 @@
+"""Batch prediction by Ray Data: its readers, ``map_batches``, and a sink of its own.
+
+See https://docs.ray.io/en/latest/data/api/doc/ray.data.Dataset.map_batches.html.
+"""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nlp_rnn.engines.job import ANY, SAMPLE, Job, is_remote, keys_of_lines
+from nlp_rnn.engines.partition import (
+    LINE,
+    NUMBER,
+    REJECTED,
+    Format,
+    Work,
+    predict_batch,
+    split,
+    worker_predictor,
+)
+from nlp_rnn.errors import UserError
+from nlp_rnn.files import whole_folder
+from nlp_rnn.inference.items import CHUNK
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyarrow.fs import FileSystem
+    from ray.data import Dataset
+
+SUCCESS = "_SUCCESS"
+"""The empty file that is written last, as Spark and Hadoop do."""
+
+
+def run(job: Job) -> tuple[int, int]:
+    """Predict on the cluster at ``RAY_ADDRESS``, or on the cores of this machine.
+
+    Returns:
+        The number of rows, and of those that were rejected.
+    """
+    with _explained(), _cluster(job.bundle) as bundle:
+        rows = _read(job)
+        work = job.work(_names(rows, job))
+        if job.id_column is None:
+            from ray.data.expressions import monotonically_increasing_id
+
+            rows = rows.with_column(NUMBER, monotonically_increasing_id())
+        found = rows.map_batches(
+            partial(_predict, work=work, bundle=bundle),
+            batch_format="pyarrow",
+            batch_size=CHUNK,
+        )
+        with _target(job.output) as (store, folder):
+            return _write(found, job, store, folder)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn an error of Ray, or of a worker, into one line."""
+    import pyarrow as pa
+    from ray.exceptions import RayError
+
+    try:
+        yield
+    except UserError:
+        raise
+    except (RayError, pa.ArrowException, OSError) as error:
+        raise UserError(f"Ray: {_reason(str(error))}; its log says more") from None
+
+
+def _reason(message: str) -> str:
+    """The last line of an error that names what went wrong."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    named = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Invalid)\b", line)]
+    return re.sub(r"^[\w.]*UserError: ", "", (named or lines or ["failed"])[-1])
+
+
+@contextmanager
+def _cluster(bundle: Path) -> Iterator[Path]:
+    """The folder of the bundle as workers see it.
+
+    Ray gives every machine a copy of it as the workers' folder. Where a program has started Ray
+    itself, as a notebook does, the workers must see the bundle under its own path.
+    """
+    import ray
+    from ray.data import DataContext
+
+    DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    if ray.is_initialized():
+        yield bundle
+        return
+    environment = {"working_dir": str(bundle)}
+    ray.init(runtime_env=environment, logging_level=logging.ERROR, log_to_driver=False)
+    try:
+        yield Path()
+    finally:
+        ray.shutdown()
+
+
+# --- reading --------------------------------------------------------------------------
+
+
+def _read(job: Job) -> Dataset:
+    """The rows: with the columns of the input, or its lines."""
+    import pyarrow as pa
+    import pyarrow.csv
+    import ray
+
+    files = [name for file in job.files for name in _matching(file)]
+    if job.suffix == ".parquet":
+        return ray.data.read_parquet(files, partitioning=None)
+    if job.suffix == ".jsonl":
+        whole = ray.data.read_binary_files(files)
+        return whole.map_batches(_lines, batch_format="pyarrow", batch_size=1)
+    assert job.dialect is not None
+    quoted = job.dialect.quoting == "double"
+    parsed = pyarrow.csv.ParseOptions(
+        delimiter=job.dialect.delimiter,
+        quote_char='"' if quoted else False,
+        newlines_in_values=quoted,
+    )
+    texts = dict.fromkeys(_header(files[0], parsed), pa.string())
+    converted = pyarrow.csv.ConvertOptions(column_types=texts, strings_can_be_null=False)
+    return ray.data.read_csv(
+        files, partitioning=None, parse_options=parsed, convert_options=converted
+    )
+
+
+def _lines(files: pa.Table) -> pa.Table:
+    """The lines of files that are not blank; only a line feed ends one."""
+    import pyarrow as pa
+
+    lines = [line for file in files.column("bytes").to_pylist() for line in file.split(b"\n")]
+    return pa.table({LINE: pa.array([line for line in lines if line.strip()], pa.binary())})
+
+
+def _header(file: str, parsed: Any) -> list[str]:
+    """The names of the columns of a table."""
+    import pyarrow.csv
+
+    store, path = _store(file)
+    with store.open_input_stream(path) as stream:
+        return list(pyarrow.csv.open_csv(stream, parse_options=parsed).schema.names)
+
+
+def _store(name: str) -> tuple[FileSystem, str]:
+    """Where a file or address lies, and its path there."""
+    from pyarrow.fs import FileSystem, LocalFileSystem
+
+    return FileSystem.from_uri(name) if is_remote(name) else (LocalFileSystem(), name)
+
+
+def _matching(name: str) -> list[str]:
+    """The files that the pattern of an address means; Ray Data itself takes no patterns."""
+    from pyarrow.fs import FileSelector, FileType
+
+    if not is_remote(name) or not set(ANY) & set(name):
+        return [name]
+    store, pattern = _store(name)
+    folder = pattern[: min(pattern.find(c) for c in ANY if c in pattern)].rpartition("/")[0]
+    there = store.get_file_info(FileSelector(folder, recursive=True))
+    scheme = name.partition("://")[0]
+    found = [
+        f"{scheme}://{info.path}"
+        for info in there
+        if info.type == FileType.File
+        and info.path.count("/") == pattern.count("/")
+        and fnmatchcase(info.path, pattern)
+    ]
+    if not found:
+        raise UserError(f"{name}: matches no file; check the pattern, and put it in quotes")
+    return sorted(found)
+
+
+def _names(rows: Dataset, job: Job) -> list[str]:
+    """The columns of the input; of JSON Lines, those of the first lines."""
+    if job.suffix == ".jsonl":
+        return keys_of_lines(row[LINE] for row in rows.take(SAMPLE))
+    found = rows.schema()
+    return [] if found is None else list(found.names)
+
+
+# --- predicting -----------------------------------------------------------------------
+
+
+def _predict(rows: pa.Table, work: Work, bundle: Path) -> Iterator[pa.Table]:
+    """What a worker does with a batch."""
+    import pyarrow as pa
+
+    predictor = worker_predictor(bundle.absolute(), work.options)
+    for batch in rows.combine_chunks().to_batches():
+        found = list(predict_batch(predictor, work, batch))
+        yield pa.Table.from_batches(found)
+
+
+# --- writing --------------------------------------------------------------------------
+
+
+@contextmanager
+def _target(output: str) -> Iterator[tuple[FileSystem, str]]:
+    """Where to write: a new folder beside the output, or in an object store itself.
+
+    There, a rename copies everything, and ``_SUCCESS`` says that all is there.
+    """
+    from pyarrow.fs import FileType
+
+    if not is_remote(output):
+        with whole_folder(Path(output).absolute()) as partial:
+            yield _store(str(partial))
+        return
+    store, folder = _store(output)
+    if store.get_file_info(folder).type != FileType.NotFound:
+        raise UserError(f"{output}: exists; name a new folder, which will hold the predictions")
+    try:
+        yield store, folder
+    except BaseException:
+        store.delete_dir_contents(folder, missing_dir_ok=True)
+        raise
+
+
+def _write(found: Dataset, job: Job, store: FileSystem, folder: str) -> tuple[int, int]:
+    """Write a file for each task, and ``_SUCCESS`` last."""
+    sink = _sink(store, folder, job.format)
+    found.write_datasink(sink)
+    rows, rejected = sink.counts
+    if not rows:
+        raise UserError(f"{job.input}: holds no texts; expected one or more")
+    store.open_output_stream(posixpath.join(folder, SUCCESS)).close()
+    return rows, rejected
+
+
+def _sink(store: FileSystem, folder: str, format: Format) -> Any:
+    """What writes the results of a task: its predictions, and its rejected rows beside them.
+
+    A task that runs again, because its worker died, writes files of the same names.
+    """
+    from ray.data import Datasink
+
+    class Sink(Datasink[tuple[int, int]]):
+        counts = (0, 0)
+
+        def write(self, blocks: Iterable[pa.Table], ctx: Any) -> tuple[int, int]:
+            return _write_task(blocks, store, folder, f"part-{ctx.task_idx:06}", format)
+
+        def on_write_complete(self, write_result: Any) -> None:
+            rows, rejected = zip(*write_result.write_returns, strict=True)
+            self.counts = sum(rows), sum(rejected)
+
+    return Sink()
+
+
+def _write_task(
+    blocks: Iterable[pa.Table], store: FileSystem, folder: str, name: str, format: Format
+) -> tuple[int, int]:
+    """Write the results of a task; returns the number of rows, and of rejected ones."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables, reasons = zip(*map(split, blocks), strict=True)
+    table, reasons = pa.concat_tables(tables), [line for lines in reasons for line in lines]
+    if table.num_rows and format == "parquet":
+        store.create_dir(folder)
+        pq.write_table(table, posixpath.join(folder, f"{name}.parquet"), filesystem=store)
+    elif table.num_rows:
+        _write_lines(store, folder, name, table.column("line").to_pylist())
+    if reasons:
+        _write_lines(store, posixpath.join(folder, REJECTED), name, reasons)
+    return table.num_rows + len(reasons), len(reasons)
+
+
+def _write_lines(store: FileSystem, folder: str, name: str, lines: Iterable[str]) -> None:
+    store.create_dir(folder)
+    with store.open_output_stream(posixpath.join(folder, f"{name}.jsonl")) as stream:
+        for line in lines:
+            stream.write(f"{line}\n".encode("utf-8", "backslashreplace"))
