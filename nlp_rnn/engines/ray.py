@@ -5,6 +5,8 @@ See https://docs.ray.io/en/latest/data/api/doc/ray.data.Dataset.map_batches.html
 
 from __future__ import annotations
 
+import csv
+import io
 import logging
 import posixpath
 import re
@@ -15,11 +17,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nlp_rnn.corpora.dialects import Dialect
+from nlp_rnn.corpora.lines import without_bom
 from nlp_rnn.engines.job import ANY, SAMPLE, Job, is_remote, keys_of_lines
 from nlp_rnn.engines.partition import (
     LINE,
     NUMBER,
     REJECTED,
+    WRONG_FIELDS,
     Format,
     Work,
     predict_batch,
@@ -29,6 +34,7 @@ from nlp_rnn.engines.partition import (
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import whole_folder
 from nlp_rnn.inference.items import CHUNK
+from nlp_rnn.limits import TEXT_BYTES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -110,45 +116,44 @@ def _cluster(bundle: Path) -> Iterator[Path]:
 
 def _read(job: Job) -> Dataset:
     """The rows: with the columns of the input, or its lines."""
-    import pyarrow as pa
-    import pyarrow.csv
     import ray
 
     files = [name for file in job.files for name in _matching(file)]
     if job.suffix == ".parquet":
         return ray.data.read_parquet(files, partitioning=None)
-    if job.suffix == ".jsonl":
-        whole = ray.data.read_binary_files(files)
-        return whole.map_batches(_lines, batch_format="pyarrow", batch_size=1)
-    assert job.dialect is not None
-    quoted = job.dialect.quoting == "double"
-    parsed = pyarrow.csv.ParseOptions(
-        delimiter=job.dialect.delimiter,
-        quote_char='"' if quoted else False,
-        newlines_in_values=quoted,
-    )
-    texts = dict.fromkeys(_header(files[0], parsed), pa.string())
-    converted = pyarrow.csv.ConvertOptions(column_types=texts, strings_can_be_null=False)
-    return ray.data.read_csv(
-        files, partitioning=None, parse_options=parsed, convert_options=converted
-    )
+    # Ray's own readers of text and CSV end the job at a bad line, and U+2028 ends a line for them.
+    rows = _lines if job.dialect is None else partial(_table, dialect=job.dialect)
+    whole = ray.data.read_binary_files(files)
+    return whole.map_batches(rows, batch_format="pyarrow", batch_size=1)
 
 
 def _lines(files: pa.Table) -> pa.Table:
     """The lines of files that are not blank; only a line feed ends one."""
     import pyarrow as pa
 
-    lines = [line for file in files.column("bytes").to_pylist() for line in file.split(b"\n")]
-    return pa.table({LINE: pa.array([line for line in lines if line.strip()], pa.binary())})
+    contents = map(without_bom, files.column("bytes").to_pylist())
+    lines = [line for content in contents for line in content.split(b"\n") if line.strip()]
+    return pa.table({LINE: pa.array(lines, pa.binary())})
 
 
-def _header(file: str, parsed: Any) -> list[str]:
-    """The names of the columns of a table."""
-    import pyarrow.csv
+def _table(files: pa.Table, dialect: Dialect) -> pa.Table:
+    """The rows of a file of CSV or TSV; one with other fields than the header is marked."""
+    import pyarrow as pa
 
-    store, path = _store(file)
-    with store.open_input_stream(path) as stream:
-        return list(pyarrow.csv.open_csv(stream, parse_options=parsed).schema.names)
+    (content,) = files.column("bytes").to_pylist()
+    csv.field_size_limit(TEXT_BYTES.most)
+    rows = csv.reader(
+        io.StringIO(without_bom(content).decode("utf-8", "replace"), newline=""),
+        delimiter=dialect.delimiter,
+        quoting=csv.QUOTE_MINIMAL if dialect.quoting == "double" else csv.QUOTE_NONE,
+    )
+    header = next(rows, [])
+    filled = [row for row in rows if row]
+    wrong = [None if len(row) == len(header) else dialect.delimiter.join(row) for row in filled]
+    cells = [(row + [""] * len(header))[: len(header)] for row in filled]
+    columns = {name: [row[i] for row in cells] for i, name in enumerate(header)}
+    columns |= {WRONG_FIELDS: wrong}
+    return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
 
 
 def _store(name: str) -> tuple[FileSystem, str]:
@@ -185,7 +190,7 @@ def _names(rows: Dataset, job: Job) -> list[str]:
     if job.suffix == ".jsonl":
         return keys_of_lines(row[LINE] for row in rows.take(SAMPLE))
     found = rows.schema()
-    return [] if found is None else list(found.names)
+    return [] if found is None else [name for name in found.names if name != WRONG_FIELDS]
 
 
 # --- predicting -----------------------------------------------------------------------
@@ -251,8 +256,8 @@ def _sink(store: FileSystem, folder: str, format: Format) -> Any:
             return _write_task(blocks, store, folder, f"part-{ctx.task_idx:06}", format)
 
         def on_write_complete(self, write_result: Any) -> None:
-            rows, rejected = zip(*write_result.write_returns, strict=True)
-            self.counts = sum(rows), sum(rejected)
+            counts = write_result.write_returns
+            self.counts = sum(rows for rows, _ in counts), sum(rejected for _, rejected in counts)
 
     return Sink()
 
@@ -264,8 +269,11 @@ def _write_task(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    tables, reasons = zip(*map(split, blocks), strict=True)
-    table, reasons = pa.concat_tables(tables), [line for lines in reasons for line in lines]
+    results = list(map(split, blocks))
+    if not results:
+        return 0, 0
+    table = pa.concat_tables([kept for kept, _ in results])
+    reasons = [line for _, lines in results for line in lines]
     if table.num_rows and format == "parquet":
         store.create_dir(folder)
         pq.write_table(table, posixpath.join(folder, f"{name}.parquet"), filesystem=store)

@@ -601,7 +601,7 @@ def _read_tokenizer(folder: Path, prefix: str = "") -> Tokenizer:
     return found
 
 
-def _onnx_network(folder: Path, task: TaskKind, threads: int | None) -> OnnxNetwork:
+def _onnx_network(folder: Path, task: TaskKind, threads: int | None = None) -> OnnxNetwork:
     """The network in a bundle's graphs."""
     decoder = folder / DECODER if task.data == "pairs" else None
     return OnnxNetwork(folder / GRAPH, decoder, threads)
