@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -75,7 +75,7 @@ class Work:
         return self.id_column or ROW_ID
 
 
-@cache
+@lru_cache(maxsize=1)
 def worker_predictor(bundle: Path, options: Options) -> Predictor:
     """The predictor of a worker: one session with one thread, kept for all batches of the process.
 

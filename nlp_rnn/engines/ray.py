@@ -151,9 +151,10 @@ def _table(files: pa.Table, dialect: Dialect) -> pa.Table:
     filled = [row for row in rows if row]
     wrong = [None if len(row) == len(header) else dialect.delimiter.join(row) for row in filled]
     cells = [(row + [""] * len(header))[: len(header)] for row in filled]
-    columns = {name: [row[i] for row in cells] for i, name in enumerate(header)}
-    columns |= {WRONG_FIELDS: wrong}
-    return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+    columns = {
+        name: pa.array([row[i] for row in cells], pa.string()) for i, name in enumerate(header)
+    }
+    return pa.table(columns | {WRONG_FIELDS: pa.array(wrong, pa.string())})
 
 
 def _store(name: str) -> tuple[FileSystem, str]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nlp_rnn.engines.job import SAMPLE, Job, is_remote, keys_of_lines
 from nlp_rnn.engines.partition import (
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
-BUNDLE = "nlp_rnn_bundle"
-"""The folder of the bundle among the files that Spark gives each worker."""
-
 
 def run(job: Job) -> tuple[int, int]:
     """Predict on the cluster that Spark is configured for, by default the cores of this machine.
@@ -47,13 +44,15 @@ def run(job: Job) -> tuple[int, int]:
     """
     if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
         raise UserError("--engine spark: needs Java 17 or later; install it, or set JAVA_HOME")
-    with _explained(), tempfile.TemporaryDirectory() as folder, _session() as spark:
-        _ship(spark, job.bundle, Path(folder))
+    from pyspark import StorageLevel
+
+    with _explained(), _session() as spark:
         rows = _read(spark, job)
-        found = _predicted(rows, job)
-        found.persist(_on_disk())
+        found = _predicted(rows, job, _ship(spark, job.bundle)).persist(StorageLevel.DISK_ONLY)
         with _target(spark, job.output) as target:
-            return _write(found, job, target)
+            counts = _write(found, job, target)
+        found.unpersist()
+        return counts
 
 
 @contextmanager
@@ -92,14 +91,19 @@ def _session() -> Iterator[SparkSession]:
             spark.stop()
 
 
-def _ship(spark: SparkSession, bundle: Path, folder: Path) -> None:
-    """Give every worker the bundle, once; Spark ships folders as archives only.
+def _ship(spark: SparkSession, bundle: Path) -> str:
+    """Give every worker the bundle, once; returns its name among the files of a worker.
 
-    Args:
-        folder: where the archive lies until the session ends.
+    Spark ships folders as archives only, and takes ours from its own folder, which it removes when
+    the session ends: workers that start late fetch it too.
     """
-    archive = shutil.make_archive(str(folder / BUNDLE), "zip", bundle)
-    spark.sparkContext.addArchive(f"{archive}#{BUNDLE}")
+    from pyspark import SparkFiles
+
+    name = f"nlp_rnn-{secrets.token_hex(8)}"
+    folder = Path(SparkFiles.getRootDirectory()) / "archives"
+    archive = shutil.make_archive(str(folder / name), "zip", bundle)
+    spark.sparkContext.addArchive(f"{archive}#{name}")
+    return name
 
 
 # --- reading --------------------------------------------------------------------------
@@ -154,14 +158,18 @@ def _address(file: str) -> str:
 # --- predicting -----------------------------------------------------------------------
 
 
-def _predicted(rows: DataFrame, job: Job) -> DataFrame:
-    """Each row with its prediction, or the reason why there is none."""
+def _predicted(rows: DataFrame, job: Job, bundle: str) -> DataFrame:
+    """Each row with its prediction, or the reason why there is none.
+
+    Args:
+        bundle: its name among the files of a worker.
+    """
     from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
     work = job.work(_names(rows, job))
     columns = output_schema(job.predictor, work, to_arrow_schema(rows.schema))
     rows.sparkSession.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(CHUNK))
-    return rows.mapInArrow(_worker(work), from_arrow_schema(columns))
+    return rows.mapInArrow(_worker(work, bundle), from_arrow_schema(columns))
 
 
 def _names(rows: DataFrame, job: Job) -> list[str]:
@@ -171,21 +179,17 @@ def _names(rows: DataFrame, job: Job) -> list[str]:
     return [name for name in rows.columns if name not in (NUMBER, WRONG_FIELDS)]
 
 
-def _worker(work: Work) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _worker(
+    work: Work, bundle: str
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def predict(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         from pyspark import SparkFiles
 
-        predictor = worker_predictor(Path(SparkFiles.get(BUNDLE)), work.options)
+        predictor = worker_predictor(Path(SparkFiles.get(bundle)), work.options)
         for batch in batches:
             yield from predict_batch(predictor, work, batch)
 
     return predict
-
-
-def _on_disk() -> Any:
-    from pyspark import StorageLevel
-
-    return StorageLevel.DISK_ONLY
 
 
 # --- writing --------------------------------------------------------------------------
