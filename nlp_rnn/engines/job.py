@@ -143,6 +143,8 @@ def _matching(input: str) -> tuple[str, ...]:
     """The files that a name or a pattern means, sorted; an address stays as it is."""
     if is_remote(input):
         return (input,)
+    if Path(input).is_dir():
+        raise UserError(f"{input}: is a folder; name its files, such as '{input}/*.parquet'")
     if Path(input).is_file() or not set(ANY) & set(input):
         check_readable(input)
         return (str(Path(input).absolute()),)

@@ -75,9 +75,7 @@ def _explained() -> Iterator[None]:
 
     try:
         yield
-    except UserError:
-        raise
-    except (RayError, pa.ArrowException, OSError) as error:
+    except (RayError, pa.ArrowException, OSError) as error:  # of a worker's UserError, the first
         raise UserError(f"Ray: {_reason(str(error))}; its log says more") from None
 
 
@@ -118,12 +116,12 @@ def _read(job: Job) -> Dataset:
     """The rows: with the columns of the input, or its lines."""
     import ray
 
-    files = [name for file in job.files for name in _matching(file)]
+    store, files = _matching(job)
     if job.suffix == ".parquet":
-        return ray.data.read_parquet(files, partitioning=None)
+        return ray.data.read_parquet(files, filesystem=store, partitioning=None)
     # Ray's own readers of text and CSV end the job at a bad line, and U+2028 ends a line for them.
     rows = _lines if job.dialect is None else partial(_table, dialect=job.dialect)
-    whole = ray.data.read_binary_files(files)
+    whole = ray.data.read_binary_files(files, filesystem=store)
     return whole.map_batches(rows, batch_format="pyarrow", batch_size=1)
 
 
@@ -164,26 +162,25 @@ def _store(name: str) -> tuple[FileSystem, str]:
     return FileSystem.from_uri(name) if is_remote(name) else (LocalFileSystem(), name)
 
 
-def _matching(name: str) -> list[str]:
-    """The files that the pattern of an address means; Ray Data itself takes no patterns."""
+def _matching(job: Job) -> tuple[FileSystem, list[str]]:
+    """The files, and where they lie; Ray Data itself takes no patterns."""
     from pyarrow.fs import FileSelector, FileType
 
-    if not is_remote(name) or not set(ANY) & set(name):
-        return [name]
-    store, pattern = _store(name)
+    store, pattern = _store(job.files[0])
+    if not is_remote(job.input) or not set(ANY) & set(pattern):
+        return store, [_store(file)[1] for file in job.files]
     folder = pattern[: min(pattern.find(c) for c in ANY if c in pattern)].rpartition("/")[0]
     there = store.get_file_info(FileSelector(folder, recursive=True))
-    scheme = name.partition("://")[0]
     found = [
-        f"{scheme}://{info.path}"
+        info.path
         for info in there
         if info.type == FileType.File
         and info.path.count("/") == pattern.count("/")
         and fnmatchcase(info.path, pattern)
     ]
     if not found:
-        raise UserError(f"{name}: matches no file; check the pattern, and put it in quotes")
-    return sorted(found)
+        raise UserError(f"{job.input}: matches no file; check the pattern, and put it in quotes")
+    return store, sorted(found)
 
 
 def _names(rows: Dataset, job: Job) -> list[str]:

@@ -92,7 +92,7 @@ def predictions(folder: Path) -> pa.Table:
 
 
 def rejected(folder: Path) -> list[dict[str, Any]]:
-    files = sorted((folder / "_rejected").glob("*.jsonl"))
+    files = sorted((folder / "_rejected").glob("part-*"))
     return [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()]
 
 
@@ -189,12 +189,16 @@ def test_lines_and_tables_keep_their_columns(
     (tmp_path / "in.jsonl").write_text("\n".join(LINES), encoding="utf-8")
     (tmp_path / "in.csv").write_text(TABLE, encoding="utf-8")
     bundle = str(bundles["tagging"])
-    for name in ("in.jsonl", "in.csv"):
-        files = [str(tmp_path / name), str(tmp_path / f"{name}.out")]
-        assert main(["predict", bundle, *files, "--engine", engine]) == 0
+    places = {
+        str(tmp_path / "in.jsonl"): str(tmp_path / "in.jsonl.out"),
+        f"file://{tmp_path}/i*.csv": f"file://{tmp_path}/in.csv.out",  # as in an object store
+    }
+    for place in places.items():
+        assert main(["predict", bundle, *place, "--engine", engine]) == 0
+    assert main(["predict", bundle, *place, "--engine", engine]) == 2, "it exists"
 
     def records(name: str) -> list[dict[str, Any]]:
-        files = (tmp_path / f"{name}.out").glob("*.jsonl")
+        files = (tmp_path / f"{name}.out").glob("part-*")
         lines = [line for file in files for line in file.read_bytes().split(b"\n") if line]
         found = [json.loads(line) for line in lines]
         assert len({record["row_id"] for record in found}) == len(found)
@@ -219,6 +223,7 @@ def test_lines_and_tables_keep_their_columns(
     [
         ({"input": "none-*.parquet"}, "matches no file"),
         ({"input": "none.parquet"}, "no such file"),
+        ({"input": "."}, "is a folder"),
         ({"input": "*"}, "several formats"),
         ({"input": "a.txt"}, "engines read"),
         ({"output": "a.txt"}, "exists"),
