@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
     from ray.data import Dataset
 
+TASK_ROWS = 16 * CHUNK
+"""The number of rows of a task, and so of a file that it writes. Ray reads several small files as
+one block, which would be one task."""
+
 SUCCESS = "_SUCCESS"
 """The empty file that is written last, as Spark and Hadoop do."""
 
@@ -58,7 +62,8 @@ def run(job: Job) -> tuple[int, int]:
             from ray.data.expressions import monotonically_increasing_id
 
             rows = rows.with_column(NUMBER, monotonically_increasing_id())
-        found = rows.map_batches(
+        parts = rows.repartition(target_num_rows_per_block=TASK_ROWS)
+        found = parts.map_batches(
             partial(_predict, work=work, bundle=bundle),
             batch_format="pyarrow",
             batch_size=CHUNK,

@@ -49,10 +49,11 @@ def run(job: Job) -> tuple[int, int]:
     with _explained(), _session() as spark:
         rows = _read(spark, job)
         found = _predicted(rows, job, _ship(spark, job.bundle)).persist(StorageLevel.DISK_ONLY)
-        with _target(spark, job.output) as target:
-            counts = _write(found, job, target)
-        found.unpersist()
-        return counts
+        try:
+            with _target(spark, job.output) as target:
+                return _write(found, job, target)
+        finally:
+            found.unpersist()
 
 
 @contextmanager

@@ -163,10 +163,13 @@ def test_ray_gives_every_row_once_though_a_worker_is_killed(
         yield from usual(rows, work, bundle)
 
     monkeypatch.setattr(engine, "_predict", dies_once)
+    for size in ("TASK_ROWS", "CHUNK"):  # small, for several tasks
+        monkeypatch.setattr(engine, size, ROWS // 4)
     bundle, output = bundles["classification"], tmp_path / "out"
     arguments = ["predict", str(bundle), str(parts / "part-*.parquet"), str(output)]
     assert main([*arguments, "--engine", "ray", "--id-column", "id"]) == 0
     assert died.exists()
+    assert len(list(output.glob("*.parquet"))) > 1, "several tasks"
     check_every_row_once(output, parts, bundle, tmp_path)
 
 
