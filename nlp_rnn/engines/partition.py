@@ -76,10 +76,13 @@ class Work:
 
 
 @lru_cache(maxsize=1)
-def worker_predictor(bundle: Path, options: Options) -> Predictor:
-    """The predictor of a worker: one session with one thread, kept for all batches of the process.
+def worker_predictor(bundle: Path, options: Options, run: str = "") -> Predictor:
+    """The predictor of a worker: one session with one thread, kept for all batches of a run.
 
     An engine starts a worker for each core, so more threads would only wait for one another.
+
+    Args:
+        run: another text for each run whose workers outlive it: the bundle may have changed.
     """
     opened = Bundle.open(bundle)
     return Predictor.of(opened, options, opened.network(threads=1))

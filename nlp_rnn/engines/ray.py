@@ -10,6 +10,7 @@ import io
 import logging
 import posixpath
 import re
+import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
@@ -64,7 +65,7 @@ def run(job: Job) -> tuple[int, int]:
             rows = rows.with_column(NUMBER, monotonically_increasing_id())
         parts = rows.repartition(target_num_rows_per_block=TASK_ROWS)
         found = parts.map_batches(
-            partial(_predict, work=work, bundle=bundle),
+            partial(_predict, work=work, bundle=bundle, run=secrets.token_hex(8)),
             batch_format="pyarrow",
             batch_size=CHUNK,
         )
@@ -199,11 +200,11 @@ def _names(rows: Dataset, job: Job) -> list[str]:
 # --- predicting -----------------------------------------------------------------------
 
 
-def _predict(rows: pa.Table, work: Work, bundle: Path) -> Iterator[pa.Table]:
+def _predict(rows: pa.Table, work: Work, bundle: Path, run: str) -> Iterator[pa.Table]:
     """What a worker does with a batch."""
     import pyarrow as pa
 
-    predictor = worker_predictor(bundle.absolute(), work.options)
+    predictor = worker_predictor(bundle.absolute(), work.options, run)
     for batch in rows.combine_chunks().to_batches():
         found = list(predict_batch(predictor, work, batch))
         yield pa.Table.from_batches(found)

@@ -156,11 +156,11 @@ def test_ray_gives_every_row_once_though_a_worker_is_killed(
 
     died, usual = tmp_path / "died", engine._predict
 
-    def dies_once(rows: pa.Table, work: Any, bundle: Path) -> Iterator[pa.Table]:
+    def dies_once(rows: pa.Table, **given: Any) -> Iterator[pa.Table]:
         if "r200" in rows.column("id").to_pylist() and not died.exists():
             died.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        yield from usual(rows, work, bundle)
+        yield from usual(rows, **given)
 
     monkeypatch.setattr(engine, "_predict", dies_once)
     for size in ("TASK_ROWS", "CHUNK"):  # small, for several tasks
