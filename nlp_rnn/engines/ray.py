@@ -86,9 +86,13 @@ def _explained() -> Iterator[None]:
 
 
 def _reason(message: str) -> str:
-    """The last line of an error that names what went wrong."""
+    """The last line of an error that says what went wrong, other than in Ray.
+
+    >>> _reason("Traceback:\\nKeyError: 'a'\\n\\nray.exceptions.UserCodeException: UDF failed.")
+    "KeyError: 'a'"
+    """
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    named = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Invalid)\b", line)]
+    named = [line for line in lines if re.match(r"(?!ray\.)[\w.]+(Error|Exception)\b", line)]
     return re.sub(r"^[\w.]*UserError: ", "", (named or lines or ["failed"])[-1])
 
 
