@@ -39,6 +39,22 @@ def fastest() -> str:
     return next((name for name in order if importlib.util.find_spec(name)), order[0])
 
 
+def chosen(configured: str | None = None) -> str:
+    """The backend that :func:`select` makes Keras use.
+
+    Raises:
+        UserError: the backend is unknown or not installed.
+    """
+    name = os.environ.get("KERAS_BACKEND") or configured or "auto"
+    name = fastest() if name == "auto" else name
+    if name not in BACKENDS:
+        raise UserError(f"backend '{name}': expected one of {', '.join(BACKENDS)}")
+    if importlib.util.find_spec(name) is None:
+        command = install_command("train,torch" if name == "torch" else "train")
+        raise UserError(f"backend '{name}' is not installed; install it with: {command}")
+    return name
+
+
 def select(configured: str | None = None) -> str:
     """Make Keras use ``KERAS_BACKEND``, or else the ``configured`` backend, or else the fastest.
 
@@ -51,13 +67,7 @@ def select(configured: str | None = None) -> str:
     Raises:
         UserError: the backend is unknown or not installed.
     """
-    name = os.environ.get("KERAS_BACKEND") or configured or "auto"
-    name = fastest() if name == "auto" else name
-    if name not in BACKENDS:
-        raise UserError(f"backend '{name}': expected one of {', '.join(BACKENDS)}")
-    if importlib.util.find_spec(name) is None:
-        command = install_command("train,torch" if name == "torch" else "train")
-        raise UserError(f"backend '{name}' is not installed; install it with: {command}")
+    name = chosen(configured)
     os.environ["KERAS_BACKEND"] = name
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     _keep_freed_memory()

@@ -30,11 +30,21 @@ def harmless(text: str) -> str:
     return _COMMANDS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
+_hushed: list[bool] = []
+
+
+def hush() -> None:
+    """Log nothing from now on: this process does the same as another, which logs it."""
+    _hushed.append(True)
+
+
 def log(message: str) -> None:
     """A line of the log, on standard error so that standard output stays data.
 
     It stays one line, whatever a message quotes from a file.
     """
+    if _hushed:
+        return
     print(harmless(message).replace("\n", "\\n"), file=sys.stderr, flush=True)
 
 

@@ -17,6 +17,7 @@ from nlp_rnn.hints import Remedy
 from nlp_rnn.process import log
 from nlp_rnn.stages.finished import Place, code_sha256, finished, record_of
 from nlp_rnn.stages.start import Start
+from nlp_rnn.training import devices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from nlp_rnn.text.vocabulary import Vocabulary
     from nlp_rnn.tracking import Run
     from nlp_rnn.training.checkpoint import Checkpoint, Progress
+    from nlp_rnn.training.objective import Objective
 
 
 LOSS = "loss.csv"
@@ -48,7 +50,7 @@ class Child(NamedTuple):
     """
 
     title: str
-    parent: str
+    parent: str | None
     fold: int | None = None
     starting_seed: int | None = None
 
@@ -67,50 +69,26 @@ def train_once(
         name: of the experiment, whose initial vectors ``embed`` has written.
         child: if it is one of several trainings.
     """
-    title, parent, fold, starting = child or (name, None, None, None)
-    backend_name = backend.select(parameters.backend)
-
     from nlp_rnn import tracking
     from nlp_rnn.runtime.bundle import Bundle, write_bundle
-    from nlp_rnn.tasks.registry import make_task
-    from nlp_rnn.text.prepared import PreparedDataset
     from nlp_rnn.training.checkpoint import Checkpoint
 
+    title, parent, fold, starting = child or Child(name, None)
     started = time.time()
     code_sha256()  # before somebody edits what is running
-    backend.deterministic(seed)
-    initial = paths.fold(paths.embeddings(name), fold or 1)
-    dataset = PreparedDataset(
-        paths.fold(paths.prepared(experiment.dataset), fold or 1), _more_words(initial, experiment)
-    )
-    vectors = initial_vectors(initial, experiment, dataset, seed, parameters.seed)
-    data_sha256 = dataset.card["data_sha256"]
-    start = Start.of(parameters, name, experiment)
-    begins = begins_of(start, starting)
-    identity = identity_of(initial, experiment, data_sha256, seed, backend_name, begins)
-    if finished(place, identity):
+    given = Given.read(parameters, name, experiment, seed, fold, starting)
+    start, identity = given.start, given.identity
+    if devices.agreed(finished(place, identity)):
         log(f"{title}: is trained already, see {place.results}; to train anew, delete that folder")
         return Bundle.open(place.bundle)
     place.record.unlink(missing_ok=True)
     shutil.rmtree(place.plots, ignore_errors=True)
-    if start is not None:
-        own, dataset = dataset.vocabulary, start.dataset(dataset, seed)
-        vectors = start.vectors(vectors, own, dataset)
-    task = make_task(experiment, dataset, seed)
-    network = starting_network(task, initial, vectors)
-    if starting is not None and starting != seed and start is None:  # which all would share
-        backend.deterministic(starting)
-        same = initial_vectors(initial, experiment, dataset, starting, parameters.seed)
-        first = starting_network(make_task(experiment, dataset, starting), initial, same)
-        network.set_weights(first.get_weights())
-        backend.deterministic(seed)
-    if start is not None:
-        start.take_over(network, dataset)
+    task, network = given.beginning()
     run_id = begun(place.notes, identity)
     with tracking.run(parameters.tracking.experiment, title, run_id, "new", parent) as run:
         log(f"MLflow run {run.url}")
         write_json(place.notes, {"run_id": run.id, "fingerprint": identity})
-        _log_beginning(run, task, network, backend_name, start)
+        _log_beginning(run, task, network, given.backend, start)
         with _gradient_flow(task, network, run, title, place.plots):
             progress = _fit(task, network, Checkpoint(place.checkpoint, identity), run)
         figures = _training_figures(progress, network.count_params())
@@ -119,8 +97,8 @@ def train_once(
             name=name,
             experiment=experiment,
             model=network,
-            dataset=dataset,
-            provenance=_provenance(run, identity, task, backend_name, started)
+            dataset=task.dataset,
+            provenance=_provenance(run, identity, task, given.backend, started)
             | ({"start": start.origin} if start else {})
             | ({} if fold is None else {"fold": fold}),
             figures=figures,
@@ -132,6 +110,111 @@ def train_once(
     Checkpoint(place.checkpoint, identity).clear()
     place.notes.unlink(missing_ok=True)
     return Bundle.open(place.bundle)
+
+
+def follow_once(
+    parameters: Parameters,
+    name: str,
+    experiment: AnyExperiment,
+    seed: int,
+    fold: int | None = None,
+    starting_seed: int | None = None,
+) -> None:
+    """What another process does while process 0 is in :func:`train_once`: it computes the same, and
+    writes nothing."""
+    from nlp_rnn.training.checkpoint import Checkpoint
+    from nlp_rnn.training.fit import fit
+
+    given = Given.read(parameters, name, experiment, seed, fold, starting_seed)
+    if devices.agreed(None):
+        return
+    task, network = given.beginning()
+    objective = _objective(task, network)
+    nowhere = Checkpoint(Path(), given.identity)
+    fit(objective, task.batches, lambda: task.validate(objective), task.training, nowhere)
+
+
+class Given(NamedTuple):
+    """What one training begins with.
+
+    Attributes:
+        dataset: the prepared data, as ``prepare`` wrote them.
+        initial: the folder that ``embed`` wrote.
+        vectors: those in it.
+        identity: a hash of what decides on the weights.
+    """
+
+    parameters: Parameters
+    experiment: AnyExperiment
+    seed: int
+    starting_seed: int | None
+    backend: str
+    dataset: PreparedDataset
+    initial: Path
+    vectors: Any
+    start: Start | None
+    identity: str
+
+    @classmethod
+    def read(
+        cls,
+        parameters: Parameters,
+        name: str,
+        experiment: AnyExperiment,
+        seed: int,
+        fold: int | None,
+        starting_seed: int | None,
+    ) -> Given:
+        """Choose the backend, seed it, and read what ``prepare`` and ``embed`` wrote."""
+        backend_name = backend.select(parameters.backend)
+
+        from nlp_rnn.text.prepared import PreparedDataset
+
+        backend.deterministic(seed)
+        initial = paths.fold(paths.embeddings(name), fold or 1)
+        dataset = PreparedDataset(
+            paths.fold(paths.prepared(experiment.dataset), fold or 1),
+            _more_words(initial, experiment),
+        )
+        vectors = initial_vectors(initial, experiment, dataset, seed, parameters.seed)
+        start = Start.of(parameters, name, experiment)
+        begins = begins_of(start, starting_seed)
+        data_sha256 = dataset.card["data_sha256"]
+        identity = identity_of(initial, experiment, data_sha256, seed, backend_name, begins)
+        devices.check_same(versions=backend.versions(), parameters=identity)
+        return cls(
+            *(parameters, experiment, seed, starting_seed),
+            *(backend_name, dataset, initial, vectors, start, identity),
+        )
+
+    def beginning(self) -> tuple[Task, keras.Model]:
+        """The task and its network before the first step."""
+        from nlp_rnn.tasks.registry import make_task
+
+        dataset, vectors, start = self.dataset, self.vectors, self.start
+        if start is not None:
+            own, dataset = dataset.vocabulary, start.dataset(dataset, self.seed)
+            vectors = start.vectors(vectors, own, dataset)
+        task = make_task(self.experiment, dataset, self.seed)
+        network = starting_network(task, self.initial, vectors)
+        if start is not None:
+            start.take_over(network, dataset)
+        elif self.starting_seed not in (None, self.seed):  # whose weights all trainings share
+            network.set_weights(self._weights(self.starting_seed))
+        return task, network
+
+    def _weights(self, seed: int) -> list[Any]:
+        """The initial weights of a training with another seed."""
+        from nlp_rnn.tasks.registry import make_task
+
+        backend.deterministic(seed)
+        vectors = initial_vectors(
+            self.initial, self.experiment, self.dataset, seed, self.parameters.seed
+        )
+        task = make_task(self.experiment, self.dataset, seed)
+        weights = starting_network(task, self.initial, vectors).get_weights()
+        backend.deterministic(self.seed)
+        return weights
 
 
 def _log_beginning(
@@ -174,15 +257,18 @@ def _provenance(
     }
 
 
+def _objective(task: Task, network: keras.Model) -> Objective:
+    from nlp_rnn.training.objective import compiled
+
+    frozen = task.experiment.embeddings.frozen_epochs
+    return compiled(task.objective(network), task.training, frozen)
+
+
 def _fit(task: Task, network: keras.Model, checkpoint: Checkpoint, run: Run) -> Progress:
     """Train a network, or resume it, and log every epoch."""
     from nlp_rnn.training.fit import fit
-    from nlp_rnn.training.objective import compiled
 
-    experiment = task.experiment
-    objective = compiled(
-        task.objective(network), experiment.training, experiment.embeddings.frozen_epochs
-    )
+    objective = _objective(task, network)
     if saved := checkpoint.load():
         # A run killed between its checkpoint and its log lacks an epoch here.
         logged = run.steps("validation/loss")
@@ -193,7 +279,7 @@ def _fit(task: Task, network: keras.Model, checkpoint: Checkpoint, run: Run) -> 
         objective,
         task.batches,
         lambda: task.validate(objective),
-        experiment.training,
+        task.training,
         checkpoint,
         lambda epoch, row: run.log_metrics(row, epoch),
     )

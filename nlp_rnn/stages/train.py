@@ -11,9 +11,19 @@ from nlp_rnn.files import read_json, whole_file, whole_folder, write_json
 from nlp_rnn.process import log
 from nlp_rnn.stages.common import only_one
 from nlp_rnn.stages.finished import Place, finished, finished_place, record_of
-from nlp_rnn.stages.one_training import LOSS, Child, begins_of, begun, identity_of, train_once
+from nlp_rnn.stages.one_training import (
+    LOSS,
+    Child,
+    begins_of,
+    begun,
+    follow_once,
+    identity_of,
+    train_once,
+)
+from nlp_rnn.stages.processes import together
 from nlp_rnn.stages.several import Member, members_of, starting_seed, write_kept
 from nlp_rnn.stages.start import Start
+from nlp_rnn.training import devices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,13 +39,28 @@ def train(name: str) -> None:
     """
     parameters = load_part("experiments", name)
     experiment = parameters.experiment(name)
-    with only_one(paths.checkpoints(name), name):
-        place = finished_place(name)
-        if members := members_of(parameters, experiment):
-            _train_several(name, parameters, experiment, members, place)
-        else:
-            train_once(parameters, name, experiment, parameters.seed, place)
-        _put_in_place(place, name)
+    with together(name, parameters.backend):
+        if not devices.is_first():
+            _follow(parameters, name, experiment)
+            return
+        with only_one(paths.checkpoints(name), name):
+            place = finished_place(name)
+            if members := members_of(parameters, experiment):
+                _train_several(name, parameters, experiment, members, place)
+            else:
+                train_once(parameters, name, experiment, parameters.seed, place)
+            _put_in_place(place, name)
+
+
+def _follow(parameters: Parameters, name: str, experiment: AnyExperiment) -> None:
+    """Compute what :func:`train` does in process 0, and write nothing."""
+    members = members_of(parameters, experiment)
+    if not members:
+        follow_once(parameters, name, experiment, parameters.seed)
+    elif not devices.agreed(None):
+        seed = starting_seed(experiment)
+        for member in members:
+            follow_once(parameters, name, experiment, member.seed, member.fold, seed)
 
 
 def _put_in_place(place: Place, name: str) -> None:
@@ -74,7 +99,7 @@ def _train_several(
         *(_identity(name, experiment, member, backend_name, begins) for member in members),
         *([] if experiment.training.keep == "best" else [experiment.training.keep]),
     )
-    if finished(place, identity):
+    if devices.agreed(finished(place, identity)):
         log(f"{name}: is trained already, see {place.results}; to train anew, delete that folder")
         return
     run_id = begun(notes, identity)

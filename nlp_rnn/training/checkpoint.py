@@ -7,7 +7,7 @@ import json
 import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,10 +98,14 @@ class Checkpoint:
         with whole_file(self.file) as partial, partial.open("wb") as stream:
             np.savez(stream, allow_pickle=False, header=np.array(header), **arrays)
 
-    def load(self) -> Saved | None:
-        """What :meth:`save` wrote for the same configuration and data, or None."""
+    def load(self, source: Path | BinaryIO | None = None) -> Saved | None:
+        """What :meth:`save` wrote for the same configuration and data, or None.
+
+        Args:
+            source: a copy of the file.
+        """
         try:
-            with np.load(self.file, allow_pickle=False) as state:
+            with np.load(source or self.file, allow_pickle=False) as state:
                 header = json.loads(str(state["header"]))
                 if header["fingerprint"] != self.fingerprint:
                     return None

@@ -17,6 +17,7 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.process import log
 from nlp_rnn.progress import progress
 from nlp_rnn.text.batches import Batch
+from nlp_rnn.training import devices
 from nlp_rnn.training.checkpoint import Checkpoint, PartOfEpoch, Progress
 from nlp_rnn.training.objective import Objective, Totals
 from nlp_rnn.training.optimizer import averaged_weights
@@ -89,7 +90,7 @@ def train_epoch(
         training.run(batch, settings + objective.settings(epochs_done / parameters.epochs))
         part.targets.append(float(batch.weights.sum()))
         part.tokens += batch.tokens
-        if time.perf_counter() - started > SECONDS_UNSAVED:
+        if devices.now_and_then(step, lambda: time.perf_counter() - started > SECONDS_UNSAVED):
             update()
             save()
     update()
@@ -161,7 +162,7 @@ def _resumed(
 ) -> tuple[list[NDArray[Any]], Progress]:
     """The best weights so far and the progress of a training that was interrupted, whose variables
     it restores; nothing yet for a new one."""
-    saved = checkpoint.load()
+    saved = checkpoint.load(devices.readable(checkpoint.file))
     if saved is None:
         log(f"training from the beginning, {parameters.epochs} epochs at most")
         return [], Progress()
@@ -203,14 +204,17 @@ def fit(
         UserError: the loss is no longer a number.
     """
     network = objective.network
+    devices.check_rows(parameters.batch_size, hasattr(objective, "states"))
     first_batches, _ = batches(0)
     training = training_steps(objective, next(iter(first_batches)))
     best, progress = _resumed(objective, checkpoint, parameters)
+    devices.check_same_arrays("weights", _variables(objective))
     if progress.epoch < parameters.epochs:
         training.prepare(islice(batches(progress.epoch)[0], BATCHES_AHEAD))
 
     def save() -> None:
-        checkpoint.save(_values(_variables(objective)), best, progress)
+        if devices.is_first():
+            checkpoint.save(_values(_variables(objective)), best, progress)
 
     while progress.epoch < parameters.epochs and not _out_of_patience(progress, parameters):
         epoch_batches, steps = batches(progress.epoch)
@@ -227,7 +231,7 @@ def fit(
         if progress.epoch == 0:
             log(clipping_advice(row))
         with averaged_weights(objective.optimizer, objective.trainable_variables):
-            row |= validate()
+            row = devices.agreed(row | validate())
             weights = _values(network.variables)
         if _complete_epoch(progress, row, parameters.select):
             best = weights

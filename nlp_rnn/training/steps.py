@@ -13,6 +13,7 @@ import keras
 
 from nlp_rnn.process import log
 from nlp_rnn.text.batches import Batch
+from nlp_rnn.training import devices
 
 if TYPE_CHECKING:
     from nlp_rnn.training.objective import Objective
@@ -110,12 +111,29 @@ class AheadOfTime(Steps):
             weights, optimizer_state = optimizer.stateless_apply(optimizer_state, found, weights)
             return weights, optimizer_state, optimizer_state[norm]
 
-        self._gradients = jax.jit(gradients, donate_argnums=1)
-        self._change = jax.jit(change, donate_argnums=(0, 1))
+        of_gradients, of_change = self._shardings()
+        self._gradients = jax.jit(gradients, donate_argnums=1, out_shardings=of_gradients)
+        self._change = jax.jit(change, donate_argnums=(0, 1), out_shardings=of_change)
         self._programs: dict[Any, Any] = {}
         self._state: tuple[list[Any], ...] | None = None
         self._unread: deque[dict[str, Any]] = deque()
         self._figures: list[Figures] = []
+
+    def _shardings(self) -> tuple[Any, Any]:
+        """Where the results of the two programs lie; None leaves it to JAX."""
+        return None, None
+
+    def _placed(self, value: Any, variable: keras.Variable) -> Any:
+        """The value of a variable, where the programs expect it."""
+        return value
+
+    def _fetched(self, value: Any) -> Any:
+        """A value of the device for Keras."""
+        return value
+
+    def _data(self, batch: Batch) -> Any:
+        """The data of a step, where the programs expect it."""
+        return _data(batch)
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         examples = {_shapes(batch): batch for batch in batches}
@@ -126,7 +144,7 @@ class AheadOfTime(Steps):
         log(f"compiling the network, once for all epochs; rows x tokens of batches: {shapes}")
         weights, others, _ = self._begin()
         lowered = [
-            self._gradients.lower(weights, others, self._fresh, _data(batch)) for batch in new
+            self._gradients.lower(weights, others, self._fresh, self._data(batch)) for batch in new
         ]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             compiled = pool.map(lambda program: program.compile(), lowered)
@@ -136,8 +154,11 @@ class AheadOfTime(Steps):
         """The state on the device."""
         if self._state is None:
             self.objective.reset_metrics()
-            self._fresh = [variable.value for variable in self._metrics]
-            self._state = tuple([v.value for v in group] for group in self._variables)
+            self._fresh, *state = (
+                [self._placed(v.value, v) for v in group]
+                for group in (self._metrics, *self._variables)
+            )
+            self._state = tuple(state)
         return self._state
 
     def run(self, batch: Batch, settings: list[tuple[keras.Variable, float]]) -> None:
@@ -145,10 +166,10 @@ class AheadOfTime(Steps):
         state = self._begin()
         for variable, value in settings:
             group, i = self._place(variable)
-            state[group][i] = keras.ops.cast(value, variable.dtype)
+            state[group][i] = self._placed(keras.ops.cast(value, variable.dtype), variable)
         weights, others, optimizer_state = state
         gradients = self._programs[_shapes(batch)]
-        found, others, figures = gradients(weights, others, self._fresh, _data(batch))
+        found, others, figures = gradients(weights, others, self._fresh, self._data(batch))
         weights, optimizer_state, norm = self._change(weights, optimizer_state, found)
         self._state = weights, others, optimizer_state
         self._unread.append({**figures, "gradient_norm": norm})
@@ -174,10 +195,45 @@ class AheadOfTime(Steps):
         if self._state is not None:
             for group, values in zip(self._variables, self._state, strict=True):
                 for variable, value in zip(group, values, strict=True):
-                    variable.assign(value)
+                    variable.assign(self._fetched(value))
             self._state = None
         figures, self._figures = self._figures, []
         return figures
+
+
+class OnSeveralDevices(AheadOfTime):
+    """The same two programs, on all devices of all processes (:mod:`nlp_rnn.training.devices`).
+
+    The rows of a batch and the states that language models carry are split; everything else is
+    replicated.
+    """
+
+    def _sharding(self, variable: keras.Variable) -> Any:
+        carried = getattr(self.objective, "states", ())
+        split = any(variable is state for state in carried)
+        return devices.by_rows() if split else devices.replicated()
+
+    def _shardings(self) -> tuple[Any, Any]:
+        everywhere = devices.replicated()
+        others = [self._sharding(v) for v in self.objective.non_trainable_variables]
+        return (everywhere, others, everywhere), everywhere
+
+    def _placed(self, value: Any, variable: keras.Variable) -> Any:
+        return devices.placed(value, self._sharding(variable))
+
+    def _fetched(self, value: Any) -> Any:
+        return devices.fetched(value)
+
+    def _data(self, batch: Batch) -> Any:
+        import jax
+
+        return jax.tree.map(lambda x: devices.placed(x, devices.by_rows()), _data(batch))
+
+    def prepare(self, batches: Iterable[Batch]) -> None:
+        super().prepare(map(devices.filled, batches))
+
+    def run(self, batch: Batch, settings: list[tuple[keras.Variable, float]]) -> None:
+        super().run(devices.filled(batch), settings)
 
 
 def _data(batch: Batch) -> tuple[Any, Any, Any]:
@@ -207,5 +263,6 @@ def training_steps(objective: Objective, example: Batch) -> Steps:
     objective.build([x.shape for x in inputs] if isinstance(inputs, list) else inputs.shape)
     if not objective.optimizer.built:  # twice, it would have every variable twice
         objective.optimizer.build(objective.trainable_variables)
-    kind = AheadOfTime if keras.backend.backend() == "jax" else StepByStep
-    return kind(objective)
+    if keras.backend.backend() != "jax":
+        return StepByStep(objective)
+    return (OnSeveralDevices if devices.are_used() else AheadOfTime)(objective)
