@@ -183,8 +183,16 @@ class Given(NamedTuple):
         identity = identity_of(initial, experiment, data_sha256, seed, backend_name, begins)
         devices.check_same(versions=backend.versions(), parameters=identity)
         return cls(
-            *(parameters, experiment, seed, starting_seed),
-            *(backend_name, dataset, initial, vectors, start, identity),
+            parameters,
+            experiment,
+            seed,
+            starting_seed,
+            backend_name,
+            dataset,
+            initial,
+            vectors,
+            start,
+            identity,
         )
 
     def beginning(self) -> tuple[Task, keras.Model]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +27,8 @@ PROCESS = "NLP_RNN_PROCESS"
 
 COORDINATOR = "NLP_RNN_COORDINATOR"
 """Host and port of process 0. Without it, process 0 starts the others on this machine."""
+
+LOST = "another process of this training has ended; start all of them again to resume"
 
 SECONDS_TO_END = 20.0
 """The time that processes started here have to end after process 0."""
@@ -75,8 +79,7 @@ def together(name: str, configured: str | None) -> Iterator[None]:
             atexit.register(_end_at_once, _status(error))
             if devices.is_loss_of_another(error):
                 raise UserError(
-                    "another process of this training has ended; start all of them again to resume"
-                    + "".join(f"; it said: {line}" for line in others.last_lines())
+                    LOST + "".join(f"; it said: {line}" for line in others.last_lines())
                 ) from None
             raise
 
@@ -104,6 +107,15 @@ def _silence() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).signal(signal.SIGABRT, _aborted)
+
+
+@ctypes.CFUNCTYPE(None, ctypes.c_int)  # type: ignore[untyped-decorator]
+def _aborted(number: int) -> None:
+    """Say it in one line where JAX's C++ code ends this process because process 0 is gone."""
+    os.write(sys.stderr.fileno(), f"error: {LOST}\n".encode())
+    os._exit(2)
 
 
 class _Others:

@@ -190,7 +190,7 @@ def filled(batch: Batch) -> Batch:
         return np.concatenate([array, np.repeat(array[:1], missing, axis=0)])
 
     arrays = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    changed = {name: longer(x) for name, x in arrays.items() if isinstance(x, np.ndarray)}
+    changed: dict[str, Any] = {k: longer(x) for k, x in arrays.items() if isinstance(x, np.ndarray)}
     changed["weights"][-missing:] = 0
     return replace(batch, **changed)
 
