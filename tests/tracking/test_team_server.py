@@ -57,8 +57,11 @@ def start(server: TeamServer, folder: Path, code: str, *arguments: str) -> subpr
         [sys.executable, "-c", code, *arguments],
         cwd=folder,
         env=kept
-        | {"MLFLOW_TRACKING_URI": server.uri, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        | ({"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"} if "IMPATIENT" in code else {}),
+        | {
+            "MLFLOW_TRACKING_URI": server.uri,
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        },
+        stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -68,9 +71,9 @@ def test_no_run_is_lost_when_the_server_restarts_and_its_connections_expire(
     server: TeamServer, tmp_path: Path
 ) -> None:
     names = [f"run-{number}" for number in range(RUNS)]
-    workers = [start(server, tmp_path, WORKER, name, str(tmp_path / "gate")) for name in names]
     gate = tmp_path / "gate"
     gate.mkdir()
+    workers = [start(server, tmp_path, WORKER, name, str(gate)) for name in names]
     while len(list(gate.iterdir())) < RUNS:
         assert all(worker.poll() in (None, 0) for worker in workers)
         time.sleep(0.05)
@@ -102,8 +105,7 @@ def test_a_server_that_does_not_come_back_is_one_line_and_its_run_can_be_resumed
     server: TeamServer, tmp_path: Path
 ) -> None:
     code = """
-# IMPATIENT
-import sys
+import os, sys
 from nlp_rnn import tracking
 from nlp_rnn.errors import UserError
 try:
@@ -111,22 +113,16 @@ try:
             tracking.run("team", "left", parent=parent.id) as run:
         print(run.id, file=sys.stderr, flush=True)
         sys.stdin.readline()
+        os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "2"  # about four seconds
         run.log_metrics({"loss": 1.0}, 1)
 except UserError as error:
     sys.exit(f"error: {error}")
 """
-    read, write = os.pipe()
-    before = os.dup(0)
-    os.dup2(read, 0)  # the worker reads a line from this pipe
-    try:
-        worker = start(server, tmp_path, code)
-    finally:
-        os.dup2(before, 0)
+    worker = start(server, tmp_path, code)
     assert worker.stderr is not None
     run_id = worker.stderr.readline().strip()
     server.kill_tracking()
-    os.write(write, b"\n")
-    _, errors = worker.communicate(timeout=120)
+    _, errors = worker.communicate("\n", timeout=120)
     said = [line for line in errors.splitlines() if line.startswith("error: ")]
     assert worker.returncode == 1
     assert len(said) == 1 and f"MLflow server {server.uri} does not answer any more" in said[0]
