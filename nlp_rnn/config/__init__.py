@@ -24,6 +24,7 @@ from nlp_rnn.config.data import (
 )
 from nlp_rnn.config.embeddings import (
     AnyEmbeddings,
+    ContextualParameters,
     GivenEmbeddings,
     LearnedEmbeddings,
     LookupStep,
@@ -107,10 +108,12 @@ from nlp_rnn.config.training import (
 from nlp_rnn.config.vectors import (
     AnyVectors,
     CooccurrenceSvdVectors,
+    ElmoVectors,
     FastTextVectors,
     GloveVectors,
     PmiSvdVectors,
     Word2VecVectors,
+    WordVectorsParameters,
 )
 
 __all__ = [
@@ -133,11 +136,13 @@ __all__ = [
     "ClassificationExperiment",
     "ClassificationTrainingParameters",
     "ClassifierParameters",
+    "ContextualParameters",
     "ConvolutionParameters",
     "ConvolutionalParameters",
     "CooccurrenceSvdVectors",
     "DecodingParameters",
     "DynamicEvaluationParameters",
+    "ElmoVectors",
     "EncoderDecoderParameters",
     "EncoderDecoderTrainingParameters",
     "EncoderParameters",
@@ -198,6 +203,7 @@ __all__ = [
     "VocabularyParameters",
     "WindowParameters",
     "Word2VecVectors",
+    "WordVectorsParameters",
     "ZoneoutParameters",
     "check_delimiter",
     "check_start",

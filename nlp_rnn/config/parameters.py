@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from nlp_rnn.bounded_yaml import LARGEST, TooLarge, load_yaml
 from nlp_rnn.config.data import AnyDataset, Dataset
-from nlp_rnn.config.embeddings import AnyEmbeddings, TransferredEmbeddings
+from nlp_rnn.config.embeddings import AnyEmbeddings, ContextualParameters, TransferredEmbeddings
 from nlp_rnn.config.experiment import AnyExperiment, Experiment
 from nlp_rnn.config.memory import MemoryParameters
 from nlp_rnn.config.model import (
@@ -28,7 +28,7 @@ from nlp_rnn.config.pseudo_labels import PseudoLabelledDataset
 from nlp_rnn.config.search import SearchParameters, check_space
 from nlp_rnn.config.section import Section, nearest
 from nlp_rnn.config.start import StartParameters, check_start
-from nlp_rnn.config.vectors import AnyVectors, Vectors
+from nlp_rnn.config.vectors import AnyVectors, ElmoVectors, Vectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import TAGGED_KINDS, Kind
 from nlp_rnn.extras import require
@@ -146,6 +146,12 @@ class Parameters(Section, title="All of params.yaml"):
                 raise UserError(f"{key}: is a kind of embeddings already; rename")
             _named("data set", vectors.dataset, self.datasets, f"{key}.dataset: ")
             self._check_has_no_folds(f"{key}.dataset", vectors.dataset, "vectors are learned once")
+            unit = self.datasets[vectors.dataset].tokenizer.unit
+            if isinstance(vectors, ElmoVectors) and unit in ("character", "subword"):
+                raise UserError(
+                    f"{key}.dataset: elmo learns from words, but the tokens of {vectors.dataset} "
+                    f"are {unit}s; take a data set with tokenizer.unit: word or whitespace"
+                )
         self._check_encoders(file)
         self._check_pseudo_labelled(file)
         for name, experiment in self.experiments.items():
@@ -154,6 +160,9 @@ class Parameters(Section, title="All of params.yaml"):
             if experiment.start_from is not None:
                 self._check_trained_model(name, experiment, experiment.start_from, key)
             self._check_several(experiment, f"{key}.training")
+            if experiment.embeddings.contextual is not None:
+                place = f"{key}.embeddings.contextual"
+                self._check_contextual(experiment.embeddings.contextual, place)
             if experiment.embeddings.kind in self.encoders:
                 self._check_encoder(name, experiment, key)
             elif isinstance(experiment.embeddings, TransferredEmbeddings):
@@ -201,6 +210,11 @@ class Parameters(Section, title="All of params.yaml"):
         if name not in self.vectors:
             raise _no_kind(f"{key}.kind", name, [*self.vectors, *self.encoders], self.experiments)
         vectors = self.vectors[name]
+        if isinstance(vectors, ElmoVectors):
+            raise UserError(
+                f"{key}.kind: vectors.{name} are contextual; set {key}.contextual: "
+                f"{{vectors: {name}}}, and kind to learned or to other vectors"
+            )
         if embeddings.dimension != vectors.dimension:
             raise UserError(
                 f"{key}.dimension: {embeddings.dimension}, but vectors.{name} have dimension "
@@ -211,6 +225,20 @@ class Parameters(Section, title="All of params.yaml"):
                 f"{key}.unknown: subwords are learned by algorithm fasttext, and vectors.{name} "
                 f"by {vectors.algorithm}"
             )
+
+    def _check_contextual(self, contextual: ContextualParameters, key: str) -> None:
+        """Raise UserError unless contextual word vectors are there, and fit."""
+        name = contextual.vectors
+        vectors = _named("vectors", name, self.vectors, f"{key}.vectors: ")
+        if not isinstance(vectors, ElmoVectors):
+            raise UserError(
+                f"{key}.vectors: vectors.{name} are learned by {vectors.algorithm}, which knows no "
+                f"context; name vectors of algorithm: elmo, or set embeddings.kind: {name}"
+            )
+        for option in ("dimension", "layers"):
+            own, given = getattr(contextual, option), getattr(vectors, option)
+            if own != given:
+                raise UserError(f"{key}.{option}: {own}, but vectors.{name} have {given}")
 
     def _check_encoders(self, file: Path) -> None:
         """Raise UserError unless the encoders are recurrent language models."""
@@ -309,6 +337,8 @@ class Parameters(Section, title="All of params.yaml"):
         for option in ("characters", "casing"):
             if getattr(model, option, None):
                 raise UserError(f"{key}.model.{option}: {encoder} reads none; leave it out")
+        if embeddings.contextual is not None:
+            raise UserError(f"{key}.embeddings.contextual: {encoder} reads none; leave it out")
         if embeddings.dimension != source.embeddings.dimension:
             raise UserError(
                 f"{key}.embeddings.dimension: {embeddings.dimension}, but {encoder} has "
@@ -552,6 +582,12 @@ def _references(data: Any, group: str, section: Any, place: str) -> Iterator[tup
     if group == "experiments":
         yield from _start_references(data, section.get("start_from"), f"{place}.start_from")
     embeddings = section.get("embeddings") if group == "experiments" else None
+    contextual = embeddings.get("contextual") if isinstance(embeddings, Mapping) else None
+    context = contextual.get("vectors") if isinstance(contextual, Mapping) else None
+    if isinstance(context, str):
+        key = f"{place}.embeddings.contextual.vectors: "
+        _named("vectors", context, _section(data, "vectors"), key)
+        yield "vectors", context
     kind = embeddings.get("kind") if isinstance(embeddings, Mapping) else None
     if isinstance(kind, str) and kind not in KINDS_OF_EMBEDDINGS:
         encoders, vectors = _list(data.get("encoders")), _section(data, "vectors")
