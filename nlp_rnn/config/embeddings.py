@@ -17,7 +17,8 @@ class ContextualParameters(Section, title="Contextual word vectors"):
     """The layers of a pair of language models, which a task mixes (ELMo; Peters et al. 2018)."""
 
     vectors: str
-    """The name of vectors of ``algorithm: elmo``."""
+    """The name of vectors of ``algorithm: elmo``, or their folder in another project, whose path
+    has a ``/``."""
     dimension: int = Field(default=128, gt=0)
     """How many numbers each direction has in every layer; the same as there."""
     layers: int = Field(default=2, gt=0)
@@ -27,6 +28,11 @@ class ContextualParameters(Section, title="Contextual word vectors"):
     training computes the layers once. ``true`` fine-tunes the language models with the task."""
     lookup: Annotated[tuple[LookupStep, ...], Field(strict=False)] = ("lowercase",)
     """What is tried, in order, for a word that the language models do not know as it is."""
+
+    @property
+    def folder(self) -> str:
+        """Where the language models lie."""
+        return self.vectors if "/" in self.vectors else f"vectors/{self.vectors}"
 
     @property
     def states_width(self) -> int:

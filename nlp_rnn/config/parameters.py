@@ -227,8 +227,10 @@ class Parameters(Section, title="All of params.yaml"):
             )
 
     def _check_contextual(self, contextual: ContextualParameters, key: str) -> None:
-        """Raise UserError unless contextual word vectors are there, and fit."""
+        """Raise UserError unless contextual word vectors of the project are there, and fit."""
         name = contextual.vectors
+        if "/" in name:
+            return
         vectors = _named("vectors", name, self.vectors, f"{key}.vectors: ")
         if not isinstance(vectors, ElmoVectors):
             raise UserError(
@@ -584,7 +586,7 @@ def _references(data: Any, group: str, section: Any, place: str) -> Iterator[tup
     embeddings = section.get("embeddings") if group == "experiments" else None
     contextual = embeddings.get("contextual") if isinstance(embeddings, Mapping) else None
     context = contextual.get("vectors") if isinstance(contextual, Mapping) else None
-    if isinstance(context, str):
+    if isinstance(context, str) and "/" not in context:
         key = f"{place}.embeddings.contextual.vectors: "
         _named("vectors", context, _section(data, "vectors"), key)
         yield "vectors", context

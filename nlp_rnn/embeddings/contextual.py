@@ -85,8 +85,8 @@ def write_context(
     Raises:
         UserError: the language models are missing or damaged, have another size, or know no word.
     """
-    source = paths.vectors(parameters.vectors)
-    remedy = Remedy("learn them again", parameters.vectors, ("vectors",))
+    source = Path(parameters.folder)
+    remedy = Remedy("learn the language models", source.name, ("vectors",))
     card = read_json(source / CARD, remedy)
     rows, weights = read_context(source, "vectors")
     own, given = (

@@ -270,7 +270,7 @@ def starts(parameters: Parameters) -> dict[str, dict[str, str]]:
             of_each |= {"model": model, "data": data, "parameters": named}
         if reads_context(parameters):
             context = experiment.embeddings.contextual
-            of_each["context"] = NO_CONTEXT if context is None else f"vectors/{context.vectors}"
+            of_each["context"] = NO_CONTEXT if context is None else context.folder
         if of_each:
             found[name] = of_each
     return found

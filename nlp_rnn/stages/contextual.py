@@ -17,6 +17,9 @@ def contextual_vectors(
     name: str, run_name: str, parameters: Parameters, section: ElmoVectors
 ) -> None:
     """Learn both language models; an interrupted run resumes."""
+    from nlp_rnn.text.prepared import PreparedDataset
+
+    dataset = PreparedDataset(paths.prepared(section.dataset))
     backend_name = backend.select(parameters.backend)
 
     from keras import ops
@@ -28,12 +31,10 @@ def contextual_vectors(
         neighbour_losses,
     )
     from nlp_rnn.tasks.neighbours import Neighbours
-    from nlp_rnn.text.prepared import PreparedDataset
     from nlp_rnn.training.checkpoint import Checkpoint, fingerprint
     from nlp_rnn.training.fit import fit
     from nlp_rnn.training.objective import NeighboursObjective, compiled
 
-    dataset = PreparedDataset(paths.prepared(section.dataset))
     origin = {
         **section.model_dump(),
         "seed": parameters.seed,
