@@ -253,6 +253,7 @@ def _add_sentences(actions: argparse._SubParsersAction[argparse.ArgumentParser])
 
 def _open(name: str) -> tuple[WordVectors, Subwords | None]:
     """What VECTORS means."""
+    from nlp_rnn.embeddings.contextual import CONTEXT, words_of
     from nlp_rnn.embeddings.learned import CARD, LearnedVectors
     from nlp_rnn.embeddings.reading import load_vectors
     from nlp_rnn.embeddings.vectors import WordVectors
@@ -260,7 +261,9 @@ def _open(name: str) -> tuple[WordVectors, Subwords | None]:
     subwords = None
     if name.startswith(("runs:/", "models:/")) or Path(name).is_dir():
         folder = bundle_folder(name)
-        if (folder / CARD).is_file():
+        if (folder / CONTEXT).is_file():
+            vectors = words_of(folder)
+        elif (folder / CARD).is_file():
             learned = LearnedVectors.read(folder)
             vectors, subwords = learned.vectors, learned.subwords
         else:

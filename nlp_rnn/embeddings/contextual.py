@@ -72,6 +72,16 @@ def read_context(folder: Path, stage: str) -> Context:
         raise UserError(f"{file}: missing or broken; {remedy}") from None
 
 
+def words_of(folder: Path) -> WordVectors:
+    """The word vectors of the language models, without those of padding."""
+    types = Vocabulary.load(folder / VOCABULARY).types
+    rows, _ = read_context(folder, "vectors")
+    if len(rows) != len(types):
+        remedy = Remedy("learn the language models", folder.name, ("vectors",))
+        raise UserError(f"{folder}: its parts do not match; {remedy}")
+    return WordVectors(types[1:], rows[1:])
+
+
 def write_context(
     target: Path, parameters: ContextualParameters, vocabulary: Vocabulary
 ) -> dict[str, Any]:

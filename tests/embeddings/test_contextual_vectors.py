@@ -14,8 +14,9 @@ import pytest
 import nlp_rnn
 from helpers.project import Project
 from nlp_rnn import stages
+from nlp_rnn.cli import main
 from nlp_rnn.config import load_part, parse
-from nlp_rnn.embeddings.contextual import CONTEXT, read_context
+from nlp_rnn.embeddings.contextual import CONTEXT, read_context, words_of
 from nlp_rnn.errors import UserError
 from nlp_rnn.projects.pipeline import dvc_yaml
 from nlp_rnn.runtime.bundle import Bundle
@@ -47,6 +48,7 @@ PARAMETERS: dict[str, Any] = {
             "algorithm": "elmo",
             "dataset": "text",
             "dimension": 4,
+            "layers": 1,
             "longest": 8,
             "samples": 6,
             "batch_size": 8,
@@ -62,9 +64,9 @@ PARAMETERS: dict[str, Any] = {
             "embeddings": {
                 "kind": "learned",
                 "dimension": 4,
-                "contextual": {"vectors": "elmo", "dimension": 4},
+                "contextual": {"vectors": "elmo", "dimension": 4, "layers": 1},
             },
-            "model": {"units": 4, "characters": {"kind": "cnn", "dimension": 4, "units": 4}},
+            "model": {"units": 4},
             "training": {"epochs": 1},
         },
     },
@@ -93,7 +95,7 @@ def arrays(folder: Path) -> dict[str, np.ndarray]:
 @pytest.mark.slow
 def test_the_card_says_how_well_neighbours_are_predicted(project: Project) -> None:
     card = json.loads((project.folder / "vectors/elmo/card.json").read_text(encoding="utf-8"))
-    assert 1 < card["validation_perplexity"] < card["words"]
+    assert 1 < card["validation_perplexity"] < card["words"] + len(("<pad>", "<unk>", "<eos>"))
     assert card["algorithm"] == "elmo"
 
 
@@ -161,6 +163,18 @@ def test_a_bundle_predicts_alone_as_its_network_in_keras(project: Project) -> No
 
 
 @pytest.mark.slow
+def test_the_commands_read_their_word_vectors(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with project.inside():
+        main(["embeddings", "neighbours", "vectors/elmo", "cat", "-n", "2"])
+    words = [line.split("\t")[1] for line in capsys.readouterr().out.splitlines()]
+    vectors = words_of(project.folder / "vectors/elmo")
+    assert words == [word for word, _ in vectors.neighbours("cat", n=2)]
+    assert "<pad>" not in vectors.words
+
+
+@pytest.mark.slow
 def test_damaged_language_models_are_named(project: Project) -> None:
     with project.inside():
         file = Path("vectors/elmo") / CONTEXT
@@ -221,7 +235,7 @@ LANGUAGE_MODEL = {
         (changed(*CONTEXTUAL, "vectors", to="elmos"), "no vectors 'elmos'; did you mean 'elmo'?"),
         (changed(*CONTEXTUAL, "vectors", to="counted"), "learned by pmi_svd, which knows no conte"),
         (changed(*CONTEXTUAL, "dimension", to=5), "dimension: 5, but vectors.elmo have 4"),
-        (changed(*CONTEXTUAL, "layers", to=1), "layers: 1, but vectors.elmo have 2"),
+        (changed(*CONTEXTUAL, "layers", to=3), "layers: 3, but vectors.elmo have 1"),
         (changed(*EMBEDDINGS, "kind", to="elmo"), "vectors.elmo are contextual; set params.yaml"),
         (changed("experiments", "tagger", "start_from", to="m/x"), "start_from takes over netw"),
         (changed("experiments", "lm", to=LANGUAGE_MODEL), "embeddings.contextual is of tasks that"),
@@ -240,14 +254,14 @@ def test_what_cannot_be_is_one_line(parameters: dict[str, Any], message: str) ->
 
 def test_vectors_of_another_project_are_named_by_their_folder() -> None:
     parameters = parse(changed(*CONTEXTUAL, "vectors", to="../a/vectors/b"), Path("params.yaml"))
-    assert 'tagger: {start: {"context": "../a/vectors/b"}}' in dvc_yaml(parameters)
+    assert 'tagger: {start: {context: "../a/vectors/b"}}' in dvc_yaml(parameters)
 
 
 def test_the_pipeline_embeds_anew_when_the_language_models_change() -> None:
     values = changed("experiments", "plain", to=deepcopy(PARAMETERS["experiments"]["tagger"]))
     del values["experiments"]["plain"]["embeddings"]["contextual"]
     text = dvc_yaml(parse(values, Path("params.yaml")))
-    assert '      tagger: {start: {"context": "vectors/elmo"}}' in text
-    assert '      plain: {start: {"context": "vectors/no_context"}}' in text
+    assert '      tagger: {start: {context: "vectors/elmo"}}' in text
+    assert '      plain: {start: {context: "vectors/no_context"}}' in text
     embed = text[text.index("  embed:") : text.index("  train:")]
     assert "- ${item.start.context}" in embed
