@@ -128,6 +128,7 @@ class ExperimentSection(Section, title="Every experiment"):
     def _bottom_is_frozen(self) -> bool:
         """Whether nothing below the first recurrent, hidden or convolutional layer is trained."""
         frozen = isinstance(self.embeddings, GivenEmbeddings) and self.embeddings.frozen
+        frozen = frozen and self.embeddings.contextual is None  # whose mixture is trained
         options = ("characters", "casing", "pairs", "window")
         beside = (getattr(self._model, name, None) for name in options)
         return frozen and not any(beside)

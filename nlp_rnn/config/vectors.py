@@ -140,9 +140,6 @@ class ElmoVectors(VectorsSection, title="ELMo"):
     """How many numbers each direction has in every layer. A contextual vector has twice as many."""
     layers: int = Field(default=2, gt=0)
     """How many LSTM layers each direction has. A residual connection bypasses all but the first."""
-    dropout: float = Field(default=0.1, ge=0, lt=1)
-    """Dropout on the input of every LSTM while the language models are trained, and on the last
-    output."""
     longest: int = Field(default=50, gt=1)
     """Longer lines are read in parts of this many words, each from zero states."""
     samples: int | None = Field(default=1000, gt=0)

@@ -30,6 +30,10 @@ from nlp_rnn.layers.softmax.full import Softmax
 from nlp_rnn.layers.softmax.sampled import SampledSoftmax
 from nlp_rnn.models.encoder import embedding_layer, real_tokens
 
+DROPOUT = 0.1
+"""The rate while language models are learned: on the input of every LSTM, and on the last output,
+as in the paper."""
+
 EMBEDDING, STATES = "context_embedding", "context"
 """The names of the layers with word vectors, and with the states of all layers."""
 
@@ -151,9 +155,9 @@ def bidirectional_language_model(size: int, parameters: ElmoVectors) -> keras.Mo
     """
     ids = keras.Input((None,), dtype="int32", name="ids")
     embedding = embedding_layer(size, parameters.dimension, None, True, "embedding")
-    both = Directions(parameters.dimension, parameters.layers, True, parameters.dropout)
+    both = Directions(parameters.dimension, parameters.layers, True, DROPOUT)
     last = layers.Concatenate(axis=1)(both.layers(embedding(ids), real_tokens(ids))[-1])
-    hidden = Dropout(parameters.dropout, name="hidden")(last)
+    hidden = Dropout(DROPOUT, name="hidden")(last)
     if parameters.samples is None:
         output: Softmax = Softmax(size, name="logits")
     else:
