@@ -20,6 +20,7 @@ from nlp_rnn.embeddings.contextual import CONTEXT, read_context, words_of
 from nlp_rnn.errors import UserError
 from nlp_rnn.projects.pipeline import dvc_yaml
 from nlp_rnn.runtime.bundle import Bundle
+from nlp_rnn.runtime.network import KerasNetwork
 from nlp_rnn.tasks.neighbours import Neighbours
 from nlp_rnn.text.prepared import PreparedDataset
 from nlp_rnn.text.vocabulary import Vocabulary
@@ -161,6 +162,11 @@ def test_a_bundle_predicts_alone_as_its_network_in_keras(project: Project) -> No
     assert [model.predict([text])[0] for text in texts] == together[:2]
     bundle = Bundle.open(elsewhere)
     network = bundle.keras_model(select_backend=False)
+    ids, lengths = np.array([[2, 3, 4], [5, 2, 0]], np.int32), np.array([3, 2], np.int32)
+    found, wanted = (
+        each.logits(ids, lengths)[ids > 0] for each in (bundle.network(), KerasNetwork(network))
+    )
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
     frozen = arrays(project.folder / "vectors/elmo")
     for layer in network.layers:
         for weight in layer.weights if layer.name.startswith(("context_f", "context_b")) else ():
