@@ -96,7 +96,8 @@ def write_context(
         UserError: the language models are missing or damaged, have another size, or know no word.
     """
     source = Path(parameters.folder)
-    remedy = Remedy("learn the language models", source.name, ("vectors",))
+    there = " in its project" if "/" in parameters.vectors else ""
+    remedy = Remedy(f"learn the language models{there}", source.name, ("vectors",))
     card = read_json(source / CARD, remedy)
     rows, weights = read_context(source, "vectors")
     own, given = (
