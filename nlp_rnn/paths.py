@@ -53,6 +53,11 @@ def vectors(name: str) -> Path:
     return Path("vectors") / name
 
 
+def sentences(name: str) -> Path:
+    """A sentence encoder learned from a corpus."""
+    return Path("sentences") / name
+
+
 def embeddings(experiment: str) -> Path:
     """Initial word vectors of an experiment and their coverage."""
     return Path("embeddings") / experiment

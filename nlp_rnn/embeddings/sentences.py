@@ -107,7 +107,7 @@ def lstm_vectors(sentences: Sequence[Sentence], matrix: Matrix, units: int, seed
         [rng.uniform(-bound, bound, shape).astype(np.float32) for shape in shapes] for _ in "fb"
     ]
     found = np.zeros((len(sentences), 2 * units), np.float32)
-    for numbers in _batches_of_one_length(sentences):
+    for numbers in batches_of_one_length(sentences):
         words = matrix[np.stack([sentences[number] for number in numbers])]
         forward, backward = (
             _largest_outputs(steps, *weights)
@@ -117,7 +117,8 @@ def lstm_vectors(sentences: Sequence[Sentence], matrix: Matrix, units: int, seed
     return found
 
 
-def _batches_of_one_length(sentences: Sequence[Sentence]) -> Iterator[list[int]]:
+def batches_of_one_length(sentences: Sequence[Sentence]) -> Iterator[list[int]]:
+    """The numbers of sentences in batches that need no padding, without the empty ones."""
     by_length: dict[int, list[int]] = {}
     for number, rows in enumerate(sentences):
         by_length.setdefault(len(rows), []).append(number)
@@ -133,12 +134,13 @@ def _largest_outputs(words: Matrix, kernel: Matrix, recurrent: Matrix, bias: Mat
     largest = np.full_like(h, -1)  # every output is above
     for step in range(words.shape[1]):
         i, f, g, o = np.split(words[:, step] @ kernel + h @ recurrent + bias, 4, axis=1)
-        c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
-        h = _sigmoid(o) * np.tanh(c)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
         largest = np.maximum(largest, h)
     return largest
 
 
-def _sigmoid(x: Matrix) -> Matrix:
+def sigmoid(x: Matrix) -> Matrix:
+    """``1 / (1 + exp(-x))``, which never overflows."""
     half: Matrix = np.float32(0.5) * (1 + np.tanh(x * np.float32(0.5)))
     return half
