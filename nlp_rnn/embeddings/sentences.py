@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nlp_rnn.arrays import Floats
 from nlp_rnn.config import TokenizerParameters
-from nlp_rnn.embeddings.vectors import Matrix, WordVectors
+from nlp_rnn.embeddings.vectors import TINY, Matrix, WordVectors
 from nlp_rnn.text.tokenizers import make_tokenizer
 
 Way = Literal["mean", "sif", "lstm"]
@@ -68,6 +68,17 @@ def sentence_vectors(
     if way == "sif":
         return sif_vectors(sentences, vectors.matrix)
     return _weighted_means(sentences, vectors.matrix, np.ones(len(vectors), np.float32))
+
+
+def side_by_side(first: Matrix, second: Matrix) -> Matrix:
+    """Two vectors of each sentence as one, both scaled to length 1; a zero vector stays zero."""
+    return np.concatenate(
+        [
+            matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), np.float32(TINY))
+            for matrix in (first, second)
+        ],
+        axis=1,
+    )
 
 
 def _weighted_means(sentences: Sequence[Sentence], matrix: Matrix, weights: Floats) -> Matrix:
