@@ -49,13 +49,8 @@ def checks(dataset: str) -> Path:
 
 
 def vectors(name: str) -> Path:
-    """Word vectors learned from a corpus."""
+    """Word vectors, or a sentence encoder, learned from a corpus."""
     return Path("vectors") / name
-
-
-def sentences(name: str) -> Path:
-    """A sentence encoder learned from a corpus."""
-    return Path("sentences") / name
 
 
 def embeddings(experiment: str) -> Path:

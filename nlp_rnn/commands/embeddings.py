@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 VECTORS_HELP = (
     "a file of vectors (GloVe, word2vec, fastText .vec; plain, .gz or archive.zip!member), a "
-    "folder of learned vectors (vectors/NAME) or of a sentence encoder (sentences/NAME), or a "
-    "trained model: models/NAME, runs:/RUN_ID, models:/NAME@current"
+    "folder of learned vectors or of a sentence encoder (vectors/NAME), or a trained model: "
+    "models/NAME, runs:/RUN_ID, models:/NAME@current"
 )
 MEASURES = ["cosine", "euclidean", "dot"]
 METHODS = ["3cosadd", "3cosmul"]

@@ -238,6 +238,8 @@ class Parameters(Section, title="All of params.yaml"):
         """Raise UserError unless sentence encoders have texts to learn from, and vectors."""
         for name, section in self.sentences.items():
             key = f"{file}: sentences.{name}"
+            if name in (*self.vectors, *self.encoders, *KINDS_OF_EMBEDDINGS):
+                raise UserError(f"{key}: vectors have the name {name} too; rename one of them")
             found = _named("data set", section.dataset, self.datasets, f"{key}.dataset: ")
             self._check_has_no_folds(
                 f"{key}.dataset", section.dataset, "an encoder is learned once"

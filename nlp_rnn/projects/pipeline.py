@@ -179,7 +179,7 @@ def _of_vectors(parameters: Parameters) -> Iterator[Stage]:
             "sentences",
             deps=reads,
             params=["backend", "seed", "sentences.${key}"],
-            outs=["sentences/${key}"],
+            outs=["vectors/${key}"],
         )
 
 

@@ -77,7 +77,7 @@ def _sentences(name: str, run_name: str, parameters: Parameters, section: AnySen
         "licence": dataset.card["licence"],
         "citation": dataset.card["citation"],
     }
-    replace(encoder, card=card).write(paths.sentences(name))
+    replace(encoder, card=card).write(paths.vectors(name))
     checkpoint.clear()
 
 
