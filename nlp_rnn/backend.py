@@ -62,11 +62,15 @@ def select(configured: str | None = None) -> str:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     _keep_freed_memory()
     with _quiet():
-        import keras
+        with _hidden(*_unneeded):
+            import keras
 
         if name == "jax":
             _keep_compiled_programs()
-            _without_tensorflow()
+            with _hidden("tensorflow"):
+                # Its import takes five seconds. If it is installed, Keras imports it the first time
+                # it checks whether an object is from TensorFlow, and never checks again.
+                keras.saving.serialize_keras_object(keras.layers.Identity())
 
         if name == "tensorflow":
             import tensorflow as tf
@@ -110,20 +114,29 @@ def _keep_compiled_programs() -> None:
     jax.config.update("jax_compilation_cache_max_size", 1 << 30)
 
 
-def _without_tensorflow() -> None:
-    """Hide TensorFlow from Keras, because its import alone takes five seconds.
+_unneeded: list[str] = []
 
-    If it is installed, Keras imports it the first time it checks whether an object is from
-    TensorFlow, and never checks again.
+
+def import_keras_alone() -> None:
+    """Let :func:`select` import Keras without libraries that only Keras's own extras use.
+
+    scikit-learn, for its wrappers, and Matplotlib, for its galleries, are half of the time that
+    the import takes. It is for processes that are a command's own: elsewhere Keras may be
+    somebody else's too.
     """
-    import keras
+    _unneeded[:] = ["sklearn", "matplotlib"]
 
-    if "tensorflow" not in sys.modules:
-        sys.modules["tensorflow"] = None  # type: ignore[assignment]
-        try:
-            keras.saving.serialize_keras_object(keras.layers.Identity())
-        finally:
-            del sys.modules["tensorflow"]
+
+@contextmanager
+def _hidden(*names: str) -> Iterator[None]:
+    """Let modules that are not imported yet look as if they were not installed."""
+    absent = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
 
 
 @contextmanager

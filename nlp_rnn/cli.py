@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from nlp_rnn.backend import import_keras_alone
 from nlp_rnn.commands import (
     check,
     compare,
@@ -105,6 +106,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of ``nlp-rnn``; returns the exit status."""
     print_everything()
+    import_keras_alone()
     options = parser().parse_args(arguments)
     if arguments is None and not getattr(options, "saves", False):
         # The process is this command's own, and the command has nothing to save when it is stopped.

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_rnn.arrays import Floats
-from nlp_rnn.evaluation.metrics import Metrics
+from nlp_rnn.evaluation.metrics import Metrics, precision_recall_f1
 
 Bools = NDArray[np.bool_]
 
@@ -103,22 +103,21 @@ def label_set_metrics(
         scores: by which labels are ranked ``(texts, labels)``.
         labels: the names of the labels.
     """
-    from sklearn.metrics import precision_recall_fscore_support
-
-    names = ("precision", "recall", "f1", "support")
+    names = ("precision", "recall", "f1")
     present = np.flatnonzero((gold | predicted).any(axis=0))
-    of_labels = precision_recall_fscore_support(gold, predicted, average=None, zero_division=0)
-    micro = precision_recall_fscore_support(gold, predicted, average="micro", zero_division=0)
-    means = [float(of_labels[i][present].mean()) if len(present) else 0.0 for i in range(3)]
+    counts = [side.sum(axis=0) for side in (gold & predicted, predicted, gold)]
+    of_labels = precision_recall_f1(*counts)
+    micro = precision_recall_f1(*(of_label.sum() for of_label in counts))
+    means = [float(scores[present].mean()) if len(present) else 0.0 for scores in of_labels]
     return {
-        **dict(zip(names, map(float, micro[:3]), strict=False)),
-        **{f"macro_{name}": mean for name, mean in zip(names, means, strict=False)},
+        **dict(zip(names, map(float, micro), strict=True)),
+        **{f"macro_{name}": mean for name, mean in zip(names, means, strict=True)},
         "exact_match": float((gold == predicted).all(axis=1).mean()),
         "label_ranking": float(label_ranking(gold, scores).mean()),
         "per_class": {
             labels[i]: {
-                **{name: float(of_labels[j][i]) for j, name in enumerate(names[:3])},
-                "support": int(of_labels[3][i]),
+                **{name: float(of_labels[j][i]) for j, name in enumerate(names)},
+                "support": int(counts[2][i]),
             }
             for i in present.tolist()
         },

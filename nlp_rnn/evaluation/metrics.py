@@ -7,11 +7,32 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from nlp_rnn.text.entities import entity_spans
 
 Metrics = dict[str, Any]
+
+
+def precision_recall_f1(
+    right: ArrayLike, predicted: ArrayLike, gold: ArrayLike
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Precision, recall and F1 of each class from counts; a division by zero gives 0.
+
+    The import of scikit-learn, whose figures these are, takes longer than many evaluations.
+
+    Args:
+        right: how often each class was predicted and is right.
+        predicted: how often each class was predicted.
+        gold: how often each class occurs.
+    """
+    right, predicted, gold = (np.asarray(counts, float) for counts in (right, predicted, gold))
+    together = predicted + gold
+    return (
+        right / np.where(predicted, predicted, 1),
+        right / np.where(gold, gold, 1),
+        2 * right / np.where(together, together, 1),
+    )
 
 
 def classification_metrics(
@@ -27,12 +48,12 @@ def classification_metrics(
     Macro-F1 is the mean over the classes that occur in ``gold`` or ``predicted``; a division by
     zero gives 0, as in scikit-learn.
     """
-    from sklearn.metrics import precision_recall_fscore_support
-
     present = np.union1d(gold, predicted)
-    scores = precision_recall_fscore_support(
-        gold, predicted, labels=present, average=None, zero_division=0
+    right, of_predicted, of_gold = (
+        np.bincount(classes, minlength=len(labels))[present]
+        for classes in (gold[gold == predicted], predicted, gold)
     )
+    scores = precision_recall_f1(right, of_predicted, of_gold)
     per_class = {
         labels[index]: {
             "precision": float(precision),
@@ -40,7 +61,7 @@ def classification_metrics(
             "f1": float(f1),
             "support": int(support),
         }
-        for index, precision, recall, f1, support in zip(present, *scores, strict=True)
+        for index, precision, recall, f1, support in zip(present, *scores, of_gold, strict=True)
     }
     return {
         "accuracy": float(np.mean(gold == predicted)),
