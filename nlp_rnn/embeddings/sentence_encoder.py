@@ -142,6 +142,8 @@ def _grus(arrays: Mapping[str, Matrix], dimension: int) -> list[list[Weights]]:
             shapes = [(dimension, 3 * units), (units, 3 * units), (2, 3 * units)]
             if [weights.shape for weights in gru] != shapes:
                 raise ValueError("shapes do not fit")
+            if any(weights.dtype != np.float32 for weights in gru):
+                raise ValueError("expected numbers of 32 bits")
         found.append(each)
     return found
 
