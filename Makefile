@@ -4,11 +4,12 @@
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
+UV := $(VENV)/bin/uv
 # Stages call plain `python`, so that the activated environment decides.
 ACTIVATE := . $(VENV)/bin/activate
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-fast lint audit faults ui clean
+.PHONY: help install run test test-fast lint audit release faults ui clean
 
 help: ## show this help
 	@echo "Usage: make TARGET"
@@ -23,7 +24,7 @@ $(STAMP): pyproject.toml
 	# uv is faster than pip, which does it where uv cannot be fetched or fails. Bytecode is compiled
 	# once, as by pip: without it every process of a pipeline starts four times as slowly.
 	($(VENV)/bin/python -m pip install --quiet uv && \
-		$(VENV)/bin/uv pip install --quiet --compile-bytecode --python $(VENV)/bin/python \
+		$(UV) pip install --quiet --compile-bytecode --python $(VENV)/bin/python \
 			--editable '.[dev]') || \
 		$(VENV)/bin/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
@@ -51,6 +52,15 @@ test-fast: lint ## check style and types, run the tests that are not slow
 
 audit: $(STAMP) ## look for known faults in the code and the libraries; skips without a network
 	@.ci/audit $(VENV)/bin/python
+
+release: $(STAMP) ## build the wheel, and list every library that it installs (SBOM), in dist/
+	rm -rf dist
+	$(UV) build --quiet --out-dir dist
+	$(UV) pip compile --quiet pyproject.toml --extra train --extra serve --generate-hashes \
+		--no-header --output-file dist/requirements.txt
+	$(UV) tool run --quiet --from 'cyclonedx-bom>=7,<8' cyclonedx-py requirements \
+		dist/requirements.txt --pyproject pyproject.toml --output-reproducible \
+		--output-file dist/nlp_rnn.cdx.json
 
 faults: $(STAMP) ## break a small project in many ways and see what survives; QUICK=1 is a few minutes
 	@$(ACTIVATE) && python -m faults $(if $(QUICK),--quick)
