@@ -50,7 +50,7 @@ class SentenceBatches:
     def _batch(self, rows: Ints) -> Batch:
         ids = pad([self.corpus.sentence(i) for i in rows], self.length)
         if isinstance(self.parameters, QuickThoughtSentences):
-            documents = self.corpus.documents[rows]
+            documents = self.corpus.documents[rows].astype(np.int32)
             return Batch(ids, documents, with_neighbour(documents).astype(np.float32))
         before, targets = decoded(self.corpus, rows, self.length, self.parameters)
         return Batch(ids, targets[0], targets[1].astype(np.float32), target_ids=before)

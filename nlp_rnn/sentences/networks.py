@@ -51,7 +51,8 @@ def learner(parameters: AnySentences, vectors: NDArray[Any]) -> Learner:
     Args:
         vectors: initial vectors of words ``(words, dimension)``, the first that of padding.
     """
-    embedding = embedding_layer(*vectors.shape, vectors, _trained(parameters))
+    words, dimension = vectors.shape
+    embedding = embedding_layer(words, dimension, vectors, _trained(parameters))
     if isinstance(parameters, QuickThoughtSentences):
         return quick_thought(parameters, embedding)
     return skip_thought(parameters, embedding)

@@ -52,5 +52,6 @@ def word_vectors(
             "its words written differently?"
         )
     rows = np.flatnonzero(known | (np.cumsum(~known) <= parameters.more_words))
-    kept = WordVectors([vectors.words[i] for i in rows], vectors.matrix[rows], parameters.lookup)
+    kept_words = [vectors.words[i] for i in rows.tolist()]
+    kept = WordVectors(kept_words, vectors.matrix[rows], parameters.lookup)
     return kept, {"kind": parameters.kind, **origin}
