@@ -14,6 +14,7 @@ BENCHMARKS = {
     "prediction": "sentences per second, time to the first prediction, words per second on files",
     "encoders": "windows and convolutions beside recurrence: accuracy, speed, reach",
     "labelling": "accuracy by the number of labels: active learning beside random choice",
+    "gpu": "a GPU in four minutes: training, kernels, bandwidth, prediction; else in miniature",
     "growth": "how time and memory grow with data, lengths, vocabulary and units",
     "preparation": "megabytes of text prepared per minute",
     "serve": "requests per second and latencies of the server, beside MLflow's",

@@ -186,10 +186,11 @@ class GrammarDataset(DatasetSection, title="Built-in grammar"):
 
     source: Literal["grammar"]
     """``grammar`` chooses the built-in grammar."""
-    corpus: Literal["reviews", "parts_of_speech", "entities", "text"]
+    corpus: Literal["reviews", "parts_of_speech", "entities", "text", "skewed_reviews"]
     """What the grammar writes. ``reviews`` have a label that order and negation decide,
     ``parts_of_speech`` are sentences with a part of speech for each word, ``entities`` are
-    sentences with named entities in BIO tags, and ``text`` is running text."""
+    sentences with named entities in BIO tags, and ``text`` is running text. One in twenty of
+    ``skewed_reviews`` is negative."""
     sizes: Sizes
     """How many reviews, sentences or lines each split has."""
     tokenizer: TokenizerParameters = TokenizerParameters(unit="whitespace", lowercase=False)
@@ -198,7 +199,11 @@ class GrammarDataset(DatasetSection, title="Built-in grammar"):
 
     @property
     def kind(self) -> Kind:
-        kinds: dict[str, Kind] = {"reviews": "labelled", "text": "text"}
+        kinds: dict[str, Kind] = {
+            "reviews": "labelled",
+            "skewed_reviews": "labelled",
+            "text": "text",
+        }
         return kinds.get(self.corpus, "tagged")
 
     @model_validator(mode="after")

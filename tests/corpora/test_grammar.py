@@ -24,7 +24,7 @@ from nlp_rnn.corpora.grammar import (
     optimum,
     word_classes,
 )
-from nlp_rnn.corpora.grammar.corpora import entities, entity_f1
+from nlp_rnn.corpora.grammar.corpora import _decisions_for_f1, entities, entity_f1
 from nlp_rnn.corpora.grammar.emission import LetterModel, WordClass, zipf
 from nlp_rnn.corpora.grammar.inference import (
     chain_log_likelihood,
@@ -345,7 +345,7 @@ def test_examples_have_the_fields_of_their_kind(corpus: str) -> None:
             assert all(example.tags) and not example.text
         else:
             assert example.text == " ".join(example.text.split())
-            assert (example.label in ("positive", "negative")) == (corpus == "reviews")
+            assert (example.label in ("positive", "negative")) == (KINDS[corpus] == "labelled")
 
 
 @pytest.mark.parametrize(
@@ -365,9 +365,12 @@ def test_expected_accuracy_agrees_with_realised_accuracy(
     assert low < expected < high
 
 
+def reviews() -> list[Example]:
+    return list(generate("reviews", 300, 1))
+
+
 def test_observed_label_posterior_is_what_the_noise_leaves() -> None:
-    examples = list(generate("reviews", 300, 1))
-    labels, posterior = label_posteriors("reviews", examples)
+    labels, posterior = label_posteriors("reviews", reviews())
     assert set(labels) == {"positive", "negative"}
     np.testing.assert_allclose(posterior.sum(axis=1), 1.0)
     assert posterior.max() <= 0.97 + 1e-9
@@ -388,6 +391,25 @@ def test_reviews_need_order_and_negation() -> None:
         accuracies[longest] = model.score(counts.transform([e.text for e in test]), labels)
     assert 0.54 < accuracies[1] < 0.70
     assert accuracies[1] + 0.05 < accuracies[2] < best - 0.08
+
+
+def test_complaints_are_rare() -> None:
+    examples = list(generate("skewed_reviews", 3000, 2))
+    assert 0.03 < np.mean([example.label == "negative" for example in examples]) < 0.07
+    assert 0.6 < optimum("skewed_reviews", examples)["f1"] < optimum("reviews", reviews())["f1"]
+
+
+def test_no_other_decisions_have_a_higher_expected_macro_f1() -> None:
+    rng = np.random.default_rng(0)
+
+    def expected(decisions: np.ndarray, p: np.ndarray) -> float:
+        of_labels = ((decisions, p), (1 - decisions, 1 - p))
+        return sum(2 * (given @ q) / (given.sum() + q.sum()) for given, q in of_labels)
+
+    for _ in range(20):
+        p = rng.beta(0.5, 2, size=7)
+        best = max(expected(np.array(each), p) for each in product((0, 1), repeat=7))
+        assert expected(_decisions_for_f1(p), p) == pytest.approx(best, abs=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,9 @@
-"""The rules of the four corpora, in the notation of ``rules``."""
+"""The rules of the built-in corpora, in the notation of ``rules``."""
 
 # Sentiment depends on word order and negation. Most remarks have a plain and a negated form with
 # the same adjectives, and the plain one is somewhat more frequent; a remark agrees with the
 # review's label most of the time.
-REVIEWS = """
-feature label = positive | negative
-start review[label]
-noise positive = negative 0.03
-noise negative = positive 0.03
-
+_REVIEW = """
 review[label] -> aside?0.7 evidence[label] aside?0.4 evidence[label] evidence[label]
                  aside?0.3 verdict[label]?0.4
 evidence[label] -> 88 remark[label] | 12 remark[~label]
@@ -51,6 +46,19 @@ aside -> 3 "we saw it on a" <day> "with my" <companion> "."
        | 3 "a" <hero> <deed> "a" <quarry> "and" <deed> "another" <hero> "."
        | 2 "it is about a" <hero> "and a" <quarry> "."
 """
+REVIEWS = f"""
+feature label = positive | negative
+start review[label]
+noise positive = negative 0.03
+noise negative = positive 0.03
+{_REVIEW}"""
+# One review in twenty is a complaint.
+SKEWED_REVIEWS = f"""
+feature label = 19 positive | 1 negative
+start review[label]
+noise positive = negative 0.001
+noise negative = positive 0.02
+{_REVIEW}"""
 
 # Nouns and verbs share forms, as do participles and adjectives, adverbs and adjectives, and
 # prepositions, particles and conjunctions; "that", "to", "her" and auxiliaries have several tags.

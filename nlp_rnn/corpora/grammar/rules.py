@@ -5,8 +5,9 @@ indented lines below it; ``#`` starts a comment. ::
 
     feature num = 3 sg | 2 pl               # a feature, its values and their weights
     start sentence                          # or: start review[label], one start for each value
-    persist 0.9 # P(the next unit keeps the start symbol) noise NOUN = VERB 0.01 | ADJ 0.01 # the
-    annotator's mistakes untagged O # the tag of words written without one
+    persist 0.9                             # P(the next unit keeps the start symbol)
+    noise NOUN = VERB 0.01 | ADJ 0.01       # the annotator's mistakes
+    untagged O                              # the tag of words written without one
 
     sentence -> 4 subject[num] verb[num] "."/PUNCT
               | 1 "there"/PRON verb[sg] subject[sg] "."/PUNCT
