@@ -91,6 +91,11 @@ from nlp_rnn.config.parameters import (
 )
 from nlp_rnn.config.search import RangeParameters, SearchParameters
 from nlp_rnn.config.section import nearest
+from nlp_rnn.config.sentences import (
+    AnySentences,
+    QuickThoughtSentences,
+    SkipThoughtSentences,
+)
 from nlp_rnn.config.start import RehearsalParameters, StartParameters, check_start
 from nlp_rnn.config.training import (
     AveragingParameters,
@@ -122,6 +127,7 @@ __all__ = [
     "AnyEmbeddings",
     "AnyExperiment",
     "AnyLanguageModel",
+    "AnySentences",
     "AnyTagger",
     "AnyVectors",
     "AttentionParameters",
@@ -174,6 +180,7 @@ __all__ = [
     "PhasedLSTMParameters",
     "PmiSvdVectors",
     "PretrainedEmbeddings",
+    "QuickThoughtSentences",
     "Quoting",
     "RangeParameters",
     "Reason",
@@ -185,6 +192,7 @@ __all__ = [
     "SemanticRolesExperiment",
     "SequenceToSequenceExperiment",
     "SimpleRNNParameters",
+    "SkipThoughtSentences",
     "SplitParameters",
     "StartParameters",
     "TaggerHeadParameters",
