@@ -50,6 +50,9 @@ NOT_RUN = {
     "nlp-rnn export models/ner-bilstm-crf ner-page": "needs files from npm; "
     "browser/test_web_export.py exports pages and opens them",
     "python -m http.server": "runs until it is stopped",
+    "nlp-rnn predict models/sentiment-bilstm 'part-": "needs an engine; engines/test_engines.py "
+    "predicts by each that is installed",
+    "python -m venv": "packs an environment for a cluster",
     "nlp-rnn serve": "runs until it is stopped; serving/test_server.py starts and asks it",
     "nlp-rnn labelled": "reads what a person labelled; labelling/test_label_command.py does that",
     "nlp-rnn new": "projects/test_new.py makes projects",

@@ -21,8 +21,8 @@ FLOORS = (
     ("serving",),
     ("loading", "stages"),
     (
-        *("browser", "explanation", "labelling", "memory", "projects", "quality"),
-        *("search", "self_training", "tasks", "tracking"),
+        *("browser", "engines", "explanation", "labelling", "memory", "projects", "quality"),
+        *("search", "self_training", "sentences", "tasks", "tracking"),
     ),
     ("adaptation", "baselines", "inference", "inspection", "reporting"),
     ("evaluation",),

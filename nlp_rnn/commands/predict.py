@@ -16,6 +16,7 @@ from nlp_rnn.commands.arguments import (
     fraction,
     reading,
 )
+from nlp_rnn.errors import UserError
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -40,6 +41,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             "  nlp-rnn predict models/ner-bilstm-crf articles.txt tasks.jsonl --format prodigy\n"
             "  nlp-rnn predict models/ner-bilstm-crf articles.txt out.jsonl --unit document\n"
             "  nlp-rnn predict models/pos-bilstm sentences.conllu tagged.conllu\n"
+            "  nlp-rnn predict models/sentiment-bilstm 'part-*.parquet' predicted --engine spark\n"
             "  echo 'not bad at all' | nlp-rnn predict models:/sentiment-bilstm@current - -"
         ),
     )
@@ -71,6 +73,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     _add_documents(predict)
     _add_search(predict.add_argument_group("models for sequence_to_sequence"))
     add_spreadsheet_safe(predict)
+    _add_engine(predict.add_argument_group("many files, or many machines"))
     predict.set_defaults(action=_run)
 
 
@@ -141,27 +144,64 @@ def _add_search(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def _add_engine(group: argparse._ArgumentGroup) -> None:
+    """Add the options of prediction by many workers."""
+    group.add_argument(
+        "--engine",
+        choices=["local", "spark", "ray"],
+        default="local",
+        help="what runs the workers: this process (local, the default), Spark or Ray. With the "
+        "last two, INPUT may be a pattern such as 'part-*.parquet', in quotes, of .parquet, "
+        ".jsonl, .csv or .tsv, and OUTPUT is a new folder of .parquet or .jsonl; rows that the "
+        "model cannot read go to OUTPUT/_rejected",
+    )
+    group.add_argument(
+        "--id-column",
+        metavar="NAME",
+        help="the column that names a row, for --engine spark or ray; it is null in no row "
+        "(default: a new column row_id with a number)",
+    )
+
+
 def _run(options: argparse.Namespace) -> None:
-    from nlp_rnn.inference.batch import predict_file
     from nlp_rnn.inference.predictor import Options
 
-    predict_file(
+    predicting = Options(
+        options.n_best,
+        options.review_below,
+        beam=options.beam,
+        length_penalty=options.length_penalty,
+        attention=options.attention,
+        allowed=allowed(options.allowed),
+        review_by=options.review_by,
+        unit=options.unit,
+        language=options.language,
+    )
+    files = options.input, options.output, reading(options), predicting
+    if options.engine == "local":
+        from nlp_rnn.inference.batch import predict_file
+
+        if options.id_column is not None:
+            raise UserError("--id-column: is for --engine spark or ray; omit it")
+        predict_file(
+            bundle_folder(options.model),
+            *files,
+            options.spreadsheet_safe,
+            options.format,
+            options.offsets,
+        )
+        return
+
+    from nlp_rnn.engines import predict_files
+
+    given = {"--offsets": options.offsets, "--spreadsheet-safe": options.spreadsheet_safe}
+    for option, value in given.items():
+        if value:
+            raise UserError(f"{option}: is not for --engine {options.engine}; omit it")
+    predict_files(
+        options.engine,
         bundle_folder(options.model),
-        options.input,
-        options.output,
-        reading(options),
-        Options(
-            options.n_best,
-            options.review_below,
-            beam=options.beam,
-            length_penalty=options.length_penalty,
-            attention=options.attention,
-            allowed=allowed(options.allowed),
-            review_by=options.review_by,
-            unit=options.unit,
-            language=options.language,
-        ),
-        options.spreadsheet_safe,
+        *files,
         options.format,
-        options.offsets,
+        options.id_column,
     )

@@ -92,6 +92,11 @@ from nlp_rnn.config.parameters import (
 )
 from nlp_rnn.config.search import RangeParameters, SearchParameters
 from nlp_rnn.config.section import nearest
+from nlp_rnn.config.sentences import (
+    AnySentences,
+    QuickThoughtSentences,
+    SkipThoughtSentences,
+)
 from nlp_rnn.config.start import RehearsalParameters, StartParameters, check_start
 from nlp_rnn.config.training import (
     AveragingParameters,
@@ -125,6 +130,7 @@ __all__ = [
     "AnyEmbeddings",
     "AnyExperiment",
     "AnyLanguageModel",
+    "AnySentences",
     "AnyTagger",
     "AnyVectors",
     "AttentionParameters",
@@ -179,6 +185,7 @@ __all__ = [
     "PhasedLSTMParameters",
     "PmiSvdVectors",
     "PretrainedEmbeddings",
+    "QuickThoughtSentences",
     "Quoting",
     "RangeParameters",
     "Reason",
@@ -190,6 +197,7 @@ __all__ = [
     "SemanticRolesExperiment",
     "SequenceToSequenceExperiment",
     "SimpleRNNParameters",
+    "SkipThoughtSentences",
     "SplitParameters",
     "StartParameters",
     "TaggerHeadParameters",

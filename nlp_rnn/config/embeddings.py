@@ -92,8 +92,9 @@ class GivenEmbeddings(EmbeddingsSection, title="All given embeddings"):
     """What is tried, in order, for a word that has no vector as it is. ``lowercase`` looks for the
     word in lower case, ``digits_zeroed`` with every digit as 0."""
     more_words: int = Field(default=0, ge=0)
-    """For classifiers and taggers: how many of the vectors' words, the first that the vocabulary of
-    the data set lacks, are known too, though training has never seen them."""
+    """For classifiers, taggers and sentence encoders: how many of the vectors' words, the first
+    that the vocabulary of the data set lacks, are known too, though training has never seen
+    them."""
 
     @property
     def frozen(self) -> bool:

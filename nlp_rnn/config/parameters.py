@@ -27,6 +27,7 @@ from nlp_rnn.config.model import (
 from nlp_rnn.config.pseudo_labels import PseudoLabelledDataset
 from nlp_rnn.config.search import SearchParameters, check_space
 from nlp_rnn.config.section import Section, nearest
+from nlp_rnn.config.sentences import AnySentences, Sentences
 from nlp_rnn.config.start import StartParameters, check_start
 from nlp_rnn.config.vectors import AnyVectors, ElmoVectors, Vectors
 from nlp_rnn.errors import UserError
@@ -44,6 +45,7 @@ GROUPS = {
     "datasets": "data set",
     "pseudo_labelled": "pseudo-labelled data set",
     "vectors": "vectors",
+    "sentences": "sentence encoder",
     "experiments": "experiment",
     "search": "search",
 }
@@ -78,6 +80,8 @@ class Parameters(Section, title="All of params.yaml"):
     label."""
     vectors: dict[str, Vectors] = Field(default_factory=dict)
     """Word vectors, by name, that are learned from a data set, for experiments and to look at."""
+    sentences: dict[str, Sentences] = Field(default_factory=dict)
+    """Sentence encoders, by name, that are learned from consecutive sentences of a data set."""
     experiments: dict[str, Experiment] = Field(default_factory=dict)
     """The experiments, by name: one model on one data set each."""
     encoders: list[str] = Field(default_factory=list)
@@ -120,6 +124,11 @@ class Parameters(Section, title="All of params.yaml"):
         """The vectors called ``name``; UserError with the nearest name where there are none."""
         return _named("vectors", name, self.vectors)
 
+    def learned_sentences(self, name: str) -> AnySentences:
+        """The sentence encoder called ``name``; UserError with the nearest name where there is
+        none."""
+        return _named("sentence encoder", name, self.sentences)
+
     def encoder(self, name: str) -> AnyExperiment:
         """The language model ``name`` of the ``encoders``; UserError where it is none of them."""
         if name not in self.encoders:
@@ -153,6 +162,7 @@ class Parameters(Section, title="All of params.yaml"):
                     f"are {unit}s; take a data set with tokenizer.unit: word or whitespace"
                 )
         self._check_encoders(file)
+        self._check_sentences(file)
         self._check_pseudo_labelled(file)
         for name, experiment in self.experiments.items():
             key = f"{file}: experiments.{name}"
@@ -253,6 +263,35 @@ class Parameters(Section, title="All of params.yaml"):
                 raise UserError(f"{key}: {name} is no recurrent language model; leave it out")
             if name in self.vectors or name in KINDS_OF_EMBEDDINGS:
                 raise UserError(f"{key}: vectors have the name {name} too; rename one of them")
+
+    def _check_sentences(self, file: Path) -> None:
+        """Raise UserError unless sentence encoders have texts to learn from, and vectors."""
+        for name, section in self.sentences.items():
+            key = f"{file}: sentences.{name}"
+            if name in (*self.vectors, *self.encoders, *KINDS_OF_EMBEDDINGS):
+                raise UserError(f"{key}: vectors have the name {name} too; rename one of them")
+            found = _named("data set", section.dataset, self.datasets, f"{key}.dataset: ")
+            self._check_has_no_folds(
+                f"{key}.dataset", section.dataset, "an encoder is learned once"
+            )
+            if found.kind not in ("labelled", "text"):
+                raise UserError(
+                    f"{key}.dataset: {section.dataset} is {found.kind}; sentences are read from a "
+                    "labelled or text data set"
+                )
+            embeddings = section.embeddings
+            if embeddings.kind in self.encoders:
+                raise UserError(
+                    f"{key}.embeddings.kind: {embeddings.kind} is an encoder; name vectors of the "
+                    "section vectors instead"
+                )
+            if embeddings.contextual is not None:
+                raise UserError(
+                    f"{key}.embeddings.contextual: sentence encoders read word vectors without "
+                    "context; leave it out"
+                )
+            if isinstance(embeddings, TransferredEmbeddings):
+                self._check_embeddings(embeddings, f"{key}.embeddings")
 
     def _check_pseudo_labelled(self, file: Path) -> None:
         """Raise UserError unless data sets and teachers are there, and of the right kind."""
@@ -404,12 +443,13 @@ def _key(location: tuple[int | str, ...], data: Any, missing: bool) -> str:
     return ".".join(keys)
 
 
-def _tags(discriminator: str, key: str) -> tuple[str, ...]:
-    """The valid values of the ``discriminator`` of the section at a key that lacks it."""
+def _tags(discriminator: str, place: str) -> tuple[str, ...]:
+    """The valid values of the ``discriminator`` of the section at a place that lacks it."""
+    group, _, key = place.partition(".")[0], *place.rpartition(".")[1:]
     unions = {
         "source": AnyDataset,
         "task": AnyExperiment,
-        "algorithm": AnyVectors,
+        "algorithm": AnySentences if group == "sentences" else AnyVectors,
         "kind": {
             "cell": AnyCell,
             "inputs": AnyContextInputs,
@@ -430,7 +470,7 @@ def _union_fault(key: str, error: Any) -> str:
         return f"{key}.{discriminator}: no such {discriminator} {found!r}; " + nearest(
             str(found), re.findall(r"'(\w+)'", valid)
         )
-    tags = _tags(discriminator, key.rpartition(".")[2])
+    tags = _tags(discriminator, key)
     close = difflib.get_close_matches(discriminator, [str(name) for name in section], n=1)
     hint = f"unknown parameter '{close[0]}'; did you mean '{discriminator}'?" if close else ""
     return f"{key}: " + (hint or f"needs {discriminator}, one of: {', '.join(tags)}")
@@ -560,6 +600,7 @@ NAMED_BY = {
         "teachers": "experiments",
     },
     "vectors": {"dataset": "datasets"},
+    "sentences": {"dataset": "datasets"},
     "experiments": {"dataset": "datasets"},
 }
 """Which keys of a named section hold names of others."""
@@ -583,7 +624,7 @@ def _references(data: Any, group: str, section: Any, place: str) -> Iterator[tup
             yield found, name
     if group == "experiments":
         yield from _start_references(data, section.get("start_from"), f"{place}.start_from")
-    embeddings = section.get("embeddings") if group == "experiments" else None
+    embeddings = section.get("embeddings") if group in ("experiments", "sentences") else None
     contextual = embeddings.get("contextual") if isinstance(embeddings, Mapping) else None
     context = contextual.get("vectors") if isinstance(contextual, Mapping) else None
     if isinstance(context, str) and "/" not in context:

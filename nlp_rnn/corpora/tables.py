@@ -94,18 +94,22 @@ def jsonl_records(path: Path, bad_bytes: BadBytes) -> Iterator[tuple[str, dict[s
         UserError: a line is not a JSON object.
     """
     for number, line in numbered_lines(path, bad_bytes):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}"
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UserError(f"{where}, column {error.colno}: not valid JSON: {error.msg}") from None
-        except (ValueError, RecursionError) as error:
-            raise UserError(f"{where}: not valid JSON: {error}") from None
-        if not isinstance(record, dict):
-            raise UserError(f"{where}: expected a JSON object, found {type(record).__name__}")
-        yield where, record
+        if line.strip():
+            where = f"{path}, line {number}"
+            yield where, json_object(line, where)
+
+
+def json_object(line: str, where: str) -> dict[str, Any]:
+    """A line of JSON Lines; raises UserError unless it is a JSON object."""
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{where}, column {error.colno}: not valid JSON: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{where}: not valid JSON: {error}") from None
+    if not isinstance(record, dict):
+        raise UserError(f"{where}: expected a JSON object, found {type(record).__name__}")
+    return record
 
 
 def member(record: Mapping[str, Any], key: str, where: str, setting: str) -> Any:
@@ -170,7 +174,7 @@ def _cleaned(value: Any, bad_bytes: BadBytes, where: str, column: str) -> Any:
     return clean(value, bad_bytes, where, column) if isinstance(value, str) else value
 
 
-def _as_bytes(column: pa.Array) -> list[Any]:
+def raw_values(column: pa.Array) -> list[Any]:
     """The values of a column; text as raw bytes, because Arrow does not say where UTF-8 is
     invalid."""
     import pyarrow as pa
@@ -241,15 +245,15 @@ def parquet_values(
     Raises:
         UserError: text is not UTF-8, and ``bad_bytes`` is ``error``.
     """
-    for row, value in enumerate(_as_bytes(batch.column(column)), first_row):
+    for row, value in enumerate(raw_values(batch.column(column)), first_row):
         where = f"{path}, row {row}"
-        yield where, _decoded(value, bad_bytes, f"{where}, column '{column}'")
+        yield where, decoded(value, bad_bytes, f"{where}, column '{column}'")
 
 
-def _decoded(value: Any, bad_bytes: BadBytes, where: str) -> Any:
+def decoded(value: Any, bad_bytes: BadBytes, where: str) -> Any:
     """A value in which bytes, also those within a list, have become text."""
     if isinstance(value, list):
-        return [_decoded(item, bad_bytes, where) for item in value]
+        return [decoded(item, bad_bytes, where) for item in value]
     if not isinstance(value, bytes):
         return value
     TEXT_BYTES.check(len(value), where)

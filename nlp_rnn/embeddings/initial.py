@@ -75,7 +75,7 @@ def pretrained(
     Raises:
         UserError: see :func:`~nlp_rnn.embeddings.reading.load_vectors`; no word is found.
     """
-    archive = _archive(parameters, folder)
+    archive = archive_of(parameters, folder)
     wanted = None
     if not parameters.more_words:
         wanted = {form for word in vocabulary.types for _, form in forms(word, parameters.lookup)}
@@ -107,11 +107,11 @@ def checksum_of_file(parameters: AnyEmbeddings) -> dict[str, str]:
     """
     if not isinstance(parameters, PretrainedEmbeddings):
         return {}
-    archive = _archive(parameters, data_folder())
+    archive = archive_of(parameters, data_folder())
     return {"file": parameters.file, "sha256": sha256(archive)}
 
 
-def _archive(parameters: PretrainedEmbeddings, folder: Path) -> Path:
+def archive_of(parameters: PretrainedEmbeddings, folder: Path) -> Path:
     """The file, or the archive that it is in, downloaded where it is missing."""
     archive = paths.located(parameters.file.partition("!")[0], folder)
     ensure(archive, parameters.url, parameters.sha256, "embeddings.file")

@@ -345,12 +345,7 @@ class JsonlSource(Source):
     def _records(self) -> Iterator[dict[str, Any]]:
         name = self.text_column
         for where, record in jsonl_records(self.path, self.bad_bytes):
-            item = _item(member(record, name, where, SETTING), where, name)
-            # Entity offsets refer to the text as the model sees it, so this text is kept.
-            if isinstance(item, str):
-                record[name] = clean(item, self.bad_bytes, where, name)
-            else:
-                record[name] = [clean(word, self.bad_bytes, where, name) for word in item]
+            record[name] = item_of_record(record, name, where, self.bad_bytes)
             yield record
 
     def chunks(self) -> Iterator[Chunk]:
@@ -361,7 +356,19 @@ class JsonlSource(Source):
         return next((list(record) for _, record in jsonl_records(self.path, self.bad_bytes)), [])
 
 
-def _item(value: object, where: str, column: str) -> Item:
+def item_of_record(record: Mapping[str, Any], name: str, where: str, bad_bytes: BadBytes) -> Item:
+    """The text of a record of JSON Lines as the model sees it, to which entity offsets refer.
+
+    Raises:
+        UserError: there is none, or it is no text.
+    """
+    item = item_of(member(record, name, where, SETTING), where, name)
+    if isinstance(item, str):
+        return clean(item, bad_bytes, where, name)
+    return [clean(word, bad_bytes, where, name) for word in item]
+
+
+def item_of(value: object, where: str, column: str) -> Item:
     """A text, or the list of words of a sentence.
 
     Raises:
@@ -388,7 +395,7 @@ class ParquetSource(Source):
         for row, batch in parquet_batches(self.path, {name: SETTING}):
             _check_distinct(batch.schema.names, self.name)
             values = parquet_values(self.path, row, batch, name, self.bad_bytes)
-            items = (_item(value, where, name) for where, value in values)
+            items = (item_of(value, where, name) for where, value in values)
             start = 0
             for chunk in chunked(items, _characters_of_item):
                 where = f"{self.name}, rows {row + start} to {row + start + len(chunk) - 1}"

@@ -155,6 +155,12 @@ def _proposition(found: Mapping[str, Any]) -> str:
     return f"{found['text']}({'; '.join(' '.join(part.split()) for part in parts)})"
 
 
+def json_line(row: Mapping[str, Any], prediction: Prediction) -> str:
+    """The columns of the input, then the prediction, as one line of JSON."""
+    names = renamed(row, prediction)
+    return to_json({names[key]: value for key, value in row.items()} | prediction)
+
+
 class JsonlWriter(Writer):
     """One JSON object per text: the columns of the input, then the prediction."""
 
@@ -163,9 +169,7 @@ class JsonlWriter(Writer):
 
     def write(self, chunk: Chunk, predictions: Iterable[Prediction]) -> None:
         for row, prediction in zip(chunk.rows(), predictions, strict=True):
-            names = renamed(row, prediction)
-            kept = {names[key]: value for key, value in row.items()}
-            self._stream.write(to_json(kept | prediction) + "\n")
+            self._stream.write(json_line(row, prediction) + "\n")
         self._stream.flush()
 
 
@@ -187,6 +191,23 @@ class CsvWriter(Writer):
             self._table.write([*kept, *map(cell, predicted.values())])
 
 
+def record_batch(
+    kept: Mapping[str, pa.Array], predictions: Iterable[Prediction], predicted: schema.Columns
+) -> pa.RecordBatch:
+    """The columns of the input, ``kept``, then those of the predictions, nested."""
+    import pyarrow as pa
+
+    names = renamed(kept, predicted)
+    arrays = {names[column]: array for column, array in kept.items()}
+    rows = list(predictions)
+    for name, type_ in predicted.items():
+        values = [row[name] for row in rows]
+        if schema.holds_floats(type_):
+            values = schema.finite(values)
+        arrays[name] = pa.array(values, schema.arrow_type(type_))
+    return pa.RecordBatch.from_pydict(arrays)
+
+
 class ParquetWriter(Writer):
     """A table: the columns of the input with their types, then the prediction, nested."""
 
@@ -203,17 +224,7 @@ class ParquetWriter(Writer):
             self._flush()
 
     def _add(self, kept: Mapping[str, pa.Array], predictions: Iterable[Prediction]) -> None:
-        import pyarrow as pa
-
-        names = renamed(kept, self._predicted)
-        arrays = {names[column]: array for column, array in kept.items()}
-        rows = list(predictions)
-        for name, type_ in self._predicted.items():
-            values = [row[name] for row in rows]
-            if schema.holds_floats(type_):
-                values = schema.finite(values)
-            arrays[name] = pa.array(values, schema.arrow_type(type_))
-        self._pending.append(pa.RecordBatch.from_pydict(arrays))
+        self._pending.append(record_batch(kept, predictions, self._predicted))
 
     def _kept(self, chunk: Chunk) -> dict[str, pa.Array]:
         import pyarrow as pa

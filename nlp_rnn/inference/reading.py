@@ -103,7 +103,7 @@ def open_input(name: str, reading: Reading, remembered: Remembered, bad_bytes: B
         name,
         TEXT if reading.text_column is None else reading.text_column,
         reading.bad_bytes or bad_bytes,
-        _dialect(format, reading, remembered),
+        dialect_for(format, reading, remembered),
         remembered.word_column if reading.word_column is None else reading.word_column,
     )
     if not source.rereadable or remembered == Remembered(remembered.format):
@@ -133,7 +133,7 @@ def _check_options(name: str, format: str, reading: Reading) -> None:
             )
 
 
-def _dialect(format: str, reading: Reading, remembered: Remembered) -> Dialect | None:
+def dialect_for(format: str, reading: Reading, remembered: Remembered) -> Dialect | None:
     """The dialect of a table; None for other formats.
 
     Remembered settings are only a guess about this file, so a wrong delimiter is still detected.

@@ -179,6 +179,17 @@ def _of_vectors(parameters: Parameters) -> Iterator[Stage]:
         )
     if parameters.encoders:
         yield Stage("encoder", "encoders", deps=["models/${item}"], outs=["vectors/${item}"])
+    if parameters.sentences:
+        reads = ["data/prepared/${item.dataset}"]
+        if makes_vectors(parameters):
+            reads.append("vectors/${item.embeddings.kind}")
+        yield Stage(
+            "sentences",
+            "sentences",
+            deps=reads,
+            params=["backend", "seed", "sentences.${key}"],
+            outs=["vectors/${key}"],
+        )
 
 
 def _of_experiments(parameters: Parameters) -> Iterator[Stage]:

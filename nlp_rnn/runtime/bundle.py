@@ -366,14 +366,17 @@ class Bundle:
         needed = self.files - ({WEIGHTS} if self.graph.unsupported is None else set())
         return sum((self.folder / file).stat().st_size for file in needed)
 
-    def network(self) -> Network:
+    def network(self, threads: int | None = None) -> Network:
         """Load the network that makes this bundle's predictions.
+
+        Args:
+            threads: how many batches ONNX Runtime computes at a time; None is one per processor.
 
         Raises:
             UserError: its file does not fit the bundle, or a library that runs it is not installed.
         """
         if self.graph.unsupported is None:
-            network: Network = _onnx_network(self.folder, self.task)
+            network: Network = _onnx_network(self.folder, self.task, threads)
         else:
             log(f"{self.folder}: predictions by Keras ({self.graph.unsupported})")
             network = KerasNetwork(self.keras_model(), self.experiment.model.monte_carlo_samples)
@@ -598,9 +601,10 @@ def _read_tokenizer(folder: Path, prefix: str = "") -> Tokenizer:
     return found
 
 
-def _onnx_network(folder: Path, task: TaskKind) -> OnnxNetwork:
+def _onnx_network(folder: Path, task: TaskKind, threads: int | None = None) -> OnnxNetwork:
     """The network in a bundle's graphs."""
-    return OnnxNetwork(folder / GRAPH, folder / DECODER if task.data == "pairs" else None)
+    decoder = folder / DECODER if task.data == "pairs" else None
+    return OnnxNetwork(folder / GRAPH, decoder, threads)
 
 
 def _read_vocabulary(

@@ -132,13 +132,14 @@ class OnnxNetwork(Network):
     Args:
         file: the ONNX file; of an encoder-decoder, that of the encoder.
         decoder: the file of its decoder.
+        threads: how many batches run at a time; None is one per processor.
 
     Raises:
         UserError: ONNX Runtime is not installed or cannot read a file, or this package cannot have
             written it.
     """
 
-    def __init__(self, file: Path, decoder: Path | None = None) -> None:
+    def __init__(self, file: Path, decoder: Path | None = None, threads: int | None = None) -> None:
         self._graph = _Graph(file)
         self._decoder = None if decoder is None else _Graph(decoder)
         self._outputs = [value.name for value in self.outputs if value.name not in CRF_OUTPUTS]
@@ -146,7 +147,7 @@ class OnnxNetwork(Network):
         self._states = [name for name in self._shapes if name not in (*AXES, *BESIDE)]
         self.widths = [self._shapes[name][-1] for name in self._states]
         self.transitions = self._constants()
-        self._threads = ThreadPoolExecutor(processors(), thread_name_prefix="network")
+        self._threads = ThreadPoolExecutor(threads or processors(), thread_name_prefix="network")
 
     @property
     def inputs(self) -> Sequence[Any]:
@@ -232,5 +233,5 @@ class OnnxNetwork(Network):
         return Decoded(log_p, after, None if source.memory is None else after.pop())
 
     def map(self, function: Callable[[T], R], batches: Iterable[T]) -> Iterator[R]:
-        """Starts immediately, with as many batches at a time as there are processors."""
+        """Starts immediately, with as many batches at a time as there are threads."""
         return self._threads.map(function, batches)
