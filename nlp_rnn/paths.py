@@ -49,7 +49,7 @@ def checks(dataset: str) -> Path:
 
 
 def vectors(name: str) -> Path:
-    """Word vectors learned from a corpus."""
+    """Word vectors, or a sentence encoder, learned from a corpus."""
     return Path("vectors") / name
 
 

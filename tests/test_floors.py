@@ -22,7 +22,7 @@ FLOORS = (
     ("loading", "stages"),
     (
         *("browser", "engines", "explanation", "labelling", "memory", "projects", "quality"),
-        *("search", "self_training", "tasks", "tracking"),
+        *("search", "self_training", "sentences", "tasks", "tracking"),
     ),
     ("adaptation", "baselines", "inference", "inspection", "reporting"),
     ("evaluation",),

@@ -55,6 +55,7 @@ SOFTMAX_TAGGERS: dict[str, dict[str, Any]] = {
     "tagger gru": {"cell": {"kind": "gru", "reset_after": False}, "tag_scheme": "BIOES"},
     "tagger phased": {"cell": "phased_lstm", "characters": BILSTM},
     "tagger peepholes": {"cell": PEEPHOLES | {"layer_normalization": True}},
+    "tagger in context": {"cell": "gru", "characters": CNN},
     "tagger window": {"kind": "window", "characters": BILSTM},
 }
 CRF_TAGGERS: dict[str, dict[str, Any]] = {
@@ -113,6 +114,11 @@ OF_TASK = {
     "sequence_to_sequence": ENCODER_DECODERS,
 }
 MODELS = {name: (task, model) for task, models in OF_TASK.items() for name, model in models.items()}
+CONTEXT = {
+    "tagger in context": {"vectors": "any/folder", "dimension": 4, "layers": 2, "trainable": True}
+}
+"""The contextual word vectors of some of :data:`MODELS`."""
+
 ONE_OF_EACH = (
     "classifier gru",
     "tagger lstm",
@@ -157,7 +163,8 @@ def examples(task: str) -> tuple[Kind, list[Example]]:
 def untrained(folder: Path, name: str) -> Path:
     """The bundle of a model of :data:`MODELS` with random weights."""
     task, model = MODELS[name]
-    return write_untrained(folder, task, *examples(task), model, scale=0.5)
+    context = CONTEXT.get(name)
+    return write_untrained(folder, task, *examples(task), model, scale=0.5, contextual=context)
 
 
 @pytest.fixture(scope="session")

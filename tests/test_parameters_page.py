@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ def read(text: str) -> Any:
     return YAML(typ="safe", pure=True).load(text)
 
 
+@cache
 def project() -> dict[str, Any]:
     """The root's parameters, and those of the memory experiment."""
     files = (PROJECT / "params.yaml", PROJECT / "examples/memory/params.yaml")
@@ -179,7 +181,7 @@ def test_the_schema_is_one_and_accepts_the_parameters_of_this_project() -> None:
 )
 def test_the_schema_accepts_what_is_written_short(key: str, value: Any) -> None:
     parse(changed := with_value(key, value), Path("params.yaml"))
-    jsonschema.validate(changed, json_schema())
+    validator().validate(changed)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +207,12 @@ def test_the_schema_refuses_what_is_refused_when_it_is_read(key: str, value: Any
     with pytest.raises(UserError):
         parse(changed, Path("params.yaml"))
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(changed, json_schema())
+        validator().validate(changed)
+
+
+@cache
+def validator() -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(json_schema())
 
 
 def with_value(key: str, value: Any) -> dict[str, Any]:

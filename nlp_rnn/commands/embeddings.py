@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nlp_rnn.commands import sentence_vectors
-from nlp_rnn.commands.arguments import bundle_folder, count, positive, seed, words
+from nlp_rnn.commands.arguments import bundle_folder, count, seed, words
 from nlp_rnn.errors import UserError
 from nlp_rnn.extras import require
 
 if TYPE_CHECKING:
+    from nlp_rnn.embeddings.sentence_encoder import SentenceEncoder
     from nlp_rnn.embeddings.subwords import Subwords
     from nlp_rnn.embeddings.vectors import WordVectors
 
 VECTORS_HELP = (
     "a file of vectors (GloVe, word2vec, fastText .vec; plain, .gz or archive.zip!member), a "
-    "folder of learned vectors (vectors/NAME), or a trained model: models/NAME, runs:/RUN_ID, "
-    "models:/NAME@current"
+    "folder of learned vectors or of a sentence encoder (vectors/NAME), or a trained model: "
+    "models/NAME, runs:/RUN_ID, models:/NAME@current"
 )
 MEASURES = ["cosine", "euclidean", "dot"]
 METHODS = ["3cosadd", "3cosmul"]
@@ -187,7 +188,8 @@ def _add_plot(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "(.html) that you can search and zoom, and that needs no network.\n\n"
         "PCA shows the two directions of greatest variance. t-SNE keeps near neighbours\n"
         "together; the sizes of its clusters and the distances between them mean nothing.\n"
-        "Look at several seeds and perplexities before you trust what you see.\n\n"
+        "Look at several seeds and perplexities before you trust what you see. LLE unrolls\n"
+        "surfaces: it keeps how each word lies among its nearest ones.\n\n"
         "With --analogy, draw the parallelogram of 'A is to B as C is to D' instead.",
     )
     parser.add_argument("target", metavar="TARGET", type=Path, help="a .png or .html file")
@@ -197,15 +199,8 @@ def _add_plot(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "-n", type=count, default=500, metavar="N", help="plot the first N (default: 500)"
     )
     which.add_argument("--analogy", nargs=3, type=words, metavar=("A", "B", "C"))
-    parser.add_argument("--method", choices=["pca", "tsne"], default="pca", help="(default: pca)")
-    parser.add_argument(
-        "--perplexity",
-        type=positive,
-        default=30.0,
-        metavar="P",
-        help="of t-SNE: roughly how many neighbours count for each word (default: 30)",
-    )
-    parser.add_argument("--seed", type=seed, default=1, help="of t-SNE (default: 1)")
+    sentence_vectors.add_map_options(parser)
+    parser.add_argument("--seed", type=seed, default=1, help="of t-SNE and LLE (default: 1)")
     parser.set_defaults(action=_plot)
 
 
@@ -229,9 +224,11 @@ def _add_sentences(actions: argparse._SubParsersAction[argparse.ArgumentParser])
         "write or plot a vector for each line of a file",
         "Write a vector for each line of FILE into OUT: an array (.npy), or texts with\n"
         "their vectors (.jsonl). A name that ends with .png or .html draws a map of the\n"
-        "lines instead. Words without a vector are left out; SIF counts words in FILE.",
+        "lines instead. Words without a vector are left out; SIF counts words in FILE.\n\n"
+        "If VECTORS is a sentence encoder, it is used; --by mean, sif and lstm use the\n"
+        "word vectors that it reads.",
     )
-    sentence_vectors.add_write(sentences, _open)
+    sentence_vectors.add_write(sentences, _open_for_sentences)
     nearest = _parser(
         actions,
         "nearest-sentences",
@@ -239,28 +236,34 @@ def _add_sentences(actions: argparse._SubParsersAction[argparse.ArgumentParser])
         "Print one line for each of the lines of FILE nearest to each TEXT: the text, the\n"
         "line and their cosine, separated by tabs.",
     )
-    sentence_vectors.add_nearest(nearest, _open)
+    sentence_vectors.add_nearest(nearest, _open_for_sentences)
     judge = _parser(
         actions,
         "judge-sentences",
         "evaluate sentence vectors by simple classifiers and by relatedness",
-        "Compare all ways to make sentence vectors from word vectors: the accuracy of a\n"
-        "logistic regression on them, by cross-validation unless a test file is given,\n"
-        "or how well they predict which sentences people find related.",
+        "Compare all ways to make sentence vectors from word vectors, and a learned encoder\n"
+        "where VECTORS is one: the accuracy of a logistic regression on them, by\n"
+        "cross-validation unless a test file is given, or how well they predict which\n"
+        "sentences people find related.",
     )
-    sentence_vectors.add_judge(judge, _open)
+    sentence_vectors.add_judge(judge, _open_for_sentences)
 
 
 def _open(name: str) -> tuple[WordVectors, Subwords | None]:
     """What VECTORS means."""
+    from nlp_rnn.embeddings.contextual import CONTEXT, words_of
     from nlp_rnn.embeddings.learned import CARD, LearnedVectors
     from nlp_rnn.embeddings.reading import load_vectors
     from nlp_rnn.embeddings.vectors import WordVectors
 
     subwords = None
-    if name.startswith(("runs:/", "models:/")) or Path(name).is_dir():
+    if (encoder := _encoder(name)) is not None:
+        vectors = encoder.vectors
+    elif name.startswith(("runs:/", "models:/")) or Path(name).is_dir():
         folder = bundle_folder(name)
-        if (folder / CARD).is_file():
+        if (folder / CONTEXT).is_file():
+            vectors = words_of(folder)
+        elif (folder / CARD).is_file():
             learned = LearnedVectors.read(folder)
             vectors, subwords = learned.vectors, learned.subwords
         else:
@@ -270,6 +273,19 @@ def _open(name: str) -> tuple[WordVectors, Subwords | None]:
     else:
         vectors = load_vectors(name).vectors
     return WordVectors(vectors.words, vectors.matrix, ["lowercase"]), subwords
+
+
+def _encoder(name: str) -> SentenceEncoder | None:
+    """The sentence encoder that VECTORS means, if it is one."""
+    from nlp_rnn.embeddings.sentence_encoder import SentenceEncoder, is_sentence_encoder
+
+    return SentenceEncoder.read(Path(name)) if is_sentence_encoder(Path(name)) else None
+
+
+def _open_for_sentences(name: str) -> tuple[WordVectors, SentenceEncoder | None]:
+    """The word vectors and the sentence encoder that VECTORS means."""
+    encoder = _encoder(name)
+    return (_open(name)[0], None) if encoder is None else (encoder.vectors, encoder)
 
 
 def _neighbours(options: argparse.Namespace) -> None:
@@ -332,8 +348,7 @@ def _plot(options: argparse.Namespace) -> None:
         raise UserError(f"{target}: the parallelogram is a picture; name it .png")
     if target.suffix == ".png":
         require("matplotlib", "embeddings", "a picture")
-    if options.method == "tsne":
-        require("sklearn", "embeddings", "--method tsne")
+    sentence_vectors.require_method(options)
 
     from nlp_rnn.drawing import save
     from nlp_rnn.embeddings import maps
@@ -349,8 +364,9 @@ def _plot(options: argparse.Namespace) -> None:
         shown = WordVectors([vectors.words[row] for row in rows], vectors.matrix[rows])
     else:
         shown = vectors.head(options.n)
-    points = project(shown, options.method, options.perplexity, options.seed)
-    note = caption(shown, points, options.method, options.perplexity, options.seed)
+    how = (options.method, options.perplexity, options.seed, options.neighbours)
+    points = project(shown, *how)
+    note = caption(shown, points, *how)
     if target.suffix == ".png":
         save(maps.map_picture(shown.words, points, options.vectors, note), target)
     else:

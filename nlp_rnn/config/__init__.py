@@ -24,6 +24,7 @@ from nlp_rnn.config.data import (
 )
 from nlp_rnn.config.embeddings import (
     AnyEmbeddings,
+    ContextualParameters,
     GivenEmbeddings,
     LearnedEmbeddings,
     LookupStep,
@@ -91,6 +92,11 @@ from nlp_rnn.config.parameters import (
 )
 from nlp_rnn.config.search import RangeParameters, SearchParameters
 from nlp_rnn.config.section import nearest
+from nlp_rnn.config.sentences import (
+    AnySentences,
+    QuickThoughtSentences,
+    SkipThoughtSentences,
+)
 from nlp_rnn.config.start import RehearsalParameters, StartParameters, check_start
 from nlp_rnn.config.training import (
     AveragingParameters,
@@ -107,10 +113,12 @@ from nlp_rnn.config.training import (
 from nlp_rnn.config.vectors import (
     AnyVectors,
     CooccurrenceSvdVectors,
+    ElmoVectors,
     FastTextVectors,
     GloveVectors,
     PmiSvdVectors,
     Word2VecVectors,
+    WordVectorsParameters,
 )
 
 __all__ = [
@@ -122,6 +130,7 @@ __all__ = [
     "AnyEmbeddings",
     "AnyExperiment",
     "AnyLanguageModel",
+    "AnySentences",
     "AnyTagger",
     "AnyVectors",
     "AttentionParameters",
@@ -133,11 +142,13 @@ __all__ = [
     "ClassificationExperiment",
     "ClassificationTrainingParameters",
     "ClassifierParameters",
+    "ContextualParameters",
     "ConvolutionParameters",
     "ConvolutionalParameters",
     "CooccurrenceSvdVectors",
     "DecodingParameters",
     "DynamicEvaluationParameters",
+    "ElmoVectors",
     "EncoderDecoderParameters",
     "EncoderDecoderTrainingParameters",
     "EncoderParameters",
@@ -174,6 +185,7 @@ __all__ = [
     "PhasedLSTMParameters",
     "PmiSvdVectors",
     "PretrainedEmbeddings",
+    "QuickThoughtSentences",
     "Quoting",
     "RangeParameters",
     "Reason",
@@ -185,6 +197,7 @@ __all__ = [
     "SemanticRolesExperiment",
     "SequenceToSequenceExperiment",
     "SimpleRNNParameters",
+    "SkipThoughtSentences",
     "SplitParameters",
     "StartParameters",
     "TaggerHeadParameters",
@@ -198,6 +211,7 @@ __all__ = [
     "VocabularyParameters",
     "WindowParameters",
     "Word2VecVectors",
+    "WordVectorsParameters",
     "ZoneoutParameters",
     "check_delimiter",
     "check_start",

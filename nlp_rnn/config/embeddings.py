@@ -9,8 +9,46 @@ from pydantic import Discriminator, Field, Tag
 
 from nlp_rnn.config.section import Section
 
+LookupStep = Literal["lowercase", "digits_zeroed"]
+"""What is tried when a word has no vector as it is."""
 
-class LearnedEmbeddings(Section, title="Learned embeddings"):
+
+class ContextualParameters(Section, title="Contextual word vectors"):
+    """The layers of a pair of language models, which a task mixes (ELMo; Peters et al. 2018)."""
+
+    vectors: str
+    """The name of vectors of ``algorithm: elmo``, or their folder in another project, whose path
+    has a ``/``."""
+    dimension: int = Field(default=128, gt=0)
+    """How many numbers each direction has in every layer; the same as there."""
+    layers: int = Field(default=2, gt=0)
+    """How many LSTM layers each direction has; the same as there."""
+    trainable: bool = False
+    """``false`` freezes the language models: only the weights of the mixture are learned, and each
+    training computes the layers once. ``true`` fine-tunes the language models with the task."""
+    lookup: Annotated[tuple[LookupStep, ...], Field(strict=False)] = ("lowercase",)
+    """What is tried, in order, for a word that the language models do not know as it is."""
+
+    @property
+    def folder(self) -> str:
+        """Where the language models lie."""
+        return self.vectors if "/" in self.vectors else f"vectors/{self.vectors}"
+
+    @property
+    def states_width(self) -> int:
+        """How many numbers both directions have in all layers, from the word vectors up."""
+        return 2 * self.dimension * (self.layers + 1)
+
+
+class EmbeddingsSection(Section, title="All embeddings"):
+    """What all embeddings have."""
+
+    contextual: ContextualParameters | None = None
+    """For classification, tagging, intents and slots and semantic roles: contextual word vectors,
+    which the network reads beside the others. ``null`` reads none."""
+
+
+class LearnedEmbeddings(EmbeddingsSection, title="Learned embeddings"):
     """Vectors that are drawn at random and learned with the model."""
 
     kind: Literal["learned"]
@@ -31,10 +69,6 @@ class LearnedEmbeddings(Section, title="Learned embeddings"):
         return 0
 
 
-LookupStep = Literal["lowercase", "digits_zeroed"]
-"""What is tried when a word has no vector as it is."""
-
-
 class Thawing(Section, title="Thawing"):
     """Vectors that are frozen at first and fine-tuned later."""
 
@@ -48,7 +82,7 @@ Trainable = Annotated[
 ]
 
 
-class GivenEmbeddings(Section, title="All given embeddings"):
+class GivenEmbeddings(EmbeddingsSection, title="All given embeddings"):
     """Vectors that exist before the model is trained."""
 
     trainable: Trainable = True
@@ -58,8 +92,9 @@ class GivenEmbeddings(Section, title="All given embeddings"):
     """What is tried, in order, for a word that has no vector as it is. ``lowercase`` looks for the
     word in lower case, ``digits_zeroed`` with every digit as 0."""
     more_words: int = Field(default=0, ge=0)
-    """For classifiers and taggers: how many of the vectors' words, the first that the vocabulary of
-    the data set lacks, are known too, though training has never seen them."""
+    """For classifiers, taggers and sentence encoders: how many of the vectors' words, the first
+    that the vocabulary of the data set lacks, are known too, though training has never seen
+    them."""
 
     @property
     def frozen(self) -> bool:

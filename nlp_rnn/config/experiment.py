@@ -75,6 +75,23 @@ class ExperimentSection(Section, title="Every experiment"):
         return self
 
     @model_validator(mode="after")
+    def _context_is_read(self) -> Self:
+        if self.embeddings.contextual is None:
+            return self
+        task = getattr(self, "task", None)
+        if task in ("language_modelling", "sequence_to_sequence"):
+            raise impossible(
+                "embeddings.contextual is of tasks that read whole sentences and write none; leave "
+                "it out"
+            )
+        if self.start_from is not None:
+            raise impossible(
+                "start_from takes over networks without contextual word vectors; leave "
+                "embeddings.contextual out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _gradients_flow_through_time(self) -> Self:
         recurrent = getattr(self._model, "kind", "recurrent") == "recurrent"
         if self.training.gradient_flow and not recurrent:
@@ -111,6 +128,7 @@ class ExperimentSection(Section, title="Every experiment"):
     def _bottom_is_frozen(self) -> bool:
         """Whether nothing below the first recurrent, hidden or convolutional layer is trained."""
         frozen = isinstance(self.embeddings, GivenEmbeddings) and self.embeddings.frozen
+        frozen = frozen and self.embeddings.contextual is None  # whose mixture is trained
         options = ("characters", "casing", "pairs", "window")
         beside = (getattr(self._model, name, None) for name in options)
         return frozen and not any(beside)

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from nlp_rnn.bounded_yaml import LARGEST, TooLarge, load_yaml
 from nlp_rnn.config.data import AnyDataset, Dataset
-from nlp_rnn.config.embeddings import AnyEmbeddings, TransferredEmbeddings
+from nlp_rnn.config.embeddings import AnyEmbeddings, ContextualParameters, TransferredEmbeddings
 from nlp_rnn.config.experiment import AnyExperiment, Experiment
 from nlp_rnn.config.memory import MemoryParameters
 from nlp_rnn.config.model import (
@@ -27,8 +27,9 @@ from nlp_rnn.config.model import (
 from nlp_rnn.config.pseudo_labels import PseudoLabelledDataset
 from nlp_rnn.config.search import SearchParameters, check_space
 from nlp_rnn.config.section import Section, nearest
+from nlp_rnn.config.sentences import AnySentences, Sentences
 from nlp_rnn.config.start import StartParameters, check_start
-from nlp_rnn.config.vectors import AnyVectors, Vectors
+from nlp_rnn.config.vectors import AnyVectors, ElmoVectors, Vectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import TAGGED_KINDS, Kind
 from nlp_rnn.extras import require
@@ -44,6 +45,7 @@ GROUPS = {
     "datasets": "data set",
     "pseudo_labelled": "pseudo-labelled data set",
     "vectors": "vectors",
+    "sentences": "sentence encoder",
     "experiments": "experiment",
     "search": "search",
 }
@@ -78,6 +80,8 @@ class Parameters(Section, title="All of params.yaml"):
     label."""
     vectors: dict[str, Vectors] = Field(default_factory=dict)
     """Word vectors, by name, that are learned from a data set, for experiments and to look at."""
+    sentences: dict[str, Sentences] = Field(default_factory=dict)
+    """Sentence encoders, by name, that are learned from consecutive sentences of a data set."""
     experiments: dict[str, Experiment] = Field(default_factory=dict)
     """The experiments, by name: one model on one data set each."""
     encoders: list[str] = Field(default_factory=list)
@@ -120,6 +124,11 @@ class Parameters(Section, title="All of params.yaml"):
         """The vectors called ``name``; UserError with the nearest name where there are none."""
         return _named("vectors", name, self.vectors)
 
+    def learned_sentences(self, name: str) -> AnySentences:
+        """The sentence encoder called ``name``; UserError with the nearest name where there is
+        none."""
+        return _named("sentence encoder", name, self.sentences)
+
     def encoder(self, name: str) -> AnyExperiment:
         """The language model ``name`` of the ``encoders``; UserError where it is none of them."""
         if name not in self.encoders:
@@ -146,7 +155,14 @@ class Parameters(Section, title="All of params.yaml"):
                 raise UserError(f"{key}: is a kind of embeddings already; rename")
             _named("data set", vectors.dataset, self.datasets, f"{key}.dataset: ")
             self._check_has_no_folds(f"{key}.dataset", vectors.dataset, "vectors are learned once")
+            unit = self.datasets[vectors.dataset].tokenizer.unit
+            if isinstance(vectors, ElmoVectors) and unit in ("character", "subword"):
+                raise UserError(
+                    f"{key}.dataset: elmo learns from words, but the tokens of {vectors.dataset} "
+                    f"are {unit}s; take a data set with tokenizer.unit: word or whitespace"
+                )
         self._check_encoders(file)
+        self._check_sentences(file)
         self._check_pseudo_labelled(file)
         for name, experiment in self.experiments.items():
             key = f"{file}: experiments.{name}"
@@ -154,6 +170,9 @@ class Parameters(Section, title="All of params.yaml"):
             if experiment.start_from is not None:
                 self._check_trained_model(name, experiment, experiment.start_from, key)
             self._check_several(experiment, f"{key}.training")
+            if experiment.embeddings.contextual is not None:
+                place = f"{key}.embeddings.contextual"
+                self._check_contextual(experiment.embeddings.contextual, place)
             if experiment.embeddings.kind in self.encoders:
                 self._check_encoder(name, experiment, key)
             elif isinstance(experiment.embeddings, TransferredEmbeddings):
@@ -201,6 +220,11 @@ class Parameters(Section, title="All of params.yaml"):
         if name not in self.vectors:
             raise _no_kind(f"{key}.kind", name, [*self.vectors, *self.encoders], self.experiments)
         vectors = self.vectors[name]
+        if isinstance(vectors, ElmoVectors):
+            raise UserError(
+                f"{key}.kind: vectors.{name} are contextual; set {key}.contextual: "
+                f"{{vectors: {name}}}, and kind to learned or to other vectors"
+            )
         if embeddings.dimension != vectors.dimension:
             raise UserError(
                 f"{key}.dimension: {embeddings.dimension}, but vectors.{name} have dimension "
@@ -211,6 +235,22 @@ class Parameters(Section, title="All of params.yaml"):
                 f"{key}.unknown: subwords are learned by algorithm fasttext, and vectors.{name} "
                 f"by {vectors.algorithm}"
             )
+
+    def _check_contextual(self, contextual: ContextualParameters, key: str) -> None:
+        """Raise UserError unless contextual word vectors of the project are there, and fit."""
+        name = contextual.vectors
+        if "/" in name:
+            return
+        vectors = _named("vectors", name, self.vectors, f"{key}.vectors: ")
+        if not isinstance(vectors, ElmoVectors):
+            raise UserError(
+                f"{key}.vectors: vectors.{name} are learned by {vectors.algorithm}, which knows no "
+                f"context; name vectors of algorithm: elmo, or set embeddings.kind: {name}"
+            )
+        for option in ("dimension", "layers"):
+            own, given = getattr(contextual, option), getattr(vectors, option)
+            if own != given:
+                raise UserError(f"{key}.{option}: {own}, but vectors.{name} have {given}")
 
     def _check_encoders(self, file: Path) -> None:
         """Raise UserError unless the encoders are recurrent language models."""
@@ -223,6 +263,35 @@ class Parameters(Section, title="All of params.yaml"):
                 raise UserError(f"{key}: {name} is no recurrent language model; leave it out")
             if name in self.vectors or name in KINDS_OF_EMBEDDINGS:
                 raise UserError(f"{key}: vectors have the name {name} too; rename one of them")
+
+    def _check_sentences(self, file: Path) -> None:
+        """Raise UserError unless sentence encoders have texts to learn from, and vectors."""
+        for name, section in self.sentences.items():
+            key = f"{file}: sentences.{name}"
+            if name in (*self.vectors, *self.encoders, *KINDS_OF_EMBEDDINGS):
+                raise UserError(f"{key}: vectors have the name {name} too; rename one of them")
+            found = _named("data set", section.dataset, self.datasets, f"{key}.dataset: ")
+            self._check_has_no_folds(
+                f"{key}.dataset", section.dataset, "an encoder is learned once"
+            )
+            if found.kind not in ("labelled", "text"):
+                raise UserError(
+                    f"{key}.dataset: {section.dataset} is {found.kind}; sentences are read from a "
+                    "labelled or text data set"
+                )
+            embeddings = section.embeddings
+            if embeddings.kind in self.encoders:
+                raise UserError(
+                    f"{key}.embeddings.kind: {embeddings.kind} is an encoder; name vectors of the "
+                    "section vectors instead"
+                )
+            if embeddings.contextual is not None:
+                raise UserError(
+                    f"{key}.embeddings.contextual: sentence encoders read word vectors without "
+                    "context; leave it out"
+                )
+            if isinstance(embeddings, TransferredEmbeddings):
+                self._check_embeddings(embeddings, f"{key}.embeddings")
 
     def _check_pseudo_labelled(self, file: Path) -> None:
         """Raise UserError unless data sets and teachers are there, and of the right kind."""
@@ -309,6 +378,8 @@ class Parameters(Section, title="All of params.yaml"):
         for option in ("characters", "casing"):
             if getattr(model, option, None):
                 raise UserError(f"{key}.model.{option}: {encoder} reads none; leave it out")
+        if embeddings.contextual is not None:
+            raise UserError(f"{key}.embeddings.contextual: {encoder} reads none; leave it out")
         if embeddings.dimension != source.embeddings.dimension:
             raise UserError(
                 f"{key}.embeddings.dimension: {embeddings.dimension}, but {encoder} has "
@@ -372,12 +443,13 @@ def _key(location: tuple[int | str, ...], data: Any, missing: bool) -> str:
     return ".".join(keys)
 
 
-def _tags(discriminator: str, key: str) -> tuple[str, ...]:
-    """The valid values of the ``discriminator`` of the section at a key that lacks it."""
+def _tags(discriminator: str, place: str) -> tuple[str, ...]:
+    """The valid values of the ``discriminator`` of the section at a place that lacks it."""
+    group, _, key = place.partition(".")[0], *place.rpartition(".")[1:]
     unions = {
         "source": AnyDataset,
         "task": AnyExperiment,
-        "algorithm": AnyVectors,
+        "algorithm": AnySentences if group == "sentences" else AnyVectors,
         "kind": {
             "cell": AnyCell,
             "inputs": AnyContextInputs,
@@ -398,7 +470,7 @@ def _union_fault(key: str, error: Any) -> str:
         return f"{key}.{discriminator}: no such {discriminator} {found!r}; " + nearest(
             str(found), re.findall(r"'(\w+)'", valid)
         )
-    tags = _tags(discriminator, key.rpartition(".")[2])
+    tags = _tags(discriminator, key)
     close = difflib.get_close_matches(discriminator, [str(name) for name in section], n=1)
     hint = f"unknown parameter '{close[0]}'; did you mean '{discriminator}'?" if close else ""
     return f"{key}: " + (hint or f"needs {discriminator}, one of: {', '.join(tags)}")
@@ -528,6 +600,7 @@ NAMED_BY = {
         "teachers": "experiments",
     },
     "vectors": {"dataset": "datasets"},
+    "sentences": {"dataset": "datasets"},
     "experiments": {"dataset": "datasets"},
 }
 """Which keys of a named section hold names of others."""
@@ -551,7 +624,13 @@ def _references(data: Any, group: str, section: Any, place: str) -> Iterator[tup
             yield found, name
     if group == "experiments":
         yield from _start_references(data, section.get("start_from"), f"{place}.start_from")
-    embeddings = section.get("embeddings") if group == "experiments" else None
+    embeddings = section.get("embeddings") if group in ("experiments", "sentences") else None
+    contextual = embeddings.get("contextual") if isinstance(embeddings, Mapping) else None
+    context = contextual.get("vectors") if isinstance(contextual, Mapping) else None
+    if isinstance(context, str) and "/" not in context:
+        key = f"{place}.embeddings.contextual.vectors: "
+        _named("vectors", context, _section(data, "vectors"), key)
+        yield "vectors", context
     kind = embeddings.get("kind") if isinstance(embeddings, Mapping) else None
     if isinstance(kind, str) and kind not in KINDS_OF_EMBEDDINGS:
         encoders, vectors = _list(data.get("encoders")), _section(data, "vectors")

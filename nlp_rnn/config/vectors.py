@@ -16,13 +16,18 @@ class VectorsSection(Section, title="Every algorithm"):
     """The data set whose training split is read."""
     dimension: int = Field(default=100, gt=0)
     """How many numbers a vector has."""
+
+
+class WordVectorsSection(VectorsSection, title="Every algorithm of word vectors"):
+    """Algorithms that give a word one vector, whatever its sentence."""
+
     window: int = Field(default=5, gt=0)
     """How many tokens on each side of a word are its context."""
     min_count: int = Field(default=1, gt=0)
     """Words of the data set's vocabulary that are rarer than this count as ``<unk>``."""
 
 
-class CountedVectors(VectorsSection, title="Every algorithm that counts"):
+class CountedVectors(WordVectorsSection, title="Every algorithm that counts"):
     """Algorithms that first count how often words occur together."""
 
     distance_weighting: Literal["none", "harmonic"] = "none"
@@ -76,7 +81,7 @@ class GloveVectors(CountedVectors, title="GloVe"):
     """How many times all pairs are learned from."""
 
 
-class PredictedVectors(VectorsSection, title="Every algorithm that predicts"):
+class PredictedVectors(WordVectorsSection, title="Every algorithm that predicts"):
     """Algorithms of gensim that predict words from the words near them."""
 
     architecture: Literal["skip_gram", "cbow"] = "skip_gram"
@@ -124,7 +129,33 @@ class FastTextVectors(PredictedVectors, title="fastText"):
         return self
 
 
-AnyVectors = (
+class ElmoVectors(VectorsSection, title="ELMo"):
+    """Contextual word vectors: the layers of a forward and a backward language model over words
+    (Peters et al. 2018). Experiments read them beside word vectors, by ``embeddings.contextual``.
+    """
+
+    algorithm: Literal["elmo"]
+    """``elmo`` chooses this algorithm."""
+    dimension: int = Field(default=128, gt=0)
+    """How many numbers each direction has in every layer. A contextual vector has twice as many."""
+    layers: int = Field(default=2, gt=0)
+    """How many LSTM layers each direction has. A residual connection bypasses all but the first."""
+    longest: int = Field(default=50, gt=1)
+    """Longer lines are read in parts of this many words, each from zero states."""
+    samples: int | None = Field(default=1000, gt=0)
+    """How many words a softmax is trained against (sampled softmax). ``null`` is all words."""
+    learning_rate: float = Field(default=0.002, gt=0)
+    """The learning rate of Adam at the start. It falls to 0 along a cosine."""
+    clip_norm: float = Field(default=1.0, gt=0)
+    """The largest Euclidean norm of the whole gradient."""
+    batch_size: int = Field(default=64, gt=0)
+    """How many lines a batch has."""
+    epochs: int = Field(default=2, gt=0)
+    """How many times the training split is read."""
+
+
+WordVectorsParameters = (
     CooccurrenceSvdVectors | PmiSvdVectors | GloveVectors | Word2VecVectors | FastTextVectors
 )
+AnyVectors = WordVectorsParameters | ElmoVectors
 Vectors = Annotated[AnyVectors, Field(discriminator="algorithm")]

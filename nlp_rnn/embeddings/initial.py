@@ -20,6 +20,7 @@ from nlp_rnn.config import (
 )
 from nlp_rnn.corpora import data_folder
 from nlp_rnn.corpora.download import ensure
+from nlp_rnn.embeddings.contextual import write_context
 from nlp_rnn.embeddings.encoders import RECURRENT, VOCABULARY, is_encoder, vectors_of_encoder
 from nlp_rnn.embeddings.learned import CARD, LearnedVectors
 from nlp_rnn.embeddings.lookup import forms
@@ -74,7 +75,7 @@ def pretrained(
     Raises:
         UserError: see :func:`~nlp_rnn.embeddings.reading.load_vectors`; no word is found.
     """
-    archive = _archive(parameters, folder)
+    archive = archive_of(parameters, folder)
     wanted = None
     if not parameters.more_words:
         wanted = {form for word in vocabulary.types for _, form in forms(word, parameters.lookup)}
@@ -106,11 +107,11 @@ def checksum_of_file(parameters: AnyEmbeddings) -> dict[str, str]:
     """
     if not isinstance(parameters, PretrainedEmbeddings):
         return {}
-    archive = _archive(parameters, data_folder())
+    archive = archive_of(parameters, data_folder())
     return {"file": parameters.file, "sha256": sha256(archive)}
 
 
-def _archive(parameters: PretrainedEmbeddings, folder: Path) -> Path:
+def archive_of(parameters: PretrainedEmbeddings, folder: Path) -> Path:
     """The file, or the archive that it is in, downloaded where it is missing."""
     archive = paths.located(parameters.file.partition("!")[0], folder)
     ensure(archive, parameters.url, parameters.sha256, "embeddings.file")
@@ -249,8 +250,9 @@ def write_initial(
 ) -> dict[str, Any]:
     """Write ``vectors.npy`` ``(types, dimension)`` and ``coverage.json``; returns the latter.
 
-    For an encoder also write ``recurrent.npz``, the initial weights of its recurrent layers, and
-    for vectors with ``more_words`` the ``vocabulary.json`` of all types.
+    For an encoder also write ``recurrent.npz``, the initial weights of its recurrent layers, for
+    vectors with ``more_words`` the ``vocabulary.json`` of all types, and for contextual vectors
+    ``context.npz``, the language models.
 
     Args:
         data_sha256: the hash of the prepared data to which the vocabulary belongs.
@@ -271,6 +273,8 @@ def write_initial(
             shutil.copyfile(source / RECURRENT, folder / RECURRENT)
         if parameters.more_words:
             initial.vocabulary.save(folder / VOCABULARY)
+        if parameters.contextual is not None:
+            card["contextual"] = write_context(folder, parameters.contextual, initial.vocabulary)
         write_json(folder / "coverage.json", card)
     return card
 

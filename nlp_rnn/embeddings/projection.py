@@ -11,12 +11,23 @@ from nlp_rnn.embeddings.vectors import TINY, WordVectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.process import log
 
-Method = Literal["pca", "tsne"]
+Method = Literal["pca", "tsne", "lle"]
 Points = NDArray[np.float64]
 
 
+DENSE = 1000
+"""The most points for which all eigenvectors are computed, which is exact; for more, only a few."""
+
+NEIGHBOURS = 12
+"""The neighbours of each point in LLE, as Roweis & Saul take for faces."""
+
+
 def project(
-    vectors: WordVectors, method: Method = "pca", perplexity: float = 30.0, seed: int = 1
+    vectors: WordVectors,
+    method: Method = "pca",
+    perplexity: float = 30.0,
+    seed: int = 1,
+    neighbours: int = NEIGHBOURS,
 ) -> Points:
     """Project word vectors, scaled to unit length, to points ``(words, 2)``.
 
@@ -25,20 +36,23 @@ def project(
     Args:
         vectors: the vectors of the words to show.
         method: ``pca``, the two directions of greatest variance: points far apart in the plot are
-            far apart, but not the other way round; or ``tsne`` (van der Maaten & Hinton 2008),
+            far apart, but not the other way round; ``tsne`` (van der Maaten & Hinton 2008),
             which keeps near neighbours together, while the sizes of clusters and the distances
-            between them mean nothing.
+            between them mean nothing; or ``lle`` (:func:`locally_linear`).
         perplexity: for t-SNE, roughly the number of neighbours that each point considers.
-        seed: the seed of t-SNE.
+        seed: the seed of t-SNE, and of the solver of LLE.
+        neighbours: for LLE, the neighbours that rebuild each point.
 
     Raises:
-        UserError: there are too few words for a plot or for the perplexity.
+        UserError: there are too few words for a plot, for the perplexity, or for the neighbours.
     """
     if len(vectors) < 3:
         raise UserError(f"a plot needs three vectors at least, and there are {len(vectors)}")
     unit = _unit(vectors)
     if method == "pca":
         return principal_components(unit)
+    if method == "lle":
+        return locally_linear(unit, neighbours, seed)
     if perplexity >= len(vectors):
         raise UserError(
             f"--perplexity {perplexity:g} needs more than {perplexity:g} words, and there are "
@@ -59,8 +73,41 @@ def project(
         return model.fit_transform(unit.astype(np.float32)).astype(np.float64)
 
 
+def locally_linear(matrix: Points, neighbours: int, seed: int) -> Points:
+    """Locally linear embedding of rows in two dimensions (Roweis & Saul 2000).
+
+    First the weights ``W`` that rebuild each row from its nearest ones are found, which minimise
+    ``|x_i - sum_j W_ij x_j|^2`` with ``sum_j W_ij = 1``; then the points ``y`` that the same
+    weights rebuild best, which minimise ``|y_i - sum_j W_ij y_j|^2``: the eigenvectors of
+    ``(I - W)^T (I - W)`` with the second and third smallest eigenvalue. scikit-learn computes both.
+
+    Raises:
+        UserError: there are no more rows than neighbours.
+    """
+    if neighbours >= len(matrix):
+        raise UserError(
+            f"--neighbours {neighbours} needs more than {neighbours} words, and there are "
+            f"{len(matrix)}; give {len(matrix) - 1} or less"
+        )
+
+    from sklearn.manifold import LocallyLinearEmbedding
+
+    solver = "dense" if len(matrix) <= DENSE else "arpack"
+    model = LocallyLinearEmbedding(
+        n_neighbors=neighbours, eigen_solver=solver, random_state=seed, max_iter=1000
+    )
+    points = model.fit_transform(matrix) * np.sqrt(len(matrix))
+    largest = points[np.abs(points).argmax(axis=0), [0, 1]]
+    return np.asarray(points * np.where(largest < 0, -1, 1))
+
+
 def caption(
-    vectors: WordVectors, points: Points, method: Method, perplexity: float, seed: int
+    vectors: WordVectors,
+    points: Points,
+    method: Method,
+    perplexity: float,
+    seed: int,
+    neighbours: int = NEIGHBOURS,
 ) -> str:
     """Explain how the points of :func:`project` were made, and what their distances mean."""
     words = f"{len(vectors):,} words, their vectors scaled to unit length."
@@ -69,6 +116,12 @@ def caption(
         return (
             f"{words} PCA: this plane holds {share:.0%} of the variance. Words far apart here are "
             "far apart; words close together need not be close."
+        )
+    if method == "lle":
+        return (
+            f"{words} LLE, {neighbours} neighbours: each word lies where the weights that rebuild "
+            "its vector from those of its neighbours place it. Neighbours stay together; other "
+            "distances mean nothing."
         )
     return (
         f"{words} t-SNE, perplexity {perplexity:g}, seed {seed}: near neighbours stay together; "

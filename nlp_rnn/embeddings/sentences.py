@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nlp_rnn.arrays import Floats
 from nlp_rnn.config import TokenizerParameters
-from nlp_rnn.embeddings.vectors import Matrix, WordVectors
+from nlp_rnn.embeddings.vectors import TINY, Matrix, WordVectors
 from nlp_rnn.text.tokenizers import make_tokenizer
 
 Way = Literal["mean", "sif", "lstm"]
@@ -70,6 +70,17 @@ def sentence_vectors(
     return _weighted_means(sentences, vectors.matrix, np.ones(len(vectors), np.float32))
 
 
+def side_by_side(first: Matrix, second: Matrix) -> Matrix:
+    """Two vectors of each sentence as one, both scaled to length 1; a zero vector stays zero."""
+    return np.concatenate(
+        [
+            matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), np.float32(TINY))
+            for matrix in (first, second)
+        ],
+        axis=1,
+    )
+
+
 def _weighted_means(sentences: Sequence[Sentence], matrix: Matrix, weights: Floats) -> Matrix:
     """``(1/n) Σ_i weight_i v_i`` over the ``n`` words of each sentence."""
     found = np.zeros((len(sentences), matrix.shape[1]), np.float32)
@@ -107,7 +118,7 @@ def lstm_vectors(sentences: Sequence[Sentence], matrix: Matrix, units: int, seed
         [rng.uniform(-bound, bound, shape).astype(np.float32) for shape in shapes] for _ in "fb"
     ]
     found = np.zeros((len(sentences), 2 * units), np.float32)
-    for numbers in _batches_of_one_length(sentences):
+    for numbers in batches_of_one_length(sentences):
         words = matrix[np.stack([sentences[number] for number in numbers])]
         forward, backward = (
             _largest_outputs(steps, *weights)
@@ -117,7 +128,8 @@ def lstm_vectors(sentences: Sequence[Sentence], matrix: Matrix, units: int, seed
     return found
 
 
-def _batches_of_one_length(sentences: Sequence[Sentence]) -> Iterator[list[int]]:
+def batches_of_one_length(sentences: Sequence[Sentence]) -> Iterator[list[int]]:
+    """The numbers of sentences in batches that need no padding, without the empty ones."""
     by_length: dict[int, list[int]] = {}
     for number, rows in enumerate(sentences):
         by_length.setdefault(len(rows), []).append(number)
@@ -133,12 +145,13 @@ def _largest_outputs(words: Matrix, kernel: Matrix, recurrent: Matrix, bias: Mat
     largest = np.full_like(h, -1)  # every output is above
     for step in range(words.shape[1]):
         i, f, g, o = np.split(words[:, step] @ kernel + h @ recurrent + bias, 4, axis=1)
-        c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
-        h = _sigmoid(o) * np.tanh(c)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
         largest = np.maximum(largest, h)
     return largest
 
 
-def _sigmoid(x: Matrix) -> Matrix:
+def sigmoid(x: Matrix) -> Matrix:
+    """``1 / (1 + exp(-x))``, which never overflows."""
     half: Matrix = np.float32(0.5) * (1 + np.tanh(x * np.float32(0.5)))
     return half

@@ -28,6 +28,7 @@ from nlp_rnn.layers.cells import (
 from nlp_rnn.layers.characters import CharacterBiLSTM, CharacterCNN
 from nlp_rnn.layers.conditioning import BesideEachStep, FirstStep, Zeros
 from nlp_rnn.layers.context import ContextTokens, JoinedNeighbours
+from nlp_rnn.layers.contextual import ReverseSequence, ScalarMix
 from nlp_rnn.layers.convolution import Convolutions, Windows
 from nlp_rnn.layers.crf import CRF
 from nlp_rnn.layers.crf_model import CRFModel
@@ -85,7 +86,9 @@ __all__ = [
     "PhasedLSTMCell",
     "PointerGenerator",
     "RecurrentLayer",
+    "ReverseSequence",
     "SampledSoftmax",
+    "ScalarMix",
     "SimpleRNNCell",
     "Softmax",
     "SoftmaxModel",

@@ -11,17 +11,27 @@ from nlp_rnn.config import (
     AnyClassifier,
     AveragedParameters,
     ClassifierParameters,
+    ContextualParameters,
     FixedViewClassifierParameters,
 )
 from nlp_rnn.layers.dropout import Dropout
 from nlp_rnn.layers.pairs import PairBuckets
 from nlp_rnn.layers.pooling import POOLING, LastPooling, MeanPooling
+from nlp_rnn.models.contextual import contextual_vectors
 from nlp_rnn.models.encoder import embedded, real_tokens, recurrent_stack
 from nlp_rnn.models.fixed_view import fixed_view
 
 
-def classifier(embedding: layers.Embedding, parameters: AnyClassifier, labels: int) -> keras.Model:
+def classifier(
+    embedding: layers.Embedding,
+    parameters: AnyClassifier,
+    labels: int,
+    context: ContextualParameters | None = None,
+) -> keras.Model:
     """Build a classifier.
+
+    Args:
+        context: the contextual word vectors that it reads beside those of ``embedding``.
 
     Returns:
         A model that maps token indices, int32 ``(batch, timesteps)`` padded on the right with 0, to
@@ -30,6 +40,9 @@ def classifier(embedding: layers.Embedding, parameters: AnyClassifier, labels: i
     ids = keras.Input((None,), dtype="int32", name="ids")
     mask = real_tokens(ids)
     vectors = embedded(embedding, ids, parameters)
+    if context is not None:
+        others = contextual_vectors(ids, mask, embedding.input_dim, context)
+        vectors = layers.Concatenate(name="word")([vectors, others])
     if isinstance(parameters, AveragedParameters):
         text = _averaged(ids, vectors, mask, parameters)
     elif isinstance(parameters, FixedViewClassifierParameters):

@@ -53,13 +53,14 @@ def build_network(
     embeddings = experiment.embeddings
     frozen = isinstance(embeddings, GivenEmbeddings) and embeddings.frozen
     embedding = embedding_layer(vocabulary_size, embeddings.dimension, vectors, not frozen)
+    context = embeddings.contextual
     if isinstance(experiment, ClassificationExperiment):
-        return classifier(embedding, experiment.model, len(labels))
+        return classifier(embedding, experiment.model, len(labels), context)
     if isinstance(experiment, IntentsAndSlotsExperiment):
         model, count = experiment.model, len(intents)
-        return joint_model(embedding, model, labels, count, characters, entities)
+        return joint_model(embedding, model, labels, count, characters, entities, context)
     if isinstance(experiment, TaggingExperiment | SemanticRolesExperiment):
-        return tagger(embedding, experiment.model, labels, characters, entities)
+        return tagger(embedding, experiment.model, labels, characters, entities, context)
     if isinstance(experiment, SequenceToSequenceExperiment):
         assert pairs is not None
         of_target = embedding

@@ -12,6 +12,7 @@ from nlp_rnn.config import (
     AnyCharacterEncoder,
     AnyTagger,
     CharacterCNNParameters,
+    ContextualParameters,
     RoleTaggerParameters,
     TaggerParameters,
 )
@@ -20,6 +21,7 @@ from nlp_rnn.layers.characters import CharacterBiLSTM, CharacterCNN
 from nlp_rnn.layers.crf import CRF
 from nlp_rnn.layers.dropout import Dropout
 from nlp_rnn.layers.predicates import BesidePredicate
+from nlp_rnn.models.contextual import contextual_vectors
 from nlp_rnn.models.encoder import embedded, real_tokens, recurrent_stack
 from nlp_rnn.models.fixed_view import fixed_view
 from nlp_rnn.text.entities import LearnedTags, allowed_transitions
@@ -41,6 +43,7 @@ def tagger(
     labels: Sequence[str],
     characters: Sequence[str] = (),
     entities: bool = True,
+    context: ContextualParameters | None = None,
 ) -> keras.Model:
     """Build a tagger.
 
@@ -50,6 +53,7 @@ def tagger(
         characters: every character type, the special ones first; ignored if the network reads none.
         entities: whether tags that look like BIO mark entities; if not, they are plain classes and
             no transition between them is forbidden.
+        context: the contextual word vectors that it reads beside those of ``embedding``.
 
     Returns:
         A model that maps token indices, int32 ``(batch, timesteps)`` padded on the right with 0, to
@@ -58,13 +62,16 @@ def tagger(
         the characters of each word, int32 ``(batch, timesteps, characters)``; for semantic roles
         also ``predicates``, int32 ``(batch, timesteps)``: 1 at the predicate, 0 elsewhere.
     """
-    inputs, states, mask = encoded_words(embedding, parameters, characters)
+    inputs, states, mask = encoded_words(embedding, parameters, characters, context)
     logits = tag_logits(states, mask, parameters, labels, entities)
     return keras.Model(inputs if len(inputs) > 1 else inputs[0], logits, name="tagger")
 
 
 def encoded_words(
-    embedding: layers.Embedding, parameters: AnyTagger, characters: Sequence[str]
+    embedding: layers.Embedding,
+    parameters: AnyTagger,
+    characters: Sequence[str],
+    context: ContextualParameters | None = None,
 ) -> tuple[list[Any], Any, Any]:
     """The inputs of a tagger, what its head sees of each word ``(batch, timesteps, width)``, and
     the mask of real words; see :func:`tagger`."""
@@ -77,6 +84,8 @@ def encoded_words(
         vectors.append(character_encoder(parameters.characters, len(characters))(inputs[1]))
     if parameters.casing:
         vectors.append(Casing(characters, parameters.casing, name="casing")(inputs[1]))
+    if context is not None:
+        vectors.append(contextual_vectors(inputs[0], mask, embedding.input_dim, context))
     word = layers.Concatenate(name="word")(vectors) if len(vectors) > 1 else vectors[0]
     if isinstance(parameters, RoleTaggerParameters):
         inputs.append(keras.Input((None,), dtype="int32", name="predicates"))

@@ -51,7 +51,7 @@ def _text(unit: str, lines: int, dimension: int, **model: Any) -> Defaults:
             "training": {
                 "learning_rate": 0.005,
                 "epochs": 3,
-                "batch_size": 32,
+                "batch_size": 8,
                 "window": 35,
                 "clip_norm": 5.0,
                 "schedule": {"kind": "cosine"},

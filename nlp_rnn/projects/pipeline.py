@@ -15,6 +15,7 @@ from typing import Any
 
 from nlp_rnn.config import (
     KINDS_OF_EMBEDDINGS,
+    ElmoVectors,
     FilesDataset,
     GrammarDataset,
     MemoryDataset,
@@ -40,6 +41,14 @@ STARTS = ("start/no_model", "start/no_data")
 START_PLACEHOLDER = """\
 Experiments without `start_from` depend on this file instead of on a trained model and its data,
 because DVC has no conditional dependencies.
+"""
+
+NO_CONTEXT = "vectors/no_context"
+"""The file that stands for contextual word vectors, for experiments that read none."""
+
+CONTEXT_PLACEHOLDER = """\
+Experiments without `embeddings.contextual` depend on this file instead of on contextual word
+vectors, because DVC has no conditional dependencies.
 """
 
 VARS = """\
@@ -165,11 +174,22 @@ def _of_vectors(parameters: Parameters) -> Iterator[Stage]:
             "vectors",
             "vectors",
             deps=["data/prepared/${item.dataset}"],
-            params=["seed", "vectors.${key}"],
+            params=[*["backend"] * learns_context(parameters), "seed", "vectors.${key}"],
             outs=["vectors/${key}"],
         )
     if parameters.encoders:
         yield Stage("encoder", "encoders", deps=["models/${item}"], outs=["vectors/${item}"])
+    if parameters.sentences:
+        reads = ["data/prepared/${item.dataset}"]
+        if makes_vectors(parameters):
+            reads.append("vectors/${item.embeddings.kind}")
+        yield Stage(
+            "sentences",
+            "sentences",
+            deps=reads,
+            params=["backend", "seed", "sentences.${key}"],
+            outs=["vectors/${key}"],
+        )
 
 
 def _of_experiments(parameters: Parameters) -> Iterator[Stage]:
@@ -178,6 +198,8 @@ def _of_experiments(parameters: Parameters) -> Iterator[Stage]:
     starts = ["data/prepared/${item.dataset}"]
     if makes_vectors(parameters):
         starts.append("vectors/${item.embeddings.kind}")
+    if reads_context(parameters):
+        starts.append("${item.start.context}")
     if any(map(_reads_a_file, parameters.experiments.values())):
         starts.append("data/checksums/vectors/${key}.json")
         yield Stage(
@@ -239,24 +261,40 @@ def _of_experiments(parameters: Parameters) -> Iterator[Stage]:
 
 
 def starts(parameters: Parameters) -> dict[str, dict[str, str]]:
-    """What the training of each experiment depends on beside its own data; empty in a project in
-    which none starts from a trained model.
+    """What each experiment depends on beside its own data and its word vectors; empty in a project
+    in which none starts from a trained model or reads contextual word vectors.
 
     Data that an experiment is trained on anyway are not named again, since DVC wants each
     dependency once.
     """
-    if not any(each.start_from for each in parameters.experiments.values()):
-        return {}
-    found = {}
+    with_start = any(each.start_from for each in parameters.experiments.values())
+    found: dict[str, dict[str, str]] = {}
     for name, experiment in parameters.experiments.items():
-        model, data = STARTS
-        named = "seed"
-        if experiment.start_from is not None:
-            model, named = experiment.start_from.folder, f"experiments.{name}.start_from"
-            old = parameters.old_data(experiment.start_from)
-            data = data if old in (None, experiment.dataset) else f"data/prepared/{old}"
-        found[name] = {"model": model, "data": data, "parameters": named}
+        of_each: dict[str, str] = {}
+        if with_start:
+            model, data = STARTS
+            named = "seed"
+            if experiment.start_from is not None:
+                model, named = experiment.start_from.folder, f"experiments.{name}.start_from"
+                old = parameters.old_data(experiment.start_from)
+                data = data if old in (None, experiment.dataset) else f"data/prepared/{old}"
+            of_each |= {"model": model, "data": data, "parameters": named}
+        if reads_context(parameters):
+            context = experiment.embeddings.contextual
+            of_each["context"] = NO_CONTEXT if context is None else context.folder
+        if of_each:
+            found[name] = of_each
     return found
+
+
+def learns_context(parameters: Parameters) -> bool:
+    """Whether the project learns contextual word vectors."""
+    return any(isinstance(each, ElmoVectors) for each in parameters.vectors.values())
+
+
+def reads_context(parameters: Parameters) -> bool:
+    """Whether an experiment reads contextual word vectors."""
+    return any(each.embeddings.contextual for each in parameters.experiments.values())
 
 
 def _of_memory(parameters: Parameters) -> Iterator[Stage]:
@@ -368,8 +406,10 @@ def placeholders(parameters: Parameters, project: Path) -> dict[Path, str]:
     if makes_vectors(parameters):
         folder = project / "vectors"
         found = {folder / kind: PLACEHOLDER.format(kind=kind) for kind in KINDS_OF_EMBEDDINGS}
-    if starts(parameters):
+    if any(each.start_from for each in parameters.experiments.values()):
         found |= {project / file: START_PLACEHOLDER for file in STARTS}
+    if reads_context(parameters):
+        found[project / NO_CONTEXT] = CONTEXT_PLACEHOLDER
     return found
 
 

@@ -70,6 +70,17 @@ def by_length_in_order(
     return ordered()
 
 
+def outputs_at_tokens(
+    network: Network, sequences: Sequence[Encoded], batch_size: int
+) -> Iterator[Floats]:
+    """What a network computes for each token of each sequence ``(tokens, width)``, in order."""
+
+    def run(found: Sequence[Floats], lengths: NDArray[np.int32]) -> Sequence[Floats]:
+        return [row[:n] for row, n in zip(found[0], lengths.tolist(), strict=True)]
+
+    return _logits(network, sequences, batch_size, run)
+
+
 def _logits(
     network: Network,
     sequences: Sequence[Encoded],

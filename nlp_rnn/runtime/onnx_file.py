@@ -21,7 +21,8 @@ OPERATORS = {
     *("Add", "AveragePool", "Cast", "Concat", "Conv", "Div", "Equal", "Exp", "Flatten", "GRU"),
     *("Gather", "GatherND", "Greater", "Identity", "LSTM", "Less", "Log", "LogSoftmax", "MatMul"),
     *("Mod", "Mul"),
-    *("RNN", "Range", "ReduceMax", "ReduceSum", "Relu", "Reshape", "Shape", "Sigmoid", "Sign"),
+    *("RNN", "Range", "ReduceMax", "ReduceSum", "Relu", "Reshape", "ReverseSequence", "Shape"),
+    *("Sigmoid", "Sign"),
     *("Slice", "Softmax", "Softplus", "Split", "Sub", "Sum", "Tanh", "Transpose", "Unsqueeze"),
     "Where",
 }

@@ -83,4 +83,7 @@ def fewest_weights(experiment: AnyExperiment, types: int) -> int:
     projected = getattr(getattr(model, "cell", None), "projection", None)
     square = isinstance(model, EncoderParameters) and projected is None
     others = layers - 1 if getattr(model, "last_units", None) else layers
-    return types * experiment.embeddings.dimension + others * units * (units if square else 1)
+    found = types * experiment.embeddings.dimension + others * units * (units if square else 1)
+    if (context := experiment.embeddings.contextual) is not None:
+        found += types * context.dimension + 2 * context.layers * 8 * context.dimension**2
+    return found

@@ -13,6 +13,7 @@ from nlp_rnn.stages.prepare import prepare
 from nlp_rnn.stages.pseudo_label import pseudo_label
 from nlp_rnn.stages.report import report
 from nlp_rnn.stages.search import search
+from nlp_rnn.stages.sentences import sentences
 from nlp_rnn.stages.train import train
 from nlp_rnn.stages.vector_file import vector_file
 from nlp_rnn.stages.vectors import vectors
@@ -28,6 +29,7 @@ __all__ = [
     "pseudo_label",
     "report",
     "search",
+    "sentences",
     "train",
     "vector_file",
     "vectors",

@@ -39,3 +39,8 @@ def embed(name: str) -> None:
                 f"{title}: vectors for {coverage['type_coverage']:.1%} of types, "
                 f"{coverage['token_coverage']:.1%} of tokens"
             )
+        if (known := coverage.get("contextual")) is not None:
+            log(
+                f"{name}: {known['vectors']} knows {known['type_coverage']:.1%} of types, "
+                f"{known['token_coverage']:.1%} of tokens"
+            )

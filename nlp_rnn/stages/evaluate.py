@@ -242,11 +242,15 @@ def _vectors(experiment: AnyExperiment) -> str:
     """What a table calls the vectors that an experiment starts from."""
     from nlp_rnn.evaluation.report import RANDOM
 
-    if isinstance(experiment.embeddings, LearnedEmbeddings):
-        return RANDOM
-    if isinstance(experiment.embeddings, PretrainedEmbeddings):
-        return experiment.embeddings.file
-    return experiment.embeddings.kind
+    embeddings = experiment.embeddings
+    if isinstance(embeddings, LearnedEmbeddings):
+        found = RANDOM
+    elif isinstance(embeddings, PretrainedEmbeddings):
+        found = embeddings.file
+    else:
+        found = embeddings.kind
+    context = embeddings.contextual
+    return found if context is None else f"{found}, {context.vectors} in context"
 
 
 def _several_figures(own: Judged, each: Mapping[Member, Judged]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nlp_rnn import backend, paths
@@ -130,8 +131,10 @@ def follow_once(
         return
     task, network = given.beginning()
     objective = _objective(task, network)
-    nowhere = Checkpoint(Path(), given.identity)
-    fit(objective, task.batches, lambda: task.validate(objective), task.training, nowhere)
+    with TemporaryDirectory() as folder:
+        task.begin(objective, Path(folder))
+        nowhere = Checkpoint(Path(folder), given.identity)
+        fit(objective, task.batches, lambda: task.validate(objective), task.training, nowhere)
 
 
 class Given(NamedTuple):
@@ -277,6 +280,7 @@ def _fit(task: Task, network: keras.Model, checkpoint: Checkpoint, run: Run) -> 
     from nlp_rnn.training.fit import fit
 
     objective = _objective(task, network)
+    task.begin(objective, checkpoint.file.parent)
     if saved := checkpoint.load():
         # A run killed between its checkpoint and its log lacks an epoch here.
         logged = run.steps("validation/loss")
@@ -335,15 +339,17 @@ def _more_words(folder: Path, experiment: AnyExperiment) -> Vocabulary | None:
 
 def initial_files(folder: Path) -> list[Path]:
     """What ``embed`` wrote: the vectors, of an encoder also the weights of recurrent layers, of
-    more words than the data set's the vocabulary."""
+    more words than the data set's the vocabulary, of contextual vectors the language models."""
+    from nlp_rnn.embeddings.contextual import CONTEXT
     from nlp_rnn.embeddings.encoders import RECURRENT, VECTORS, VOCABULARY
 
-    files = (folder / part for part in (VECTORS, RECURRENT, VOCABULARY))
+    files = (folder / part for part in (VECTORS, RECURRENT, VOCABULARY, CONTEXT))
     return [file for file in files if file.exists()]
 
 
 def starting_network(task: Task, folder: Path, vectors: Any) -> keras.Model:
-    """A fresh network, which starts from an encoder's recurrent layers where there is one."""
+    """A fresh network, which starts from an encoder's recurrent layers where there is one, and has
+    the language models of contextual vectors."""
     from nlp_rnn.embeddings.encoders import RECURRENT, is_encoder, read_recurrent
 
     network = task.network(vectors)
@@ -352,6 +358,11 @@ def starting_network(task: Task, folder: Path, vectors: Any) -> keras.Model:
 
         remedy = Remedy("write it again", paths.owner(folder), ("embed",))
         start_from(network, read_recurrent(folder / RECURRENT, remedy))
+    if task.experiment.embeddings.contextual is not None:
+        from nlp_rnn.embeddings.contextual import read_context
+        from nlp_rnn.models.contextual import take_context
+
+        take_context(network, *read_context(folder, "embed"))
     return network
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,6 @@ from nlp_rnn.config import AnyExperiment, Parameters, SearchParameters, load_par
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, sha256, whole_file, whole_folder, write_json, write_table
 from nlp_rnn.process import log
-from nlp_rnn.stages.common import only_one
 from nlp_rnn.stages.finished import Place
 from nlp_rnn.stages.one_training import Child, initial_files, initial_vectors, train_once
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from nlp_rnn.runtime.bundle import Bundle
     from nlp_rnn.search.space import Space
-    from nlp_rnn.search.trials import Trial
+    from nlp_rnn.search.trials import Records, Trial
     from nlp_rnn.tracking import Run
 
 EPOCHS = "training.epochs"
@@ -31,17 +31,20 @@ _SHOWN = 10
 
 
 def search(name: str) -> None:
-    """Train an experiment with other parameters, again and again; an interrupted search goes on."""
+    """Train an experiment with other parameters, again and again; an interrupted search goes on.
+
+    Several processes may run the same search at once; they share its trials.
+    """
     parameters = load_part("search", name)
     section = parameters.search_called(name)
-    with only_one(paths.search(name), f"for the search {name}"):
-        _search(name, parameters, section)
+    _search(name, parameters, section)
 
 
 def _search(name: str, parameters: Parameters, section: SearchParameters) -> None:
     from nlp_rnn import tracking
+    from nlp_rnn.search.claims import Claims
     from nlp_rnn.search.space import Space, check_values
-    from nlp_rnn.search.trials import Records, Trial, ranked
+    from nlp_rnn.search.trials import Records
     from nlp_rnn.text.prepared import PreparedDataset
 
     experiment = parameters.experiment(section.experiment)
@@ -53,7 +56,7 @@ def _search(name: str, parameters: Parameters, section: SearchParameters) -> Non
     initial_vectors(initial, experiment, dataset, parameters.seed, parameters.seed)
     folder = paths.search(name)
     records = Records(folder / "trials")
-    trials = records.read()
+    claims = Claims(folder, records)
     notes = folder / "search.json"
     identity = _identity(
         section,
@@ -63,38 +66,53 @@ def _search(name: str, parameters: Parameters, section: SearchParameters) -> Non
         *map(sha256, initial_files(initial)),
         backend.select(parameters.backend),
     )
-    run_id = _begun(notes, identity)
-    with tracking.run(parameters.tracking.experiment, f"search {name}", run_id, "new") as run:
-        log(f"MLflow run {run.url}")
-        write_json(notes, {"run_id": run.id, "fingerprint": identity})
-        run.log_parameters({"seed": parameters.seed, **section.model_dump(exclude={"trials"})})
-        for number in range(1, space.trials + 1):
-            if number in trials:
-                continue
-            earlier = [trials[n] for n in range(1, number)]
-            trial = Trial(number, space.draw(number, earlier))
-            log(f"trial {number} of {space.trials}: {trial.described()}")
+    with ExitStack() as stack:
+        with claims.alone():
+            run_id = _begun(notes, identity)
+            title = f"search {name}"
+            run = stack.enter_context(
+                tracking.run(parameters.tracking.experiment, title, run_id, "new")
+            )
+            log(f"MLflow run {run.url}")
+            write_json(notes, {"run_id": run.id, "fingerprint": identity})
+            run.log_parameters({"seed": parameters.seed, **section.model_dump(exclude={"trials"})})
+        # Closed, so that what an exception leaves is free at once.
+        trials = stack.enter_context(closing(claims.trials(space.trials, space.draw)))
+        for trial, earlier in trials:
+            log(f"trial {trial.number} of {space.trials}: {trial.described()}")
             twin = next((t for t in earlier if t.parameters == trial.parameters), None)
+            bundle = None
             if twin is not None:
-                log(f"trial {number} has the parameters and so the figures of trial {twin.number}")
-                trial = replace(twin, number=number)
+                log(
+                    f"trial {trial.number} has the parameters and so the figures of "
+                    f"trial {twin.number}"
+                )
+                trial = replace(twin, number=trial.number)
             else:
-                trial, bundle = _train(trial, name, parameters, section, run.id)
-                best = ranked([*trials.values(), trial], lower_is_better=space.lower_is_better)
-                if bundle and best[0] is trial:
-                    with whole_folder(folder / "best") as partial:
-                        shutil.copytree(bundle.folder, partial, dirs_exist_ok=True)
-            records.write(trial)
-            trials[number] = trial
-            shutil.rmtree(_running(name), ignore_errors=True)
+                place = Place.within(claims.place(trial.number))
+                trial, bundle = _train(trial, name, parameters, section, place, run.id)
+            with claims.alone():
+                _record(trial, bundle, records, folder, lower_is_better=space.lower_is_better)
             if trial.figure is not None:
-                run.log_metrics({"search": {experiment.training.select: trial.figure}}, number)
-        _report(name, parameters, section, space, [trials[n] for n in sorted(trials)], run)
+                run.log_metrics(
+                    {"search": {experiment.training.select: trial.figure}}, trial.number
+                )
+        with claims.alone():
+            claims.clear()
+            _report(name, parameters, section, space, list(records.read().values()), run)
 
 
-def _running(name: str) -> Path:
-    """Where the trial that is being trained has its checkpoint."""
-    return paths.search(name) / "running"
+def _record(
+    trial: Trial, bundle: Bundle | None, records: Records, folder: Path, *, lower_is_better: bool
+) -> None:
+    """Record a trial, and keep its model if it is the best so far."""
+    from nlp_rnn.search.trials import ranked
+
+    best = ranked([*records.read().values(), trial], lower_is_better=lower_is_better)
+    if bundle and best[0] is trial:
+        with whole_folder(folder / "best") as partial:
+            shutil.copytree(bundle.folder, partial, dirs_exist_ok=True)
+    records.write(trial)
 
 
 def _identity(section: SearchParameters, experiment: AnyExperiment, *origins: Any) -> str:
@@ -132,9 +150,15 @@ def _begun(notes: Path, identity: str) -> str | None:
 
 
 def _train(
-    trial: Trial, name: str, parameters: Parameters, section: SearchParameters, parent: str
+    trial: Trial,
+    name: str,
+    parameters: Parameters,
+    section: SearchParameters,
+    place: Place,
+    parent: str,
 ) -> tuple[Trial, Bundle | None]:
     """Train with a trial's parameters; what cannot be trained is a trial that failed."""
+    from nlp_rnn import tracking
     from nlp_rnn.search.space import changed
 
     try:
@@ -144,9 +168,11 @@ def _train(
             section.experiment,
             experiment,
             parameters.seed,
-            Place.within(_running(name)),
+            place,
             Child(f"{name} trial {trial.number}", parent),
         )
+    except tracking.Unreachable:  # that is no fault of the trial, which can be resumed
+        raise
     except UserError as error:
         log(f"trial {trial.number} failed: {error}")
         return replace(trial, error=str(error)), None

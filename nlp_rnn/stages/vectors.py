@@ -7,12 +7,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from nlp_rnn import paths
-from nlp_rnn.config import GrammarDataset, Parameters, load_part
+from nlp_rnn.config import ElmoVectors, GrammarDataset, Parameters, load_part
 from nlp_rnn.process import log
 from nlp_rnn.stages.common import only_one
+from nlp_rnn.stages.contextual import contextual_vectors
 
 if TYPE_CHECKING:
-    from nlp_rnn.config import AnyVectors
+    from nlp_rnn.config import WordVectorsParameters
 
 
 def vectors(name: str) -> None:
@@ -21,10 +22,15 @@ def vectors(name: str) -> None:
     section = parameters.learned_vectors(name)
     run_name = f"vectors-{name}"
     with only_one(paths.checkpoints(run_name), run_name):
-        _vectors(name, run_name, parameters, section)
+        if isinstance(section, ElmoVectors):
+            contextual_vectors(name, run_name, parameters, section)
+        else:
+            _vectors(name, run_name, parameters, section)
 
 
-def _vectors(name: str, run_name: str, parameters: Parameters, section: AnyVectors) -> None:
+def _vectors(
+    name: str, run_name: str, parameters: Parameters, section: WordVectorsParameters
+) -> None:
     from nlp_rnn.embeddings.learned import LearnedVectors
     from nlp_rnn.embeddings.learning.corpus import TokenCorpus
     from nlp_rnn.embeddings.learning.learner import learn

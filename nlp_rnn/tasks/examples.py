@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +13,15 @@ from numpy.typing import NDArray
 from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.config import AnyExperiment, BatchTrainingParameters, LongTexts
 from nlp_rnn.errors import UserError
+from nlp_rnn.tasks.cached_states import CachedStates
 from nlp_rnn.tasks.task import EXAMPLES_SHOWN, LONGEST_SHOWN, Task
 from nlp_rnn.text.batches import Batch, Encoded, encoded, example_batches, mini_batches
 from nlp_rnn.text.bounds import Bounds, padded_length
 from nlp_rnn.text.prepared import PreparedDataset, Split
 from nlp_rnn.text.word_dropout import drop_words, unknown_rates
+
+if TYPE_CHECKING:
+    from nlp_rnn.training.objective import Objective
 
 EVALUATION_BATCH = 64
 """The number of examples predicted at once: large enough for speed, small enough for little
@@ -36,6 +42,20 @@ class ExamplesTask(Task):
                 f"training.singleton_dropout: no word of the vocabulary of {experiment.dataset} "
                 "occurs only once; set the data set's vocabulary.min_count: 1, or omit it"
             )
+        self._states: CachedStates | None = None
+
+    def begin(self, objective: Objective, folder: Path) -> None:
+        """Compute the states of frozen language models at each word of the training split."""
+        contextual = self.experiment.embeddings.contextual
+        if contextual is None or contextual.trainable:
+            return
+        numbers = np.flatnonzero(self.dataset.split("train").lengths).tolist()
+        texts = [example.ids for example in self.encoded("train", numbers, self.max_length)]
+        self._states = CachedStates.of(objective.network, texts, contextual.states_width, folder)
+        if self._states is not None:
+            from nlp_rnn.models.contextual import cached
+
+            objective.called = cached(objective.network)
 
     @property
     def max_length(self) -> int | None:
@@ -116,6 +136,8 @@ class ExamplesTask(Task):
             self.bounds,
             self.example_weights,
         )
+        if self._states is not None:
+            batches = self._states.beside(batches)
         if training.word_dropout or training.singleton_dropout:
             counts = self.dataset.vocabulary.counts
             rates = unknown_rates(counts, training.word_dropout, training.singleton_dropout)

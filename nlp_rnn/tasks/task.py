@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,6 +81,14 @@ class Task(ABC):
     @abstractmethod
     def objective(self, network: keras.Model) -> Objective:
         """The loss that trains ``network``."""
+
+    def begin(self, objective: Objective, folder: Path) -> None:  # noqa: B027
+        """Compute before a training what would be the same in each of its epochs; nothing here.
+
+        Args:
+            objective: that of a network with the weights that it starts from.
+            folder: for large files, which end with the process.
+        """
 
     @abstractmethod
     def batches(self, epoch: int) -> tuple[Iterable[Batch], int]:

@@ -219,6 +219,8 @@ class Batch:
         starts: for language models, float32 ``(batch,)``: 1 where a row begins a new text, whose
             state is zero, else 0.
         intents: the labels of the texts of a joint data set, int32 ``(batch,)``, beside their tags.
+        states: the states of frozen language models at each word, float32
+            ``(batch, length, width)``, where they are computed before the training.
         rate: the factor of the learning rate in this step.
     """
 
@@ -231,14 +233,16 @@ class Batch:
     target_ids: NDArray[np.int32] | None = None
     features: NDArray[np.float32] | None = None
     intents: NDArray[np.int32] | None = None
+    states: NDArray[np.float32] | None = None
     rate: float = 1.0
 
     @property
     def inputs(self) -> Any:
         """The inputs of the objective."""
         optional = (
-            self.characters, self.predicates, self.starts, self.target_ids, self.features
-        )  # fmt: skip
+            *(self.characters, self.predicates, self.starts),
+            *(self.target_ids, self.features, self.states),
+        )
         more = [x for x in optional if x is not None]
         return [self.ids, *more] if more else self.ids
 

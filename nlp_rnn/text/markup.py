@@ -93,6 +93,15 @@ def plain(text: str) -> str:
     return _ENTITY.sub(_shown, text) if "&" in text else text
 
 
+def with_line_breaks(text: str) -> str:
+    """``text`` with ``<br />`` replaced by a line break.
+
+    >>> with_line_breaks("The end.<br /><br />Or not?")
+    'The end.\\n\\nOr not?'
+    """
+    return _BREAK.sub("\n", text) if "<" in text else text
+
+
 def rewritten(text: str) -> Rewritten:
     """The result of :func:`plain`, with the place of each character in the raw text."""
     spaced = Rewritten.unchanged(text).replaced(_BREAK, lambda match: (" ", match.end()))

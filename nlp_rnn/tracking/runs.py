@@ -27,9 +27,12 @@ from nlp_rnn.tracking.origin import (
     stage_kind,
 )
 from nlp_rnn.tracking.store import (
+    answering,
     connected,
     experiment_id,
+    impatient,
     in_temporary_workspace,
+    is_lost,
     redacted,
     tracking_uri,
 )
@@ -345,9 +348,10 @@ def run(
 
     Raises:
         UserError: the store cannot be used, the experiment is deleted, or the run is missing.
+        Unreachable: the server stopped answering; the run stays RUNNING until it is reopened.
     """
     nested = parent is not None
-    with connected() as client:
+    with connected() as client, answering():
         import mlflow
 
         found = _find_run(client, run_id, name, missing) if run_id else None
@@ -362,7 +366,7 @@ def run(
             )
         if nested:
             client.set_tag(opened.info.run_id, "mlflow.parentRunId", parent)
-        status = "FAILED"
+        status, lost = "FAILED", False
         try:
             with terminable():
                 current = Run(client, opened, new=not found)
@@ -375,9 +379,16 @@ def run(
         except SystemExit as error:
             status = "FAILED" if error.code else "FINISHED"
             raise
+        except Exception as error:
+            lost = is_lost(error)
+            raise
         finally:
-            mlflow.end_run(status)
-            if found and missing == "error" and (ended := opened.info.end_time):
+            if lost:  # it has waited for minutes already
+                with impatient(), contextlib.suppress(Exception):
+                    mlflow.end_run(status)
+            else:
+                mlflow.end_run(status)
+            if found and missing == "error" and not lost and (ended := opened.info.end_time):
                 # A stage that adds to a run does not make it longer.
                 client.set_terminated(opened.info.run_id, status, ended)
 

@@ -117,6 +117,41 @@ def connected() -> Iterator[mlflow.MlflowClient]:
         mlflow.set_tracking_uri(before)
 
 
+class Unreachable(UserError):
+    """A server that answered before does so no more, after all of MLflow's retries."""
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether an error says that the server does not answer any more."""
+    from mlflow.exceptions import MlflowException
+
+    return isinstance(error, Unreachable) or (
+        # MLflow has no class for this: so begins what its requests raise after the last retry.
+        isinstance(error, MlflowException) and str(error).startswith("API request to ")
+    )
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Raise Unreachable, on one line, if the server stops answering within the block.
+
+    Raises:
+        Unreachable: MLflow has retried for minutes, or as ``MLFLOW_HTTP_REQUEST_MAX_RETRIES`` says.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if not is_lost(error):
+            raise
+        reason = str(error).partition("\n")[0][:300]
+        raise Unreachable(
+            f"the MLflow server {redacted(tracking_uri())} does not answer any more: "
+            f"{redacted(reason)}; start it, then repeat the command: it resumes the same run"
+        ) from error
+
+
 def _open(uri: str) -> mlflow.MlflowClient:
     """A client of the store, which has responded once.
 
@@ -126,7 +161,7 @@ def _open(uri: str) -> mlflow.MlflowClient:
     import mlflow
 
     try:
-        with _locked(uri), _impatient():
+        with _locked(uri), impatient():
             if (file := sqlite_file(uri)) is not None:
                 _make_schema(file)
             client = mlflow.MlflowClient()
@@ -185,7 +220,7 @@ def _locked(uri: str) -> Iterator[None]:
 
 
 @contextmanager
-def _impatient() -> Iterator[None]:
+def impatient() -> Iterator[None]:
     """Fail within seconds if a server does not answer, unless the user set a timeout.
 
     This applies only to the first contact: afterwards, MLflow's own retries, which take minutes,

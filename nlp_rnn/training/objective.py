@@ -35,6 +35,10 @@ class Objective(keras.Model):
         network: maps token indices to logits ``(..., classes)``.
         with_accuracy: whether to track accuracy too, which costs an argmax over the classes.
         scheduled_sampling: how often the network reads its own predictions, if it may.
+
+    Attributes:
+        called: what a batch is given to: the network, or a part of it whose inputs are computed
+            before the training.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class Objective(keras.Model):
     ) -> None:
         super().__init__(name="objective")
         self.network = network
+        self.called = network
         self.cross_entropy = keras.metrics.Mean(name="cross_entropy")
         self.accuracy = keras.metrics.Mean(name="accuracy") if with_accuracy else None
         self.scheduled_sampling = scheduled_sampling
@@ -56,7 +61,7 @@ class Objective(keras.Model):
         return self.add_weight(shape=shape, initializer="zeros", trainable=False, name=name)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        return self.network(inputs, training=training)
+        return self.called(inputs, training=training)
 
     @property
     def means(self) -> list[keras.metrics.Mean]:
@@ -260,6 +265,23 @@ class TruncatedBPTT(Objective):
         for state, value in zip(self.states, after, strict=True):
             state.assign(ops.stop_gradient(value))
         return hidden
+
+    def _cross_entropy(self, targets: Any, hidden: Any, weights: Any) -> Any:
+        return self._mean(self.output_layer(hidden, targets, training=True), weights)
+
+
+class NeighboursObjective(Objective):
+    """The objective of a forward and a backward language model: ``-ln P`` of both neighbours.
+
+    Args:
+        network: as :func:`~nlp_rnn.models.contextual.bidirectional_language_model` builds it.
+            Targets are the next words, then the words before, ``(batch, 2 * timesteps)``.
+    """
+
+    def __init__(self, network: keras.Model) -> None:
+        super().__init__(network, with_accuracy=False)
+        self.called = keras.Model(network.inputs[0], network.get_layer("hidden").output)
+        self.output_layer = network.get_layer("logits")
 
     def _cross_entropy(self, targets: Any, hidden: Any, weights: Any) -> Any:
         return self._mean(self.output_layer(hidden, targets, training=True), weights)

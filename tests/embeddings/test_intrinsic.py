@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.real import real_data
 from nlp_rnn.embeddings import intrinsic
 from nlp_rnn.embeddings.intrinsic import (
     AnalogyReport,
@@ -179,3 +180,19 @@ def test_judgements_that_are_all_equal_have_no_correlation() -> None:
     vectors = WordVectors(["a", "b", "c"], np.eye(3, dtype=np.float32))
     found = evaluate_similarity(vectors, [("a", "b", 1.0), ("a", "c", 1.0)])
     assert str(found).startswith("no correlation over 2 pairs")
+
+
+@pytest.mark.parametrize(
+    ("name", "pairs"), [("EN-WS-353-ALL", 353), ("EN-SIMLEX-999", 999), ("EN-RG-65", 65)]
+)
+def test_the_usual_pairs_are_read_without_loss(name: str, pairs: int) -> None:
+    found = read_pairs(real_data(f"word-similarity/{name}.txt"))
+    assert len(found) == pairs
+    assert all(0 <= judgement <= 10 and " " not in first for first, _, judgement in found)
+
+
+def test_the_google_analogies_are_read_without_loss() -> None:
+    sections = read_analogies(real_data("word-similarity/questions-words.txt"))
+    counts = {name: len(questions) for name, questions in sections.items()}
+    assert len(counts) == 14 and sum(counts.values()) == 19_544
+    assert sum(n for name, n in counts.items() if name.startswith("gram")) == 10_675

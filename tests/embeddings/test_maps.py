@@ -12,8 +12,9 @@ import pytest
 
 from nlp_rnn.drawing import save
 from nlp_rnn.embeddings import maps
+from nlp_rnn.embeddings.intrinsic import spearman
 from nlp_rnn.embeddings.maps import analogy_picture, map_picture, write_page
-from nlp_rnn.embeddings.projection import caption, principal_components, project
+from nlp_rnn.embeddings.projection import DENSE, caption, principal_components, project
 from nlp_rnn.embeddings.vectors import WordVectors
 from nlp_rnn.errors import UserError
 
@@ -48,6 +49,49 @@ def test_words_of_a_cluster_are_nearer_to_each_other_than_to_others(method: str)
     centres = np.stack([points[i::3].mean(axis=0) for i in range(3)])
     to_centres = np.linalg.norm(points[:, None] - centres, axis=2)
     assert (to_centres.argmin(axis=1) == np.arange(60) % 3).all()
+
+
+def spiral(words: int) -> WordVectors:
+    """Words along a curve that winds three times around the unit sphere as it rises."""
+    height, angle = np.linspace(-0.6, 0.6, words), np.linspace(0, 6 * np.pi, words)
+    radius = np.sqrt(1 - height**2)
+    matrix = np.column_stack([radius * np.cos(angle), radius * np.sin(angle), height])
+    return WordVectors([f"w{i}" for i in range(words)], matrix)
+
+
+@pytest.mark.parametrize("words", [300, DENSE + 1])
+def test_lle_unrolls_a_curve_whose_turns_pca_lays_over_each_other(words: int) -> None:
+    order = list(range(words))
+    unrolled = project(spiral(words), "lle", neighbours=6)
+    assert abs(spearman(order, unrolled[:, 0].tolist())) > 0.99
+    flat = project(spiral(words), "pca")
+    assert max(abs(spearman(order, column.tolist())) for column in flat.T) < 0.9
+    np.testing.assert_array_equal(unrolled, project(spiral(words), "lle", neighbours=6))
+
+
+def test_points_of_lle_are_rebuilt_by_the_weights_that_rebuild_their_vectors() -> None:
+    vectors = spiral(80)
+    points = project(vectors, "lle", neighbours=5)
+    unit = vectors.matrix / vectors.norms[:, None]
+    distances = np.linalg.norm(unit[:, None] - unit, axis=2)
+    rebuilt = np.zeros_like(points)
+    for i in range(80):
+        near = np.argsort(distances[i])[1:6]
+        differences = (unit[near] - unit[i]).astype(np.float64)
+        gram = differences @ differences.T
+        weights = np.linalg.solve(gram + 1e-3 * np.trace(gram) * np.eye(5), np.ones(5))
+        rebuilt[i] = weights / weights.sum() @ points[near]
+    assert abs(rebuilt - points).max() < 0.05 * points.std()
+    np.testing.assert_allclose(points.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(points.T @ points / 80, np.eye(2), atol=1e-6)
+
+
+def test_lle_needs_more_words_than_neighbours() -> None:
+    with pytest.raises(
+        UserError, match=r"--neighbours 12 needs more than 12 words.*give 9 or less"
+    ):
+        project(clusters(10), "lle")
+    assert np.isfinite(project(clusters(10), "lle", neighbours=9)).all()
 
 
 def test_tsne_is_drawn_by_its_seed() -> None:

@@ -37,12 +37,14 @@ def write_untrained(
     examples: list[Example],
     model: dict[str, Any] | None = None,
     scale: float | None = None,
+    contextual: dict[str, Any] | None = None,
 ) -> Path:
     """A bundle of a small network with random weights; ``model`` adds to its parameters.
 
     Args:
         scale: draw all weights, biases and a CRF's transitions too, from a normal distribution of
             this standard deviation.
+        contextual: the parameters of contextual word vectors, if the network reads any.
     """
     from nlp_rnn.models.network import build_network
 
@@ -61,7 +63,12 @@ def write_untrained(
                 "mine": {
                     "task": task,
                     "dataset": "list",
-                    "embeddings": {"kind": "learned", "dimension": 8, "scale": 1.0},
+                    "embeddings": {
+                        "kind": "learned",
+                        "dimension": 8,
+                        "scale": 1.0,
+                        "contextual": contextual,
+                    },
                     "model": with_units(model or {}, 8),
                     "training": {},
                     **({"decoding": SHORT} if kind == "pairs" else {}),

@@ -30,9 +30,15 @@ WIDTH = 7
 """More than the longest row has."""
 
 
-def experiment(task: str, **model: Any) -> AnyExperiment:
+CONTEXT = {"vectors": "any/folder", "dimension": 4, "layers": 2, "trainable": True}
+
+
+def experiment(task: str, in_context: bool = False, **model: Any) -> AnyExperiment:
     dimension = model.get("units", UNITS)
-    return small_experiment(task, with_units(model, UNITS), dimension=dimension)
+    embeddings = {"kind": "learned", "dimension": dimension}
+    if in_context:
+        embeddings["contextual"] = CONTEXT
+    return small_experiment(task, with_units(model, UNITS), embeddings=embeddings)
 
 
 def build(task: str, **model: Any) -> keras.Model:
@@ -130,6 +136,8 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "letters, crf": (TAGGER, {"characters": {"kind": "bilstm", "units": 4}, "output": "crf"}),
     "casing": (TAGGER, {"casing": 3}),
     "letters, casing": (TAGGER, {"casing": 3, "characters": {"kind": "cnn"}, "output": "crf"}),
+    "in context": (CLASSIFIER, {"in_context": True, "pooling": "max"}),
+    "in context, casing, crf": (TAGGER, {"in_context": True, "casing": 3, "output": "crf"}),
     "learned in another scheme": (TAGGER, {"tag_scheme": "BIOES", "output": "crf"}),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nlp_rnn.config import AnyVectors, FastTextVectors, GloveVectors, Word2VecVectors
+from nlp_rnn.config import FastTextVectors, GloveVectors, Word2VecVectors, WordVectorsParameters
 from nlp_rnn.embeddings.learning.corpus import Save, State, TokenCorpus
 from nlp_rnn.embeddings.learning.fasttext import fasttext
 from nlp_rnn.embeddings.learning.glove import glove
@@ -14,7 +14,7 @@ from nlp_rnn.embeddings.vectors import WordVectors
 
 def learn(
     corpus: TokenCorpus,
-    parameters: AnyVectors,
+    parameters: WordVectorsParameters,
     seed: int,
     saved: State | None = None,
     save: Save = lambda epochs, arrays: None,

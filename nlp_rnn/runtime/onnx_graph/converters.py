@@ -33,6 +33,7 @@ from nlp_rnn.layers.casing import Casing
 from nlp_rnn.layers.characters import CharacterBiLSTM, CharacterCNN
 from nlp_rnn.layers.conditioning import BesideEachStep, FirstStep, Zeros
 from nlp_rnn.layers.context import ContextTokens, JoinedNeighbours
+from nlp_rnn.layers.contextual import ReverseSequence, ScalarMix
 from nlp_rnn.layers.convolution import Convolutions, Windows
 from nlp_rnn.layers.crf import CRF
 from nlp_rnn.layers.dropout import Dropout, EmbeddingDropout
@@ -189,6 +190,17 @@ def _recurrent(graph: Graph, layer: layers.Layer, sequences: str, *others: str) 
 
 def _weight_drop(graph: Graph, layer: WeightDrop, *values: str) -> list[str]:
     return convert(graph, layer.layer, *values)
+
+
+def _reverse_sequence(graph: Graph, layer: ReverseSequence, vectors: str, lengths: str) -> str:
+    counts = graph.node("Cast", lengths, to=TensorProto.INT64)
+    return graph.node("ReverseSequence", vectors, counts, batch_axis=0, time_axis=1)
+
+
+def _scalar_mix(graph: Graph, layer: ScalarMix, states: str) -> str:
+    by_layer = graph.node("Reshape", states, np.array([0, 0, layer.count, layer.width]))
+    weighted = graph.node("Mul", by_layer, array(layer.weights_of_layers)[:, None])
+    return graph.node("ReduceSum", weighted, np.array([2]), keepdims=0)
 
 
 # --- pooling --------------------------------------------------------------------------
@@ -503,6 +515,8 @@ CONVERTERS: dict[type, Converter] = {
     HighwayConnection: _highway,
     Bidirectional: _recurrent,
     WeightDrop: _weight_drop,
+    ReverseSequence: _reverse_sequence,
+    ScalarMix: _scalar_mix,
     LastPooling: _last_pooling,
     MeanPooling: _mean_pooling,
     MaxPooling: _max_pooling,

@@ -1,0 +1,1 @@
+"""Sentence encoders that are learned from consecutive sentences."""
