@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 UV := $(VENV)/bin/uv
+# Bytecode is written even where the environment says not to, or every process of a pipeline and of
+# the tests would compile the package anew.
+export PYTHONDONTWRITEBYTECODE :=
 # Stages call plain `python`, so that the activated environment decides.
 ACTIVATE := . $(VENV)/bin/activate
 
