@@ -123,12 +123,13 @@ def follow_once(
 ) -> None:
     """What another process does while process 0 is in :func:`train_once`: it computes the same, and
     writes nothing."""
-    from nlp_rnn.training.checkpoint import Checkpoint
-    from nlp_rnn.training.fit import fit
-
     given = Given.read(parameters, name, experiment, seed, fold, starting_seed)
     if devices.agreed(None):
         return
+
+    from nlp_rnn.training.checkpoint import Checkpoint
+    from nlp_rnn.training.fit import fit
+
     task, network = given.beginning()
     objective = _objective(task, network)
     with TemporaryDirectory() as folder:

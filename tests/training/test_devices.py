@@ -115,3 +115,16 @@ def test_a_process_that_waits_in_vain_ends() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("error: process 1 did not meet all 2 processes")
+
+
+def test_a_process_that_follows_chooses_its_backend_before_it_imports_keras() -> None:
+    """Keras cannot change its backend, and would take the first that is installed."""
+    code = (
+        "import sys\n"
+        "from nlp_rnn.stages import one_training\n"
+        "def read(*arguments):\n"
+        "    sys.exit('keras' in sys.modules)\n"
+        "one_training.Given.read = read\n"
+        "one_training.follow_once(*[None] * 4)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
