@@ -13,7 +13,6 @@ experiment's own vocabulary.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from nlp_rnn import paths
 from nlp_rnn.config import ContextualParameters
+from nlp_rnn.embeddings.encoders import read_recurrent
 from nlp_rnn.embeddings.vectors import WordVectors
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import read_json, sha256, whole_folder, write_json
@@ -62,14 +62,11 @@ def read_context(folder: Path, stage: str) -> Context:
     Raises:
         UserError: the file is missing or damaged.
     """
-    file = folder / CONTEXT
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            weights = {name: arrays[name] for name in arrays.files}
-        return weights.pop("vectors"), weights
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-        remedy = Remedy("write it again", paths.owner(folder), (stage,))
-        raise UserError(f"{file}: missing or broken; {remedy}") from None
+    remedy = Remedy("write it again", paths.owner(folder), (stage,))
+    weights = read_recurrent(folder / CONTEXT, remedy)
+    if "vectors" not in weights:
+        raise UserError(f"{folder / CONTEXT}: missing or broken; {remedy}")
+    return weights.pop("vectors"), weights
 
 
 def words_of(folder: Path) -> WordVectors:

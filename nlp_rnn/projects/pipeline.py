@@ -180,24 +180,25 @@ def _of_vectors(parameters: Parameters) -> Iterator[Stage]:
     if parameters.encoders:
         yield Stage("encoder", "encoders", deps=["models/${item}"], outs=["vectors/${item}"])
     if parameters.sentences:
-        reads = ["data/prepared/${item.dataset}"]
-        if makes_vectors(parameters):
-            reads.append("vectors/${item.embeddings.kind}")
         yield Stage(
             "sentences",
             "sentences",
-            deps=reads,
+            deps=_data_and_vectors(parameters),
             params=["backend", "seed", "sentences.${key}"],
             outs=["vectors/${key}"],
         )
 
 
+def _data_and_vectors(parameters: Parameters) -> list[str]:
+    """What a stage with ``dataset`` and ``embeddings`` depends on."""
+    of_vectors = ["vectors/${item.embeddings.kind}"] if makes_vectors(parameters) else []
+    return ["data/prepared/${item.dataset}", *of_vectors]
+
+
 def _of_experiments(parameters: Parameters) -> Iterator[Stage]:
     if not parameters.experiments:
         return
-    starts = ["data/prepared/${item.dataset}"]
-    if makes_vectors(parameters):
-        starts.append("vectors/${item.embeddings.kind}")
+    starts = _data_and_vectors(parameters)
     if reads_context(parameters):
         starts.append("${item.start.context}")
     if any(map(_reads_a_file, parameters.experiments.values())):
@@ -218,7 +219,7 @@ def _of_experiments(parameters: Parameters) -> Iterator[Stage]:
     )
     # All of the experiment but `evaluation`, which trains nothing.
     parts = ("task", "dataset", "embeddings", "model", "training")
-    with_start = any(each.start_from for each in parameters.experiments.values())
+    with_start = starts_from_models(parameters)
     start = ["${item.start.model}", "${item.start.data}"] if with_start else []
     yield Stage(
         "train",
@@ -267,7 +268,7 @@ def starts(parameters: Parameters) -> dict[str, dict[str, str]]:
     Data that an experiment is trained on anyway are not named again, since DVC wants each
     dependency once.
     """
-    with_start = any(each.start_from for each in parameters.experiments.values())
+    with_start = starts_from_models(parameters)
     found: dict[str, dict[str, str]] = {}
     for name, experiment in parameters.experiments.items():
         of_each: dict[str, str] = {}
@@ -285,6 +286,11 @@ def starts(parameters: Parameters) -> dict[str, dict[str, str]]:
         if of_each:
             found[name] = of_each
     return found
+
+
+def starts_from_models(parameters: Parameters) -> bool:
+    """Whether an experiment starts from a trained model."""
+    return any(each.start_from for each in parameters.experiments.values())
 
 
 def learns_context(parameters: Parameters) -> bool:
@@ -406,7 +412,7 @@ def placeholders(parameters: Parameters, project: Path) -> dict[Path, str]:
     if makes_vectors(parameters):
         folder = project / "vectors"
         found = {folder / kind: PLACEHOLDER.format(kind=kind) for kind in KINDS_OF_EMBEDDINGS}
-    if any(each.start_from for each in parameters.experiments.values()):
+    if starts_from_models(parameters):
         found |= {project / file: START_PLACEHOLDER for file in STARTS}
     if reads_context(parameters):
         found[project / NO_CONTEXT] = CONTEXT_PLACEHOLDER
