@@ -20,15 +20,20 @@ HARNESS = """<!doctype html>
 async function until(condition) {
   while (!condition()) await new Promise(later => setTimeout(later, 20));
 }
-// The document of a page, once its scripts are ready or have given up.
-async function opened(path) {
+// The document of a page, as soon as it is loaded.
+async function framed(path) {
   const frame = document.createElement("iframe");
   document.body.replaceChildren(frame);
   frame.src = path;
   await new Promise(loaded => { frame.onload = loaded; });
-  const {documentElement: root} = frame.contentDocument;
-  await until(() => !root.querySelector("#form").hidden || "failed" in root.dataset);
   return frame.contentDocument;
+}
+// The document of a page, once its scripts are ready or have given up.
+async function opened(path) {
+  const page = await framed(path);
+  const {documentElement: root} = page;
+  await until(() => !root.querySelector("#form").hidden || "failed" in root.dataset);
+  return page;
 }
 // The result of a page after it predicted for a text.
 async function predicted(page, text) {
@@ -83,7 +88,8 @@ def answer(folder: Path, script: str, profile: Path) -> Any:
     """What the body of an asynchronous function returns, in a page beside those of ``folder``.
 
     Args:
-        script: may call ``opened(path)``, ``predicted(page, text)`` and ``until(condition)``.
+        script: may call ``framed(path)``, ``opened(path)``, ``predicted(page, text)`` and
+            ``until(condition)``.
         profile: an empty folder for the browser.
     """
     assert BROWSER is not None
