@@ -4,18 +4,22 @@ Because no symbol rewrites to itself, even indirectly, the rules unfold to finit
 Each occurrence of a leaf is a state that emits one word and has one gold tag.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import accumulate
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from nlp_rnn.arrays import Floats
+from nlp_rnn.arrays import Floats, Ints
 
 from .emission import WordClass
-from .rules import Alternative, Bindings, GrammarError, Item, RuleSet, parse
+from .rules import Alternative, Bindings, GrammarError, Item, Rule, RuleSet, parse
 
 END = ""  # emitted by the end states: the padding after the last word of a sentence
 
@@ -61,36 +65,137 @@ class Automaton:
         return len(self.class_of)
 
 
-@dataclass
+class _Border(NamedTuple):
+    """Where a fragment is entered or left: states, and a probability for each."""
+
+    states: Ints
+    p: Floats
+
+    def scaled(self, factor: float) -> _Border:
+        return _Border(self.states, self.p * factor) if factor else NOWHERE
+
+    def shifted(self, offset: int) -> _Border:
+        return _Border(self.states + offset, self.p)
+
+
+NOWHERE = _Border(np.zeros(0, np.int64), np.zeros(0))
+
+
+class _Arcs(NamedTuple):
+    """Transitions from ``rows`` to ``columns``, and a probability for each."""
+
+    rows: Ints
+    columns: Ints
+    p: Floats
+
+    def shifted(self, offset: int) -> _Arcs:
+        return _Arcs(self.rows + offset, self.columns + offset, self.p)
+
+
+NO_ARCS = _Arcs(NOWHERE.states, NOWHERE.states, NOWHERE.p)
+
+
+@dataclass(frozen=True)
 class _Fragment:
-    """A piece of the automaton. Entry probabilities and ``skip`` sum to 1.
+    """A piece of the automaton, whose states are counted from 0.
+
+    Entry probabilities and ``skip`` sum to 1.
 
     Attributes:
-        entry: state -> P(the fragment begins there).
-        exit: state -> P(leave the fragment | state); transitions have the remaining probability.
+        classes: the number of each state's emission class, shape (states,).
+        tags: the number of each state's gold tag, shape (states,).
+        arcs: the transitions inside.
+        entry: P(the fragment begins there).
+        exit: P(leave the fragment | state); transitions have the remaining probability.
         skip: P(the fragment is empty).
     """
 
-    entry: dict[int, float]
-    exit: dict[int, float]
+    classes: Ints
+    tags: Ints
+    arcs: _Arcs
+    entry: _Border
+    exit: _Border
     skip: float
+
+    def present(self, presence: float) -> _Fragment:
+        """The fragment, or nothing with the remaining probability."""
+        skip = presence * self.skip + (1.0 - presence)
+        return replace(self, entry=self.entry.scaled(presence), skip=skip)
+
+
+def _nothing(skip: float) -> _Fragment:
+    none = NOWHERE.states
+    return _Fragment(none, none, NO_ARCS, NOWHERE, NOWHERE, skip)
+
+
+def _in_turn(first: _Fragment, second: _Fragment) -> _Fragment:
+    """One fragment after the other."""
+    offset = len(first.classes)
+    entry = second.entry.shifted(offset)
+    between = _Arcs(
+        np.repeat(first.exit.states, len(entry.states)),
+        np.tile(entry.states, len(first.exit.states)),
+        np.outer(first.exit.p, entry.p).ravel(),
+    )
+    return _Fragment(
+        np.concatenate([first.classes, second.classes]),
+        np.concatenate([first.tags, second.tags]),
+        _joined([first.arcs, between, second.arcs.shifted(offset)]),
+        _joined([first.entry, entry.scaled(first.skip)]),
+        _joined([first.exit.scaled(second.skip), second.exit.shifted(offset)]),
+        first.skip * second.skip,
+    )
+
+
+def _one_of(weighted: list[tuple[float, _Fragment]]) -> _Fragment:
+    """Either of some fragments, each with its weight; the weights sum to 1."""
+    fragments = [fragment for _, fragment in weighted]
+    offsets = list(accumulate((len(f.classes) for f in fragments), initial=0))[:-1]
+    skip = 0.0
+    for weight, fragment in weighted:
+        skip += weight * fragment.skip
+    placed = list(zip(fragments, offsets, strict=True))
+    return _Fragment(
+        np.concatenate([f.classes for f in fragments]),
+        np.concatenate([f.tags for f in fragments]),
+        _joined([f.arcs.shifted(offset) for f, offset in placed]),
+        _joined(
+            [
+                fragment.entry.scaled(weight).shifted(offset)
+                for (weight, fragment), offset in zip(weighted, offsets, strict=True)
+            ]
+        ),
+        _joined([f.exit.shifted(offset) for f, offset in placed]),
+        skip,
+    )
+
+
+Part = TypeVar("Part", _Border, _Arcs)
+
+
+def _joined(parts: list[Part]) -> Part:
+    return type(parts[0])(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 class _Compiler:
+    """Unfolds each symbol with its arguments once, and copies what it became."""
+
     def __init__(self, rules: RuleSet, lexicon: Mapping[str, WordClass]) -> None:
         self.rules = rules
         self.lexicon = lexicon
         self.classes: dict[str, WordClass] = {}
-        self.state_class: list[str] = []
-        self.state_tag: list[str] = []
-        self.transitions: dict[tuple[int, int], float] = {}
+        self.tags: dict[str, int] = {}
+        self.numbers: dict[str, int] = {}
+        self.unfolded: dict[str, _Fragment] = {}
         self.path: list[str] = []
 
-    def state(self, name: str, word_class: WordClass, tag: str) -> int:
+    def state(self, name: str, word_class: WordClass, tag: str) -> _Fragment:
+        """A fragment of one state."""
         self.classes.setdefault(name, word_class)
-        self.state_class.append(name)
-        self.state_tag.append(tag)
-        return len(self.state_class) - 1
+        number = self.numbers.setdefault(name, len(self.numbers))
+        of_tag = self.tags.setdefault(tag, len(self.tags))
+        here = _Border(np.zeros(1, np.int64), np.ones(1))
+        return _Fragment(np.array([number]), np.array([of_tag]), NO_ARCS, here, here, 0.0)
 
     def symbol(self, name: str, arguments: tuple[str, ...]) -> _Fragment:
         """Weighted alternation of a symbol's right-hand sides."""
@@ -98,64 +203,41 @@ class _Compiler:
         if shown in self.path:
             cycle = " -> ".join([*self.path[self.path.index(shown) :], shown])
             raise GrammarError(f"recursive rules, which have no finite unfolding: {cycle}")
-        self.path.append(shown)
-        rule, bound = self.rules.find(name, arguments)
+        if shown not in self.unfolded:
+            self.path.append(shown)
+            self.unfolded[shown] = self.alternation(*self.rules.find(name, arguments))
+            self.path.pop()
+        return self.unfolded[shown]
+
+    def alternation(self, rule: Rule, bound: Bindings) -> _Fragment:
         total = sum(alternative.weight for alternative in rule.alternatives)
-        result = _Fragment({}, {}, 0.0)
-        for alternative in rule.alternatives:
-            for p, bindings in self.rules.bindings(alternative, bound):
-                weight = p * alternative.weight / total
-                fragment = self.sequence(alternative, bindings)
-                result.entry |= _scaled(fragment.entry, weight)
-                result.exit |= fragment.exit
-                result.skip += weight * fragment.skip
-        self.path.pop()
-        return result
+        return _one_of(
+            [
+                (p * alternative.weight / total, self.sequence(alternative, bindings))
+                for alternative in rule.alternatives
+                for p, bindings in self.rules.bindings(alternative, bound)
+            ]
+        )
 
     def sequence(self, alternative: Alternative, bindings: Bindings) -> _Fragment:
-        result = _Fragment({}, {}, 1.0)
-        for item in alternative.items:
-            result = self.concatenate(result, self.item(item, bindings))
-        return result
-
-    def concatenate(self, first: _Fragment, second: _Fragment) -> _Fragment:
-        for i, leave in first.exit.items():
-            for j, enter in second.entry.items():
-                self.transitions[i, j] = leave * enter
-        return _Fragment(
-            first.entry | _scaled(second.entry, first.skip),
-            _scaled(first.exit, second.skip) | second.exit,
-            first.skip * second.skip,
-        )
+        items = (self.item(item, bindings) for item in alternative.items)
+        return reduce(_in_turn, items, _nothing(1.0))
 
     def item(self, item: Item, bindings: Bindings) -> _Fragment:
         if item.form == "symbol":
             arguments = tuple(self.rules.resolve(name, bindings) for name in item.arguments)
-            fragment = self.symbol(item.name, arguments)
-        else:
-            fragment = self.leaf(item, bindings)
-        absent = 1.0 - item.presence
-        return _Fragment(
-            _scaled(fragment.entry, item.presence),
-            fragment.exit,
-            item.presence * fragment.skip + absent,
-        )
+            return self.symbol(item.name, arguments).present(item.presence)
+        return self.leaf(item, bindings).present(item.presence)
 
     def leaf(self, item: Item, bindings: Bindings) -> _Fragment:
         written = item.tag or self.rules.untagged
         tag = "-".join(self.rules.resolve(part, bindings) for part in written.split("-"))
         if item.form == "word":
-            state = self.state(f'"{item.name}"', single(item.name), tag)
-        else:
-            name = ".".join(self.rules.resolve(part, bindings) for part in item.name.split("."))
-            if name not in self.lexicon:
-                raise GrammarError(f"no class '{name}' in the lexicon (written '<{item.name}>')")
-            state = self.state(name, self.lexicon[name], tag)
-        return _Fragment({state: 1.0}, {state: 1.0}, 0.0)
-
-
-def _scaled(distribution: dict[int, float], factor: float) -> dict[int, float]:
-    return {state: p * factor for state, p in distribution.items()} if factor else {}
+            return self.state(f'"{item.name}"', single(item.name), tag)
+        name = ".".join(self.rules.resolve(part, bindings) for part in item.name.split("."))
+        if name not in self.lexicon:
+            raise GrammarError(f"no class '{name}' in the lexicon (written '<{item.name}>')")
+        return self.state(name, self.lexicon[name], tag)
 
 
 def single(word: str) -> WordClass:
@@ -172,57 +254,54 @@ def compile_grammar(text: str, lexicon: Mapping[str, WordClass]) -> Automaton:
     """
     rules = parse(text)
     compiler = _Compiler(rules, lexicon)
-    starts: list[str] = []
-    prior: list[float] = []
-    start_of: list[int] = []
-    initial: dict[int, float] = {}
-    exits = []
     whole = Alternative(1.0, (rules.start,))
-    for p, bindings in rules.bindings(whole, {}):
-        fragment = compiler.sequence(whole, bindings)
-        if fragment.skip > 0.0:
-            raise GrammarError(f"the start symbol '{rules.start.name}' can be empty")
-        start_of += [len(starts)] * (len(compiler.state_class) - len(start_of))
-        starts.append(" ".join(bindings.values()))
-        prior.append(p)
-        initial |= _scaled(fragment.entry, p)
-        exits.append(fragment.exit)
-    for index, leaving in enumerate(exits):
-        end = compiler.state(END, single(END), "")
-        start_of.append(index)
-        compiler.transitions |= {(state, end): p for state, p in leaving.items()}
-        compiler.transitions[end, end] = 1.0
-    return _automaton(compiler, starts, prior, start_of, initial)
+    starts = [
+        (p, " ".join(bindings.values()), compiler.sequence(whole, bindings))
+        for p, bindings in rules.bindings(whole, {})
+    ]
+    if any(fragment.skip > 0.0 for _, _, fragment in starts):
+        raise GrammarError(f"the start symbol '{rules.start.name}' can be empty")
+    return _automaton(compiler, starts)
 
 
-def _automaton(
-    compiler: _Compiler,
-    starts: list[str],
-    prior: list[float],
-    start_of: list[int],
-    initial: dict[int, float],
-) -> Automaton:
-    rules, size = compiler.rules, len(compiler.state_class)
+def _automaton(compiler: _Compiler, starts: list[tuple[float, str, _Fragment]]) -> Automaton:
+    """The fragments of all starts side by side, and their end states behind them."""
+    rules, (prior, names, fragments) = compiler.rules, zip(*starts, strict=True)
+    body = _one_of([(p, fragment) for p, _, fragment in starts])
+    end = compiler.state(END, single(END), "")
+    ends = len(body.classes) + np.arange(len(starts))
+    size = len(body.classes) + len(ends)
     first = np.zeros(size)
-    first[list(initial)] = list(initial.values())
-    rows, columns = np.array(list(compiler.transitions)).T
-    values = np.array(list(compiler.transitions.values()))
-    names = list(compiler.classes)
-    gold = list(dict.fromkeys(compiler.state_tag))
+    first[body.entry.states] = body.entry.p
+    to_end = np.repeat(ends, [len(fragment.exit.states) for fragment in fragments])
+    arcs = _joined(
+        [
+            body.arcs,
+            _Arcs(body.exit.states, to_end, body.exit.p),
+            _Arcs(ends, ends, np.ones(len(ends))),
+        ]
+    )
+    gold = list(compiler.tags)
     tags = tuple(sorted({*gold, *(tag for t in gold for tag in rules.noise.get(t, ()))}))
+    confused = np.stack([_confused(tag, tags, rules.noise) for tag in gold])
     stay = rules.persist * np.eye(len(starts))
     return Automaton(
         initial=first,
-        transitions=sparse.csr_array((values, (rows, columns)), shape=(size, size)),
+        transitions=sparse.csr_array((arcs.p, (arcs.rows, arcs.columns)), shape=(size, size)),
         classes=tuple(compiler.classes.values()),
-        class_of=np.array([names.index(name) for name in compiler.state_class]),
+        class_of=np.concatenate([body.classes, np.repeat(end.classes, len(ends))]),
         tags=tags,
-        tag_given_state=np.stack([_confused(tag, tags, rules.noise) for tag in compiler.state_tag]),
-        starts=tuple(starts),
-        start_of=np.array(start_of),
+        tag_given_state=confused[np.concatenate([body.tags, np.repeat(end.tags, len(ends))])],
+        starts=names,
+        start_of=np.concatenate(
+            [
+                np.repeat(np.arange(len(starts)), [len(f.classes) for f in fragments]),
+                np.arange(len(starts)),
+            ]
+        ),
         prior=np.array(prior),
         chain=stay + (1.0 - rules.persist) * np.array(prior)[None, :],
-        label_given_start=np.stack([_confused(s, tuple(starts), rules.noise) for s in starts]),
+        label_given_start=np.stack([_confused(s, names, rules.noise) for s in names]),
     )
 
 
