@@ -15,7 +15,7 @@ BENCHMARKS = {
     "encoders": "windows and convolutions beside recurrence: accuracy, speed, reach",
     "labelling": "accuracy by the number of labels: active learning beside random choice",
     "gpu": "a GPU in four minutes: training, kernels, bandwidth, prediction; else in miniature",
-    "growth": "how time and memory grow with data, lengths, vocabulary and units",
+    "growth": "how time and memory grow with data, lengths, vocabulary, units, labels, experiments",
     "preparation": "megabytes of text prepared per minute",
     "serve": "requests per second and latencies of the server, beside MLflow's",
     "word_vectors": "reading and learning word vectors, compared with gensim",

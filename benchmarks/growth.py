@@ -1,4 +1,4 @@
-"""How cost grows: time and memory by the size of data, lengths, vocabulary and units.
+"""How cost grows: time and memory by the size of data, lengths, vocabulary, units and more.
 
 Each point of a curve is a contestant, and they take turns. The slope of a line fitted to a log-log
 plot is the exponent: 1 is linear, 0 is constant. For small sizes fixed costs dominate, so the slope
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from benchmarks import projects
 from benchmarks.harness import Command, Contestant, Report, Result, Row, Worker, call, number, race
 from benchmarks.peak_memory import write_texts
 from benchmarks.prediction import HERE, PREDICT, write_file
@@ -119,6 +120,16 @@ def units(folder: Path, points: int) -> Points:
     return _training({u: _language_model(u, 2_000) for u in _doubling(32, points)}, folder)
 
 
+def labels(folder: Path, points: int) -> Points:
+    """Five batches of a tagger with a CRF and an increasing number of tags."""
+    tagger = replace(TAGGER, steps=5)
+    works = {
+        size: replace(tagger, text=replace(tagger.text, labels=size, examples=500))
+        for size in _doubling(4, points)
+    }
+    return _training(works, folder)
+
+
 def preparing(folder: Path, points: int) -> Points:
     """Preparing a data set with increasing amounts of text."""
     found: Points = {}
@@ -150,13 +161,36 @@ def predicting(folder: Path, points: int) -> Points:
     return found
 
 
+def repeating(folder: Path, points: int) -> Points:
+    """``dvc repro`` with nothing to do, in projects with increasing numbers of experiments."""
+    found: Points = {}
+    for size in _doubling(5, points):
+        project = folder / f"project-{size}"
+        projects.with_experiments(project, size)
+        found[size] = projects.nothing_to_do(str(size), project)
+    return found
+
+
+def repeating_nothing(folder: Path, points: int) -> Points:
+    """The same with as many stages that are empty: what DVC itself takes."""
+    found: Points = {}
+    for size in _doubling(5, points):
+        stages = projects.with_experiments(folder / f"counted-{size}", size)
+        projects.with_empty_stages(folder / f"empty-{size}", stages)
+        found[size] = projects.nothing_to_do(str(size), folder / f"empty-{size}")
+    return found
+
+
 CURVES: dict[tuple[str, str], Callable[[Path, int], Points]] = {
     ("train an epoch", "sentences"): sentences,
     ("train 3 batches", "words of a text"): length,
     ("train 5 windows", "words of the vocabulary"): vocabulary,
     ("train 5 windows", "units of a layer"): units,
+    ("train 5 batches", "tags of a CRF"): labels,
     ("prepare a data set", "MB of text"): preparing,
     ("predict tags of a file", "MB of text"): predicting,
+    ("dvc repro, nothing to do", "experiments"): repeating,
+    ("dvc repro, empty stages", "experiments' worth of stages"): repeating_nothing,
 }
 """The operation, and the quantity that grows."""
 
