@@ -144,6 +144,10 @@ def tagger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 Arrays = dict[str, np.ndarray]
 
 
+def pytest_collection_finish() -> None:
+    backends.do_not_optimise()  # modules of tests have imported TensorFlow
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Modules stay whole where tests run in several processes, and share what they build.

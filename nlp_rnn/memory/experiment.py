@@ -112,7 +112,6 @@ class Learner:
         )
         self.objective = compiled(Objective(self._fresh()), training)
         self.objective.build((None, None))
-        self.objective.optimizer.build(self.objective.trainable_variables)
         self._optimizer = [
             np.array(ops.convert_to_numpy(variable))
             for variable in self.objective.optimizer.variables

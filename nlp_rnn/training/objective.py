@@ -63,6 +63,11 @@ class Objective(keras.Model):
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         return self.called(inputs, training=training)
 
+    def compile(self, **options: Any) -> None:
+        super().compile(**options)
+        # TensorFlow traces a step that creates variables a second time.
+        self.optimizer.build(self.trainable_variables)
+
     @property
     def means(self) -> list[keras.metrics.Mean]:
         """The metrics of a batch, which computing its loss updates."""

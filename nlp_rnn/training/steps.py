@@ -261,8 +261,6 @@ def training_steps(objective: Objective, example: Batch) -> Steps:
     """
     inputs = example.inputs
     objective.build([x.shape for x in inputs] if isinstance(inputs, list) else inputs.shape)
-    if not objective.optimizer.built:  # twice, it would have every variable twice
-        objective.optimizer.build(objective.trainable_variables)
     if keras.backend.backend() != "jax":
         return StepByStep(objective)
     return (OnSeveralDevices if devices.are_used() else AheadOfTime)(objective)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from importlib.metadata import version
@@ -39,6 +40,13 @@ def compile_soon() -> None:
     os.environ.setdefault("XLA_FLAGS", " ".join(flags))
 
 
+def do_not_optimise() -> None:
+    """Let TensorFlow, if it is imported, run its graphs as they are, for the same reason."""
+    if "tensorflow" in sys.modules:
+        options = {"disable_meta_optimizer": True}
+        sys.modules["tensorflow"].config.optimizer.set_experimental_options(options)
+
+
 def start(modules: Iterable[str]) -> dict[str, dict[str, Future[Arrays]]]:
     """Let one new process for each backend run ``computed`` of all modules, one by one.
 
@@ -64,6 +72,7 @@ def _computed(module: str) -> Arrays:
     import keras
 
     compute = importlib.import_module(module).computed
+    do_not_optimise()
     keras.utils.clear_session()
     keras.utils.set_random_seed(0)
     return {name: np.asarray(array) for name, array in compute().items()}
