@@ -108,45 +108,44 @@ def untimed(history: list[dict[str, float]]) -> list[dict[str, float]]:
     return [{name: row[name] for name in row.keys() - timing} for row in history]
 
 
-def test_a_training_killed_after_any_epoch_ends_as_if_it_was_not(
-    dataset: tuple[str, PreparedDataset], tmp_path: Path
-) -> None:
-    trainings = Trainings(*dataset)
-    whole, expected = trainings.run(tmp_path / "whole")
+def killed_after_epochs(trainings: Trainings, folder: Path) -> None:
+    """Kill a training after an epoch, twice."""
 
     def kill(epoch: int, row: object) -> None:
         raise Killed
 
     for _ in range(2):
         with pytest.raises(Killed):
-            trainings.run(tmp_path / "killed", on_epoch=kill)
-    resumed, progress = trainings.run(tmp_path / "killed")
-    assert untimed(progress.history) == untimed(expected.history)
-    for one, other in zip(whole, resumed, strict=True):
-        assert np.array_equal(one, other)
+            trainings.run(folder, on_epoch=kill)
 
 
-def test_a_training_killed_within_an_epoch_ends_as_if_it_was_not(
-    dataset: tuple[str, PreparedDataset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Killed as it writes its third checkpoint within an epoch, twice."""
-    trainings = Trainings(*dataset, batch_size=2)
-    whole, expected = trainings.run(tmp_path / "whole")
-    monkeypatch.setattr("nlp_rnn.training.fit.SECONDS_UNSAVED", 0.0)
+def killed_within_epochs(trainings: Trainings, folder: Path) -> None:
+    """Kill a training as it writes its third checkpoint within an epoch, twice."""
     steps = []
     for _ in range(2):
-        with monkeypatch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("nlp_rnn.training.fit.SECONDS_UNSAVED", 0.0)
             patch.setattr(Checkpoint, "save", killed_at_save(3))
             with pytest.raises(Killed):
-                trainings.run(tmp_path / "killed")
-        found = Checkpoint(tmp_path / "killed", "same").load()
+                trainings.run(folder)
+        found = Checkpoint(folder, "same").load()
         assert found is not None
         steps.append(found[-1].part.steps)
     assert all(steps)
-    resumed, progress = trainings.run(tmp_path / "killed")
-    assert untimed(progress.history) == untimed(expected.history)
-    for one, other in zip(whole, resumed, strict=True):
-        assert np.array_equal(one, other)
+
+
+def test_a_training_killed_anywhere_ends_as_if_it_was_not(
+    dataset: tuple[str, PreparedDataset], tmp_path: Path
+) -> None:
+    trainings = Trainings(*dataset, batch_size=2)
+    whole, expected = trainings.run(tmp_path / "whole")
+    for killed in (killed_after_epochs, killed_within_epochs):
+        folder = tmp_path / killed.__name__
+        killed(trainings, folder)
+        resumed, progress = trainings.run(folder)
+        assert untimed(progress.history) == untimed(expected.history)
+        for one, other in zip(whole, resumed, strict=True):
+            assert np.array_equal(one, other)
 
 
 def killed_at_save(number: int) -> Any:
