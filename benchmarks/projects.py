@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import yaml
 from dvc.repo import Repo
+from ruamel.yaml import YAML
 
 from benchmarks.harness import Command
 from nlp_rnn.config import load
@@ -38,7 +38,7 @@ def with_experiments(folder: Path, experiments: int) -> int:
         "experiments": {f"classifier-{i}": CLASSIFIER for i in range(experiments)},
     }
     file = folder / "params.yaml"
-    file.write_text(yaml.safe_dump(parameters), encoding="utf-8")
+    YAML().dump(parameters, file)
     write_pipeline(load(file), folder)
     return _finish(folder)
 
@@ -47,7 +47,7 @@ def with_empty_stages(folder: Path, stages: int) -> None:
     """A project with as many stages that do nothing: what DVC itself takes."""
     folder.mkdir()
     parts = {f"stage-{i}": {"cmd": "true", "outs": [f"out-{i}"]} for i in range(stages)}
-    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": parts}), encoding="utf-8")
+    YAML().dump({"stages": parts}, folder / "dvc.yaml")
     _finish(folder)
 
 
