@@ -116,6 +116,8 @@ def _classifier(sight: Sight) -> Defaults:
 def _tagger(sight: Sight) -> Defaults:
     sizes, training, why = _size(sight)
     entities = sight.scheme is not None
+    # A few singletons may all lie outside the training split.
+    rare_words = sight.counts.singletons > sight.counts.types / 100
     return Defaults(
         dataset=_data(sight, 1),
         experiment={
@@ -134,7 +136,7 @@ def _tagger(sight: Sight) -> Defaults:
                 "select": "f1" if entities else "accuracy",
                 **training,
                 "clip_norm": 1.0,
-                "singleton_dropout": 0.5,
+                **({"singleton_dropout": 0.5} if rare_words else {}),
             },
         },
         suffix="bilstm-crf" if entities else "bilstm",

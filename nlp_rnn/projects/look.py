@@ -85,6 +85,7 @@ class Counts:
         lengths: tokens of each example.
         characters: of running text, line ends included.
         types: different tokens.
+        singletons: of these, those that occur once.
         scripts: letters of each script, in a sample.
         duplicates: examples whose text stood there before.
         conflicting: of these, those with another label.
@@ -98,6 +99,7 @@ class Counts:
     lengths: array[int] = field(default_factory=lambda: array("q"))
     characters: int = 0
     types: int = 0
+    singletons: int = 0
     scripts: Counter[str] = field(default_factory=Counter)
     duplicates: int = 0
     conflicting: int = 0
@@ -332,13 +334,14 @@ def _tokenizer(kind: Kind, counts: Counts) -> dict[str, Any]:
 def _measure(corpus: Corpus, counts: Counts, parameters: TokenizerParameters) -> None:
     """Count the tokens of every example."""
     tokens_of = make_tokenizer(parameters).tokens
-    types: set[str] = set()
+    types: Counter[str] = Counter()
     for split in corpus.splits():
         for example in corpus.read(split):
             tokens = example.tokens or tokens_of(example.text)
             counts.lengths.append(len(tokens))
             types.update(tokens)
     counts.types = len(types)
+    counts.singletons = sum(count == 1 for count in types.values())
 
 
 # --- in words -------------------------------------------------------------------------

@@ -407,6 +407,19 @@ def test_entities_get_a_crf_and_characters_and_texts_without_spaces_are_cut_so()
     assert data_set(new("z", "--train", "z.csv")).tokenizer.unit == "character"
 
 
+@pytest.mark.parametrize(("cities", "rate"), [(60, 0.5), (6, 0.0)])
+def test_words_are_dropped_where_some_occur_once(cities: int, rate: float) -> None:
+    """Training refuses to drop singletons of a vocabulary that has none."""
+    sentences = [
+        "\n".join(["near\tO"] * (1 + i // 6) + [f"City{i % cities}\tB-LOC", "\n"])
+        for i in range(60)
+    ]
+    Path("e.conll").write_text("".join(sentences))
+    (experiment,) = new("e", "--train", "e.conll").experiments.values()
+    training: Any = experiment.training
+    assert training.singleton_dropout == rate
+
+
 def test_long_texts_are_cut() -> None:
     rows = "".join(f"{'long ' * 600}{i},{i % 2}\n" for i in range(40))
     Path("r.csv").write_text("text,label\n" + rows)
