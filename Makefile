@@ -8,6 +8,8 @@ UV := $(VENV)/bin/uv
 # Bytecode is written even where the environment says not to, or every process of a pipeline and of
 # the tests would compile the package anew.
 export PYTHONDONTWRITEBYTECODE :=
+# Tests run in an order of their own (tests/conftest.py): what takes long begins first.
+PROCESSES := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 # Stages call plain `python`, so that the activated environment decides.
 ACTIVATE := . $(VENV)/bin/activate
 
@@ -48,10 +50,10 @@ lint: $(STAMP) ## check style and types
 	$(VENV)/bin/mypy
 
 test: lint ## check style and types, run every test
-	$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+	$(VENV)/bin/python -m pytest $(PROCESSES)
 
 test-fast: lint ## check style and types, run the tests that are not slow
-	$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadgroup -m "not slow"
+	$(VENV)/bin/python -m pytest $(PROCESSES) -m "not slow"
 
 audit: $(STAMP) ## look for known faults in the code and the libraries; skips without a network
 	@.ci/audit $(VENV)/bin/python
