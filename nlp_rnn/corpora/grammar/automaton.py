@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
-from itertools import accumulate
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -123,9 +122,7 @@ class _Fragment:
         return replace(self, entry=self.entry.scaled(presence), skip=skip)
 
 
-def _nothing(skip: float) -> _Fragment:
-    none = NOWHERE.states
-    return _Fragment(none, none, NO_ARCS, NOWHERE, NOWHERE, skip)
+NOTHING = _Fragment(NOWHERE.states, NOWHERE.states, NO_ARCS, NOWHERE, NOWHERE, 1.0)
 
 
 def _in_turn(first: _Fragment, second: _Fragment) -> _Fragment:
@@ -149,23 +146,17 @@ def _in_turn(first: _Fragment, second: _Fragment) -> _Fragment:
 
 def _one_of(weighted: list[tuple[float, _Fragment]]) -> _Fragment:
     """Either of some fragments, each with its weight; the weights sum to 1."""
-    fragments = [fragment for _, fragment in weighted]
-    offsets = list(accumulate((len(f.classes) for f in fragments), initial=0))[:-1]
-    skip = 0.0
+    placed, offset, skip = [], 0, 0.0
     for weight, fragment in weighted:
+        placed.append((weight, fragment, offset))
+        offset += len(fragment.classes)
         skip += weight * fragment.skip
-    placed = list(zip(fragments, offsets, strict=True))
     return _Fragment(
-        np.concatenate([f.classes for f in fragments]),
-        np.concatenate([f.tags for f in fragments]),
-        _joined([f.arcs.shifted(offset) for f, offset in placed]),
-        _joined(
-            [
-                fragment.entry.scaled(weight).shifted(offset)
-                for (weight, fragment), offset in zip(weighted, offsets, strict=True)
-            ]
-        ),
-        _joined([f.exit.shifted(offset) for f, offset in placed]),
+        np.concatenate([f.classes for _, f, _ in placed]),
+        np.concatenate([f.tags for _, f, _ in placed]),
+        _joined([f.arcs.shifted(offset) for _, f, offset in placed]),
+        _joined([f.entry.scaled(weight).shifted(offset) for weight, f, offset in placed]),
+        _joined([f.exit.shifted(offset) for _, f, offset in placed]),
         skip,
     )
 
@@ -183,16 +174,14 @@ class _Compiler:
     def __init__(self, rules: RuleSet, lexicon: Mapping[str, WordClass]) -> None:
         self.rules = rules
         self.lexicon = lexicon
-        self.classes: dict[str, WordClass] = {}
+        self.classes: dict[str, tuple[int, WordClass]] = {}
         self.tags: dict[str, int] = {}
-        self.numbers: dict[str, int] = {}
         self.unfolded: dict[str, _Fragment] = {}
         self.path: list[str] = []
 
     def state(self, name: str, word_class: WordClass, tag: str) -> _Fragment:
         """A fragment of one state."""
-        self.classes.setdefault(name, word_class)
-        number = self.numbers.setdefault(name, len(self.numbers))
+        number, _ = self.classes.setdefault(name, (len(self.classes), word_class))
         of_tag = self.tags.setdefault(tag, len(self.tags))
         here = _Border(np.zeros(1, np.int64), np.ones(1))
         return _Fragment(np.array([number]), np.array([of_tag]), NO_ARCS, here, here, 0.0)
@@ -221,7 +210,7 @@ class _Compiler:
 
     def sequence(self, alternative: Alternative, bindings: Bindings) -> _Fragment:
         items = (self.item(item, bindings) for item in alternative.items)
-        return reduce(_in_turn, items, _nothing(1.0))
+        return reduce(_in_turn, items, NOTHING)
 
     def item(self, item: Item, bindings: Bindings) -> _Fragment:
         if item.form == "symbol":
@@ -288,7 +277,7 @@ def _automaton(compiler: _Compiler, starts: list[tuple[float, str, _Fragment]]) 
     return Automaton(
         initial=first,
         transitions=sparse.csr_array((arcs.p, (arcs.rows, arcs.columns)), shape=(size, size)),
-        classes=tuple(compiler.classes.values()),
+        classes=tuple(word_class for _, word_class in compiler.classes.values()),
         class_of=np.concatenate([body.classes, np.repeat(end.classes, len(ends))]),
         tags=tags,
         tag_given_state=confused[np.concatenate([body.tags, np.repeat(end.tags, len(ends))])],
