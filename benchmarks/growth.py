@@ -175,9 +175,10 @@ def repeating_nothing(folder: Path, points: int) -> Points:
     """The same with as many stages that are empty: what DVC itself takes."""
     found: Points = {}
     for size in _doubling(5, points):
-        stages = projects.with_experiments(folder / f"counted-{size}", size)
-        projects.with_empty_stages(folder / f"empty-{size}", stages)
-        found[size] = projects.nothing_to_do(str(size), folder / f"empty-{size}")
+        counted, project = folder / f"counted-{size}", folder / f"empty-{size}"
+        projects.with_experiments(counted, size)
+        projects.with_empty_stages(project, projects.stages_of(counted))
+        found[size] = projects.nothing_to_do(str(size), project)
     return found
 
 

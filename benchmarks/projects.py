@@ -1,4 +1,4 @@
-"""Projects in which everything is done, to time a ``dvc repro`` that finds nothing to do."""
+"""Projects that are finished, to time a ``dvc repro`` that finds nothing to do."""
 
 from __future__ import annotations
 
@@ -23,12 +23,8 @@ CLASSIFIER = {
 }
 
 
-def with_experiments(folder: Path, experiments: int) -> int:
-    """A project with some experiments on one data set.
-
-    Returns:
-        The number of its stages.
-    """
+def with_experiments(folder: Path, experiments: int) -> None:
+    """A project with some experiments on one data set."""
     folder.mkdir()
     parameters = {
         "backend": "auto",
@@ -40,7 +36,7 @@ def with_experiments(folder: Path, experiments: int) -> int:
     file = folder / "params.yaml"
     YAML().dump(parameters, file)
     write_pipeline(load(file), folder)
-    return _finish(folder)
+    subprocess.run([*_dvc(folder), "init", "--quiet", "--no-scm"], check=True)
 
 
 def with_empty_stages(folder: Path, stages: int) -> None:
@@ -48,23 +44,21 @@ def with_empty_stages(folder: Path, stages: int) -> None:
     folder.mkdir()
     parts = {f"stage-{i}": {"cmd": "true", "outs": [f"out-{i}"]} for i in range(stages)}
     YAML().dump({"stages": parts}, folder / "dvc.yaml")
-    _finish(folder)
-
-
-def _finish(folder: Path) -> int:
-    """Let DVC know a project as one whose stages have all run."""
     subprocess.run([*_dvc(folder), "init", "--quiet", "--no-scm"], check=True)
-    index = Repo(str(folder)).index
-    for out in index.outs:
+
+
+def stages_of(folder: Path) -> int:
+    """The number of a project's stages."""
+    return len(Repo(str(folder)).index.stages)
+
+
+def nothing_to_do(name: str, folder: Path) -> Command:
+    """A contestant: ``dvc repro`` in a project that DVC knows as one whose stages have all run."""
+    for out in Repo(str(folder)).index.outs:
         path = Path(out.fs_path)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(path.name, encoding="utf-8")
     subprocess.run([*_dvc(folder), "commit", "--quiet", "--force"], check=True)
-    return len(index.stages)
-
-
-def nothing_to_do(name: str, folder: Path) -> Command:
-    """A contestant: ``dvc repro`` in a finished project."""
     return Command(name, [*_dvc(folder), "repro"])
 
 
