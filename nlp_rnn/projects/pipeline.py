@@ -236,7 +236,13 @@ def _of_experiments(parameters: Parameters) -> Iterator[Stage]:
             "plots/training/${key}",
         ],
     )
-    yield Stage(
+    yield _evaluation(start)
+    yield Stage("report", deps=["figures"], outs=["reports"])
+
+
+def _evaluation(start: Sequence[str]) -> Stage:
+    """The stage that judges an experiment, which may depend on what it starts from."""
+    return Stage(
         "evaluate",
         "experiments",
         deps=[
@@ -258,7 +264,6 @@ def _of_experiments(parameters: Parameters) -> Iterator[Stage]:
         # another model than that in models/.
         persist=["predictions/${key}.jsonl"],
     )
-    yield Stage("report", deps=["figures"], outs=["reports"])
 
 
 def starts(parameters: Parameters) -> dict[str, dict[str, str]]:
