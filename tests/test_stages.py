@@ -452,8 +452,13 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Reproduced:
 @pytest.fixture
 def repository(reproduced: Reproduced, tmp_path: Path) -> Path:
     """A copy of that project, for a test to change, with an MLflow store of its own."""
+    return copied(reproduced.folder, tmp_path / "repository")
+
+
+def copied(project: Path, folder: Path) -> Path:
+    """A copy of a project, with an MLflow store of its own."""
     store = shutil.ignore_patterns("mlflow.db*", "mlartifacts")
-    folder = shutil.copytree(reproduced.folder, tmp_path / "repository", ignore=store)
+    shutil.copytree(project, folder, ignore=store)
     put_store(folder)
     return folder
 
@@ -476,6 +481,11 @@ def run_dvc(folder: Path, *arguments: str) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def ran(output: str) -> set[str]:
+    """The stages that DVC ran, by what it said."""
+    return {line.split("'")[1] for line in output.splitlines() if "Running stage" in line}
 
 
 WRITES_ANEW = """
@@ -503,36 +513,35 @@ def test_dvc_runs_everything_once_and_then_only_what_changed(tmp_path: Path) -> 
     parameters = yaml.load(tmp_path / "params.yaml")
     parameters["experiments"]["two"]["model"]["units"] = 5
     yaml.dump(parameters, tmp_path / "params.yaml")
-    changed = run_dvc(tmp_path, "repro")
-    ran = {line.split("'")[1] for line in changed.splitlines() if "Running stage" in line}
-    assert ran == {"train@two", "evaluate@two", "report"}
+    assert ran(run_dvc(tmp_path, "repro")) == {"train@two", "evaluate@two", "report"}
     parameters["vectors"]["words"]["window"] = 2
     yaml.dump(parameters, tmp_path / "params.yaml")
     assert "Running stage" not in run_dvc(tmp_path, "repro", "embed@one")
-    changed = run_dvc(tmp_path, "repro", "embed@two")
-    ran = {line.split("'")[1] for line in changed.splitlines() if "Running stage" in line}
-    assert ran == {"vectors@words", "embed@two"}
+    assert ran(run_dvc(tmp_path, "repro", "embed@two")) == {"vectors@words", "embed@two"}
     assert "test.accuracy" in run_dvc(tmp_path, "metrics", "show")
 
 
 def test_dvc_finds_every_output_that_it_expects_and_nothing_to_do_then(
     reproduced: Reproduced, repository: Path
 ) -> None:
-    lines = reproduced.output.splitlines()
-    ran = {line.split("'")[1] for line in lines if "Running stage" in line}
-    assert ran == {"prepare@tags", "baselines@tags", "embed@one", "train@one", "evaluate@one"}
+    needed = {"prepare@tags", "baselines@tags", "embed@one", "train@one", "evaluate@one"}
+    assert ran(reproduced.output) == needed
     assert "Running stage" not in run_dvc(repository, "repro", "evaluate@one")
 
 
 def test_stages_write_every_output_that_dvc_expects(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(project)
-    write_pipeline_of(project)
-    run_dvc(project, "init", "--no-scm", "--quiet", "--force")
+    folder = copied(project, tmp_path / "copy")
+    vectors = {"words": {"dataset": "tags", "algorithm": "pmi_svd", "dimension": 8}}
+    write_parameters(folder, PARAMETERS | {"vectors": vectors})
+    write_pipeline_of(folder)
+    run_dvc(folder, "init", "--no-scm", "--quiet")
+    monkeypatch.chdir(folder)
     for name in PARAMETERS["datasets"]:
         stages.baselines(name)
-    outs = {Path(out.fs_path) for out in Repo(str(project)).index.outs}
+    stages.vectors("words")
+    outs = {Path(out.fs_path) for out in Repo(str(folder)).index.outs}
     assert len(outs) > 30
     assert [path for path in outs if not path.exists()] == []
 

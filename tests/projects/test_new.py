@@ -409,7 +409,7 @@ def test_entities_get_a_crf_and_characters_and_texts_without_spaces_are_cut_so()
 
 @pytest.mark.parametrize(("cities", "rate"), [(60, 0.5), (6, 0.0)])
 def test_words_are_dropped_where_some_occur_once(cities: int, rate: float) -> None:
-    """Training refuses to drop singletons of a vocabulary that has none."""
+    """Training refuses ``singleton_dropout`` if no word occurs exactly once."""
     sentences = [
         "\n".join(["near\tO"] * (1 + i // 6) + [f"City{i % cities}\tB-LOC", "\n"])
         for i in range(60)
