@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nlp_rnn.arrays import Floats
 from nlp_rnn.evaluation.bootstrap import LEVEL, interval
@@ -22,7 +23,7 @@ from nlp_rnn.files import whole_file, write_json
 from nlp_rnn.markdown import markdown_table
 
 if TYPE_CHECKING:
-    from nlp_rnn.evaluation.result import Evaluation
+    from nlp_rnn.evaluation.result import Evaluation, JudgedEntities
 
 Table = list[dict[str, Any]]
 
@@ -32,8 +33,15 @@ LONGEST_TEXT = 300
 """The maximum number of characters of a text that the report shows."""
 
 
-def certainty(result: Evaluation, temperature: float) -> dict[str, Any]:
-    """The confidence ``intervals`` of metrics, and the model's ``calibration`` before and after."""
+def certainty(
+    result: Evaluation, temperature: float, intent_temperature: float = 1.0
+) -> dict[str, Any]:
+    """The confidence ``intervals`` of metrics, and the model's ``calibration`` before and after.
+
+    Args:
+        temperature: that of all targets.
+        intent_temperature: that of the labels of texts whose words have tags.
+    """
     rows = result.predictions
     limits = {name: interval(figure) for name, figure in figures(rows, labels_of(rows)).items()}
     intervals = {name: {"low": low, "high": high} for name, (low, high) in limits.items()}
@@ -46,6 +54,7 @@ def certainty(result: Evaluation, temperature: float) -> dict[str, Any]:
             "before": _side(result, "before", result.uncalibrated),
             "after": _side(result, "after", result.confidence),
             **_of_entities(result),
+            **_of_intents(result, intent_temperature),
         },
     }
 
@@ -63,6 +72,15 @@ def _of_entities(result: Evaluation) -> dict[str, Any]:
             **{side: calibration_figures(p, found.right) for side, p in sides.items()},
         }
     }
+
+
+def _of_intents(result: Evaluation, temperature: float) -> dict[str, Any]:
+    """The calibration of the labels of texts whose words have tags."""
+    if (found := result.intents) is None:
+        return {}
+    sides = {"before": found.uncalibrated, "after": found.confidence}
+    of_sides = {side: _side(found, side, p) for side, p in sides.items()}
+    return {"intents": {"temperature": temperature, **of_sides}}
 
 
 def _side(result: Evaluation, side: str, confidence: Floats) -> dict[str, float]:
@@ -155,23 +173,49 @@ def write_analysis(
     """
     from nlp_rnn.drawing import save
 
-    right = result.gold == result.predicted
-    temperature = found["calibration"]["temperature"]
-    before, after = (reliability(c, right) for c in (result.uncalibrated, result.confidence))
-    tables = {**result.tables, "reliability": after, "review": _review(result)}
-    save(reliability_picture(before, after, temperature, name), folder / "reliability.png")
-    if (entities := result.entities) is not None and entities.right.size:
-        before, after = (
-            reliability(p, entities.right) for p in (entities.uncalibrated, entities.confidence)
-        )
-        tables |= {"entity_reliability": after, "review_by_entity": _review_by_entity(result)}
-        diagram = reliability_picture(before, after, temperature, f"{name}: entities")
-        save(diagram, folder / "entity_reliability.png")
+    tables = {**result.tables, "review": _review(result)}
+    for diagram in _diagrams(result, found["calibration"]):
+        sides = (diagram.judged.uncalibrated, diagram.judged.confidence)
+        before, after = (reliability(confidence, diagram.right) for confidence in sides)
+        tables[f"{diagram.prefix}reliability"] = after
+        picture = reliability_picture(before, after, diagram.temperature, name + diagram.of)
+        save(picture, folder / f"{diagram.prefix}reliability.png")
+    if "entity_reliability" in tables:
+        tables["review_by_entity"] = _review_by_entity(result)
     for table, rows in tables.items():
         write_json(folder / f"{table}.json", rows)
     with whole_file(folder / "report.md") as partial:
         partial.write_text("\n".join(_report(name, found, result, tables)), encoding="utf-8")
     return tables
+
+
+class _Diagram(NamedTuple):
+    """What a reliability diagram shows.
+
+    Attributes:
+        prefix: how the names of its files begin.
+        of: what its title says after the name of the model.
+        judged: the confidences of predictions.
+        right: which of these are right.
+        temperature: that of the confidences.
+    """
+
+    prefix: str
+    of: str
+    judged: Evaluation | JudgedEntities
+    right: NDArray[np.bool_]
+    temperature: float
+
+
+def _diagrams(result: Evaluation, calibration: Mapping[str, Any]) -> Iterator[_Diagram]:
+    """Those of all predictions, of entities, and of the labels of texts whose words have tags."""
+    temperature = calibration["temperature"]
+    yield _Diagram("", "", result, result.gold == result.predicted, temperature)
+    if (entities := result.entities) is not None and entities.right.size:
+        yield _Diagram("entity_", ": entities", entities, entities.right, temperature)
+    if (texts := result.intents) is not None:
+        temperature, right = calibration["intents"]["temperature"], texts.gold == texts.predicted
+        yield _Diagram("intent_", ": labels of texts", texts, right, temperature)
 
 
 def _review(result: Evaluation) -> Table:
@@ -213,6 +257,10 @@ def _report(
         )
         yield _markdown([{"temperature scaling": side, **entities[side]} for side in sides])
         yield "\n![Reliability diagram of entities](entity_reliability.png)\n"
+    if intents := calibration.get("intents"):
+        yield "\nThe same for the labels of texts, which have a temperature of their own.\n"
+        yield _markdown([{"temperature scaling": side, **intents[side]} for side in sides])
+        yield "\n![Reliability diagram of labels](intent_reliability.png)\n"
     yield "\n## Review\n"
     yield "What `nlp-rnn predict --review-below` would mark here, and the accuracy of the rest.\n"
     yield _markdown(tables["review"])

@@ -54,6 +54,7 @@ class Evaluation:
             ``weights`` as predictions have them.
         roles: for a few sentences with predicates their ``words``, and their propositions, ``gold``
             and ``found``; empty for other tasks than semantic roles.
+        intents: the labels of texts whose words have tags; None for other tasks.
     """
 
     test: dict[str, Any]
@@ -72,3 +73,4 @@ class Evaluation:
     shown: Callable[[Sequence[int]], dict[int, str]] | None = None
     attention: list[dict[str, Any]] = field(default_factory=list)
     roles: list[dict[str, Any]] = field(default_factory=list)
+    intents: Evaluation | None = None

@@ -19,6 +19,7 @@ from nlp_rnn.layers.crf import FORBIDDEN, log_partition
 from nlp_rnn.linear_chain import Transitions
 from nlp_rnn.models.encoder import real_tokens
 from nlp_rnn.models.tagger import crf_of
+from nlp_rnn.runtime.forward import TAGS
 from nlp_rnn.text.batches import Encoded
 from nlp_rnn.text.bounds import padded_length
 
@@ -67,6 +68,7 @@ class Explainer:
         meaning: the label that each output represents ``(outputs,)``.
         temperature: the divisor of the scores.
         independent: whether a text may have any number of labels, each by itself.
+        head: the number of the network's output that is explained.
     """
 
     def __init__(
@@ -75,11 +77,13 @@ class Explainer:
         meaning: Ints,
         temperature: float = 1.0,
         independent: bool = False,
+        head: int = 0,
     ) -> None:
         self._network = network
         self._meaning = np.asarray(meaning)
         self._temperature = temperature
         self._independent = independent
+        self._head = head
 
     def attribution(self, text: Encoded, label: int, place: int = 0) -> Attribution:
         """How much each token of a text supports a label.
@@ -143,7 +147,7 @@ class Explainer:
         def log_p(vectors: Any) -> Any:
             tokens = ops.broadcast_to(ids, (len(vectors), ids.shape[-1]))
             where, which = (ops.convert_to_tensor(i, "int32") for i in (place, label))
-            upper = _upper(self._network, self._temperature, self._independent)
+            upper = _upper(self._network, self._temperature, self._independent, self._head)
             return upper(vectors, tokens, where, which, means, images)
 
         return log_p
@@ -161,8 +165,10 @@ def _lower(network: keras.Model) -> keras.Model:
     return keras.Model(network.inputs, _representation(network))
 
 
-@lru_cache(maxsize=1)  # so that it is compiled only once for a network
-def _upper(network: keras.Model, temperature: float, independent: bool) -> Callable[..., Any]:
+@lru_cache(maxsize=2)  # so that it is compiled only once for a network, which may have two heads
+def _upper(
+    network: keras.Model, temperature: float, independent: bool, head: int
+) -> Callable[..., Any]:
     """``ln P`` of a label as a function of the vectors that represent tokens.
 
     Returns:
@@ -170,8 +176,8 @@ def _upper(network: keras.Model, temperature: float, independent: bool) -> Calla
         the ``label``, the outputs that represent it ``(outputs,)`` and the label that each output
         represents, one-hot ``(outputs, labels)``, to ``(rows,)``.
     """
-    above = keras.Model([network.inputs[0], _representation(network)], network.output)
-    crf = crf_of(network)
+    above = keras.Model([network.inputs[0], _representation(network)], network.outputs[head])
+    crf = crf_of(network) if head == TAGS else None
 
     def softmax_of(logits: Any, label: Any, images: Any) -> Any:
         found = ops.log(ops.matmul(ops.softmax(logits), images) + TINY)

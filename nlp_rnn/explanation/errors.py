@@ -25,7 +25,7 @@ from nlp_rnn.inference.predictor import (
 )
 from nlp_rnn.inspection.panel import pieces
 from nlp_rnn.runtime.bundle import Bundle
-from nlp_rnn.runtime.forward import log, probabilities, tag
+from nlp_rnn.runtime.forward import LABELS, log, probabilities, tag
 from nlp_rnn.runtime.network import Network
 from nlp_rnn.text.batches import Encoded
 from nlp_rnn.text.prepared import PreparedDataset
@@ -40,7 +40,7 @@ for which it would read more is left out."""
 MOST_SHOWN = 50
 """The number of words that are kept of a text, those around the most important one."""
 
-EXPLAINED = ("classification", "tagging")
+EXPLAINED = ("classification", "tagging", "intents_and_slots")
 
 
 def explained_errors(
@@ -65,7 +65,9 @@ def explained_errors(
         return []
     explainer = _Explainer(Predictor.of(bundle, Options(unit="text"), network))
     first = errors[:MOST_TEXTS]
-    items = _located(dataset, [int(error["target"]) for error in first], bundle.task.tagged)
+    of_texts = [error.get("of_text", not bundle.task.tagged) for error in first]
+    targets = [int(error["target"]) for error in first]
+    items = _located(dataset, targets, of_texts)
     found = []
     for number, (error, (item, place)) in enumerate(zip(first, items, strict=True)):
         if (shown := explainer.explained(item, error["predicted"], place)) is not None:
@@ -74,20 +76,27 @@ def explained_errors(
 
 
 def _located(
-    dataset: PreparedDataset, targets: Sequence[int], tagged: bool
+    dataset: PreparedDataset, targets: Sequence[int], of_texts: Sequence[bool]
 ) -> list[tuple[Item, int | None]]:
-    """The text of each target of the test split; for a word, its sentence and its place there."""
+    """The text of each target of the test split; for a word, its sentence and its place there.
+
+    Args:
+        targets: the numbers of texts, or of words.
+        of_texts: which of them are numbers of texts.
+    """
     split = dataset.split("test")
-    if not tagged:
-        texts = _chosen(split.records(), targets)
-        return [(texts[target]["text"], None) for target in targets]
     ends = np.array(list(accumulate(split.lengths.tolist())))
-    numbers = np.searchsorted(ends, targets, side="right").tolist()
-    sentences = _chosen(split.records(), numbers)
-    starts = ends - split.lengths
+    numbers = [
+        target if of_text else int(np.searchsorted(ends, target, side="right"))
+        for target, of_text in zip(targets, of_texts, strict=True)
+    ]
+    records, starts = _chosen(split.records(), numbers), ends - split.lengths
+    items = (
+        records[i]["tokens"] if "tokens" in records[i] else records[i]["text"] for i in numbers
+    )
     return [
-        (sentences[number]["tokens"], target - int(starts[number]))
-        for target, number in zip(targets, numbers, strict=True)
+        (item, None if of_text else target - int(starts[number]))
+        for item, of_text, target, number in zip(items, of_texts, targets, numbers, strict=True)
     ]
 
 
@@ -101,7 +110,7 @@ class _Explainer:
     """Deletes words, within the number of tokens that may be read.
 
     Args:
-        predictor: a classifier or a tagger.
+        predictor: a classifier, a tagger or both at once.
     """
 
     def __init__(self, predictor: Predictor) -> None:
@@ -116,7 +125,7 @@ class _Explainer:
         if words < 2 or words * words > self._left:
             return None
         self._left -= words * words
-        values = self._falls(encoded, self._predictor.bundle.labels.index(label), place)
+        values = self._falls(encoded, self._labels(place).index(label), place)
         centre = int(np.abs(values).argmax()) if place is None else place
         first = max(0, min(centre - MOST_SHOWN // 2, words - MOST_SHOWN))
         shown = slice(first, first + MOST_SHOWN)
@@ -127,6 +136,11 @@ class _Explainer:
             ],
             "place": None if place is None else place - first,
         }
+
+    def _labels(self, place: int | None) -> Sequence[str]:
+        """The tags of a word, or the labels of a text."""
+        bundle = self._predictor.bundle
+        return bundle.intents if place is None and bundle.task.tagged else bundle.labels
 
     def _falls(self, text: Encoded, label: int, place: int | None) -> Floats:
         """How much ``ln P(label)`` falls without each word, ``(words,)``; 0 for the tagged one."""
@@ -143,8 +157,11 @@ class _Explainer:
     ) -> Iterator[float]:
         """``P(label)`` of each text, or of the word at a place of each sentence."""
         predictor, bundle = self._predictor, self._predictor.bundle
-        if isinstance(predictor, ClassificationPredictor):
-            of_texts = probabilities(predictor.network, texts, BATCH, bundle.temperature)
+        if places[0] is None:
+            joint = bundle.task.tagged
+            temperature = bundle.intent_temperature if joint else bundle.temperature
+            head = LABELS if joint else 0
+            of_texts = probabilities(predictor.network, texts, BATCH, temperature, head=head)
             yield from (float(of_text[label]) for of_text in of_texts)
             return
         tagged = tag(

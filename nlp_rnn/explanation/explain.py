@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,23 +16,20 @@ from nlp_rnn.drawing import save
 from nlp_rnn.errors import UserError
 from nlp_rnn.files import check_folder, write_json_lines
 from nlp_rnn.inference.looking import first_texts
-from nlp_rnn.inference.predictor import (
-    ClassificationPredictor,
-    LabelSetPredictor,
-    Options,
-    Predictor,
-    TaggingPredictor,
-)
+from nlp_rnn.inference.predictor import LabelSetPredictor, Options, Predictor
 from nlp_rnn.inspection.page import page, table, write_page
 from nlp_rnn.inspection.panel import Panel, Piece, pieces
 from nlp_rnn.inspection.picture import picture
 from nlp_rnn.process import log, terminable
 from nlp_rnn.progress import progress
 from nlp_rnn.runtime.bundle import Bundle
+from nlp_rnn.runtime.forward import LABELS
 from nlp_rnn.text.batches import Encoded
 from nlp_rnn.text.rules import Span
 
 if TYPE_CHECKING:
+    import keras
+
     from nlp_rnn.explanation.attribution import Attribution, Explainer
 
 MOST_TEXTS = 20
@@ -102,7 +99,7 @@ def explain(
     """Write ``explanations.html``, ``.png`` and ``.jsonl`` into the folder ``target``.
 
     Args:
-        folder: the bundle of a classifier or a tagger with Keras weights.
+        folder: the bundle of a classifier, a tagger or both at once, with Keras weights.
         text_file: a text in each line.
         target: the folder, created if it is missing; the three files in it are replaced.
         label: the label to explain; None explains what is predicted.
@@ -114,42 +111,57 @@ def explain(
     """
     check_folder(target)
     bundle = Bundle.open(folder)
-    explained = explaining(bundle, label)
+    outputs = explaining(bundle, label)
     texts = first_texts(bundle, text_file, most, bad_bytes)
     found: list[Explanation] = []
     with terminable(), progress(None, "explaining", "texts", len(texts)) as bar:
         for text in texts:
-            found += explained.of_text(text)
+            found += [each for output in outputs for each in output.of_text(text)]
             bar.update(1)
     if not found:
         raise UserError(f"{text_file}: no entity is predicted in its first {len(texts)} lines")
-    _write(target, bundle, found, explained.faithfulness(found))
+    _write(target, bundle, found, [row for output in outputs for row in output.faithfulness(found)])
 
 
 class Explaining:
-    """A classifier or a tagger that explains its predictions.
+    """Explains the predictions of a classifier or a tagger, or of one output of both at once.
 
     Args:
         predictor: the model.
+        network: loads its Keras model.
         label: the label to explain; None explains what is predicted.
     """
 
-    def __init__(self, predictor: Any, label: str | None) -> None:
+    head = 0
+    """The number of the network's output that is explained."""
+
+    def __init__(
+        self, predictor: Any, network: Callable[[], keras.Model], label: str | None
+    ) -> None:
         self._predictor = predictor
+        self._network = network
         self._label = label
         self.bundle: Bundle = predictor.bundle
 
+    @property
+    def labels(self) -> Sequence[str]:
+        """What may be explained."""
+        return self.bundle.labels
+
     @cached_property
     def _explainer(self) -> Explainer:
-        network = self.bundle.keras_model()  # selects the backend before Keras is imported
+        network = self._network()  # selects the backend before Keras is imported
 
         from nlp_rnn.explanation.attribution import Explainer
 
         independent = isinstance(self._predictor, LabelSetPredictor)
-        return Explainer(network, self._meaning(), self.bundle.temperature, independent)
+        return Explainer(network, self._meaning(), self._temperature(), independent, self.head)
 
     def _meaning(self) -> Any:
-        return np.arange(len(self.bundle.labels))
+        return np.arange(len(self.labels))
+
+    def _temperature(self) -> float:
+        return self.bundle.temperature
 
     def of_text(self, text: str) -> Iterator[Explanation]:
         """The explanations for a text."""
@@ -167,7 +179,7 @@ class Explaining:
         label: str,
         place: int | None = None,
     ) -> Explanation:
-        index = self.bundle.labels.index(label)
+        index = self.labels.index(label)
         attribution = self._explainer.attribution(encoded, index, place or 0)
         probability = float(np.exp(attribution.log_probability))
         return Explanation(text, label, probability, spans, attribution, place)
@@ -196,6 +208,8 @@ class ExplainingClassifier(Explaining):
         rng = np.random.default_rng(0)
         falls: dict[str, list[float]] = {name: [] for name in (*METHODS, "random")}
         for explanation in found:
+            if explanation.place is not None:
+                continue
             count = len(explanation.spans)
             removed = max(1, round(NAMED * count))
             if removed == count:
@@ -205,7 +219,7 @@ class ExplainingClassifier(Explaining):
                 for name in METHODS
             ]
             sets += [rng.permutation(count)[:removed] for _ in range(DRAWS)]
-            index = self.bundle.labels.index(explanation.label)
+            index = self.labels.index(explanation.label)
             _, encoded = self._predictor.read(explanation.text)
             fall = self._explainer.fall(encoded, index, sets)
             for name, value in zip(METHODS, fall, strict=False):
@@ -238,30 +252,51 @@ class ExplainingTagger(Explaining):
         return [i for i, tag in enumerate(tags) if tag[:2] in ("B-", "S-", "U-")]
 
 
-def explaining(bundle: Bundle, label: str | None = None) -> Explaining:
-    """What explains the predictions of a bundle.
+class ExplainingIntents(ExplainingClassifier):
+    """Explains the label of a text whose words have tags."""
+
+    head = LABELS
+
+    @property
+    def labels(self) -> Sequence[str]:
+        return self.bundle.intents
+
+    def _temperature(self) -> float:
+        return self.bundle.intent_temperature
+
+
+def explaining(bundle: Bundle, label: str | None = None) -> list[Explaining]:
+    """What explains the predictions of a bundle, or those that have the label.
 
     Raises:
         UserError: the bundle is not a classifier or a tagger, has no Keras weights, or lacks the
             label.
     """
+    task = bundle.experiment.task
+    if task not in EXPLAINING:
+        others = {
+            "language_modelling": "; nlp-rnn inspect --saliency explains its predictions",
+            "sequence_to_sequence": "; nlp-rnn inspect shows where it looks",
+        }
+        raise UserError(
+            f"{bundle.folder}: is neither a classifier nor a tagger{others.get(task, '')}"
+        )
     predictor = Predictor.of(bundle, Options(unit="text"))
-    if label is not None and label not in bundle.labels:
-        near = nearest(label, bundle.labels)
-        raise UserError(f"--label {label}: {bundle.folder} has no such label; {near}")
-    if isinstance(predictor, ClassificationPredictor):
-        return ExplainingClassifier(predictor, label)
-    if isinstance(predictor, TaggingPredictor) and bundle.experiment.task == "tagging":
-        return ExplainingTagger(predictor, label)
-    others = {
-        "language_modelling": "; nlp-rnn inspect --saliency explains its predictions",
-        "intents_and_slots": " alone; train one of them on the same data",
-        "sequence_to_sequence": "; nlp-rnn inspect shows where it looks",
-    }
-    raise UserError(
-        f"{bundle.folder}: is neither a classifier nor a tagger"
-        + others.get(bundle.experiment.task, "")
-    )
+    network = cache(bundle.keras_model)
+    found = [output(predictor, network, label) for output in EXPLAINING[task]]
+    if label is None:
+        return found
+    if having := [output for output in found if label in output.labels]:
+        return having
+    near = nearest(label, [known for output in found for known in output.labels])
+    raise UserError(f"--label {label}: {bundle.folder} has no such label; {near}")
+
+
+EXPLAINING: dict[str, list[type[Explaining]]] = {
+    "classification": [ExplainingClassifier],
+    "tagging": [ExplainingTagger],
+    "intents_and_slots": [ExplainingIntents, ExplainingTagger],
+}
 
 
 def _write(

@@ -319,6 +319,7 @@ def _temperature(figures: Mapping[str, Any]) -> Markup:
             _before_and_after("temperature scaling", judged),
             *(element("p", sentence) for sentence in sentences if sentence),
             *_of_entities(judged.get("entities")),
+            *_of_intents(judged.get("intents")),
         ]
     )
 
@@ -341,6 +342,12 @@ def _of_entities(judged: Mapping[str, Any] | None) -> Iterator[Markup]:
         f"An entity is right if its type and all its words are: {judged['precision']:.1%} of "
         f"{judged['predicted']:,} predicted entities.",
     )
+
+
+def _of_intents(judged: Mapping[str, Any] | None) -> Iterator[Markup]:
+    """The calibration of the labels of texts whose words have tags."""
+    if judged:
+        yield _before_and_after("labels of texts", judged)
 
 
 def worst(found: Found) -> tuple[str, Markup]:

@@ -28,8 +28,8 @@ from nlp_rnn.text.batches import (
 from nlp_rnn.text.entities import LearnedTags, allowed_transitions
 from nlp_rnn.text.vocabulary import PAD_INDEX
 
-LABELS = 1
-"""The logits of labels among those of a model of intents and slots."""
+TAGS, LABELS = 0, 1
+"""The logits of tags and of labels among those of a model of intents and slots."""
 
 IMPOSSIBLE = -5e3
 """Tag sequences with a lower ``log P`` than this break a CRF's constraints."""

@@ -190,7 +190,7 @@ def _test_figures(judged: Judged) -> dict[str, Any]:
 
     task, bundle, result = judged.task, judged.bundle, judged.result
     training = ("epochs", "best_epoch", "seconds", "tokens_per_second")
-    sure = certainty(result, judged.temperature)
+    sure = certainty(result, judged.temperature, bundle.intent_temperature)
     if "calibration" in sure:
         sure["calibration_choice"] = judged.calibration
         if worse := harm(sure["calibration"]):

@@ -96,7 +96,8 @@ class IntentsAndSlots(Tagging):
         rows = joint_rows(of_texts.predictions, of_words.predictions)
         test = joint_metrics(of_texts.test, of_words.test, rows)
         test["loss"] = self._loss("test", of_words.test["loss"], of_texts.test["loss"])
-        wrong = sorted(of_texts.samples + of_words.samples, key=lambda row: -row["confidence"])
+        wrong = [{**sample, "of_text": True} for sample in of_texts.samples] + of_words.samples
+        wrong.sort(key=lambda sample: -sample["confidence"])
         majority = next(joint_baselines(self.dataset))
         of_labels = {f"intent_{name}": table for name, table in of_texts.tables.items()}
         return replace(
@@ -106,6 +107,7 @@ class IntentsAndSlots(Tagging):
             samples=wrong[:ERRORS_SHOWN],
             predictions=rows,
             tables=of_words.tables | of_labels,
+            intents=of_texts,
         )
 
 

@@ -228,7 +228,6 @@ class Tagging(ExamplesTask):
         confidence = list(map(_of, calibrated, result.best))
         gold, best = np.concatenate(result.gold), np.concatenate(result.best)
         sure = np.concatenate(confidence)
-        before, after = (self._entity_confidence(result, network, t) for t in (1.0, temperature))
         targets = Targets(
             tags, gold, best, sure, lambda wanted: _marked(forms, result, tags, wanted)
         )

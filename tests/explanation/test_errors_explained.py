@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import REQUESTS
 
 import nlp_rnn
 from helpers.corpora import ListCorpus, prepared
@@ -89,6 +91,33 @@ def test_the_other_words_of_a_sentence_are_worth_something_to_a_tag(
         if shorter["tags"][here] == label:
             wanted = math.log(whole["probabilities"][place] / shorter["probabilities"][here])
             assert values[i] == pytest.approx(wanted, abs=1e-3)
+
+
+def test_a_request_has_errors_of_its_label_and_of_its_tags(
+    bundles: dict[str, Path], tmp_path: Path
+) -> None:
+    bundle = bundles["intents_and_slots"]
+    model = nlp_rnn.load(bundle)
+    examples = [replace(REQUESTS[0], tokens=words, tags=("O",) * len(words)) for words in SENTENCES]
+    corpus = ListCorpus("joint", train=REQUESTS, validation=REQUESTS, test=[*examples, *REQUESTS])
+    of_label, of_tag = explained(
+        bundle,
+        prepared(tmp_path, corpus),
+        {"target": 1, "predicted": "call", "of_text": True},
+        {"target": 1 + 2, "predicted": "O"},
+    )
+    for found, column in ((of_label, "probabilities"), (of_tag, "tag_probabilities")):
+        tokens, values = words(found["pieces"])
+        assert tokens == list(SENTENCES[1])
+        whole, shorter = model.predict([list(SENTENCES[1]), list(SENTENCES[1][:4])])
+        if column == "probabilities":
+            before, after = (each[column]["call"] for each in (whole, shorter))
+        elif whole["tags"][2] == shorter["tags"][2] == "O":
+            before, after = (each[column][2] for each in (whole, shorter))
+        else:
+            continue
+        assert values[4] == pytest.approx(math.log(before / after), abs=1e-3)
+    assert (of_label["place"], of_tag["place"]) == (None, 2)
 
 
 def test_there_are_bounds_and_tasks_without_explanations(

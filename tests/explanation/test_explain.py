@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from conftest import REQUESTS
 
 from helpers.bundles import write_untrained
 from nlp_rnn.cli import main
@@ -42,6 +43,7 @@ MODELS: dict[str, tuple[str, str, list[Example], dict[str, Any]]] = {
     "averaged": ("classification", "labelled", REVIEWS, {"kind": "averaged", "pairs": 50}),
     "softmax": ("tagging", "tagged", SENTENCES, {"characters": {"kind": "cnn"}}),
     "crf": ("tagging", "tagged", SENTENCES, {"output": "crf", "tag_scheme": "BIOES"}),
+    "intents": ("intents_and_slots", "joint", REQUESTS, {"output": "crf"}),
 }
 
 
@@ -61,6 +63,7 @@ def found(folder: Path, place: int = 1) -> tuple[Attribution, float, Any]:
     predictor: Any = Predictor.of(bundle)
     prediction = next(predictor.predict([TEXT]))
     _, encoded = predictor.read(TEXT)
+    explaining_first = explaining(bundle)[0]
     if "labels" in prediction:
         label = max(prediction["probabilities"])
         probability = prediction["probabilities"][label]
@@ -68,9 +71,9 @@ def found(folder: Path, place: int = 1) -> tuple[Attribution, float, Any]:
         label, probability = prediction["label"], prediction["probability"]
     else:
         label, probability = prediction["tags"][place], prediction["probabilities"][place]
-    explainer = explaining(bundle)._explainer
-    attribution = explainer.attribution(encoded, bundle.labels.index(label), place)
-    return attribution, probability, (explainer, encoded, bundle.labels.index(label))
+    explainer, index = explaining_first._explainer, explaining_first.labels.index(label)
+    attribution = explainer.attribution(encoded, index, place)
+    return attribution, probability, (explainer, encoded, index)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -115,7 +118,7 @@ def test_deleted_tokens_are_not_read(models: dict[str, Path]) -> None:
     """The fall is the difference of two predictions, of the text and of the text without."""
     bundle = Bundle.open(models["classifier"])
     predictor: Any = Predictor.of(bundle)
-    explainer: Explainer = explaining(bundle)._explainer
+    explainer: Explainer = explaining(bundle)[0]._explainer
     text, shorter = "good , not bad at all", "good , at all"
     label = bundle.labels.index("positive")
     _, encoded = predictor.read(text)
@@ -155,6 +158,31 @@ def test_the_words_that_begin_an_entity_are_explained(
         return
     records = [json.loads(line) for line in (tmp_path / "why" / RECORDS).read_text().splitlines()]
     assert [record["token"] for record in records] == starts
+
+
+def test_the_label_and_the_tags_of_a_request_are_explained(
+    models: dict[str, Path], tmp_path: Path
+) -> None:
+    bundle = Bundle.open(models["intents"])
+    bundle.figures["intent_temperature"] = 0.5  # which tags do not share
+    predicted = next(Predictor.of(bundle).predict([TEXT]))
+    of_text, of_tags = explaining(bundle)
+    [label] = of_text.of_text(TEXT)
+    assert (label.label, label.place) == (predicted["label"], None)
+    assert label.probability == pytest.approx(predicted["probability"], rel=1e-4)
+    for tag in of_tags.of_text(TEXT):
+        assert tag.place is not None
+        assert tag.label == predicted["tags"][tag.place]
+        assert tag.probability == pytest.approx(predicted["tag_probabilities"][tag.place], rel=1e-4)
+    [fall, *_] = of_text.faithfulness([label, *of_tags.of_text(TEXT)])
+    assert fall["texts"] == 1  # tags have none
+    assert run(models["intents"], tmp_path, TEXT + "\n", ["--label", "B-PER"]) == 0
+    records = [json.loads(line) for line in (tmp_path / "why" / RECORDS).read_text().splitlines()]
+    assert {record["label"] for record in records} == {"B-PER"}
+    assert run(models["intents"], tmp_path, TEXT + "\n", ["--label", "trip"]) == 0
+    [record] = map(json.loads, (tmp_path / "why" / RECORDS).read_text().splitlines())
+    assert record["label"] == "trip"
+    assert "token" not in record
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,11 @@ from helpers.experiments import small_experiment
 from nlp_rnn.baselines.suite import fit_all, judged
 from nlp_rnn.cli import main
 from nlp_rnn.errors import UserError
+from nlp_rnn.evaluation.analysis import certainty, write_analysis
 from nlp_rnn.evaluation.comparison import compare
 from nlp_rnn.evaluation.predictions import figures, labels_of, read_predictions, write_predictions
 from nlp_rnn.evaluation.report import main_metrics
+from nlp_rnn.explanation.explain import RECORDS
 from nlp_rnn.inference.batch import predict_file
 from nlp_rnn.runtime.bundle import Bundle
 from nlp_rnn.runtime.export import export_onnx
@@ -114,6 +116,22 @@ def test_metrics_are_those_of_scikit_learn_and_seqeval(
     write_predictions(file, rows)
     assert read_predictions(file) == rows
     assert "exact_match: no evidence of a difference" in compare(file, file, 50, 1)
+
+
+def test_the_calibration_of_labels_is_told_beside_that_of_tags(
+    bundle: Bundle, dataset: PreparedDataset, tmp_path: Path
+) -> None:
+    result = task_of(bundle, dataset).evaluate(bundle.network(), 2.0, intent_temperature=0.5)
+    found = {"test": result.test} | certainty(result, 2.0, 0.5)
+    judged = found["calibration"]["intents"]
+    confidence = [row["label_confidence"] for row in result.predictions]
+    assert judged["after"]["mean_confidence"] == pytest.approx(np.mean(confidence), abs=1e-6)
+    assert (judged["temperature"], found["calibration"]["temperature"]) == (0.5, 2.0)
+    assert judged["before"]["loss"] != judged["after"]["loss"]
+    tables = write_analysis(tmp_path, "joint", found, result)
+    assert sum(row["predictions"] for row in tables["intent_reliability"]) == len(confidence)
+    assert "The same for the labels of texts" in (tmp_path / "report.md").read_text()
+    assert (tmp_path / "intent_reliability.png").stat().st_size
 
 
 def test_baselines_are_those_of_both_sides(dataset: PreparedDataset) -> None:
@@ -229,9 +247,15 @@ def test_a_bundle_without_its_intents_is_refused(bundle: Bundle, tmp_path: Path)
         Bundle.open(tmp_path / "broken")
 
 
-def test_explain_says_what_it_is_for(
+def test_explain_knows_both_kinds_of_labels(
     bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "texts.txt").write_text("call Ann\n", encoding="utf-8")
-    assert main(["explain", str(bundle.folder), str(tmp_path / "texts.txt"), str(tmp_path)]) == 2
-    assert "train one of them on the same data" in capsys.readouterr().err
+    explain = ["explain", str(bundle.folder), str(tmp_path / "texts.txt"), str(tmp_path / "why")]
+    assert main(explain) == 0
+    first, *tags = map(json.loads, (tmp_path / "why" / RECORDS).read_text().splitlines())
+    assert first["label"] == nlp_rnn.load(bundle.folder).predict("call Ann")["label"]  # type: ignore[call-overload]
+    assert all(tag["token"] in (1, 2) for tag in tags)
+    for label, near in (("trips", "trip"), ("B-LOCK", "B-LOC")):
+        assert main([*explain, "--label", label]) == 2
+        assert f"did you mean '{near}'?" in capsys.readouterr().err
