@@ -146,6 +146,7 @@ Arrays = dict[str, np.ndarray]
 
 def pytest_collection_finish() -> None:
     backends.do_not_optimise()  # modules of tests have imported TensorFlow
+    backends.collect_rarely()
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups

@@ -6,6 +6,7 @@ nothing to named arrays. It runs once in the process of every installed backend.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import os
@@ -47,6 +48,16 @@ def do_not_optimise() -> None:
         sys.modules["tensorflow"].config.optimizer.set_experimental_options(options)
 
 
+def collect_rarely() -> None:
+    """Let Python look for unreachable objects seldom, and not among those that imports made.
+
+    Tracing makes objects by the million, and a process of the tests keeps a million others.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 def start(modules: Iterable[str]) -> dict[str, dict[str, Future[Arrays]]]:
     """Let one new process for each backend run ``computed`` of all modules, one by one.
 
@@ -73,6 +84,7 @@ def _computed(module: str) -> Arrays:
 
     compute = importlib.import_module(module).computed
     do_not_optimise()
+    collect_rarely()
     keras.utils.clear_session()
     keras.utils.set_random_seed(0)
     return {name: np.asarray(array) for name, array in compute().items()}
