@@ -128,7 +128,7 @@ def _format_of(file: Path, kind: str) -> str:
     if found != "jsonl":
         return found
     for _, record in islice(jsonl_records(file, "replace"), PEEKED):
-        given = next((record[key] for key in doccano.LABELS if key in record), None)
+        given = doccano.labels_in(record)
         if "accept" in record or "spans" in record or "answer" in record:
             return "prodigy"
         if isinstance(given, list) and "tags" not in record and "probabilities" not in record:

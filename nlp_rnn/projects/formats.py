@@ -180,7 +180,7 @@ def _annotated(lines: Sequence[str]) -> str | None:
             return None
         if isinstance(record.get("spans"), list) and "text" in record:
             return "prodigy"
-        spans = next((record[key] for key in doccano.LABELS if key in record), None)
+        spans = doccano.labels_in(record)
         if isinstance(spans, list) and any(isinstance(span, list | dict) for span in spans):
             return "doccano"
     return None

@@ -102,17 +102,13 @@ def read(
         yield LabelledText(text, _checked(labels_of(found), where), where)
 
 
-def _of_doccano(found: Mapping[str, Any]) -> Any:
-    return next((found[key] for key in doccano.LABELS if key in found), None)
-
-
 def _of_prodigy(found: Mapping[str, Any]) -> Any:
     """The chosen options; of the interface for a single label, that label."""
     return found.get("accept", [found["label"]] if "label" in found else None)
 
 
 _LABELS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
-    "doccano": _of_doccano,
+    "doccano": doccano.labels_in,
     "prodigy": _of_prodigy,
 }
 

@@ -16,10 +16,15 @@ from nlp_rnn.corpora.tables import clean, jsonl_records, member, text_of
 from nlp_rnn.errors import UserError
 
 LABELS = ("label", "labels", "entities")
-"""The keys of the list of spans, the first that is there."""
+"""The keys that a list of spans, or of the labels of a text, may have."""
 
 WRITTEN = ("text", "relations", "Comments", *LABELS)
 """The keys that a pre-annotation writes anew, or that are no longer right."""
+
+
+def labels_in(record: Mapping[str, Any]) -> Any:
+    """The value of the first of these keys that is there; None if none is."""
+    return next((record[key] for key in LABELS if key in record), None)
 
 
 def read(
@@ -33,7 +38,7 @@ def read(
     for where, record in jsonl_records(path, bad_bytes):
         text = text_of(member(record, text_column, where, "text_column"), where, text_column)
         text = clean(text, bad_bytes, where, text_column)
-        spans = next((record[key] for key in LABELS if key in record), None)
+        spans = labels_in(record)
         if not isinstance(spans, list):
             raise UserError(
                 f"{where}: expected a key 'label', 'labels' or 'entities' with a list of [start, "
