@@ -6,12 +6,10 @@ imports Keras.
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
 import math
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -103,6 +101,9 @@ def _keep_freed_memory() -> None:
     """
     if sys.platform != "linux":
         return
+
+    import ctypes
+
     trim_threshold, mmap_max, arena_max = -1, -4, -8  # of <malloc.h>
     with suppress(OSError, AttributeError):  # musl has no mallopt
         mallopt = ctypes.CDLL(None).mallopt
@@ -157,6 +158,8 @@ def _quiet() -> Iterator[None]:
     """
     sys.stderr.flush()
     saved = os.dup(2)
+    import tempfile  # slow, and the help of a command needs no backend
+
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:

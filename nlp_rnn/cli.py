@@ -5,56 +5,39 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from nlp_rnn.backend import import_keras_alone
-from nlp_rnn.commands import (
-    check,
-    compare,
-    embeddings,
-    explain,
-    export,
-    generate,
-    inspect,
-    label,
-    labelled,
-    new,
-    parameters,
-    pipeline,
-    predict,
-    score,
-    search,
-    serve,
-    stage,
-    translate,
-)
 from nlp_rnn.errors import UserError
 from nlp_rnn.process import end_in_time, harmless, is_out_of_memory, print_everything, terminable
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
-COMMANDS = (
-    new,
-    check,
-    pipeline,
-    stage,
-    search,
-    parameters,
-    predict,
-    generate,
-    translate,
-    score,
-    serve,
-    export,
-    label,
-    labelled,
-    compare,
-    explain,
-    inspect,
-    embeddings,
-)
-"""In the order of the help."""
+COMMANDS = {
+    "new": "start a project from your own files",
+    "check": "check params.yaml and dvc.yaml, or the data",
+    "pipeline": "write the dvc.yaml that params.yaml needs",
+    "stage": "run one stage of the pipeline",
+    "search": "search for better parameters of an experiment",
+    "parameters": "explain the keys of params.yaml",
+    "predict": "predict for every text of a file",
+    "generate": "generate text with a language model",
+    "translate": "answer lines with a model for sequence_to_sequence",
+    "score": "give the probability of every token",
+    "rank": "sort texts from likely to unlikely",
+    "serve": "serve models over HTTP",
+    "export": "write a model as an ONNX graph for any language, or as a page for the browser",
+    "label": "choose the texts that a person should label next",
+    "labelled": "read texts that a person has labelled into a data set",
+    "compare": "test whether one model is better than another",
+    "explain": "see which words a classifier's or a tagger's prediction rests on",
+    "inspect": "see what the cells of a language model track in a text",
+    "embeddings": "inspect word and sentence vectors: neighbours, analogies, plots, tests",
+}
+"""What each command is for, in the order of the help. Its module in ``commands`` has the same name,
+and is imported only where its arguments are asked for."""
 
 
 def run(action: Callable[[], None]) -> int:
@@ -88,8 +71,12 @@ class _Parser(argparse.ArgumentParser):
         super()._print_message(harmless(message), file)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of ``nlp-rnn``."""
+def parser(*commands: str) -> argparse.ArgumentParser:
+    """The parser of ``nlp-rnn``.
+
+    Args:
+        commands: those whose arguments it knows; the others are only listed.
+    """
     top = _Parser(
         prog="nlp-rnn",
         description="Recurrent neural networks for text: start a project, use a trained model.",
@@ -98,8 +85,11 @@ def parser() -> argparse.ArgumentParser:
         "130 interrupted.",
     )
     subparsers = top.add_subparsers(required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add(subparsers)
+    for name, purpose in COMMANDS.items():
+        if name in commands:
+            import_module(f"nlp_rnn.commands.{name}").add(subparsers)
+        else:
+            subparsers.add_parser(name, help=purpose)
     return top
 
 
@@ -107,7 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of ``nlp-rnn``; returns the exit status."""
     print_everything()
     import_keras_alone()
-    options = parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = parser(*given[:1]).parse_args(given)
     if arguments is None and not getattr(options, "saves", False):
         # The process is this command's own, and the command has nothing to save when it is stopped.
         end_in_time()

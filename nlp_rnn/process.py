@@ -8,13 +8,16 @@ import json
 import os
 import re
 import signal
-import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import socket
 
 _COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Characters that command a terminal: control characters but tabs and line ends, and those that
@@ -117,6 +120,8 @@ def end_in_time() -> None:
     thread, which signals wake, ends the process after :data:`SECONDS_TO_END`. It is for commands
     that have nothing to save: outputs are whole or absent anyway.
     """
+    import socket  # slow, and the help of a command ends by itself
+
     awake, asleep = socket.socketpair()
     awake.setblocking(False)  # as Python asks of a file that signals write to
     threading.Thread(target=_end_after_signal, args=(asleep,), daemon=True).start()

@@ -24,7 +24,7 @@ from ruamel.yaml import YAML
 import nlp_rnn
 from helpers.project import Project
 from nlp_rnn import stages
-from nlp_rnn.cli import main, parser
+from nlp_rnn.cli import COMMANDS, main, parser
 
 pytestmark = pytest.mark.slow
 
@@ -95,7 +95,7 @@ def in_help(of: argparse.ArgumentParser) -> Iterator[str]:
 
 def commands() -> list[str]:
     """Each command once, without its comment."""
-    lines = [line for page in PAGES for line in in_blocks(page)] + list(in_help(parser()))
+    lines = [line for page in PAGES for line in in_blocks(page)] + list(in_help(parser(*COMMANDS)))
     stripped = (re.sub(r"\s+# .*", "", line.strip()) for line in lines)
     starts = r"(nlp-rnn|echo|printf|python|make|pip|dvc|mlflow|curl|export|cd|\.) "
     return list(dict.fromkeys(line for line in stripped if re.match(starts, line)))

@@ -241,8 +241,8 @@ def test_a_stage_reports_a_mistake_with_status_2_and_no_traceback(tmp_path: Path
 def test_help_and_errors_import_nothing_heavy(tmp_path: Path) -> None:
     code = (
         "import sys\n"
-        "from nlp_rnn.cli import main, parser\n"
-        "parser().format_help()\n"
+        "from nlp_rnn.cli import COMMANDS, parser\n"
+        "parser(*COMMANDS).format_help()\n"
         "import nlp_rnn.stages\n"
         "from nlp_rnn.config import load\n"
         "from pathlib import Path\n"

@@ -6,11 +6,9 @@ one version, so that no page runs a script of somebody else.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from nlp_rnn.errors import UserError
-from nlp_rnn.files import sha256
 
 VERSION = "1.30.0"
 """The version whose files have the checksums of :data:`FILES`."""
@@ -47,6 +45,10 @@ def copy_runtime(source: Path, target: Path) -> None:
     Raises:
         UserError: a file is missing, or is not that of :data:`VERSION`.
     """
+    import shutil  # slow, and the help of a command tells of this module
+
+    from nlp_rnn.files import sha256
+
     folder = source / "dist" if (source / "dist").is_dir() else source
     for name, checksum in FILES.items():
         if not (folder / name).is_file():

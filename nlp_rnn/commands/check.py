@@ -17,7 +17,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     check = commands.add_parser(
         "check",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="check params.yaml and dvc.yaml, or the data",
         description=(
             "List everything that is wrong with params.yaml, one line for each section, and say\n"
             "whether dvc.yaml has the stages that it needs. A stage checks only the sections that\n"

@@ -15,7 +15,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     compare = commands.add_parser(
         "compare",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="test whether one model is better than another",
         description=(
             "Compare the predictions of two models on the same test split. Each metric has its\n"
             "bootstrap interval. The difference has its own interval and a p-value (paired\n"

@@ -31,7 +31,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     embeddings = commands.add_parser(
         "embeddings",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="inspect word and sentence vectors: neighbours, analogies, plots, evaluation, export",
         description=(
             "Inspect word vectors: downloaded ones, those learned by `dvc repro vectors@NAME`,\n"
             "or the embedding layer of any trained model. A word is looked up as it is\n"

@@ -14,7 +14,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     explain = commands.add_parser(
         "explain",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="see which words a classifier's or a tagger's prediction rests on",
         description=(
             "Predict the first lines of TEXT_FILE and write into FOLDER:\n\n"
             "  explanations.html   each text, coloured by how much its words support the label:\n"

@@ -15,7 +15,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     export = commands.add_parser(
         "export",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="write a model as an ONNX graph for any language, or as a page for the browser",
         description=(
             "Write MODEL into a new folder TARGET that needs no Keras: an ONNX graph,\n"
             "vocabularies, and a README.md that explains how to use them from any language.\n\n"

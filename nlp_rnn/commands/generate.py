@@ -25,7 +25,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     generate = commands.add_parser(
         "generate",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="generate text with a language model",
         description=(
             "Continue a prompt token by token. Tokens are words, characters or subwords,\n"
             "depending on the model. A single sample is printed while it is generated.\n\n"

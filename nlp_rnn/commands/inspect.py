@@ -23,7 +23,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     inspect = commands.add_parser(
         "inspect",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="see what the cells of a language model track in a text",
         description=(
             "Read TEXT_FILE with a language model and write into FOLDER:\n\n"
             "  cells.html  the text, coloured by the state of single cells: orange above 0, blue\n"

@@ -20,7 +20,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     label = commands.add_parser(
         "label",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="choose the texts that a person should label next",
         description=(
             "Choose those of TEXTS from which a classifier or tagger would learn most, and write\n"
             "them to OUTPUT with its predictions, for a person to correct. Texts without words\n"

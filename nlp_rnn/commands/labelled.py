@@ -13,7 +13,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     labelled = commands.add_parser(
         "labelled",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="read texts that a person has labelled into a data set",
         description=(
             "Read FILE, which nlp-rnn label wrote and a person has corrected, or which an\n"
             "annotation tool exported, and write OUTPUT in the format and columns of DATASET of\n"

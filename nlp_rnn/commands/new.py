@@ -18,7 +18,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     new = commands.add_parser(
         "new",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="start a project from your own files",
         description=(
             "Look at your files, say what is in them, and write a project into FOLDER: the files\n"
             "themselves (data/raw), a commented params.yaml with a model that suits their size,\n"

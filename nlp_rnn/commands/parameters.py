@@ -11,7 +11,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parameters = commands.add_parser(
         "parameters",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="explain the keys of params.yaml",
         description=(
             "Explain KEY: where it may stand, what it may be, its default and its meaning. KEY is\n"
             "a key of params.yaml or the end of its place, so that model.dropout is every dropout\n"

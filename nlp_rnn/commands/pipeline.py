@@ -11,7 +11,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     pipeline = commands.add_parser(
         "pipeline",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="write the dvc.yaml that params.yaml needs",
         description=(
             "Write dvc.yaml anew, with the stages that params.yaml needs. That is due after\n"
             "params.yaml got its first word vectors, encoder, file of vectors, pseudo-labelled\n"

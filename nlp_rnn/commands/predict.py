@@ -24,7 +24,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     predict = commands.add_parser(
         "predict",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="predict for every text of a file",
         description=(
             "Predict for every text of INPUT and write the predictions to OUTPUT, in the same\n"
             "order.\n\n"

@@ -1,4 +1,4 @@
-"""``nlp-rnn score`` and ``nlp-rnn rank``: how likely texts are to a language model."""
+"""``nlp-rnn score``: how likely each token is to a language model."""
 
 from __future__ import annotations
 
@@ -27,16 +27,10 @@ TREATMENT = (
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the commands."""
-    _add_score(commands)
-    _add_rank(commands)
-
-
-def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
     score = commands.add_parser(
         "score",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="give the probability of every token",
         description=(
             "Write the probability of each token in INPUT, given the tokens before it in its\n"
             "text: a table with one row per token.\n\n"
@@ -54,41 +48,12 @@ def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
             "  echo 'the old dog sleeps .' | nlp-rnn score models/lm-lstm - -"
         ),
     )
-    _add_files(score, f"{FORMATS} (.txt: ln P per line), or - for JSON lines on standard output")
+    add_files(score, f"{FORMATS} (.txt: ln P per line), or - for JSON lines on standard output")
     score.set_defaults(action=_score)
 
 
-def _add_rank(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    rank = commands.add_parser(
-        "rank",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="sort texts from likely to unlikely",
-        description=(
-            "Sort the texts of INPUT from the most to the least likely for a language model.\n"
-            "Each row has the rank, log_probability (nats, of the whole text), tokens,\n"
-            "perplexity, and the unknown words, which are scored as <unk>. Blank texts come\n"
-            "last.\n\n"
-            "--by total favours short texts, because every token lowers the probability: use\n"
-            "it for texts of equal length. --by mean uses the mean over the tokens (the\n"
-            "perplexity): use it for texts of different lengths.\n\n" + TREATMENT
-        ),
-        epilog=(
-            "examples:\n"
-            "  nlp-rnn rank models/lm-lstm candidates.txt ranked.csv\n"
-            "  printf 'like I cats\\nI like cats\\n' | nlp-rnn rank models/lm-lstm - -"
-        ),
-    )
-    _add_files(rank, f"{FORMATS} (.txt: the texts only), or - for JSON lines on standard output")
-    rank.add_argument(
-        "--by",
-        choices=["total", "mean"],
-        default="total",
-        help="log-probability of the whole text, or its mean over the tokens (default: total)",
-    )
-    rank.set_defaults(action=_rank)
-
-
-def _add_files(parser: argparse.ArgumentParser, output: str) -> None:
+def add_files(parser: argparse.ArgumentParser, output: str) -> None:
+    """Add the model, the texts and what is written; ``output`` is the help of the last."""
     parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     parser.add_argument(
         "input",
@@ -108,18 +73,5 @@ def _score(options: argparse.Namespace) -> None:
         options.input,
         options.output,
         reading(options),
-        options.spreadsheet_safe,
-    )
-
-
-def _rank(options: argparse.Namespace) -> None:
-    from nlp_rnn.inference.scoring import rank_file
-
-    rank_file(
-        bundle_folder(options.model),
-        options.input,
-        options.output,
-        reading(options),
-        options.by,
         options.spreadsheet_safe,
     )

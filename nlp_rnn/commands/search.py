@@ -12,7 +12,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     search = commands.add_parser(
         "search",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="search for better parameters of an experiment",
         description=(
             "Train an experiment with different parameters, as the section `search` of\n"
             "params.yaml defines, and compare the trainings on the validation split, never on\n"

@@ -13,7 +13,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     serve = commands.add_parser(
         "serve",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="serve models over HTTP",
         description=(
             "Serve models over HTTP until Ctrl-C or SIGTERM. Requests that arrive at the same\n"
             "time are predicted together, and each text gets what it would get alone.\n\n"

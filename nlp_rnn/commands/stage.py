@@ -27,7 +27,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     stage = commands.add_parser(
         "stage",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="run one stage of the pipeline",
         description=(
             "Run one stage for NAME, in the folder that holds params.yaml. dvc.yaml calls this\n"
             "command; `dvc repro STAGE@NAME` also runs the stages before it, where they are due."

@@ -13,7 +13,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     translate = commands.add_parser(
         "translate",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        help="answer lines with a model for sequence_to_sequence",
         description=(
             "Read lines from standard input and print the output of each at once: a translation,\n"
             "an inflected form, an answer. Several texts, such as a story and a question, stand\n"

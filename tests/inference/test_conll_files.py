@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.bundles import write_untrained
-from nlp_rnn.cli import main, parser
+from nlp_rnn.cli import main
 from nlp_rnn.config import FilesDataset
 from nlp_rnn.corpora import open_corpus
 from nlp_rnn.example import Example
@@ -212,7 +212,7 @@ def test_a_wrong_word_column_is_one_line(
 
 def test_help_says_where_words_are(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        parser().parse_args(["predict", "--help"])
+        main(["predict", "--help"])
     said = " ".join(capsys.readouterr().out.split())
     assert "--word-column" in said and "model was trained on" in said
 
