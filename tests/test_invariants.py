@@ -71,6 +71,11 @@ JOINT: dict[str, dict[str, Any]] = {
     "joint lstm": {"cell": "lstm", "pooling": "concatenated", "characters": CNN},
     "joint CRF": {"cell": "gru", "pooling": "attention", "output": "crf", "tag_scheme": "BIOES"},
 }
+LABEL_SETS: dict[str, dict[str, Any]] = {"label sets": {"cell": "gru", "pooling": "max"}}
+ROLES: dict[str, dict[str, Any]] = {
+    "roles highway": {"cell": "lstm", "layers": 2, "connection": "highway", "characters": CNN},
+    "roles CRF": {"cell": "gru", "output": "crf", "casing": 3},
+}
 LANGUAGE_MODELS: dict[str, dict[str, Any]] = {
     "language model lstm": {"cell": "lstm", "layers": 2, "connection": "highway", "tied": True},
     "language model simple_rnn": {"cell": "simple_rnn", "output": "hierarchical_softmax"},
@@ -106,10 +111,11 @@ ENCODER_DECODERS: dict[str, dict[str, Any]] = {
     },
 }
 OF_TASK = {
-    "classification": CLASSIFIERS,
+    "classification": CLASSIFIERS | LABEL_SETS,
     "tagging": SOFTMAX_TAGGERS
     | {name: model | {"output": "crf"} for name, model in CRF_TAGGERS.items()},
     "intents_and_slots": JOINT,
+    "semantic_roles": ROLES,
     "language_modelling": LANGUAGE_MODELS,
     "sequence_to_sequence": ENCODER_DECODERS,
 }
@@ -125,6 +131,8 @@ ONE_OF_EACH = (
     "CRF characters",
     "language model lstm",
     "encoder-decoder gru",
+    "label sets",
+    "roles highway",
 )
 TAGGERS = [name for name in ONE_OF_EACH if MODELS[name][0] == "tagging"]
 
@@ -145,14 +153,25 @@ SOME = [*TEXTS[:2], *(text for text in TEXTS[3:12] if len(text.split()) <= 16)]
 """Of one padded length, since Keras compiles each."""
 
 
-def examples(task: str) -> tuple[Kind, list[Example]]:
+def examples(task: str, name: str) -> tuple[Kind, list[Example]]:
     """Two examples to make a vocabulary from, in which most of :data:`WORDS` are."""
+    if task == "semantic_roles":
+        words = tuple(WORDS[:-4])
+        tags = ("B-ARG0", "I-ARG0", "B-V", "B-LOC", *["I-LOC"] * (len(words) - 4))
+        found = tuple("B-V" if i == 2 else "O" for i in range(len(words)))
+        return "roles", [
+            Example(tokens=words, tags=found),
+            Example(tokens=words, tags=tags, predicate=2, frame="live.01"),
+        ]
     if task in ("tagging", "intents_and_slots"):
         tags = ["B-PER", "I-PER", "O", "O", "B-LOC", "O", "B-LOC", "I-LOC", "O", "O", "O"]
         first = Example(tokens=tuple(WORDS[: len(tags)]), tags=tuple(tags), label="long")
         other = Example(tokens=("Rome", "film"), tags=("B-LOC", "O"), label="short")
         return "tagged" if task == "tagging" else "joint", [first, other]
     text = " ".join(WORDS[:-3])
+    if name in LABEL_SETS:
+        sets = [("good", "bad"), ("bad",), ()]
+        return "labelled", [Example(text=text, labels=labels) for labels in sets]
     if task == "classification":
         return "labelled", [Example(text=text, label="good"), Example(text="bad", label="bad")]
     if task == "sequence_to_sequence":
@@ -164,7 +183,8 @@ def untrained(folder: Path, name: str) -> Path:
     """The bundle of a model of :data:`MODELS` with random weights."""
     task, model = MODELS[name]
     context = CONTEXT.get(name)
-    return write_untrained(folder, task, *examples(task), model, scale=0.5, contextual=context)
+    data = examples(task, name)
+    return write_untrained(folder, task, *data, model, scale=0.5, contextual=context)
 
 
 @pytest.fixture(scope="session")
@@ -322,6 +342,21 @@ def rows_of(file: Path) -> list[dict[str, Any]]:
         return list(csv.DictReader(stream, delimiter="," if file.suffix == ".csv" else "\t"))
 
 
+def in_a_line(prediction: Prediction) -> Any:
+    """What a text file says of a prediction."""
+    if "predicates" in prediction:
+        parts = (
+            (each["text"], "; ".join(f"{a['role']}: {a['text']}" for a in each["arguments"]))
+            for each in prediction["predicates"]
+        )
+        return " ".join(f"{predicate}({arguments})" for predicate, arguments in parts)
+    if "labels" in prediction:
+        return "|".join(prediction["labels"])
+    keys = ("output", "label", "log_probability")
+    one = next((prediction[key] for key in keys if key in prediction), None)
+    return " ".join(prediction["tags"]) if one is None else one
+
+
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".tsv", ".parquet", ".txt"])
 @pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_the_command_predicts_alike_into_every_format(
@@ -340,12 +375,11 @@ def test_the_command_predicts_alike_into_every_format(
     assert main(["predict", str(loaded(name).bundle.folder), str(source), str(target)]) == 0
     if suffix == ".txt":
         found = target.read_text(encoding="utf-8").split("\n")[:-1]
-        answers = [
-            p.get("output", p.get("label", p.get("log_probability", " ".join(p.get("tags", ())))))
-            for p in alone(name)[:33]
-        ]
-        return assert_same(found, answers)
-    for row, wanted in zip(rows_of(target), alone(name)[:33], strict=True):
+        return assert_same(found, [in_a_line(each) for each in alone(name)[:33]])
+    for row, prediction in zip(rows_of(target), alone(name)[:33], strict=True):
+        wanted = prediction
+        if isinstance(of_labels := prediction.get("probabilities"), dict):
+            wanted = prediction | {f"probability_{x}": p for x, p in of_labels.items()}
         for key in wanted.keys() & row.keys():
             cell, value = row[key], wanted[key]
             if isinstance(value, list) and isinstance(cell, str):
@@ -387,7 +421,7 @@ def test_an_evaluation_gives_the_same_sums_for_any_batch_size(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task, model = MODELS[name]
-    kind, few = examples(task)
+    kind, few = examples(task, name)
     of_tag = dict(zip(few[0].tokens, few[0].tags, strict=True)) if kind == "tagged" else {}
     many = [
         Example(tokens=tuple(words), tags=tuple(of_tag.get(word, "O") for word in words))
