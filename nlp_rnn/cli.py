@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 from nlp_rnn.backend import import_keras_alone
 from nlp_rnn.errors import UserError
-from nlp_rnn.process import end_in_time, harmless, is_out_of_memory, print_everything, terminable
+from nlp_rnn.process import (
+    collect_rarely,
+    end_in_time,
+    harmless,
+    is_out_of_memory,
+    print_everything,
+    terminable,
+)
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -97,6 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of ``nlp-rnn``; returns the exit status."""
     print_everything()
     import_keras_alone()
+    collect_rarely()
     given = sys.argv[1:] if arguments is None else arguments
     options = parser(*given[:1]).parse_args(given)
     if arguments is None and not getattr(options, "saves", False):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from threading import RLock
 from typing import Any, TypeVar, overload
 
 from tqdm import tqdm
+
+tqdm.set_lock(RLock())  # its own is for several processes, and takes a tenth of a second to import
 
 T = TypeVar("T")
 

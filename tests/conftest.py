@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -21,6 +22,7 @@ import pytest
 from helpers import backends
 from helpers.bundles import write_untrained
 from nlp_rnn.example import Example, Kind
+from nlp_rnn.process import collect_rarely
 
 backends.compile_soon()
 
@@ -146,7 +148,8 @@ Arrays = dict[str, np.ndarray]
 
 def pytest_collection_finish() -> None:
     backends.do_not_optimise()  # modules of tests have imported TensorFlow
-    backends.collect_rarely()
+    gc.freeze()  # a million objects that stay
+    collect_rarely()
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups

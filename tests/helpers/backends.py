@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from nlp_rnn.backend import BACKENDS
+from nlp_rnn.process import collect_rarely
 
 INSTALLED = [backend for backend in BACKENDS if importlib.util.find_spec(backend)]
 
@@ -48,16 +49,6 @@ def do_not_optimise() -> None:
         sys.modules["tensorflow"].config.optimizer.set_experimental_options(options)
 
 
-def collect_rarely() -> None:
-    """Let Python look for unreachable objects seldom, and not among those that imports made.
-
-    Tracing makes objects by the million, and a process of the tests keeps a million others.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-
-
 def start(modules: Iterable[str]) -> dict[str, dict[str, Future[Arrays]]]:
     """Let one new process for each backend run ``computed`` of all modules, one by one.
 
@@ -84,6 +75,7 @@ def _computed(module: str) -> Arrays:
 
     compute = importlib.import_module(module).computed
     do_not_optimise()
+    gc.freeze()
     collect_rarely()
     keras.utils.clear_session()
     keras.utils.set_random_seed(0)
