@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import NamedTuple
 
+import numpy as np
+
+from nlp_rnn.arrays import Ints
 from nlp_rnn.config import KeptPairs
 from nlp_rnn.example import TAGGED_KINDS, Example, Kind
 from nlp_rnn.text.rules import Tokenizer
-from nlp_rnn.text.vocabulary import EOS, SEPARATOR, UNK
+from nlp_rnn.text.vocabulary import EOS, SEPARATOR, UNK, Vocabulary
 
 
 def end_symbol(kind: Kind, unit: str) -> str | None:
@@ -70,6 +77,49 @@ class TargetEncoder(Encoder):
 
     def texts(self, example: Example) -> list[str]:
         return [example.target]
+
+
+@dataclass(frozen=True)
+class Counting:
+    """Counts the types of some examples, for each side; those of a sentence with roles once."""
+
+    encoders: Sequence[Encoder]
+
+    def __call__(self, examples: Sequence[Example]) -> list[Counter[str]]:
+        once = [example for example in examples if example.predicate is None]
+        return [
+            Counter(token for example in once for token in encoder.tokens(example))
+            for encoder in self.encoders
+        ]
+
+
+class EncodedChunk(NamedTuple):
+    """Some examples as they are written.
+
+    Attributes:
+        sides: the indices of all tokens and the number of tokens of each example, for each side.
+        records: a line of JSON for each example.
+    """
+
+    sides: list[tuple[Ints, Ints]]
+    records: str
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Writes some examples as indices of a vocabulary, for each side, and as records."""
+
+    kind: Kind
+    sides: Sequence[tuple[Encoder, Vocabulary]]
+
+    def __call__(self, examples: Sequence[Example]) -> EncodedChunk:
+        sides: list[tuple[Ints, Ints]] = []
+        for encoder, vocabulary in self.sides:
+            ids = [vocabulary.encode(encoder.tokens(example)) for example in examples]
+            lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+            sides.append((np.fromiter(chain.from_iterable(ids), np.int32, lengths.sum()), lengths))
+        lines = (json.dumps(each.record(self.kind), ensure_ascii=False) for each in examples)
+        return EncodedChunk(sides, "".join(f"{line}\n" for line in lines))
 
 
 @dataclass

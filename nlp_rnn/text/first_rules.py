@@ -118,15 +118,16 @@ class _SubwordTokenizer(SubwordTokenizer, _FirstRules):
         self._piece = re.compile(f"{markup}|.", re.DOTALL)
 
     def _normalizer(self) -> Any:
-        steps = self._library.normalizers
+        from tokenizers import Regex, normalizers
+
         chain = []
         if self.parameters.unicode != "none":
-            chain.append(getattr(steps, self.parameters.unicode)())
+            chain.append(getattr(normalizers, self.parameters.unicode)())
         if self.parameters.lowercase:
-            chain.append(steps.Lowercase())
+            chain.append(normalizers.Lowercase())
         if self.parameters.digits == "zero":
-            chain.append(steps.Replace(self._library.Regex(r"\d"), "0"))
-        return steps.Sequence(chain)
+            chain.append(normalizers.Replace(Regex(r"\d"), "0"))
+        return normalizers.Sequence(chain)
 
     def _read(self, text: str) -> str:
         def shown(markup: re.Match[str]) -> str:

@@ -31,7 +31,8 @@
 =====================  ==========================================================
 
 Everything is written in one pass over each split (two over the training split, whose types
-are counted first), so memory does not grow with the corpus.
+are counted first), so memory does not grow with the corpus. Long texts are divided among worker
+processes (:mod:`nlp_rnn.text.workers`), which changes nothing of what is written.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,13 +66,14 @@ from nlp_rnn.example import SPLITS, TAGGED_KINDS, Example, Kind
 from nlp_rnn.files import read_json, sha256, whole_folder, write_json
 from nlp_rnn.hints import Remedy
 from nlp_rnn.text.characters import is_one_line
-from nlp_rnn.text.encoding import Encoder, Selection, TargetEncoder
+from nlp_rnn.text.encoding import Counting, Encoder, Encoding, Selection, TargetEncoder
 from nlp_rnn.text.entities import are_entities
 from nlp_rnn.text.rules import Tokenizer
 from nlp_rnn.text.segmentation import compared
 from nlp_rnn.text.spelling import character_vocabulary
 from nlp_rnn.text.tokenizers import FILE, TARGET, load_parameters, make_tokenizer
 from nlp_rnn.text.vocabulary import EOS, UNK_INDEX, Vocabulary, add
+from nlp_rnn.text.workers import mapped
 
 Reads = Literal["words", "indices"]
 """What a model reads of a word."""
@@ -692,16 +694,15 @@ def _types_and_labels(
     counts: list[Counter[str]] = [Counter() for _ in encoders]
     multi_label: bool | None = None
     texts = 0
-    for example in examples:
-        texts += 1
-        if multi_label is None:
-            multi_label = example.labels is not None
-        _check_labelling(f"data set {name}, train, example {texts}", example, multi_label)
-        label_counts.update(encoders[0].labels(example))
-        if example.predicate is not None:
-            continue  # the same sentence once more
-        for of_side, encoder in zip(counts, encoders, strict=True):
-            add(of_side, encoder.tokens(example))
+    for chunk, of_chunk in mapped(Counting(encoders), examples):
+        for example in chunk:
+            texts += 1
+            if multi_label is None:
+                multi_label = example.labels is not None
+            _check_labelling(f"data set {name}, train, example {texts}", example, multi_label)
+            label_counts.update(encoders[0].labels(example))
+        for of_side, more in zip(counts, of_chunk, strict=True):
+            add(of_side, more)
     labels = _ranked(label_counts)
     if multi_label and all(count == texts for count in label_counts.values()):
         found = "all training texts have the same labels" if labels else "no training text has one"
@@ -788,21 +789,20 @@ def _write_splits(
 class _SideWriter:
     """Writes the token indices of one side of a split, and counts them."""
 
-    def __init__(self, folder: Path, split: str, prefix: str, vocabulary: Vocabulary) -> None:
-        self._vocabulary = vocabulary
+    def __init__(self, folder: Path, split: str, prefix: str) -> None:
         self._prefix = prefix
         self._ids = ArrayWriter(folder / f"{split}.{prefix}ids.npy", np.int32)
         self._offsets = ArrayWriter(folder / f"{split}.{prefix}offsets.npy", np.int64)
         self._offsets.extend([0])
         self.tokens = self._unknown = self._longest = 0
 
-    def add(self, tokens: Sequence[str]) -> None:
-        sequence = self._vocabulary.encode(tokens)
-        self.tokens += len(sequence)
-        self._unknown += sequence.count(UNK_INDEX)
-        self._longest = max(self._longest, len(sequence))
-        self._ids.extend(sequence)
-        self._offsets.extend([self.tokens])
+    def add(self, ids: Ints, lengths: Ints) -> None:
+        """Add the tokens of some examples."""
+        self._ids.extend(ids.tolist())
+        self._offsets.extend((self.tokens + np.cumsum(lengths)).tolist())
+        self.tokens += len(ids)
+        self._unknown += int(np.count_nonzero(ids == UNK_INDEX))
+        self._longest = max(self._longest, int(lengths.max()))
 
     def close(self) -> dict[str, Any]:
         """Finish both files; returns the counts for the data card."""
@@ -852,7 +852,8 @@ class _SplitWriter:
         self.name = name
         self.folder = folder
         self.encoder = encoders[0]
-        self.sides = list(zip(("", TARGET), encoders, vocabularies, strict=False))
+        sides = zip(encoders, vocabularies, strict=True)
+        self.sides = list(zip(("", TARGET), sides, strict=False))
         self.label_index = {label: i for i, label in enumerate(labels)}
         self.intent_index = {intent: i for i, intent in enumerate(intents)}
         self.multi_label = multi_label
@@ -908,10 +909,8 @@ class _SplitWriter:
     def write(self, split: str, examples: Iterable[Example]) -> dict[str, Any]:
         """Write one split; returns its counts for the data card."""
         kind = self.encoder.kind
-        sides = [
-            (encoder, _SideWriter(self.folder, split, prefix, vocabulary))
-            for prefix, encoder, vocabulary in self.sides
-        ]
+        sides = [_SideWriter(self.folder, split, prefix) for prefix, _ in self.sides]
+        encoding = Encoding(self.encoder.kind, [side for _, side in self.sides])
 
         def writer(name: str, wanted: bool, dtype: Any = np.int32) -> ArrayWriter | None:
             return ArrayWriter(self.folder / f"{split}.{name}.npy", dtype) if wanted else None
@@ -925,11 +924,9 @@ class _SplitWriter:
         sentences = characters = without_label = 0
         label_counts: Counter[str] = Counter()
         with (self.folder / f"{split}.jsonl").open("w", encoding="utf-8") as records:
-            for example in examples:
+            for example in self._encoded(encoding, examples, sides, records):
                 sentences += 1
                 characters += len(example.text) + 1
-                for encoder, side in sides:
-                    side.add(encoder.tokens(example))
                 if labels is not None:
                     labels.extend(self._targets(split, sentences, example))
                     label_counts.update(self.encoder.labels(example))
@@ -943,8 +940,7 @@ class _SplitWriter:
                     intents.extend(self._intent(split, sentences, example))
                 if features is not None:
                     features.extend(self._checked_features(split, sentences, example))
-                records.write(json.dumps(example.record(kind), ensure_ascii=False) + "\n")
-        if not sides[0][1].tokens:
+        if not sides[0].tokens:
             raise UserError(
                 f"data set {self.name}: the {split} split has no tokens; check its file"
             )
@@ -960,7 +956,7 @@ class _SplitWriter:
             if not self.features:
                 (self.folder / f"{split}.features.npy").unlink()
         counts: dict[str, Any] = {"sentences": sentences}
-        for _, side in sides:
+        for side in sides:
             counts |= side.close()
         if kind == "text":
             counts["characters"] = characters
@@ -968,6 +964,20 @@ class _SplitWriter:
             counts["labels"] = {label: label_counts[label] for label in self.label_index}
             counts |= {"without_label": without_label} if self.multi_label else {}
         return counts
+
+    @staticmethod
+    def _encoded(
+        encoding: Encoding,
+        examples: Iterable[Example],
+        sides: Sequence[_SideWriter],
+        records: TextIO,
+    ) -> Iterator[Example]:
+        """The examples, once their tokens and records are written."""
+        for chunk, encoded in mapped(encoding, examples):
+            for side, tokens in zip(sides, encoded.sides, strict=True):
+                side.add(*tokens)
+            records.write(encoded.records)
+            yield from chunk
 
     def _add_predicate(self, split: str, example: Example, predicates: ArrayWriter) -> None:
         """Write the place of the predicate, -1 for none, and count its frame in training."""

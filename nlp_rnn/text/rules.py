@@ -207,14 +207,15 @@ class SubwordTokenizer(Tokenizer):
                 "tokenizer.unit: 'subword' needs the library tokenizers; "
                 f"install it with: {install_command('subword')}"
             ) from None
-        self._library: Any = tokenizers
         self._model: Any = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token="<unk>"))
         self._model.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace(SUBWORD_SPACE)
         self._character = re.compile(characters.character_pattern(characters.python()))
         self._normalised = Remembered(self._folded)
 
     def fit(self, texts: Iterable[str], size: int) -> None:
-        trainer = self._library.trainers.BpeTrainer(
+        from tokenizers.trainers import BpeTrainer
+
+        trainer = BpeTrainer(
             vocab_size=size, special_tokens=["<unk>"], show_progress=sys.stderr.isatty()
         )
         first = _first_characters(map(self._read, texts), LEARNED_FROM)
@@ -224,11 +225,13 @@ class SubwordTokenizer(Tokenizer):
         self._model.save(str(folder / f"{prefix}{self.FILE}"))
 
     def load(self, folder: Path, prefix: str = "") -> None:
+        from tokenizers import Tokenizer as Model
+
         file = folder / f"{prefix}{self.FILE}"
         if not file.is_file():
             raise UserError(f"{file}: no such file; prepare the data set again")
         try:
-            self._model = self._library.Tokenizer.from_file(str(file))
+            self._model = Model.from_file(str(file))
         except Exception as error:  # the library raises no other class
             raise UserError(f"{file}: not a subword tokenizer ({error}); copy it again") from None
 
