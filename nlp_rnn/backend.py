@@ -156,10 +156,10 @@ def _quiet() -> Iterator[None]:
 
     Whatever its log level, it says that there is no GPU. After a failure the output is shown.
     """
-    sys.stderr.flush()
-    saved = os.dup(2)
     import tempfile  # slow, and the help of a command needs no backend
 
+    sys.stderr.flush()
+    saved = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
