@@ -14,6 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
+from nlp_rnn.chunks import chunked
 from nlp_rnn.corpora.annotations import brat, label_studio, webanno
 from nlp_rnn.corpora.conll import Sentence, conll_sentences, conllu_sentences
 from nlp_rnn.corpora.dialects import Dialect, TableFormat
@@ -206,20 +207,9 @@ class SentenceChunk(Chunk):
         return {self.text_column: {str}}
 
 
-def chunked(values: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
-    """Lists of consecutive values, each of bounded length and, without its last value, bounded
-    size."""
-    chunk: list[T] = []
-    room = CHUNK_CHARACTERS
-    for value in values:
-        chunk.append(value)
-        room -= size(value)
-        if len(chunk) == CHUNK or room <= 0:
-            yield chunk
-            chunk = []
-            room = CHUNK_CHARACTERS
-    if chunk:
-        yield chunk
+def in_chunks(values: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
+    """Lists of consecutive values within the bounds of a chunk."""
+    return chunked(values, size, CHUNK, CHUNK_CHARACTERS)
 
 
 # --- sources ------------------------------------------------------------------------
@@ -303,7 +293,7 @@ def _standard_input(stream: BinaryIO) -> Iterator[bytes]:
 
 def _line_chunks(lines: Iterable[tuple[int, str]], text_column: str) -> Iterator[Chunk]:
     texts = (line.removesuffix("\r") for _, line in lines)
-    for chunk in chunked(texts, len):
+    for chunk in in_chunks(texts, len):
         yield TextChunk(chunk, text_column)
 
 
@@ -323,7 +313,7 @@ class CsvSource(Source):
             _check_distinct(header, where)
             begun = [] if self.dialect.header else [first]
             cells = chain(begun, (row for _, row in rows))
-            for chunk in chunked(cells, lambda row: sum(map(len, row))):
+            for chunk in in_chunks(cells, lambda row: sum(map(len, row))):
                 yield CsvChunk([row[text] for row in chunk], header, chunk)
 
     def first_columns(self) -> Sequence[str]:
@@ -349,7 +339,7 @@ class JsonlSource(Source):
             yield record
 
     def chunks(self) -> Iterator[Chunk]:
-        for chunk in chunked(self._records(), _characters):
+        for chunk in in_chunks(self._records(), _characters):
             yield JsonChunk([record[self.text_column] for record in chunk], chunk)
 
     def first_columns(self) -> Sequence[str]:
@@ -397,7 +387,7 @@ class ParquetSource(Source):
             values = parquet_values(self.path, row, batch, name, self.bad_bytes)
             items = (item_of(value, where, name) for where, value in values)
             start = 0
-            for chunk in chunked(items, _characters_of_item):
+            for chunk in in_chunks(items, _characters_of_item):
                 where = f"{self.name}, rows {row + start} to {row + start + len(chunk) - 1}"
                 yield ArrowChunk(chunk, batch.slice(start, len(chunk)), name, where)
                 start += len(chunk)
@@ -435,7 +425,7 @@ class ConllSource(Source):
             )
 
     def chunks(self) -> Iterator[Chunk]:
-        for chunk in chunked(self._with_words(), _characters_of_lines):
+        for chunk in in_chunks(self._with_words(), _characters_of_lines):
             items = [
                 tuple(word.form for word in sentence.words) for sentence in chunk if sentence.words
             ]
@@ -452,7 +442,7 @@ class LabelStudioSource(Source):
             yield {**task["data"], name: text}
 
     def chunks(self) -> Iterator[Chunk]:
-        for chunk in chunked(self._records(), _characters):
+        for chunk in in_chunks(self._records(), _characters):
             yield JsonChunk([record[self.text_column] for record in chunk], chunk)
 
     def first_columns(self) -> Sequence[str]:
@@ -469,7 +459,7 @@ class BratSource(Source):
             yield name, brat.read_text(path, self.bad_bytes)
 
     def chunks(self) -> Iterator[Chunk]:
-        for chunk in chunked(self._documents(), lambda document: len(document[1])):
+        for chunk in in_chunks(self._documents(), lambda document: len(document[1])):
             records = [{"document": name, self.text_column: text} for name, text in chunk]
             yield DocumentChunk([text for _, text in chunk], records, [name for name, _ in chunk])
 
@@ -480,7 +470,7 @@ class WebannoSource(Source):
     def chunks(self) -> Iterator[Chunk]:
         return (
             TextChunk(chunk, self.text_column)
-            for chunk in chunked(webanno.texts(self.path, self.bad_bytes), len)
+            for chunk in in_chunks(webanno.texts(self.path, self.bad_bytes), len)
         )
 
 

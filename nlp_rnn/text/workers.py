@@ -17,6 +17,7 @@ from multiprocessing.context import BaseContext
 from threading import Thread
 from typing import Any, TypeVar
 
+from nlp_rnn.chunks import chunked
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
 from nlp_rnn.process import processors
@@ -46,7 +47,7 @@ def mapped(
     Raises:
         UserError: a worker was ended from outside.
     """
-    chunks, read = _chunks(examples), 0
+    chunks, read = chunked(examples, _size, CHUNK, CHUNK_CHARACTERS), 0
     for chunk in chunks:
         yield chunk, function(chunk)
         read += sum(map(_size, chunk))
@@ -59,19 +60,6 @@ def mapped(
             "a worker process was ended from outside, perhaps because memory was short; run the "
             "command again, with fewer processors (taskset) if memory is short"
         ) from None
-
-
-def _chunks(examples: Iterable[Example]) -> Iterator[Chunk]:
-    chunk: Chunk = []
-    size = 0
-    for example in examples:
-        chunk.append(example)
-        size += _size(example)
-        if len(chunk) == CHUNK or size > CHUNK_CHARACTERS:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk
 
 
 def _size(example: Example) -> int:
