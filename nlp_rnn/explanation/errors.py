@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from nlp_rnn.arrays import Floats
+from nlp_rnn.explanation.heads import head_of_texts, head_of_words
 from nlp_rnn.inference.items import Item, as_text
 from nlp_rnn.inference.predictor import (
     BATCH,
@@ -25,7 +26,7 @@ from nlp_rnn.inference.predictor import (
 )
 from nlp_rnn.inspection.panel import pieces
 from nlp_rnn.runtime.bundle import Bundle
-from nlp_rnn.runtime.forward import LABELS, log, probabilities, tag
+from nlp_rnn.runtime.forward import log, probabilities, tag
 from nlp_rnn.runtime.network import Network
 from nlp_rnn.text.batches import Encoded
 from nlp_rnn.text.prepared import PreparedDataset
@@ -125,7 +126,8 @@ class _Explainer:
         if words < 2 or words * words > self._left:
             return None
         self._left -= words * words
-        values = self._falls(encoded, self._labels(place).index(label), place)
+        head = (head_of_texts if place is None else head_of_words)(self._predictor.bundle)
+        values = self._falls(encoded, head.labels.index(label), place)
         centre = int(np.abs(values).argmax()) if place is None else place
         first = max(0, min(centre - MOST_SHOWN // 2, words - MOST_SHOWN))
         shown = slice(first, first + MOST_SHOWN)
@@ -136,11 +138,6 @@ class _Explainer:
             ],
             "place": None if place is None else place - first,
         }
-
-    def _labels(self, place: int | None) -> Sequence[str]:
-        """The tags of a word, or the labels of a text."""
-        bundle = self._predictor.bundle
-        return bundle.intents if place is None and bundle.task.tagged else bundle.labels
 
     def _falls(self, text: Encoded, label: int, place: int | None) -> Floats:
         """How much ``ln P(label)`` falls without each word, ``(words,)``; 0 for the tagged one."""
@@ -158,10 +155,8 @@ class _Explainer:
         """``P(label)`` of each text, or of the word at a place of each sentence."""
         predictor, bundle = self._predictor, self._predictor.bundle
         if places[0] is None:
-            joint = bundle.task.tagged
-            temperature = bundle.intent_temperature if joint else bundle.temperature
-            head = LABELS if joint else 0
-            of_texts = probabilities(predictor.network, texts, BATCH, temperature, head=head)
+            number, _, temperature = head_of_texts(bundle)
+            of_texts = probabilities(predictor.network, texts, BATCH, temperature, head=number)
             yield from (float(of_text[label]) for of_text in of_texts)
             return
         tagged = tag(

@@ -14,6 +14,7 @@ from nlp_rnn.config import nearest
 from nlp_rnn.corpora.lines import BadBytes
 from nlp_rnn.drawing import save
 from nlp_rnn.errors import UserError
+from nlp_rnn.explanation.heads import Head, head_of_texts, head_of_words
 from nlp_rnn.files import check_folder, write_json_lines
 from nlp_rnn.inference.looking import first_texts
 from nlp_rnn.inference.predictor import LabelSetPredictor, Options, Predictor
@@ -23,7 +24,6 @@ from nlp_rnn.inspection.picture import picture
 from nlp_rnn.process import log, terminable
 from nlp_rnn.progress import progress
 from nlp_rnn.runtime.bundle import Bundle
-from nlp_rnn.runtime.forward import LABELS
 from nlp_rnn.text.batches import Encoded
 from nlp_rnn.text.rules import Span
 
@@ -132,8 +132,8 @@ class Explaining:
         label: the label to explain; None explains what is predicted.
     """
 
-    head = 0
-    """The number of the network's output that is explained."""
+    head_of: Callable[[Bundle], Head]
+    """The output of the network that is explained."""
 
     def __init__(
         self, predictor: Any, network: Callable[[], keras.Model], label: str | None
@@ -142,11 +142,7 @@ class Explaining:
         self._network = network
         self._label = label
         self.bundle: Bundle = predictor.bundle
-
-    @property
-    def labels(self) -> Sequence[str]:
-        """What may be explained."""
-        return self.bundle.labels
+        self.head = type(self).head_of(self.bundle)
 
     @cached_property
     def _explainer(self) -> Explainer:
@@ -155,13 +151,11 @@ class Explaining:
         from nlp_rnn.explanation.attribution import Explainer
 
         independent = isinstance(self._predictor, LabelSetPredictor)
-        return Explainer(network, self._meaning(), self._temperature(), independent, self.head)
+        head, meaning = self.head, self._meaning()
+        return Explainer(network, meaning, head.temperature, independent, head.number)
 
     def _meaning(self) -> Any:
-        return np.arange(len(self.labels))
-
-    def _temperature(self) -> float:
-        return self.bundle.temperature
+        return np.arange(len(self.head.labels))
 
     def of_text(self, text: str) -> Iterator[Explanation]:
         """The explanations for a text."""
@@ -179,7 +173,7 @@ class Explaining:
         label: str,
         place: int | None = None,
     ) -> Explanation:
-        index = self.labels.index(label)
+        index = self.head.labels.index(label)
         attribution = self._explainer.attribution(encoded, index, place or 0)
         probability = float(np.exp(attribution.log_probability))
         return Explanation(text, label, probability, spans, attribution, place)
@@ -187,6 +181,8 @@ class Explaining:
 
 class ExplainingClassifier(Explaining):
     """Explains the label of a text."""
+
+    head_of = staticmethod(head_of_texts)
 
     def of_text(self, text: str) -> Iterator[Explanation]:
         spans, encoded = self._predictor.read(text)
@@ -219,7 +215,7 @@ class ExplainingClassifier(Explaining):
                 for name in METHODS
             ]
             sets += [rng.permutation(count)[:removed] for _ in range(DRAWS)]
-            index = self.labels.index(explanation.label)
+            index = self.head.labels.index(explanation.label)
             _, encoded = self._predictor.read(explanation.text)
             fall = self._explainer.fall(encoded, index, sets)
             for name, value in zip(METHODS, fall, strict=False):
@@ -234,6 +230,8 @@ class ExplainingClassifier(Explaining):
 
 class ExplainingTagger(Explaining):
     """Explains the tag of each word that begins an entity, or of each word if there are none."""
+
+    head_of = staticmethod(head_of_words)
 
     def _meaning(self) -> Any:
         return self.bundle.learned_tags.meaning
@@ -250,19 +248,6 @@ class ExplainingTagger(Explaining):
         if not self.bundle.entities:
             return list(range(len(tags)))
         return [i for i, tag in enumerate(tags) if tag[:2] in ("B-", "S-", "U-")]
-
-
-class ExplainingIntents(ExplainingClassifier):
-    """Explains the label of a text whose words have tags."""
-
-    head = LABELS
-
-    @property
-    def labels(self) -> Sequence[str]:
-        return self.bundle.intents
-
-    def _temperature(self) -> float:
-        return self.bundle.intent_temperature
 
 
 def explaining(bundle: Bundle, label: str | None = None) -> list[Explaining]:
@@ -286,16 +271,16 @@ def explaining(bundle: Bundle, label: str | None = None) -> list[Explaining]:
     found = [output(predictor, network, label) for output in EXPLAINING[task]]
     if label is None:
         return found
-    if having := [output for output in found if label in output.labels]:
+    if having := [output for output in found if label in output.head.labels]:
         return having
-    near = nearest(label, [known for output in found for known in output.labels])
+    near = nearest(label, [known for output in found for known in output.head.labels])
     raise UserError(f"--label {label}: {bundle.folder} has no such label; {near}")
 
 
 EXPLAINING: dict[str, list[type[Explaining]]] = {
     "classification": [ExplainingClassifier],
     "tagging": [ExplainingTagger],
-    "intents_and_slots": [ExplainingIntents, ExplainingTagger],
+    "intents_and_slots": [ExplainingClassifier, ExplainingTagger],
 }
 
 

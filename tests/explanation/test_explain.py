@@ -71,7 +71,7 @@ def found(folder: Path, place: int = 1) -> tuple[Attribution, float, Any]:
         label, probability = prediction["label"], prediction["probability"]
     else:
         label, probability = prediction["tags"][place], prediction["probabilities"][place]
-    explainer, index = explaining_first._explainer, explaining_first.labels.index(label)
+    explainer, index = explaining_first._explainer, explaining_first.head.labels.index(label)
     attribution = explainer.attribution(encoded, index, place)
     return attribution, probability, (explainer, encoded, index)
 
