@@ -50,9 +50,7 @@ def certainty(
     return {
         "intervals": intervals,
         "calibration": {
-            "temperature": temperature,
-            "before": _side(result, "before", result.uncalibrated),
-            "after": _side(result, "after", result.confidence),
+            **_before_and_after(result, temperature),
             **_of_entities(result),
             **_of_intents(result, intent_temperature),
         },
@@ -76,11 +74,17 @@ def _of_entities(result: Evaluation) -> dict[str, Any]:
 
 def _of_intents(result: Evaluation, temperature: float) -> dict[str, Any]:
     """The calibration of the labels of texts whose words have tags."""
-    if (found := result.intents) is None:
+    if result.intents is None:
         return {}
-    sides = {"before": found.uncalibrated, "after": found.confidence}
-    of_sides = {side: _side(found, side, p) for side, p in sides.items()}
-    return {"intents": {"temperature": temperature, **of_sides}}
+    return {"intents": _before_and_after(result.intents, temperature)}
+
+
+def _before_and_after(result: Evaluation, temperature: float) -> dict[str, Any]:
+    return {
+        "temperature": temperature,
+        "before": _side(result, "before", result.uncalibrated),
+        "after": _side(result, "after", result.confidence),
+    }
 
 
 def _side(result: Evaluation, side: str, confidence: Floats) -> dict[str, float]:
