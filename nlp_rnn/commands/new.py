@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import re
 from pathlib import Path
 from typing import Any
 
 from nlp_rnn.commands.arguments import delimiter
 from nlp_rnn.errors import UserError
+from nlp_rnn.task_kinds import TASK_KINDS
 
-EXAMPLES = ("sentiment", "pos", "ner", "lm", "characters")
+EXAMPLES = ("sentiment", "pos", "ner", "lm", "characters", "translation")
+
+BESIDE = {
+    "target": "the targets of these texts, such as their translations",
+    "tags": "the tags of their words",
+    "labels": "their labels",
+}
+"""What may lie beside a file of sentences, in the lines of another."""
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -33,6 +42,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             "  nlp-rnn new news --train 20news/ --test 20news-test/\n"
             "  nlp-rnn new tickets --train tickets.csv --text-column message --label-column team\n"
             "  nlp-rnn new topics --train topics.csv --label-column topics --label-separator '|'\n"
+            "  nlp-rnn new phrases --train train.en --train-target train.de\n"
+            "  nlp-rnn new replies --train talk.csv --text-column message --target-column reply\n"
+            "  nlp-rnn new requests --train seq.in --train-tags seq.out --train-labels label\n"
             "  nlp-rnn new first --example sentiment"
         ),
     )
@@ -61,19 +73,29 @@ def _add_data(new: argparse.ArgumentParser) -> None:
             metavar="PATH",
             help=f"the same for the {split} split (default: a tenth of the training data)",
         )
+    for split, side in itertools.product(("train", "validation", "test"), BESIDE):
+        data.add_argument(
+            f"--{split}-{side}",
+            nargs="+",
+            default=[],
+            metavar="PATH",
+            help=f"{BESIDE[side]}, line by line, for each file of --{split}"
+            if split == "train"
+            else f"the same for --{split}",
+        )
     data.add_argument(
         "--example",
         choices=EXAMPLES,
-        help="instead of files: a small project on data that the built-in grammar writes",
+        help="instead of files: a small project on data that a built-in generator writes",
     )
 
 
 def _add_reading(new: argparse.ArgumentParser) -> None:
     reading = new.add_argument_group("what files cannot say themselves")
-    tasks = ["classification", "tagging", "language_modelling"]
     formats = ["csv", "tsv", "jsonl", "parquet", "folders", "fasttext", "conll", "conllu", "text"]
-    formats += ["prodigy", "doccano", "label-studio", "brat", "webanno"]
-    reading.add_argument("--task", choices=tasks, help="what is to be learned")
+    formats += ["prodigy", "doccano", "label-studio", "brat", "webanno", "propbank", "parallel"]
+    formats += ["babi", "sigmorphon", "cmudict", "trees"]
+    reading.add_argument("--task", choices=list(TASK_KINDS), help="what is to be learned")
     reading.add_argument("--format", choices=formats, help="how the files are written")
     _add_tables(reading)
     _add_tags(reading)
@@ -96,6 +118,17 @@ def _add_tables(reading: argparse._ArgumentGroup) -> None:
             metavar="NAME",
             help=f"column of the {what}: its name, or without a header its number, from 0",
         )
+    reading.add_argument(
+        "--target-column",
+        metavar="NAME",
+        help="for pairs, instead of --label-column: column of the target, such as a translation",
+    )
+    reading.add_argument(
+        "--context-columns",
+        nargs="+",
+        metavar="NAME",
+        help="for pairs: columns of texts that are read before that of --text-column",
+    )
     reading.add_argument(
         "--label-separator",
         metavar="S",
@@ -123,9 +156,18 @@ def _add_tables(reading: argparse._ArgumentGroup) -> None:
 
 
 def _add_tags(reading: argparse._ArgumentGroup) -> None:
-    """Add the options for conll and conllu."""
+    """Add the options for conll, conllu and propbank."""
     reading.add_argument(
-        "--word-column", type=int, metavar="N", help="column of the word in conll, from 0"
+        "--word-column",
+        type=int,
+        metavar="N",
+        help="column of the word in conll and propbank, from 0",
+    )
+    reading.add_argument(
+        "--frame-column",
+        type=int,
+        metavar="N",
+        help="column of the frames of predicates in propbank, from 0 (default: 2)",
     )
     reading.add_argument(
         "--tag-column",
@@ -184,12 +226,15 @@ def _tag_column(text: str) -> int | str:
 READING = (
     "text_column",
     "label_column",
+    "target_column",
+    "context_columns",
     "label_separator",
     "label_columns",
     "header",
     "delimiter",
     "quoting",
     "word_column",
+    "frame_column",
     "tag_column",
     "scheme",
     "empty_words",
@@ -214,20 +259,25 @@ def _reading(options: argparse.Namespace) -> dict[str, Any]:
 
 def _run(options: argparse.Namespace) -> None:
     from nlp_rnn.corpora.settings import options_named
-    from nlp_rnn.projects.look import Given, described, look
+    from nlp_rnn.projects.in_words import described
+    from nlp_rnn.projects.look import Given, look
     from nlp_rnn.projects.new import check_free, name_of, write_built_in, write_from_files
     from nlp_rnn.projects.versions import set_up
 
     check_free(options.folder)
     splits = {split: getattr(options, split) for split in ("train", "validation", "test")}
+    beside = {
+        f"{split}_{side}": getattr(options, f"{split}_{side}")
+        for split, side in itertools.product(splits, BESIDE)
+    }
     if options.example:
-        if any(splits.values()):
+        if any(splits.values()) or any(beside.values()):
             raise UserError("--example has data of its own; leave --train, or --example, out")
         project = write_built_in(options.folder, options.example)
     else:
         with options_named():
             name = name_of(options.folder)
-            given = Given(name, splits, options.format, options.task, _reading(options))
+            given = Given(name, splits, beside, options.format, options.task, _reading(options))
             sight = look(given)
         print("\n".join(described(sight)))
         project = write_from_files(options.folder, sight)

@@ -1,4 +1,4 @@
-"""Projects on the built-in grammar, each of which runs in about a minute."""
+"""Projects on the built-in corpora, each of which runs in a minute or two."""
 
 from __future__ import annotations
 
@@ -62,6 +62,31 @@ def _text(unit: str, lines: int, dimension: int, **model: Any) -> Defaults:
     )
 
 
+def _translation() -> Defaults:
+    return Defaults(
+        dataset={
+            "source": "pairs",
+            "corpus": "translation",
+            "sizes": {"train": 16_000, "validation": 500, "test": 1000},
+        },
+        experiment={
+            "task": "sequence_to_sequence",
+            "embeddings": {"kind": "learned", "dimension": 64},
+            "model": {"cell": "gru", "units": 64, "decoder_units": 128, "attention": "general"},
+            "training": {
+                "learning_rate": 0.01,
+                "epochs": 5,
+                "batch_size": 64,
+                "clip_norm": 1.0,
+                "schedule": {"kind": "cosine"},
+            },
+        },
+        suffix="gru-attention",
+        why="small enough to train within two minutes",
+        sample="the clerk likes this mole .",
+    )
+
+
 REVIEW, SENTENCE = "good , not bad at all", "Clara Jensen travelled to Cardona ."
 
 BUILT_IN = {
@@ -70,5 +95,6 @@ BUILT_IN = {
     "ner": _labels("entities", "tagging", "bilstm-crf", SENTENCE, output="crf"),
     "lm": _text("whitespace", 15_000, 64, cell="lstm", units=100, dropout=0.1),
     "characters": _text("character", 8_000, 32, cell="gru", units=128),
+    "translation": _translation(),
 }
-"""A data set of the built-in grammar and an experiment on it, by the name of the example."""
+"""A built-in data set and an experiment on it, by the name of the example."""

@@ -32,6 +32,10 @@ LABEL_NAMES = frozenset({
     "label", "class", "category", "sentiment", "rating", "target", "intent", "topic", "stars",
     "score", "polarity", "emotion", "labels", "spam",
 })
+SOURCE_NAMES = TEXT_NAMES | {"source", "src", "input", "lemma", "prompt", "original"}
+TARGET_NAMES = frozenset({
+    "target", "tgt", "output", "translation", "answer", "response", "reply", "summary", "form",
+})
 # fmt: on
 
 MOST_LABELS = 50
@@ -107,21 +111,23 @@ def _short(text: str) -> str:
 
 
 def names_columns(cells: Sequence[str]) -> bool:
-    """Whether the cells of a first row hold the name of a text or label column."""
+    """Whether the cells of a first row hold the name of a column of texts, labels or targets."""
     cells = [cell.strip().strip('"').lower() for cell in cells]
-    return len(cells) > 1 and any(cell in TEXT_NAMES | LABEL_NAMES for cell in cells)
+    known = SOURCE_NAMES | LABEL_NAMES | TARGET_NAMES
+    return len(cells) > 1 and any(cell in known for cell in cells)
 
 
 # --- tables ---------------------------------------------------------------------------
 
 
 def table_settings(
-    path: Path, format: str, given: Mapping[str, Any], bad_bytes: BadBytes
+    path: Path, format: str, given: Mapping[str, Any], bad_bytes: BadBytes, pairs: bool = False
 ) -> dict[str, Any]:
     """The keys of a data set that say how a table is read: dialect and columns.
 
     Args:
         given: those keys that the user has settled.
+        pairs: whether rows have a source and a target, rather than a text and its label.
 
     Raises:
         UserError: what holds the text or the label is not clear; names the option.
@@ -137,6 +143,8 @@ def table_settings(
         columns = _columns_of_records(path, format, bad_bytes)
     if not any(column.values for column in columns):
         raise UserError(f"{path}: has no rows")
+    if pairs:
+        return found | _pair_columns(path, columns, found)
     if format in RECORD_FORMATS and (lists := _columns_of_lists(path, columns, found)):
         return {**found, **lists}
     found["text_column"] = text = _text_column(path, columns, found)
@@ -244,6 +252,30 @@ def _columns_of_lists(
     return {"text_column": name, "tag_column": tags}
 
 
+def _pair_columns(
+    path: Path, columns: Sequence[Column], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The columns of sources and targets, and of what is read before the sources."""
+    if len(columns) < 2:
+        raise UserError(f"{path}: has one column only, so no target; add one")
+    context = [
+        _named(path, columns, name, "--context-columns")
+        for name in given.get("context_columns", ())
+    ]
+    free = [column for column in columns if column.name not in context]
+    text, target = given.get("text_column"), given.get("target_column")
+    sources = [c for c in free if c.is_named(SOURCE_NAMES) and c.name != target]
+    targets = [c for c in free if c.is_named(TARGET_NAMES) and c.name != text]
+    if text is None and target is not None and len(free) == 2:
+        sources = [c for c in free if str(c.name) != target]
+    found = _one(path, free, text, ("source", "--text-column"), sources, lambda c: False)
+    rest = [column for column in free if column.name != found]
+    targets = rest if len(rest) == 1 else targets
+    chosen = _one(path, rest, target, ("target", "--target-column"), targets, lambda c: False)
+    before = {"context_columns": context} if context else {}
+    return {"text_column": found, "target_column": chosen, **before}
+
+
 def _text_column(path: Path, columns: Sequence[Column], given: Mapping[str, Any]) -> str | int:
     labels = [given.get("label_column"), *given.get("label_columns", ())]
     free = [column for column in columns if column.name not in labels]
@@ -304,13 +336,8 @@ def _one(
 ) -> str | int:
     """The one column that is wanted: as given, or by its name, or by its content."""
     what, option = wanted
-    names = [column.name for column in columns]
     if given is not None:
-        if given in names:
-            return given
-        if isinstance(given, str) and re.fullmatch("[0-9]+", given) and int(given) in names:
-            return int(given)
-        raise UserError(f"{path}: no column {given!r} ({option}); there are {_listed(columns)}")
+        return _named(path, columns, given, option)
     candidates = named or list(filter(seems, columns))
     if len(candidates) == 1:
         return candidates[0].name
@@ -319,6 +346,16 @@ def _one(
         f"{path}: {found} may hold the {what}; choose one with {option}: "
         f"{_listed(candidates or columns)}"
     )
+
+
+def _named(path: Path, columns: Sequence[Column], given: str | int, option: str) -> str | int:
+    """The column of that name or number."""
+    names = [column.name for column in columns]
+    if given in names:
+        return given
+    if isinstance(given, str) and re.fullmatch("[0-9]+", given) and int(given) in names:
+        return int(given)
+    raise UserError(f"{path}: no column {given!r} ({option}); there are {_listed(columns)}")
 
 
 def _listed(columns: Sequence[Column]) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from nlp_rnn.projects.look import OWN_SHARES, Sight
+from nlp_rnn.config.evaluation import DecodingParameters
+from nlp_rnn.example import Kind
+from nlp_rnn.projects.look import OWN_SHARES, Sight, quantile
 
 SMALL, LARGE = 2_000, 20_000
 """Examples below which a network is small, and from which it is large."""
@@ -18,6 +23,17 @@ MOST_TYPES = 20_000
 
 LONGEST = 400
 """Tokens of a text that a classifier reads at most."""
+
+SUBWORDS_FROM = 5_000
+"""Words of a side of pairs from which they are cut into subwords, if the library is installed."""
+
+MOST_SUBWORDS = 6_000
+
+LONGEST_PAIR = 60
+"""Words of a pair's longer side, above which pairs are left out of training if they are few."""
+
+PHRASE = 4
+"""Words of most targets from which these are judged by BLEU, not by whether all of them match."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +64,7 @@ def defaults(sight: Sight) -> Defaults:
     makes accuracy a poor guide, and few examples a coarse one: then the loss selects the best
     epoch.
     """
-    if sight.kind == "text":
-        return _language_model(sight)
-    return _tagger(sight) if sight.kind == "tagged" else _classifier(sight)
+    return BY_KIND[sight.kind](sight)
 
 
 def _size(sight: Sight) -> tuple[dict[str, Any], dict[str, Any], str]:
@@ -76,6 +90,8 @@ def _data(sight: Sight, min_count: int) -> dict[str, Any]:
         found["split"] = {split: OWN_SHARES[split] for split in sight.lacking}
         if sight.counts.duplicates and not sight.documents:
             found["split"]["duplicates"] = "together"
+    if sight.counts.unseen_tags:
+        found["unseen_labels"] = "keep"
     if sight.tokenizer:
         found["tokenizer"] = dict(sight.tokenizer)
     vocabulary = {"size": MOST_TYPES} if sight.counts.types > MOST_TYPES else {}
@@ -116,12 +132,14 @@ def _classifier(sight: Sight) -> Defaults:
 def _tagger(sight: Sight) -> Defaults:
     sizes, training, why = _size(sight)
     entities = sight.scheme is not None
+    joint = sight.kind == "joint"
     # A few singletons may all lie outside the training split.
     rare_words = sight.counts.singletons > sight.counts.types / 100
+    select = "f1" if entities else "accuracy"
     return Defaults(
         dataset=_data(sight, 1),
         experiment={
-            "task": "tagging",
+            "task": "intents_and_slots" if joint else "tagging",
             "embeddings": {"kind": "learned", "dimension": sizes["dimension"]},
             "model": {
                 "cell": "lstm",
@@ -130,10 +148,11 @@ def _tagger(sight: Sight) -> Defaults:
                 "dropout": 0.5,
                 "casing": 10,
                 "characters": {"kind": "cnn", "dropout": 0.3},
+                **({"pooling": "max"} if joint else {}),
                 **({"output": "crf"} if entities else {}),
             },
             "training": {
-                "select": "f1" if entities else "accuracy",
+                "select": "exact_match" if joint else select,
                 **training,
                 "clip_norm": 1.0,
                 **({"singleton_dropout": 0.5} if rare_words else {}),
@@ -142,6 +161,88 @@ def _tagger(sight: Sight) -> Defaults:
         suffix="bilstm-crf" if entities else "bilstm",
         why=why,
     )
+
+
+def _roles(sight: Sight) -> Defaults:
+    """Layers upon each other, since an argument's place depends on the rest (He et al. 2017)."""
+    sizes, training, why = _size(sight)
+    return Defaults(
+        dataset=_data(sight, 1),
+        experiment={
+            "task": "semantic_roles",
+            "embeddings": {"kind": "learned", "dimension": sizes["dimension"]},
+            "model": {
+                "cell": "lstm",
+                "units": 2 * sizes["units"],
+                "layers": 2,
+                "connection": "highway",
+                "bidirectional": True,
+                "dropout": 0.2,
+                "casing": 10,
+                "characters": {"kind": "cnn"},
+            },
+            "training": {"select": "f1", **training, "clip_norm": 1.0},
+        },
+        suffix="bilstm",
+        why=why,
+    )
+
+
+def _pairs(sight: Sight) -> Defaults:
+    """An encoder-decoder with attention, judged by BLEU where targets are phrases."""
+    sizes, training, why = _size(sight)
+    counts, units = sight.counts, 2 * sizes["units"]
+    dataset = _data(sight, 1)
+    by_words = sight.tokenizer.get("unit") == "word"
+    rare = by_words and counts.types > SUBWORDS_FROM
+    if rare and importlib.util.find_spec("tokenizers"):
+        dataset["tokenizer"]["unit"] = "subword"
+        dataset["vocabulary"] = {"size": MOST_SUBWORDS}
+    if sight.target:
+        dataset["target"] = {"tokenizer": dict(sight.target)}
+    phrases = by_words and quantile(counts.target_lengths, 0.5) >= PHRASE
+    most, longest = (
+        max(counts.longest(share), quantile(counts.target_lengths, share)) for share in (0.95, 1)
+    )
+    if phrases and most <= LONGEST_PAIR < longest:
+        dataset["keep"] = {"longest": LONGEST_PAIR}
+    select = "bleu" if phrases else "loss" if sight.format == "trees" else "exact_match"
+    return Defaults(
+        dataset=dataset,
+        experiment={
+            "task": "sequence_to_sequence",
+            "embeddings": {"kind": "learned", "dimension": sizes["dimension"]},
+            "model": {
+                "cell": "gru",
+                "units": units,
+                "decoder_units": units,
+                "attention": "general",
+                "dropout": 0.3,
+            },
+            "training": {
+                "select": select,
+                **training,
+                "clip_norm": 1.0,
+                **({"label_smoothing": 0.1} if phrases else {}),
+            },
+            **_decoding(sight),
+        },
+        suffix="gru-attention",
+        why=why,
+    )
+
+
+def _decoding(sight: Sight) -> dict[str, Any]:
+    """A bound on the length of targets, where the usual one is too short for those at hand, and
+    the form of trees."""
+    sources, targets = sight.counts.lengths, sight.counts.target_lengths
+    ratios = (target / max(source, 1) for source, target in zip(sources, targets, strict=True))
+    usual = DecodingParameters()
+    within = all(t < usual.limit(s) for s, t in zip(sources, targets, strict=True))
+    found: dict[str, Any] = {} if within else {"longest_ratio": float(math.ceil(max(ratios)))}
+    if sight.format == "trees":
+        found["well_formed"] = True
+    return {"decoding": found} if found else {}
 
 
 def _language_model(sight: Sight) -> Defaults:
@@ -183,3 +284,14 @@ def _language_model(sight: Sight) -> Defaults:
         suffix="lstm",
         why=why,
     )
+
+
+BY_KIND: dict[Kind, Callable[[Sight], Defaults]] = {
+    "labelled": _classifier,
+    "tagged": _tagger,
+    "joint": _tagger,
+    "roles": _roles,
+    "pairs": _pairs,
+    "text": _language_model,
+}
+"""What makes the parameters for each kind of examples."""

@@ -197,11 +197,11 @@ def _format_of_content(lines: Sequence[str], task: str | None) -> str | None:
             return "jsonl"
         if kind == "tagged" or _is_conll(sentences):
             return "conll"
-    if kind in ("labelled", None):
+    if kind in ("labelled", "pairs", None):
         filled = [line for line in lines if line.strip()]
         if filled[0].startswith("{") and filled[0].rstrip().endswith("}"):
             return "jsonl"
-        if all(line.startswith(PREFIX) for line in filled):
+        if kind != "pairs" and all(line.startswith(PREFIX) for line in filled):
             return "fasttext"
         if delimiter := _delimiter(filled):
             return "tsv" if delimiter == "\t" else "csv"
@@ -248,5 +248,5 @@ def _delimiter(lines: Sequence[str]) -> str | None:
 
 
 def parts(splits: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
-    """Each split with each of its paths."""
+    """Each split, or another key of a data set that names files, with each of its paths."""
     return ((split, path) for split, paths in splits.items() for path in paths)

@@ -31,7 +31,16 @@ tracking:
 """
 
 COMMENTS = {
-    "format": "csv, tsv, jsonl, parquet, folders, fasttext, conll, conllu, text or that of a tool",
+    "format": "how these files are written",
+    "target": "the tokenizer of targets",
+    "context_columns": "texts that are read before the source",
+    "keep": "longer pairs, and unequal ones, are not learned from",
+    "decoder_units": "the width of the decoder",
+    "attention": "how the decoder looks at the source: general, additive, dot, …",
+    "layers": "one recurrent layer upon the other",
+    "label_smoothing": "a share of the probability that is spread over all tokens",
+    "judged": "pairs of the validation split that are decoded after each epoch",
+    "decoding": "how long a target may become, and which form it has",
     "spans": "what happens to spans that cut words, overlap or are in several parts",
     "unit": "of texts: a document is cut into sentences",
     "language": "whose rules cut documents into sentences",
@@ -39,6 +48,7 @@ COMMENTS = {
     "label_columns": "1 in each where the text has the label",
     "thresholds": "how the probability is chosen from which a label is given",
     "split": "shares of the training data, for splits without a file of their own",
+    "unseen_labels": "tags that the training split lacks stay, as errors of any model",
     "tokenizer": "what a token is",
     "vocabulary": "rarer words become <unk>",
     "licence": "copied to the data card",
@@ -114,13 +124,12 @@ def write_from_files(folder: Path, sight: Sight) -> Project:
     found = defaults(sight)
     places = _places(sight)
     named = {
-        split: [f"./{RAW}/{places[path]}" for path in paths]
-        for split, paths in sight.splits.items()
+        key: [f"./{RAW}/{places[path]}" for path in paths] for key, paths in sight.files.items()
     }
-    paths = {split: own if len(own) > 1 else own[0] for split, own in named.items()}
+    paths = {key: own if len(own) > 1 else own[0] for key, own in named.items()}
     dataset = {"source": "files", "format": sight.format, **paths, **sight.reading, **found.dataset}
     dataset |= {"licence": "not stated", "citation": "not stated"}
-    files = {path_of(path): places[path].partition("!")[0] for _, path in parts(sight.splits)}
+    files = {path_of(path): places[path].partition("!")[0] for _, path in parts(sight.files)}
     return _write(folder, found, dataset, files)
 
 
@@ -134,12 +143,12 @@ def _places(sight: Sight) -> dict[str, str]:
     """Where below ``data/raw`` each path of the user's lies."""
     places: dict[str, str] = {}
     taken: dict[str, Path] = {}
-    for split, given in parts(sight.splits):
+    for key, given in parts(sight.files):
         path, inside = path_of(given), given.partition("!")[1:]
         inside = inside if str(path) != given else ("", "")
         name = path.resolve().name
         if taken.setdefault(name, path) != path:
-            name = f"{split}-{name}"
+            name = f"{key.replace('_', '-')}-{name}"
         if taken.setdefault(name, path) != path:
             raise UserError(
                 f"{path}: another file has the name {path.name} too; rename one of them"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import random
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from nlp_rnn.cli import main
-from nlp_rnn.config import FilesDataset, Parameters, load
+from nlp_rnn.config import FilesDataset, Parameters, SequenceToSequenceExperiment, load
 from nlp_rnn.files import read_json
 from nlp_rnn.projects import versions
 from nlp_rnn.projects.builtin import BUILT_IN
@@ -455,6 +456,140 @@ def test_texts_with_any_number_of_labels(
     assert sum(split["without_label"] for split in card["splits"].values()) == 15
 
 
+# --- pairs, and sentences with more than tags -----------------------------------------
+
+LINES = range(60)
+
+BESIDE: dict[str, tuple[dict[str, str], list[str], str, dict[str, Any]]] = {
+    "translations": (
+        {"a.en": "a tall man {i}\n", "a.de": "ein großer Mann {i}\n"},
+        ["--train", "a.en", "--train-target", "a.de"],
+        "sequence_to_sequence",
+        {"format": "parallel", "train_target": "./data/raw/a.de"},
+    ),
+    "columns": (
+        {"a.csv": "how are you {i},fine {i}\n"},
+        ["--train", "a.csv", "--no-header", "--text-column", "0", "--target-column", "1"],
+        "sequence_to_sequence",
+        {"format": "csv", "text_column": 0, "target_column": 1},
+    ),
+    "known columns": (
+        {"a.jsonl": '{{"id": {i}, "question": "who is {i}", "answer": "it is {i}"}}\n'},
+        ["--train", "a.jsonl", "--task", "sequence_to_sequence"],
+        "sequence_to_sequence",
+        {"text_column": "question", "target_column": "answer"},
+    ),
+    "context": (
+        {"a.jsonl": '{{"story": "{i} left", "question": "who", "answer": "{i}"}}\n'},
+        ["--train", "a.jsonl", "--target-column", "answer", "--context-columns", "story"],
+        "sequence_to_sequence",
+        {"text_column": "question", "context_columns": ["story"]},
+    ),
+    "inflected forms": (
+        {"a.tsv": "walk{i}\twalk{i}ed\tV;PST\n"},
+        ["--train", "a.tsv", "--format", "sigmorphon"],
+        "sequence_to_sequence",
+        {"format": "sigmorphon"},
+    ),
+    "trees": (
+        {"a.txt": "(S (NP (N Ann{i})) (VP (V sees) (NP (N Rome))))\n"},
+        ["--train", "a.txt", "--format", "trees"],
+        "sequence_to_sequence",
+        {"format": "trees"},
+    ),
+    "stories": (
+        {"a.txt": "1 Ann went to room {i} .\n2 Where is Ann ?\troom\t1\n"},
+        ["--train", "a.txt", "--format", "babi"],
+        "sequence_to_sequence",
+        {"format": "babi"},
+    ),
+    "requests": (
+        {"in": "to Rome {i}\n", "out": "O B-LOC O\n", "label": "trip\n", "more": "call\n",
+         "in2": "phone Ann {i}\n", "out2": "O B-PER O\n"},
+        ["--train", "in", "in2", "--train-tags", "out", "out2", "--train-labels", "label", "more"],
+        "intents_and_slots",
+        {"kind": "joint", "train_tags": ["./data/raw/out", "./data/raw/out2"]},
+    ),
+    "roles": (
+        {"a.conll": "Ann{i}\t_\t-\t(ARG0*)\nsees\t_\tsee.01\t(V*)\n\n"},
+        ["--train", "a.conll", "--task", "semantic_roles"],
+        "semantic_roles",
+        {"format": "propbank", "kind": "roles"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_files_of_every_task_become_a_project_that_can_be_prepared(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, options, task, expected = BESIDE[name]
+    for file, line in files.items():
+        Path(file).write_text("".join(line.format(i=i) for i in LINES), encoding="utf-8")
+    parameters = new("p", *options)
+    data = data_set(parameters)
+    assert {key: getattr(data, key) for key in expected} == expected
+    (experiment,) = parameters.experiments.values()
+    assert experiment.task == task
+    card = check_and_prepare("p", monkeypatch)
+    assert {counts["sentences"] > 0 for counts in card["splits"].values()} == {True}
+
+
+def pairs_of(source: str, target: str, count: int = 60) -> SequenceToSequenceExperiment:
+    """The experiment of a project whose pairs differ by a number."""
+    Path("s").write_text("".join(source.format(i=i) + "\n" for i in range(count)))
+    Path("t").write_text("".join(target.format(i=i) + "\n" for i in range(count)))
+    shutil.rmtree("p", ignore_errors=True)
+    (experiment,) = new("p", "--train", "s", "--train-target", "t").experiments.values()
+    assert isinstance(experiment, SequenceToSequenceExperiment)
+    return experiment
+
+
+def test_phrases_are_judged_by_bleu_and_answers_by_whether_they_match() -> None:
+    phrases = pairs_of("a tall man {i} sleeps", "ein großer Mann {i} schläft")
+    answers = pairs_of("where is Ann {i}", "room {i}")
+    assert phrases.training.select == "bleu" and answers.training.select == "exact_match"
+
+
+def test_pairs_of_single_words_are_spelt() -> None:
+    pairs_of("walk{i}", "walked{i}")
+    assert data_set(load(Path("p/params.yaml"))).tokenizer.unit == "character"
+    pairs_of("walk {i}", "歩く{i}")
+    data = data_set(load(Path("p/params.yaml")))
+    assert data.tokenizer.unit == "word" and data.target.tokenizer is not None
+    assert data.target.tokenizer.unit == "character"
+
+
+def test_targets_may_become_as_long_as_those_at_hand() -> None:
+    assert pairs_of("a b {i}", "c d {i}").decoding.longest_ratio == 1.5
+    decoding = pairs_of("a {i}", "b " * 40 + "{i}").decoding
+    assert decoding.limit(2) > 41
+
+
+@pytest.mark.parametrize(("installed", "unit"), [(True, "subword"), (False, "word")])
+def test_many_words_are_cut_into_subwords_where_the_library_is_installed(
+    installed: bool, unit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name: installed or None if name == "tokenizers" else found(name),
+    )
+    pairs_of("a{i} b{i} c", "d{i} e{i} f g", 3000)
+    assert data_set(load(Path("p/params.yaml"))).tokenizer.unit == unit
+
+
+def test_tags_that_only_the_drawn_splits_have_stop_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tags = "".join(f"w{i}\tB-T{i}\nx\tO\n\n" for i in range(60))
+    Path("e.conll").write_text(tags)
+    assert data_set(new("p", "--train", "e.conll")).unseen_labels == "keep"
+    assert "tags that the training split lacks: " in capsys.readouterr().out
+    check_and_prepare("p", monkeypatch)
+
+
 # --- errors ---------------------------------------------------------------------------
 
 
@@ -534,6 +669,24 @@ def test_encodings_that_are_no_utf8_are_named(capsys: pytest.CaptureFixture[str]
         (["--train", "r.csv", "e.conll"], "r.csv: seems to be csv, but e.conll conll"),
         (["--train", "void"], "void: is an empty folder"),
         (["--train", "r.csv", "--tag-column", "1"], "tag_column"),
+        (["--train", "s", "--train-target", "none"], "none: no such file"),
+        (["--train", "s", "--train-target", "s", "s"], "names 2 files and --train 1; each file of"),
+        (
+            ["--train", "s", "--train-target", "r.csv", "--test", "e.conll"],
+            "--test: needs a file of targets beside it; give it with --test-target",
+        ),
+        (["--train", "s", "--test-target", "s"], "--test-target: names 1 files and --test 0"),
+        (["--train", "s", "--train-target", "r.csv", "--format", "csv"], "leave out --format"),
+        (
+            ["--train", "s", "--format", "parallel"],
+            "--train-target, --train-tags or --train-labels",
+        ),
+        (["--train", "s", "--task", "intents_and_slots"], "--train-tags and --train-labels"),
+        (["--train", "s", "--task", "sequence_to_sequence"], "parallel with --train-target"),
+        (["--train", "r.csv", "--context-columns", "x", "--target-column", "label"], "column 'x'"),
+        (["--train", "pairs.csv", "--task", "sequence_to_sequence"], "may hold the source"),
+        (["--train", "s", "--train-target", "r.csv"], "s: ends after line 2"),
+        (["--example", "translation", "--train-target", "s"], "--example has data of its own"),
     ],
 )
 def test_arguments_that_do_not_fit(
@@ -542,6 +695,8 @@ def test_arguments_that_do_not_fit(
     Path("r.csv").write_text(table(","))
     Path("e.conll").write_text(conll())
     Path("void").mkdir()
+    Path("s").write_text("a\nb\n")
+    Path("pairs.csv").write_text("en,de\n" + "".join(f"a {i},b {i}\n" for i in range(9)))
     assert message in refused(capsys, *arguments)
 
 
