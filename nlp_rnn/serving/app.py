@@ -186,6 +186,7 @@ class _Paths:
                     default=served is self._models.find(served.name),
                     task=served.task,
                     labels=served.bundle.labels,
+                    intents=served.bundle.intents,
                 )
                 for served in self._models
             ]

@@ -136,6 +136,7 @@ class Described(BaseModel):
     default: bool = Field(description="Whether it answers requests that name no version.")
     task: str
     labels: list[str] = Field(description="Labels or tags; empty for tasks without labels.")
+    intents: list[str] = Field(description="Labels of texts whose words have tags, else empty.")
 
 
 class Listed(BaseModel):

@@ -158,6 +158,8 @@ def test_what_is_served_is_listed(client: TestClient, models: Models) -> None:
     ]
     assert [m["default"] for m in listed] == [True] * len(TASKS) + [False]
     assert listed[0]["labels"] == models.find("classification").bundle.labels
+    intents = {m["name"]: m["intents"] for m in listed}
+    assert set(intents["intents_and_slots"]) == {"trip", "call"} and not intents["tagging"]
 
 
 def test_a_version_is_chosen(client: TestClient) -> None:
