@@ -83,8 +83,8 @@ def _check_parameters() -> None:
         )
     if not knows_starts(load(), Path()):
         raise UserError(
-            "dvc.yaml: start_from of an experiment is another one in params.yaml; write dvc.yaml "
-            "anew: nlp-rnn pipeline"
+            "dvc.yaml: start_from or embeddings.contextual of an experiment is another one in "
+            "params.yaml; write dvc.yaml anew: nlp-rnn pipeline"
         )
     print("params.yaml and dvc.yaml fit together.")
 
