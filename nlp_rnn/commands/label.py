@@ -53,23 +53,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     label.add_argument(
         "output", metavar="OUTPUT", help="a file as predict writes it, or a file for --format"
     )
-    label.add_argument(
-        "--by",
-        choices=[
-            *("least-confidence", "margin", "entropy", "vote-entropy", "kl"),
-            *("k-means", "k-center", "random"),
-        ],
-        help="how to choose (default: entropy; kl for several models)",
-    )
-    label.add_argument(
-        "--number", type=count, default=100, metavar="N", help="how many texts (default 100)"
-    )
-    label.add_argument(
-        "--per-word",
-        action="store_true",
-        help="for taggers: divide the score by the number of words, so that long sentences do not "
-        "win by their length",
-    )
+    _add_choice(label)
     _add_diversity(label)
     label.add_argument(
         "--labelled",
@@ -87,6 +71,27 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     add_reading(label)
     label.set_defaults(action=_run)
+
+
+def _add_choice(label: argparse.ArgumentParser) -> None:
+    """Add the options of how texts are chosen, and how many."""
+    label.add_argument(
+        "--by",
+        choices=[
+            *("least-confidence", "margin", "entropy", "vote-entropy", "kl"),
+            *("k-means", "k-center", "random"),
+        ],
+        help="how to choose (default: entropy; kl for several models)",
+    )
+    label.add_argument(
+        "--number", type=count, default=100, metavar="N", help="how many texts (default 100)"
+    )
+    label.add_argument(
+        "--per-word",
+        action="store_true",
+        help="for taggers: divide the score by the number of words, so that long sentences do not "
+        "win by their length",
+    )
 
 
 def _add_diversity(label: argparse.ArgumentParser) -> None:

@@ -360,9 +360,10 @@ def _dataset(
 def _check_task(task: str | None, kind: Kind, format: str) -> None:
     if task is not None and (needed := TASK_KINDS[task].data) != kind:
         formats = {
-            "labelled": "csv, tsv, jsonl, parquet, folders or fasttext",
+            "labelled": "csv, tsv, jsonl, parquet, folders or fasttext, or parallel with "
+            "--train-labels",
             "tagged": f"conll, conllu, {', '.join(ANNOTATION_FORMATS)}, or jsonl or parquet with "
-            "lists of words and tags",
+            "lists of words and tags, or parallel with --train-tags",
             "text": "text or folders",
             "pairs": f"{', '.join(PAIRS_BY_THEMSELVES)}, or parallel with --train-target, or csv, "
             "tsv, jsonl or parquet with --target-column",
