@@ -23,6 +23,11 @@ def vector_checksum(experiment: str) -> Path:
     return Path("data/checksums/vectors") / f"{experiment}.json"
 
 
+def sentence_vector_checksum(encoder: str) -> Path:
+    """The same for a sentence encoder."""
+    return Path("data/checksums/sentences") / f"{encoder}.json"
+
+
 def prepared(dataset: str) -> Path:
     """A prepared data set: integers, vocabulary, data card."""
     return Path("data/prepared") / dataset

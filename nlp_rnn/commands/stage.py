@@ -10,6 +10,7 @@ STAGES = {
     "pseudo_label": ("pseudo_labelled", "let two trained classifiers label texts"),
     "baselines": ("datasets", "fit the simple models that a network must beat"),
     "vectors": ("vectors", "learn word vectors from a data set"),
+    "sentence_vector_file": ("sentences", "the same as vector_file for a sentence encoder"),
     "sentences": ("sentences", "learn a sentence encoder from consecutive sentences"),
     "encoder": ("encoders", "take embeddings and recurrent layers out of a language model"),
     "vector_file": ("experiments", "get or find a file of word vectors; write its checksum"),

@@ -180,10 +180,20 @@ def _of_vectors(parameters: Parameters) -> Iterator[Stage]:
     if parameters.encoders:
         yield Stage("encoder", "encoders", deps=["models/${item}"], outs=["vectors/${item}"])
     if parameters.sentences:
+        starts = _data_and_vectors(parameters)
+        if any(map(_reads_a_file, parameters.sentences.values())):
+            starts.append("data/checksums/sentences/${key}.json")
+            yield Stage(
+                "sentence_vector_file",
+                "sentences",
+                params=["sentences.${key}.embeddings"],
+                outs=["data/checksums/sentences/${key}.json"],
+                always=True,
+            )
         yield Stage(
             "sentences",
             "sentences",
-            deps=_data_and_vectors(parameters),
+            deps=starts,
             params=["backend", "seed", "sentences.${key}"],
             outs=["vectors/${key}"],
         )
@@ -340,8 +350,9 @@ def _lies_elsewhere(dataset: Any) -> bool:
     return not built_in and not _lies_in_the_project(dataset)
 
 
-def _reads_a_file(experiment: Any) -> bool:
-    return isinstance(experiment.embeddings, PretrainedEmbeddings)
+def _reads_a_file(section: Any) -> bool:
+    """Whether an experiment or a sentence encoder starts from a file of word vectors."""
+    return isinstance(section.embeddings, PretrainedEmbeddings)
 
 
 # --- as text ------------------------------------------------------------------------

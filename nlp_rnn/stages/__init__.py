@@ -15,7 +15,7 @@ from nlp_rnn.stages.report import report
 from nlp_rnn.stages.search import search
 from nlp_rnn.stages.sentences import sentences
 from nlp_rnn.stages.train import train
-from nlp_rnn.stages.vector_file import vector_file
+from nlp_rnn.stages.vector_file import sentence_vector_file, vector_file
 from nlp_rnn.stages.vectors import vectors
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "pseudo_label",
     "report",
     "search",
+    "sentence_vector_file",
     "sentences",
     "train",
     "vector_file",

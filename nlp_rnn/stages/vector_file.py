@@ -1,4 +1,5 @@
-"""Stage vector_file: the checksum of the file of word vectors that an experiment starts from."""
+"""Stages vector_file and sentence_vector_file: the checksum of the file of word vectors from which an
+experiment or a sentence encoder starts."""
 
 from __future__ import annotations
 
@@ -18,3 +19,12 @@ def vector_file(name: str) -> None:
     from nlp_rnn.embeddings.initial import checksum_of_file
 
     write_json(paths.vector_checksum(name), checksum_of_file(embeddings))
+
+
+def sentence_vector_file(name: str) -> None:
+    """The same as :func:`vector_file` for a sentence encoder."""
+    embeddings = load_part("sentences", name).learned_sentences(name).embeddings
+
+    from nlp_rnn.embeddings.initial import checksum_of_file
+
+    write_json(paths.sentence_vector_checksum(name), checksum_of_file(embeddings))

@@ -25,6 +25,8 @@ SIZES = {"train": 20, "validation": 5, "test": 5}
 
 LABELLED = {"source": "grammar", "corpus": "reviews", "sizes": SIZES}
 
+TEXT = {"source": "files", "format": "folders", "kind": "text", "train": "./data/raw/reviews"}
+
 EXPERIMENT = {
     "task": "classification",
     "dataset": "reviews",
@@ -157,3 +159,25 @@ def test_a_name_runs_no_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert not Path("PWNED").exists()
     with pytest.raises(UserError, match="a name has letters, digits"):
         parameters(datasets={hostile: LABELLED, "reviews": LABELLED})
+
+
+def test_an_exchanged_file_of_vectors_is_noticed_by_a_sentence_encoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embeddings = {"kind": "pretrained", "file": "./v.txt", "dimension": 1}
+    encoder = {"algorithm": "quick_thought", "dataset": "reviews", "embeddings": embeddings}
+    section = {"datasets": {"reviews": TEXT}, "sentences": {"mine": encoder}}
+    written = YAML(typ="safe").load(dvc_yaml(parse(section, Path("params.yaml"))))["stages"]
+    checksum = "data/checksums/sentences/${key}.json"
+    assert written["sentence_vector_file"]["do"]["outs"] == [checksum]
+    assert written["sentence_vector_file"]["do"]["always_changed"]
+    assert checksum in written["sentences"]["do"]["deps"]
+
+    monkeypatch.chdir(tmp_path)
+    YAML().dump(section, tmp_path / "params.yaml")
+    found = []
+    for vectors in ("the 1\n", "the 2\n"):
+        (tmp_path / "v.txt").write_text(vectors)
+        main(["stage", "sentence_vector_file", "mine"])
+        found.append((tmp_path / "data/checksums/sentences/mine.json").read_text())
+    assert found[0] != found[1]
