@@ -14,7 +14,7 @@ PROCESSES := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 ACTIVATE := . $(VENV)/bin/activate
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-fast lint audit release faults ui clean
+.PHONY: help install run test test-fast lint audit versions release faults ui clean
 
 help: ## show this help
 	@echo "Usage: make TARGET"
@@ -66,6 +66,9 @@ release: $(STAMP) ## build the wheel, and list every library that it installs (S
 	$(UV) tool run --quiet --from 'cyclonedx-bom>=7,<8' cyclonedx-py requirements \
 		dist/requirements.txt --pyproject pyproject.toml --output-reproducible \
 		--output-file dist/nlp_rnn.cdx.json
+
+versions: $(STAMP) ## run the core of the tests with older and newer libraries; skips without a network
+	@.ci/versions $(UV)
 
 faults: $(STAMP) ## break a small project in many ways and see what survives; QUICK=1 is a few minutes
 	@$(ACTIVATE) && python -m faults $(if $(QUICK),--quick)

@@ -488,7 +488,8 @@ def _first_steps(
         )
 
     shapes = jax.eval_shape(step, carry, tuple(x[0] for x in sequences))[1]
-    nothing = tuple(jax.numpy.zeros((len(sequences[0]), *x.shape), x.dtype) for x in shapes)
+    length = sequences[0].shape[0]  # symbolic, where Keras asks for the shape of the outputs alone
+    nothing = tuple(jax.numpy.zeros((length, *x.shape), x.dtype) for x in shapes)
     return jax.lax.fori_loop(0, steps, run, (carry, nothing))
 
 
