@@ -1,5 +1,5 @@
-"""Stages vector_file and sentence_vector_file: the checksum of the file of word vectors from which an
-experiment or a sentence encoder starts."""
+"""Stages vector_file and sentence_vector_file: the checksum of the file of word vectors from which
+an experiment or a sentence encoder starts."""
 
 from __future__ import annotations
 
