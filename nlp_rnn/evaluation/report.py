@@ -280,10 +280,12 @@ def headline_metrics(figures: dict[str, Any], validation: dict[str, float]) -> d
 
     Returns:
         ``test`` (the mean over seeds, where there are several) and ``validation`` by metric, and of
-        the main metric the ``best_baseline`` and, where it is known, the ``optimum``.
+        the metric that selected the epoch, or else the last of :func:`main_metrics`, the
+        ``best_baseline`` and, where it is known, the ``optimum``.
     """
     test = figures["seeds"]["mean"] if "seeds" in figures else figures["test"]
-    row = rows_of("", figures)[-1]
+    rows, selected = rows_of("", figures), figures["model"].get("select")
+    row = next((row for row in rows if row["metric"] == selected), rows[-1])
     best = {"best_baseline": row["baseline"], "optimum": row["optimum"]}
     return {
         "test": {name: test[name] for name in HEADLINES if name in test},

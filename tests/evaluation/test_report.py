@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nlp_rnn.evaluation.report import RANDOM, Row, gains, result_row, way
+import pytest
+
+from nlp_rnn.evaluation.report import RANDOM, Row, gains, headline_metrics, result_row, way
 
 
 def row(vectors: str, figure: float, metric: str = "accuracy", setting: str = "a") -> Row:
@@ -44,6 +46,28 @@ def test_a_lower_perplexity_is_a_gain() -> None:
 def test_nothing_is_compared_that_differs_in_more_than_its_vectors() -> None:
     assert gains([row(RANDOM, 0.9), row("own", 0.95, setting="b")]) == ""
     assert gains([row("own", 0.95), row("glove", 0.91)]) == ""
+
+
+@pytest.mark.parametrize(("select", "best"), [("bleu", 10.6), ("exact_match", 0.1), ("loss", 0.1)])
+def test_the_best_baseline_is_that_of_the_metric_that_selected_the_epoch(
+    select: str, best: float
+) -> None:
+    figures: dict[str, Any] = {
+        "test": {"bleu": 36.7, "exact_match": 0.4, "loss": 2.0},
+        "baselines": {"one": {"bleu": 10.6, "exact_match": 0.0}, "other": {"exact_match": 0.1}},
+        "training": {"epochs": 1, "seconds": 60.0, "tokens_per_second": 1.0},
+        "model": {
+            "dataset": "d",
+            "parameters": 1,
+            "vectors": RANDOM,
+            "all_but_vectors": "a",
+            "entities": False,
+            "select": select,
+        },
+    }
+    found = headline_metrics(figures, {"bleu": 37.1})
+    assert found["best_baseline"] == best
+    assert found["test"]["bleu"] == 36.7 and found["validation"] == {"bleu": 37.1}
 
 
 def test_how_far_a_figure_is_from_its_optimum() -> None:
