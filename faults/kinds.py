@@ -177,6 +177,15 @@ def damaged(*patterns: str) -> Disturb:
     return disturb
 
 
+def damaged_lock(project: Project, rng: random.Random, seconds: float) -> str:
+    """Damage ``dvc.lock``, and delete it where DVC says that it is invalid."""
+    done = _damaged(project, rng, "dvc.lock")
+    found = project.repro()
+    if "dvc.lock" in found.said:
+        (project.folder / "dvc.lock").unlink()
+    return f"{done}, status {found.status}, {found.said}"
+
+
 def damaged_checkpoint(project: Project, rng: random.Random, seconds: float) -> str:
     """Kill a training once it has a checkpoint, and damage that."""
     process = project.start(["dvc", "repro"])
@@ -207,7 +216,7 @@ FAULTS = (
     Fault("damaged bundle", "finished", damaged("models/*/*"), 6, quick=True),
     Fault("damaged checkpoint", "prepared", damaged_checkpoint, 3),
     Fault("damaged cache of DVC", "finished", damaged(".dvc/cache/files/md5/*/*"), 6),
-    Fault("damaged dvc.lock", "finished", damaged("dvc.lock"), 4, quick=True),
+    Fault("damaged dvc.lock", "finished", damaged_lock, 4, quick=True),
     Fault(
         "damaged metrics", "finished", damaged("metrics/*", "figures/*", "runs/*"), 3, quick=True
     ),

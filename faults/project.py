@@ -163,7 +163,8 @@ def ended(process: subprocess.Popen[str]) -> Ended:
         process.communicate()
         return Ended(-signal.SIGKILL, f"hung for {PATIENCE} seconds")
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if line.lower().startswith("error")]
+    # DVC names a file of its own that it cannot read, in quotes, before it shows what is in it.
+    errors = [line for line in lines if line.lower().startswith("error") or line.startswith("'./")]
     own = [line for line in errors if "failed to reproduce" not in line]
     return Ended(process.returncode, (own or errors or lines or [""])[-1][:300])
 
