@@ -226,6 +226,7 @@ def test_the_projects_own_parameters_are_valid() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_stage_reports_a_mistake_with_status_2_and_no_traceback(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("experimets: {}\n")
     script = PROJECT / "pipelines" / "train.py"
@@ -238,6 +239,7 @@ def test_a_stage_reports_a_mistake_with_status_2_and_no_traceback(tmp_path: Path
     )
 
 
+@pytest.mark.slow
 def test_help_and_errors_import_nothing_heavy(tmp_path: Path) -> None:
     code = (
         "import sys\n"

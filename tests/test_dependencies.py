@@ -110,6 +110,7 @@ def root_pipeline() -> str:
     return text.replace("`nlp-rnn pipeline`", "`python tests/declare_dependencies.py`")
 
 
+@pytest.mark.slow
 def test_the_root_has_the_stages_that_its_parameters_need() -> None:
     found = (PROJECT / "dvc.yaml").read_text(encoding="utf-8")
     assert found == root_pipeline(), "run: python tests/declare_dependencies.py"

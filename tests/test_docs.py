@@ -89,6 +89,7 @@ def valid(lines: str) -> list[Section]:
     return [outcome for outcome in outcomes(lines) if isinstance(outcome, Section)]
 
 
+@pytest.mark.slow
 def test_every_test_that_is_named_exists() -> None:
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
@@ -105,6 +106,7 @@ def test_every_parameter_of_a_table_is_valid(lines: str) -> None:
     assert valid(lines), list(outcomes(lines))
 
 
+@pytest.mark.slow
 def test_every_option_is_in_a_table() -> None:
     options = {
         (section.__name__, option)

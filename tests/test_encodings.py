@@ -54,6 +54,7 @@ def environment(name: str) -> dict[str, str]:
     return kept | ENVIRONMENTS[name] | {"PYTHONPATH": str(root)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_pipes_carry_utf_8_whatever_the_locale(model: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "texts.txt").write_text(f"{WORDS} ß\nthe Ωmega\n", encoding="utf-8")
@@ -86,6 +87,7 @@ def test_pipes_carry_utf_8_whatever_the_locale(model: Path, tmp_path: Path, name
     assert errors.count("error: ") == 3
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_what_it_lacks_as_escapes(model: Path) -> None:
     """Its encoding stays, and JSON stays JSON."""
     ours, theirs = pty.openpty()

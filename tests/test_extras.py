@@ -114,6 +114,7 @@ def test_the_hint_of_an_installed_package_says_where_it_came_from(
     assert extras.install_command("predict") == f"pip install 'nlp_rnn[predict] @ {address}'"
 
 
+@pytest.mark.slow
 def test_pip_understands_the_hint() -> None:
     """Without an index, and without installing anything."""
     command = extras.install_command("predict").removeprefix("pip install ").replace("'", "")

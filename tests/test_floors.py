@@ -115,6 +115,7 @@ def test_the_face_shows_little() -> None:
     assert {room(module) for module in imported("")} == set(FACE)
 
 
+@pytest.mark.slow
 def test_no_imports_in_a_circle() -> None:
     below = {module: set(imported(module)) - {module} for module in modules()}
     while leaves := {module for module, others in below.items() if not others & below.keys()}:

@@ -25,6 +25,7 @@ def command(name: str, *stages: str) -> str:
 PROJECTS = [PROJECT, *sorted(file.parent for file in PROJECT.glob("examples/*/params.yaml"))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("project", PROJECTS, ids=lambda project: project.name)
 def test_each_name_of_the_parameters_has_the_target_that_dvc_knows(
     project: Path, monkeypatch: pytest.MonkeyPatch

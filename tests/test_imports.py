@@ -38,6 +38,7 @@ experiments:
 NETWORKS = "{'keras', 'tensorflow', 'jax', 'torch', 'mlflow', 'pandas', 'sklearn'}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dataset", "experiment"), [("tags", "tagger"), ("text", "words")])
 def test_preparing_and_embedding_import_no_backend(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: str, experiment: str

@@ -225,6 +225,7 @@ def batch(sentences: list[Any], padding: int = 0, garbage: float = 0.0) -> tuple
     return emissions, lengths
 
 
+@pytest.mark.slow
 @given(chains())
 @settings(deadline=None, max_examples=150, derandomize=True)
 def test_any_batch_gives_what_all_sequences_give(chain: tuple[list[Any], Transitions]) -> None:
@@ -234,6 +235,7 @@ def test_any_batch_gives_what_all_sequences_give(chain: tuple[list[Any], Transit
         found.check_sentence(i, sentence.astype(np.float64), transitions)
 
 
+@pytest.mark.slow
 @given(chains(), st.integers(0, 3), st.sampled_from([0.0, 1e30, np.nan, np.inf]))
 @settings(deadline=None, max_examples=100, derandomize=True)
 def test_company_order_and_padding_change_nothing(

@@ -71,6 +71,7 @@ def test_every_default_that_is_shown_is_the_real_one(key: reference.Key) -> None
         assert value == (list(real) if isinstance(real, tuple) else real)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "options"), [(PAGE, []), (SCHEMA, ["--schema"])], ids=["page", "schema"]
 )
@@ -164,6 +165,7 @@ def test_an_unknown_key_names_the_nearest(
     assert f"no key '{asked}'; {expected}" in error and error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_schema_is_one_and_accepts_the_parameters_of_this_project() -> None:
     jsonschema.Draft202012Validator.check_schema(json_schema())
     jsonschema.validate(project(), json.loads(SCHEMA.read_text(encoding="utf-8")))

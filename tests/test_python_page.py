@@ -19,6 +19,7 @@ STAND_INS = {
 }
 
 
+@pytest.mark.slow
 def test_the_examples_run_one_after_the_other(
     bundles: dict[str, Path],
     crf_bundle: Path,

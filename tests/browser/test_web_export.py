@@ -354,6 +354,7 @@ def test_a_page_without_its_runtime_says_what_is_missing(
 # --- the folder ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_page_is_small_beside_its_network(bundles: dict[str, Path], tmp_path: Path) -> None:
     assert main(["export", str(bundles["tagging"]), str(tmp_path / "p"), "--format", "web"]) == 0
     sizes = {file.name: file.stat().st_size for file in (tmp_path / "p").iterdir()}

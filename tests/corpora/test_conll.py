@@ -259,6 +259,7 @@ def real(name: str, **parameters: object) -> list[Example]:
     return list(open_corpus("real", dataset, data_folder()).read("train"))
 
 
+@pytest.mark.slow
 def test_emerging_entities() -> None:
     sentences = real("wnut17/wnut17train.conll", format="conll", scheme="BIO")
     assert len(sentences) == 3394

@@ -210,6 +210,7 @@ def test_a_carriage_return_within_a_line_is_data(tmp_path: Path) -> None:
     assert read(tmp_path, "text\tlabel\na\rb\tx\n", format="tsv") == [("a\rb", "x")]
 
 
+@pytest.mark.slow
 @QUIET
 @given(
     st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n")), min_size=2),
@@ -248,6 +249,7 @@ def write(file: Path, dialect: Dialect, rows: list[list[str]]) -> None:
             writer.write(row)
 
 
+@pytest.mark.slow
 @QUIET
 @given(
     st.integers(2, 4).flatmap(

@@ -480,6 +480,7 @@ def test_provenance_hashes_files_and_folders(tmp_path: Path) -> None:
 # --- memory and the built-in corpora ------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["csv", "jsonl", "parquet", "folders", "conll", "text"])
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, format: str) -> None:
     import pyarrow as pa
@@ -556,6 +557,7 @@ def test_opening_the_package_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_real_reviews_are_read_inside_their_archive() -> None:
     archive = data_folder() / "imdb/aclImdb_v1.tar.gz"
     if not archive.exists():

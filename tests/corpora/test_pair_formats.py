@@ -243,6 +243,7 @@ def test_tokens_with_spaces_keep_their_case() -> None:
 # --- real data ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "name", "count"),
     [

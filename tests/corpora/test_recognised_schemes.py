@@ -232,6 +232,7 @@ STRICT = {
 }
 
 
+@pytest.mark.slow
 @steady
 @given(gold_and_predicted(), st.sampled_from(SCHEMES))
 def test_scores_are_those_of_conlleval_and_seqeval(

@@ -37,6 +37,7 @@ def fault(folder: Path, name: str, kind: str, **parameters: object) -> str:
     return message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "kind", "folder", "files"),
     [
@@ -154,6 +155,7 @@ def entities(folder: Path, **parameters: object) -> Corpus:
     return opened(folder, "conll2003", "tagged", **given)
 
 
+@pytest.mark.slow
 def test_conll_2003_from_an_archive_without_checksum(
     entities_folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -227,6 +229,7 @@ def test_only_words_of_conllu_are_kept(tmp_path: Path, monkeypatch: pytest.Monke
         assert list(corpus.read("train")) == [Example(tokens=expected, tags=("ADP", "DET", "NOUN"))]
 
 
+@pytest.mark.slow
 def test_tiny_shakespeare_from_a_local_file(tmp_path: Path) -> None:
     source = data_folder() / "tinyshakespeare/input.txt"
     if not source.exists():

@@ -72,6 +72,7 @@ def test_learned_folders_know_words_by_their_subwords(
     assert "dvc repro vectors@kings" in mistake(capsys, "neighbours", folder, "man")
 
 
+@pytest.mark.slow
 def test_the_embedding_layer_of_a_bundle_is_looked_at_in_the_same_way(
     bundles: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

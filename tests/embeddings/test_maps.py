@@ -94,6 +94,7 @@ def test_lle_needs_more_words_than_neighbours() -> None:
     assert np.isfinite(project(clusters(10), "lle", neighbours=9)).all()
 
 
+@pytest.mark.slow
 def test_tsne_is_drawn_by_its_seed() -> None:
     one, again, other = (project(clusters(), "tsne", 5, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, again)
@@ -168,6 +169,7 @@ def test_pictures_show_words_as_they_are_written(tmp_path: Path) -> None:
     assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_no_name_covers_another_and_that_some_are_left_out_is_said() -> None:
     vectors = clusters(400)
     figure = map_picture(vectors.words, project(vectors), "map", "note.")

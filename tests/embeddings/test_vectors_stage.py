@@ -68,6 +68,7 @@ def project(data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return data
 
 
+@pytest.mark.slow
 def test_vectors_come_with_where_they_come_from(project: Path) -> None:
     stages.vectors("counted")
     card = json.loads((project / "vectors/counted/card.json").read_text())
@@ -125,6 +126,7 @@ def test_unknown_words_can_have_the_vectors_of_their_subwords(project: Path) -> 
         np.testing.assert_array_equal(matrix[i], learned.subwords.vector(types[i]))
 
 
+@pytest.mark.slow
 def test_an_interrupted_stage_goes_on_where_it_was(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -221,6 +221,7 @@ def test_lines_and_tables_keep_their_columns(
 # --- what is refused --------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

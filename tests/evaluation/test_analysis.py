@@ -89,6 +89,7 @@ def test_a_language_models_file_has_its_losses(tmp_path: Path, lines: list[Examp
     assert result.test["perplexity"] <= intervals["perplexity"]["high"]
 
 
+@pytest.mark.slow
 def test_the_report_shows_figures_calibration_and_errors(
     tmp_path: Path, sentences: list[Example]
 ) -> None:
@@ -117,6 +118,7 @@ def test_the_report_shows_figures_calibration_and_errors(
     assert all(text.count("[") == 1 and "→" in text for text in shown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.1, 1.0, 3.0])
 def test_a_calibration_that_is_worse_than_none_is_called_so(
     tmp_path: Path, sentences: list[Example], temperature: float

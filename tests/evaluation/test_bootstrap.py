@@ -36,6 +36,7 @@ def lines(rng: np.random.Generator) -> np.ndarray:
     return np.stack([mean * tokens, tokens], axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("simulate", [independent, sentences, lines])
 def test_the_interval_holds_the_true_value_as_often_as_it_says(
     simulate: Callable[[np.random.Generator], np.ndarray],

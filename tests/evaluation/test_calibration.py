@@ -140,6 +140,7 @@ def test_no_temperature_is_worse_than_none_on_texts_not_seen(
         assert loss(found.temperature) <= loss(1.0) + 1e-12
 
 
+@pytest.mark.slow
 def test_a_crfs_temperature_is_cross_validated_by_sentence() -> None:
     rng = np.random.default_rng(6)
     logits, gold = [], []
@@ -195,6 +196,7 @@ def test_marginals_at_a_temperature_are_those_of_all_sequences(temperature: floa
         np.testing.assert_allclose(marginals, np.transpose(expected), atol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_temperature_of_a_crf_is_found() -> None:
     rng = np.random.default_rng(6)
     logits, gold = [], []

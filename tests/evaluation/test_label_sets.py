@@ -78,6 +78,7 @@ def f1_at(threshold: float, scores: Any, gold: Any) -> float:
     return float(f1_score(gold.ravel(), (scores >= threshold).ravel(), zero_division=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_no_other_threshold_has_a_higher_f1(seed: int) -> None:
     gold, scores = drawn(seed)

@@ -76,6 +76,7 @@ def found(folder: Path, place: int = 1) -> tuple[Attribution, float, Any]:
     return attribution, probability, (explainer, encoded, index)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_attributions_sum_to_the_difference_from_a_text_without_information(
     models: dict[str, Path], name: str
@@ -94,6 +95,7 @@ def test_attributions_sum_to_the_difference_from_a_text_without_information(
     )
 
 
+@pytest.mark.slow
 def test_occlusion_is_the_fall_without_one_vector(models: dict[str, Path]) -> None:
     attribution, _, (explainer, encoded, label) = found(models["classifier"])
     ids, vectors = explainer._represented(encoded)
@@ -132,6 +134,7 @@ def run(model: Path, folder: Path, texts: str, options: Sequence[str] = ()) -> i
     return main(["explain", str(model), str(folder / "texts.txt"), str(folder / "why"), *options])
 
 
+@pytest.mark.slow
 def test_every_format_shows_the_words_of_the_text(models: dict[str, Path], tmp_path: Path) -> None:
     texts = "good , <b>not</b> bad 🎬\n\na bad film\n"
     assert run(models["classifier"], tmp_path, texts, ["--label", "negative"]) == 0
@@ -147,6 +150,7 @@ def test_every_format_shows_the_words_of_the_text(models: dict[str, Path], tmp_p
     assert (tmp_path / "why" / PICTURE).stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_the_words_that_begin_an_entity_are_explained(
     models: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -160,6 +164,7 @@ def test_the_words_that_begin_an_entity_are_explained(
     assert [record["token"] for record in records] == starts
 
 
+@pytest.mark.slow
 def test_the_label_and_the_tags_of_a_request_are_explained(
     models: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -299,6 +299,7 @@ def test_chunks_are_in_order_and_bounded(
         assert [row["text"] for row in read_table(tmp_path / "out.jsonl")] == texts
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
     """Reading and writing; predictions stand in for the network's."""
     import tracemalloc
@@ -758,6 +759,7 @@ def test_interrupted(
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+@pytest.mark.slow
 def test_nothing_heavy_before_the_files_are_read() -> None:
     import subprocess
 

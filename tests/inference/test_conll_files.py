@@ -73,6 +73,7 @@ def conll(draw: st.DrawFn) -> str:
     return "\n".join(lines) + "\n"
 
 
+@pytest.mark.slow
 @steady
 @given(content=conll())
 def test_conll_output_reads_back_and_keeps_every_line(
@@ -105,6 +106,7 @@ def conllu(draw: st.DrawFn) -> str:
     return "\n".join(lines) + "\n"
 
 
+@pytest.mark.slow
 @steady
 @given(content=conllu())
 def test_conllu_output_reads_back_and_keeps_all_else(
@@ -123,6 +125,7 @@ def test_conllu_output_reads_back_and_keeps_all_else(
     assert read(folder / "out.conllu") == predicted
 
 
+@pytest.mark.slow
 @steady
 @given(
     sentences=st.lists(st.lists(a_word | st.sampled_from(["#", "a b", "# 5"]), min_size=1)),

@@ -36,6 +36,7 @@ def translator(bundle: Bundle, **decoding: Any) -> Translator:
     return Translator(bundle.network(), bundle.target_vocabulary, "whitespace", parameters, 3)
 
 
+@pytest.mark.slow
 def test_bracketings_are_well_formed_and_have_the_words_of_their_source(bundle: Bundle) -> None:
     """Of a network that knows nothing of trees."""
     inputs = [Input(np.array([2, 3, 4, 2][:n], np.int32)) for n in (1, 2, 3, 4)]

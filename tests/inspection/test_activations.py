@@ -29,6 +29,7 @@ def computed() -> dict[str, np.ndarray]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("window", [8, 1024])
 def test_states_are_those_of_the_recurrence_token_by_token(

@@ -36,6 +36,7 @@ def computed() -> dict[str, np.ndarray]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_gradients_are_central_differences_of_the_recurrence(cell: str) -> None:
     network = recurrence.model(cell, layers=2)
@@ -52,6 +53,7 @@ def test_gradients_are_central_differences_of_the_recurrence(cell: str) -> None:
     np.testing.assert_allclose(found.gradient_norm, np.linalg.norm(slope, axis=1), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [1, 6, 40])  # fewer, as many and more than rows at once
 def test_occlusion_is_the_fall_without_one_vector(length: int) -> None:
     network = recurrence.model("gru")
@@ -66,6 +68,7 @@ def test_occlusion_is_the_fall_without_one_vector(length: int) -> None:
     np.testing.assert_allclose(saliency(network, ids, TARGET).occlusion, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_text_may_begin_with_a_carried_state() -> None:
     network = recurrence.model("lstm")
     (embeddings,) = recurrence.weights(network, "embedding")
@@ -77,6 +80,7 @@ def test_a_text_may_begin_with_a_carried_state() -> None:
         np.testing.assert_allclose(values, whole[name][3:], atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "output", ["softmax", {"kind": "adaptive_softmax", "cutoffs": [3]}, "hierarchical_softmax"]
 )
@@ -110,6 +114,7 @@ def remembers_a_letter() -> keras.Model:
     return network
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("letter", [2, 3])
 def test_what_is_remembered_across_a_distance_is_most_salient(letter: int) -> None:
     ids = np.random.default_rng(1).integers(4, 9, 40).astype(np.int32)

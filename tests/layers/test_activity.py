@@ -210,6 +210,7 @@ def test_the_objective_minimises_the_penalty_on_every_backend(
                 )
 
 
+@pytest.mark.slow
 def test_a_saved_model_keeps_its_penalties(tmp_path: Path) -> None:
     for name, penalty in PENALTIES.items():
         model = network(penalty(0.5))

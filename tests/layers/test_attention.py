@@ -191,6 +191,7 @@ def test_each_step_of_the_decoder_is_that_of_its_paper(placement: str) -> None:
         np.testing.assert_allclose(final[0][row], s, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("placement", ["before", "after"])
 def test_the_gradient_is_that_of_differences(placement: str) -> None:
     """In float64, where a difference of 1e-6 means something."""

@@ -93,6 +93,7 @@ def test_padding_and_other_words_change_no_vector(name: str) -> None:
             np.testing.assert_allclose(alone[0, 0], vector, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_reloaded_model_encodes_the_same_words_of_any_shape(name: str, tmp_path: Path) -> None:
     ids = keras.Input((None, None), dtype="int32")
@@ -107,6 +108,7 @@ def test_a_reloaded_model_encodes_the_same_words_of_any_shape(name: str, tmp_pat
             np.testing.assert_array_equal(reloaded.predict_on_batch(words), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cnn3", "bilstm"])
 def test_dropout_falls_on_character_embeddings_while_training(name: str) -> None:
     keras.utils.set_random_seed(0)
@@ -137,6 +139,7 @@ def trained(name: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
     return before, [np.array(w) for w in network.get_weights()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cnn3", "bilstm"])
 def test_every_parameter_gets_a_gradient_but_paddings_embedding(name: str) -> None:
     before, after = trained(name)

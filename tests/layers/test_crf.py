@@ -142,6 +142,7 @@ def float64_arrays(problem: Problem) -> list[np.ndarray]:
     return [a.astype(np.float64) for a in (problem.emissions, *problem.crf.get_weights())]
 
 
+@pytest.mark.slow
 def test_gradients_equal_differences() -> None:
     problem = Problem(3, LENGTHS, constrained=False)
 
@@ -176,6 +177,7 @@ def test_forbidden_gold_tags_leave_gradients_finite() -> None:
     assert np.isfinite(analytic).all()
 
 
+@pytest.mark.slow
 def test_half_precision_emissions_are_summed_in_single_precision() -> None:
     rng = np.random.default_rng(0)
     emissions = rng.normal(0, 3, (2, 600, 5)).astype(np.float16)
@@ -243,6 +245,7 @@ class Tagger(keras.Model):
         return -ops.mean(self.crf.log_likelihood(y_pred, y, ops.greater(sample_weight, 0)))
 
 
+@pytest.mark.slow
 def test_structure_is_learned_where_words_tell_nothing() -> None:
     """Tags alternate from a random first one; features are noise.
 

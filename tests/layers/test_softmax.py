@@ -173,6 +173,7 @@ def test_a_sampled_loss_is_the_full_one_once_every_type_is_a_candidate() -> None
     np.testing.assert_allclose(estimate, exact, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_softmax_learned_from_few_samples_has_the_full_ones_optimum() -> None:
     """Without the correction by ln Q frequent types would be held far too unlikely."""
     p = np.random.default_rng(0).dirichlet(np.ones(VOCABULARY) * 2)

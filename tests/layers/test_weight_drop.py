@@ -163,6 +163,7 @@ def test_a_frozen_layer_stays_and_passes_gradients_on_every_backend(
         assert results["before frozen"].any(), backend
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAYERS)
 def test_inference_is_the_wrapped_layers(name: str) -> None:
     model, plain = build({name: WeightDrop(LAYERS[name](), RATE)}), build({name: LAYERS[name]()})
@@ -188,6 +189,7 @@ def test_calls_differ_the_seed_repeats_them_and_the_weights_stay() -> None:
     np.testing.assert_array_equal(two_calls(1), [first, second])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_saved_model_computes_and_drops_alike(name: str, tmp_path: Path) -> None:
     model = build({name: WeightDrop(LAYERS[name](), RATE, seed=3)})

@@ -48,6 +48,7 @@ def store_bit() -> Learner:
     return learner(problem("store_bit"))
 
 
+@pytest.mark.slow
 def test_an_lstm_keeps_a_bit_over_a_few_steps(store_bit: Learner) -> None:
     for seed in (1, 2):
         accuracy, batches = store_bit.train(5, seed)
@@ -55,6 +56,7 @@ def test_an_lstm_keeps_a_bit_over_a_few_steps(store_bit: Learner) -> None:
         assert batches is not None and batches <= 200
 
 
+@pytest.mark.slow
 def test_a_network_that_cannot_see_the_bit_does_not_solve_it() -> None:
     """The same training as above, but the first token says nothing."""
     task = problem("store_bit")
@@ -69,6 +71,7 @@ def test_a_network_that_cannot_see_the_bit_does_not_solve_it() -> None:
     assert abs(accuracy - task.chance) < 0.15
 
 
+@pytest.mark.slow
 def test_every_training_starts_as_the_first_one_did(store_bit: Learner) -> None:
     store_bit.train(10, 1)
     found = store_bit.train(5, 3)
@@ -82,6 +85,7 @@ def test_every_training_starts_as_the_first_one_did(store_bit: Learner) -> None:
         np.testing.assert_array_equal(np.array(one), np.array(other))
 
 
+@pytest.mark.slow
 def test_accuracy_of_copy_is_that_of_its_symbols() -> None:
     """Blanks, most of the tags, are easy: with them an untrained network would look good."""
     accuracy, _ = learner(problem("copy"), batches=1).train(50, 1)

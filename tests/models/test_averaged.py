@@ -93,6 +93,7 @@ def test_an_unknown_kind_is_named() -> None:
         experiment(model={"kind": "average"})
 
 
+@pytest.mark.slow
 def test_it_learns_order_from_pairs_and_is_a_model_like_any(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

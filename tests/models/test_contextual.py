@@ -125,6 +125,7 @@ def learned(network: keras.Model, objective: Objective, batch: Batch) -> list[np
     return [keras.ops.convert_to_numpy(weight) for weight in network.trainable_variables]
 
 
+@pytest.mark.slow
 def test_a_step_from_cached_states_is_the_step_that_computes_them(tmp_path: Path) -> None:
     one, other = tagger(), tagger()
     batch, objective = batch_of_sentences(), Objective(other)

@@ -61,6 +61,7 @@ def logits(built: keras.Model, ids: np.ndarray = IDS, features: int = 0) -> np.n
     return keras.ops.convert_to_numpy(keras.ops.log_softmax(found))[REAL]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("features", [0, 3])
 @pytest.mark.parametrize("name", VARIANTS)
 def test_step_by_step_is_as_all_at_once(name: str, features: int) -> None:
@@ -77,6 +78,7 @@ def test_step_by_step_is_as_all_at_once(name: str, features: int) -> None:
     np.testing.assert_allclose(found, logits(built, features=features), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
 def test_padding_of_the_source_changes_nothing(name: str) -> None:
     built = network(name)
@@ -84,6 +86,7 @@ def test_padding_of_the_source_changes_nothing(name: str) -> None:
     np.testing.assert_allclose(logits(built, wider), logits(built), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("features", [0, 3])
 @pytest.mark.parametrize("name", VARIANTS)
 def test_onnx_predicts_as_keras_does(name: str, features: int, tmp_path: Path) -> None:

@@ -159,6 +159,7 @@ def objective(model: keras.Model, rows: int, rate: float = 1.0, **training: Any)
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inputs", ["average", "concatenation", "convolution"])
 def test_the_gradient_of_a_window_is_exact(inputs: str) -> None:
     """It reaches the tokens of the context that stand in the window before."""
@@ -176,6 +177,7 @@ def test_the_gradient_of_a_window_is_exact(inputs: str) -> None:
     assert moved[ids[:, 1:]].all()  # from what the first counted target sees
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_every_parameter_gets_a_gradient(name: str) -> None:
     model = build(**MODELS[name])
@@ -189,6 +191,7 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
             assert not np.allclose(old, np.asarray(variable), atol=0), variable.path
 
 
+@pytest.mark.slow
 def test_it_can_be_trained_on_its_own_predictions() -> None:
     model = build()
     training = objective(model, 2, scheduled_sampling={"schedule": "linear", "sampling": 0.5})
@@ -228,6 +231,7 @@ def batches(text: NDArray[np.int32]) -> Iterator[Batch]:
     return windows(text, 2, 20, fixed_widths(len(text) // 20, 20))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
     [
@@ -312,6 +316,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_untrained(folder, "language_modelling", "text", lines, model)
 
 
+@pytest.mark.slow
 def test_a_bundle_predicts_by_its_graph_what_keras_says(bundle: Path) -> None:
     predictor = Predictor.load(bundle)
     assert isinstance(predictor, LanguageModelPredictor)
@@ -342,6 +347,7 @@ def test_the_commands_predict_and_generate(
         assert text.startswith("the") and len(text.split()) > 3
 
 
+@pytest.mark.slow
 def test_a_task_trains_and_judges_it(tmp_path: Path, lines: list[Example]) -> None:
     dataset = prepared(tmp_path / "d", same_everywhere("text", lines))
     work = make_task(experiment({"batch_size": 4, "window": 5}), dataset, seed=1)

@@ -43,6 +43,7 @@ def names(net: keras.Model) -> list[set[str]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "model", "expected"),
     [
@@ -85,6 +86,7 @@ def test_weights_are_grouped_from_the_embeddings_to_the_head(
 STACK = {"units": 5, "layers": 2, "connection": "residual"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "gru", {"kind": "lstm", "peepholes": True}])
 def test_a_classifier_computes_what_the_language_model_computes(cell: Any) -> None:
     model = {**STACK, "cell": cell}

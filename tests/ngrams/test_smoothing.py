@@ -260,6 +260,7 @@ def penn_treebank(part: str, index: dict[str, int]) -> np.ndarray:
     return np.array([index.setdefault(word, len(index)) for word in words], np.int32)
 
 
+@pytest.mark.slow
 def test_penn_treebank_has_the_known_perplexities() -> None:
     """Those of SRILM that Mikolov et al. (2011), "Empirical evaluation and combination of advanced
     language modeling techniques", report as GT3, KN3, GT5 and KN5. SRILM leaves out long n-grams

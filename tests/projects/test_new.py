@@ -387,6 +387,7 @@ def test_rare_labels_and_few_examples_are_judged_by_the_loss(
     assert experiment.training.select == select
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "units"), [(200, 32), (3000, 64), (20_000, 128)])
 def test_networks_grow_with_the_data(count: int, units: int) -> None:
     rows = "".join(f"text {i},{i % 2}\n" for i in range(count))

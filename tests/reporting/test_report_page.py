@@ -371,6 +371,7 @@ def test_what_is_missing_is_left_out() -> None:
     assert len(page.of("svg")) == 2
 
 
+@pytest.mark.slow
 def test_a_large_project_stays_light() -> None:
     labels = [f"label-{i}" for i in range(300)]
     worst = [error("word " * 5000)] * 200
@@ -450,6 +451,7 @@ def test_only_elements_enter_unescaped() -> None:
     assert visible("می\u200cخواهم 👩\u200d💻") == "می\u200cخواهم 👩\u200d💻"
 
 
+@pytest.mark.slow
 def test_the_stage_writes_the_page_and_keeps_it_in_one_run(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

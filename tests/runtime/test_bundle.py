@@ -39,6 +39,7 @@ def test_a_copied_bundle_predicts_the_same(
     assert here == there
 
 
+@pytest.mark.slow
 def test_what_is_saved_predicts_as_what_was_trained(
     tmp_path: Path, sentences: list[Example], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,7 @@ def classifiers(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return joined(folder, "classification", "labelled", LABELLED, model)
 
 
+@pytest.mark.slow
 def test_a_classifier_predicts_the_mean_probabilities(classifiers: list[Path]) -> None:
     first, second, found = (
         [row["probabilities"] for row in nlp_rnn.load(bundle).predict(TEXTS)]
@@ -92,6 +93,7 @@ def test_its_temperature_is_applied_to_the_mean(classifiers: list[Path], tmp_pat
         assert p == pytest.approx(expected[label] / sum(expected.values()), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_texts_with_any_number_of_labels(tmp_path: Path) -> None:
     corpora = [
         [Example(text="red dog", labels=("animal",)), Example(text="oak", labels=("plant",))],
@@ -109,6 +111,7 @@ def test_texts_with_any_number_of_labels(tmp_path: Path) -> None:
             assert both[label] == pytest.approx((one[label] + other[label]) / 2, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_tagger_without_a_crf_predicts_the_mean_of_each_word(tmp_path: Path) -> None:
     model = {"characters": {"kind": "cnn", "units": 4, "dimension": 3}, "tag_scheme": "BIOES"}
     bundles = joined(tmp_path, "tagging", "tagged", TAGGED, model)
@@ -139,6 +142,7 @@ def _marginals(bundle: Path, sentences: list[str]) -> list[np.ndarray]:
     return [tagged.probabilities[:, order] for tagged in found]
 
 
+@pytest.mark.slow
 def test_crfs_become_the_geometric_mean_of_their_distributions(tmp_path: Path) -> None:
     """Over all sequences of tags, by enumeration: a logarithmic opinion pool."""
     bundles = joined(tmp_path, "tagging", "tagged", TAGGED, {"output": "crf"}, scale=0.7)
@@ -178,6 +182,7 @@ def test_probabilities_of_nearly_nothing_stay_finite(classifiers: list[Path]) ->
     np.testing.assert_allclose(np.exp(logits).sum(axis=1), 1, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_soup_has_the_mean_weights(classifiers: list[Path], tmp_path: Path) -> None:
     members = [classifiers[0]]
     keras.utils.set_random_seed(9)

@@ -125,6 +125,7 @@ def taggers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["crf", "free", "bioes"])
 @pytest.mark.parametrize("temperature", [1.0, 2.5])
 def test_predicted_entities_sum_over_the_n_best_list(
@@ -161,6 +162,7 @@ def test_a_softmax_sums_over_all_its_sequences(taggers: dict[str, Path]) -> None
     assert next(tag(*arguments)).entities == ()
 
 
+@pytest.mark.slow
 def test_evaluation_tells_the_calibration_of_entities(
     taggers: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -210,6 +210,7 @@ ODD = st.lists(
 ).map("".join)  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["word", "whitespace", "character"])
 def test_the_expressions_of_the_description_give_the_tokens(
     bundles: dict[str, Path], unit: Any

@@ -142,6 +142,7 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_padded_batch_is_predicted_as_keras_predicts_each_row_alone(name: str) -> None:
     task, options = NETWORKS[name]
@@ -337,6 +338,7 @@ def test_a_layer_that_nobody_has_converted_is_named() -> None:
         onnx_model(model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "options", "weight"),
     [
@@ -358,6 +360,7 @@ def test_check_finds_a_changed_weight(task: str, options: dict[str, Any], weight
         check(onnx_model(model), model, seed=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "options", "size"),
     [

@@ -74,6 +74,7 @@ def states_before_ends(network: Network, ids: np.ndarray, end: int) -> np.ndarra
     return np.stack(found)
 
 
+@pytest.mark.slow
 def test_the_state_is_the_typical_one_at_the_end_of_a_line(dataset: PreparedDataset) -> None:
     vocabulary, ids = dataset.vocabulary, np.asarray(dataset.split("validation").ids)
     network = KerasNetwork(network_of(dataset, {"cell": "lstm", "units": 5})[1])

@@ -345,6 +345,7 @@ class Scope(dict[str, Any]):
     """A request that one can see go."""
 
 
+@pytest.mark.slow
 def test_nothing_is_kept_of_a_request_that_is_turned_away(models: Models) -> None:
     full = door(models, Limits(queue=1))
     full.inside = 1

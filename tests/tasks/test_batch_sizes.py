@@ -41,6 +41,7 @@ def examples(kind: str) -> list[Example]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "model", "training"),
     [

@@ -64,6 +64,7 @@ def trained(dataset: PreparedDataset, folder: Path, **model: Any) -> tuple[float
     return work.evaluate(work.predicting(network)).test["accuracy"], folder / "b"
 
 
+@pytest.mark.slow
 def test_casing_finds_names_that_the_vocabulary_wrote_in_lower_case(
     dataset: PreparedDataset, tmp_path: Path
 ) -> None:

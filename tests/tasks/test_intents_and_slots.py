@@ -55,6 +55,7 @@ def task_of(bundle: Bundle, dataset: PreparedDataset) -> Any:
     return make_task(bundle.experiment, dataset, seed=1)
 
 
+@pytest.mark.slow
 def test_the_loss_is_that_of_tags_and_a_weighted_one_of_the_label(
     bundle: Bundle, dataset: PreparedDataset
 ) -> None:
@@ -118,6 +119,7 @@ def test_metrics_are_those_of_scikit_learn_and_seqeval(
     assert "exact_match: no evidence of a difference" in compare(file, file, 50, 1)
 
 
+@pytest.mark.slow
 def test_the_calibration_of_labels_is_told_beside_that_of_tags(
     bundle: Bundle, dataset: PreparedDataset, tmp_path: Path
 ) -> None:
@@ -146,6 +148,7 @@ def test_baselines_are_those_of_both_sides(dataset: PreparedDataset) -> None:
         assert test["exact_match"] == np.mean(right)
 
 
+@pytest.mark.slow
 def test_predictions_are_those_of_both_heads(bundle: Bundle) -> None:
     model = nlp_rnn.load(bundle.folder)
     assert (model.labels, model.intents) == (bundle.labels, ["trip", "call"])  # type: ignore[attr-defined]
@@ -247,6 +250,7 @@ def test_a_bundle_without_its_intents_is_refused(bundle: Bundle, tmp_path: Path)
         Bundle.open(tmp_path / "broken")
 
 
+@pytest.mark.slow
 def test_explain_knows_both_kinds_of_labels(
     bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

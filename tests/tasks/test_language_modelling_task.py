@@ -37,6 +37,7 @@ def language_modelling(
     return work, network
 
 
+@pytest.mark.slow
 def test_lines_are_judged_as_they_were_trained(tmp_path: Path, lines: list[Example]) -> None:
     dataset = prepared(tmp_path / "d", same_everywhere("text", lines))
     alone, network = language_modelling(dataset, {}, streams="lines")

@@ -36,6 +36,7 @@ def optimum(dataset: PreparedDataset, model: dict[str, Any]) -> dict[str, float]
     return make_task(experiment, dataset, seed=1).optimum
 
 
+@pytest.mark.slow
 def test_models_that_read_spelling_have_the_optimum_of_the_words(entities: PreparedDataset) -> None:
     words, indices = entities.optimum("words"), entities.optimum("indices")
     assert indices["f1"] < words["f1"]

@@ -160,6 +160,7 @@ def test_the_best_allowed_sequence_is_found(bundle: Bundle) -> None:
     assert constraints(RoleTaggerParameters(output="crf"), labels) is None
 
 
+@pytest.mark.slow
 def test_keras_and_onnx_predict_the_same(bundle: Bundle) -> None:
     assert bundle.graph.unsupported is None
     words = ["The", "cat", "sees", "run"]

@@ -105,6 +105,7 @@ def test_a_copied_type_is_the_same_word_of_the_target(tmp_path: Path) -> None:
     assert (found["a"], found["c"], found["b"]) == ("a", "c", "<unk>")
 
 
+@pytest.mark.slow
 def test_the_loss_of_a_target_is_the_sum_of_its_steps(tmp_path: Path) -> None:
     """The probability with the true tokens read is that of a search that has to write them."""
     task = task_of(reversals(tmp_path / "d"))
@@ -138,6 +139,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return Bundle.open(write_untrained(folder, "sequence_to_sequence", "pairs", pairs, scale=0.5))
 
 
+@pytest.mark.slow
 def test_n_best_outputs_are_listed_best_first(bundle: Bundle) -> None:
     [found] = Predictor.of(bundle, Options(n_best=3)).predict(["where is Ann"])
     scores = [each["score"] for each in found["n_best"]]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -138,6 +139,7 @@ def read(batches: list[Batch]) -> list[list[int]]:
     return [text for text in [*done, *open_texts] if text]
 
 
+@pytest.mark.slow
 @quick
 @given(LENGTHS, SIZES, st.integers(1, 40), SEEDS)
 def test_every_line_is_read_once_from_its_start(

@@ -119,6 +119,7 @@ class EndlessCorpus(ListCorpus):
             yield Example(text=" ".join(map(str, rng.integers(0, 1000, 20))))
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
     def peak(size: int) -> int:
         tracemalloc.start()

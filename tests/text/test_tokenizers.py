@@ -240,6 +240,7 @@ def left_out(text: str, parameters: TokenizerParameters) -> str:
     return SPACES.sub("", INVISIBLES.sub("", shown))
 
 
+@pytest.mark.slow
 @quick
 @given(TEXTS, PARAMETERS)
 def test_every_visible_character_lies_in_one_token(
@@ -258,6 +259,7 @@ def test_every_visible_character_lies_in_one_token(
     assert left_out(text[end:], parameters) == ""
 
 
+@pytest.mark.slow
 @quick
 @given(TEXTS, PARAMETERS)
 def test_the_raw_text_of_a_token_gives_the_token(
@@ -268,6 +270,7 @@ def test_the_raw_text_of_a_token_gives_the_token(
         assert units.tokens(text[start:end]) == [token]
 
 
+@pytest.mark.slow
 @quick
 @given(st.lists(TEXTS, max_size=4), PARAMETERS)
 def test_texts_are_cut_alike_alone_and_together(
@@ -287,6 +290,7 @@ def test_entities_are_those_of_the_standard_library(text: str) -> None:
     assert len(read.places) == len(read.text)
 
 
+@pytest.mark.slow
 @quick
 @given(st.text(st.characters(codec="latin-1")) | TEXTS, st.sampled_from([*characters.PATTERNS]))
 def test_the_fast_pattern_is_the_other_one_where_it_is_used(text: str, unit: str) -> None:

@@ -71,6 +71,7 @@ def confident_pairs(attention: Any) -> keras.Model:
     return network
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attention", [None, "general", "additive"])
 def test_a_decoder_reads_its_own_likeliest_tokens(attention: Any) -> None:
     network = confident_pairs(attention)
@@ -86,6 +87,7 @@ def test_a_decoder_reads_its_own_likeliest_tokens(attention: Any) -> None:
     assert (expected != targets).any()
 
 
+@pytest.mark.slow
 def test_a_decoder_that_samples_is_trained_on_what_it_read() -> None:
     """Its loss is that of the tokens it drew, against the true targets."""
     network = confident_pairs("general")
@@ -102,6 +104,7 @@ def test_a_decoder_that_samples_is_trained_on_what_it_read() -> None:
     assert abs(free[:, 1:] - forced[:, 1:]).max() > 1
 
 
+@pytest.mark.slow
 def test_an_unsure_model_reads_tokens_as_often_as_it_thinks_them_likely() -> None:
     model = language_model(1.0)
     same = np.repeat(IDS[:1], 64, axis=0)

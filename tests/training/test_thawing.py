@@ -107,6 +107,7 @@ def test_all_backends_thaw_alike(on_backends: dict[str, dict[str, np.ndarray]]) 
     assert_all_agree(on_backends)
 
 
+@pytest.mark.slow
 def test_averages_of_weights_begin_with_frozen_ones() -> None:
     options = {"optimizer": "sgd", "averaging": {"non_monotone": 1}, "weight_decay": 0.1}
     tables = [table for table, *_ in trained({"after": 2}, **options)]

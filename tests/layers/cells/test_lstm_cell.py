@@ -21,6 +21,7 @@ def model_of(layer: keras.layers.Layer) -> keras.Model:
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mask", [MASK, np.ones_like(MASK)], ids=["masked", "unmasked"])
 def test_the_default_cell_is_kerass_lstm_forward_and_backward(mask: np.ndarray) -> None:
     ours = model_of(RecurrentLayer(LSTMCell(UNITS), return_sequences=True))

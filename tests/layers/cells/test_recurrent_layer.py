@@ -98,6 +98,7 @@ def test_going_backwards_is_the_reversed_sequence(name: str) -> None:
         np.testing.assert_allclose(array(state), array(reverse), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_both_directions_are_two_layers_and_give_all_states() -> None:
     both = keras.layers.Bidirectional(recurrent_layer("FGR"))
     outputs, *states = both(sequences(), mask=MASK)
