@@ -116,6 +116,7 @@ def test_the_root_has_the_stages_that_its_parameters_need() -> None:
     assert found == root_pipeline(), "run: python tests/declare_dependencies.py"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", sorted(YAML(typ="safe").load(PROJECT / "dvc.yaml")["stages"]))
 def test_a_stage_depends_on_the_code_that_it_reaches(stage: str) -> None:
     reached = graph().files(modules_of_stages()[stage], stage)
@@ -131,6 +132,7 @@ def test_a_stage_depends_on_the_code_that_it_reaches(stage: str) -> None:
         assert len(superfluous) <= (1 - MOSTLY) * len(files), f"{stage}: {sorted(superfluous)}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["train", "evaluate"])
 def test_code_that_decides_on_figures_is_a_dependency(stage: str) -> None:
     reached = graph().files(modules_of_stages()[stage], stage)

@@ -171,6 +171,7 @@ def test_the_schema_is_one_and_accepts_the_parameters_of_this_project() -> None:
     jsonschema.validate(project(), json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "value"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pytest
 
 from nlp_rnn.baselines.answers import most_frequent, nearest_neighbours, nearest_vectors
 
@@ -15,6 +16,7 @@ def test_the_first_of_the_most_frequent_targets_is_taken() -> None:
     assert most_frequent(["a", "b", "b", "c", "c"]) == "b"
 
 
+@pytest.mark.slow
 def test_neighbours_are_those_of_the_cosine() -> None:
     rng = np.random.default_rng(0)
     train, wanted = ([list(rng.choice(WORDS, 5)) for _ in range(n)] for n in (40, 300))

@@ -362,6 +362,7 @@ def test_a_page_is_small_beside_its_network(bundles: dict[str, Path], tmp_path: 
     assert FOLDER not in sizes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "edit", "tokenizer", "message"),
     [

@@ -267,6 +267,7 @@ def test_emerging_entities() -> None:
     assert sum(tag.startswith("B-") for each in sentences for tag in each.tags) == 1975
 
 
+@pytest.mark.slow
 def test_english_web_treebank() -> None:
     sentences = real("ewt/en_ewt-ud-dev.conllu", format="conllu")
     assert len(sentences) == 2001

@@ -224,6 +224,7 @@ def test_lines_are_those_that_were_joined(lines: list[str], end: str, longest: i
     assert [line.removesuffix(b"\n").removesuffix(b"\r") for line in found] == raw
 
 
+@pytest.mark.slow
 @QUIET
 @given(st.lists(st.binary(max_size=5).map(lambda raw: raw.replace(b"\n", b"")), min_size=1))
 def test_lines_at_carriage_returns_meet_any_block(lines: list[bytes]) -> None:

@@ -546,6 +546,7 @@ def test_grammar_corpora_have_all_splits() -> None:
     assert corpus.provenance()["sizes"] == sizes
 
 
+@pytest.mark.slow
 def test_opening_the_package_imports_nothing_heavy() -> None:
     import subprocess
 

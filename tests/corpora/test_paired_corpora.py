@@ -44,6 +44,7 @@ def test_examples_are_the_same_each_time_and_differ_between_splits(name: str) ->
     assert pairs.kind == "pairs" and pairs.provenance()["source"] == f"pairs ({name})"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CORPORA)
 def test_the_best_predictions_are_right_as_often_as_expected(name: str) -> None:
     examples = drawn(name, 1500, "test")
@@ -89,6 +90,7 @@ def test_word_order_and_agreement() -> None:
     assert one[0] == noun and one[-2] == words[-2].removesuffix("sh")
 
 
+@pytest.mark.slow
 def test_targets_are_drawn_as_often_as_their_probabilities_say() -> None:
     """In sentences that do not tell the topic, either sense is meant as often as the other."""
     found = [(list(distribution(e.text)), e.target) for e in drawn("translation", 3000)]

@@ -62,6 +62,7 @@ def test_offline_the_files_and_their_folder_are_named_at_once(
         assert file in message
 
 
+@pytest.mark.slow
 def test_a_name_server_that_never_answers_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,6 +207,7 @@ WORDS = [
 ]
 
 
+@pytest.mark.slow
 def test_only_words_of_conllu_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import tensorflow_datasets
 

@@ -138,6 +138,7 @@ def test_the_nearest_line_to_a_line_is_itself(
         assert text == line and float(cosine) == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "what",
     [

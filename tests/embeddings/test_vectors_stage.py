@@ -88,6 +88,7 @@ def test_vectors_come_with_where_they_come_from(project: Path) -> None:
     assert (project / "vectors/counted/vectors.txt").read_bytes() == first
 
 
+@pytest.mark.slow
 def test_experiments_start_from_vectors_of_another_data_set(project: Path) -> None:
     stages.vectors("counted")
     stages.embed("of-counts")
@@ -109,6 +110,7 @@ def test_experiments_start_from_vectors_of_another_data_set(project: Path) -> No
     assert not matrix[0].any()
 
 
+@pytest.mark.slow
 def test_unknown_words_can_have_the_vectors_of_their_subwords(project: Path) -> None:
     stages.vectors("spelt")
     stages.embed("of-spelling")

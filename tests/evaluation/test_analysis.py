@@ -34,6 +34,7 @@ def evaluated(folder: Path, name: str) -> tuple[Bundle, Evaluation]:
     return bundle, work.evaluate(bundle.network(), TEMPERATURE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", ["softmax", "crf"])
 def test_a_taggers_file_holds_what_its_bundle_predicts(
     tmp_path: Path, sentences: list[Example], output: str
@@ -53,6 +54,7 @@ def test_a_taggers_file_holds_what_its_bundle_predicts(
     assert found["f1"].value == pytest.approx(result.test["f1"])
 
 
+@pytest.mark.slow
 def test_a_classifiers_file_holds_what_its_bundle_predicts(
     tmp_path: Path, reviews: list[Example]
 ) -> None:

@@ -123,6 +123,7 @@ def test_without_an_error_nothing_is_fitted() -> None:
     assert found.temperature == 1 and "no errors" in found.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 30, 300])
 @pytest.mark.parametrize("margin", [6, 9])
 @pytest.mark.parametrize("temperature", [0.7, 1.0, 1.4])

@@ -81,6 +81,7 @@ def test_p_and_interval_never_contradict_each_other(compared: Any) -> None:
                 assert (float(p.removeprefix("< ")) <= 0.05) == (not low <= 0 <= high), line
 
 
+@pytest.mark.slow
 def test_a_lower_perplexity_is_better(compared: Any) -> None:
     losses = np.random.default_rng(2).gamma(20, 2, 300)
     _, out, _ = compared(scored(losses * 0.97), scored(losses))

@@ -83,6 +83,7 @@ def test_metrics_of_resamples_are_those_of_the_drawn_examples() -> None:
         assert float(value) == pytest.approx(again[name]), name
 
 
+@pytest.mark.slow
 def test_intervals_and_tests_of_bleu() -> None:
     outputs, references = noisy_pairs(4, 200)
     better = sequence_figures(outputs, references)["bleu"]

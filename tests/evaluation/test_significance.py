@@ -45,6 +45,7 @@ def test_the_p_value_is_that_of_all_swappings() -> None:
     assert randomisation_test(a, b, 40_000) == pytest.approx(exact, abs=0.01)
 
 
+@pytest.mark.slow
 def test_equal_models_differ_significantly_as_often_as_the_level_says() -> None:
     p = [
         randomisation_test(counts(2 * i, 60, 0.7), counts(2 * i + 1, 60, 0.7), 500, seed=i)

@@ -72,6 +72,7 @@ def test_a_word_is_worth_what_the_text_without_it_loses(
     assert values == pytest.approx(wanted, abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["tagging", "crf"])
 def test_the_other_words_of_a_sentence_are_worth_something_to_a_tag(
     bundles: dict[str, Path], crf_bundle: Path, tmp_path: Path, task: str

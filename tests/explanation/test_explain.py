@@ -116,6 +116,7 @@ def test_integrated_gradients_are_those_of_the_paper() -> None:
     np.testing.assert_allclose(integrated, vectors.sum(axis=1) * vectors.sum(), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_deleted_tokens_are_not_read(models: dict[str, Path]) -> None:
     """The fall is the difference of two predictions, of the text and of the text without."""
     bundle = Bundle.open(models["classifier"])
@@ -190,6 +191,7 @@ def test_the_label_and_the_tags_of_a_request_are_explained(
     assert "token" not in record
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "texts", "options", "fault"),
     [

@@ -256,6 +256,7 @@ def test_numbers_that_json_lacks_are_null(bundles: dict[str, Path], tmp_path: Pa
     assert [row["n"] for row in read_table(tmp_path / "out.jsonl")] == [None, 1.5]
 
 
+@pytest.mark.slow
 def test_parquet_keeps_types(
     bundles: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,7 @@ def test_bracketings_are_well_formed_and_have_the_words_of_their_source(bundle: 
         assert is_tree_over(outputs[0].text, len(source)), outputs[0].text
 
 
+@pytest.mark.slow
 def test_a_bracketing_allows_what_may_follow(bundle: Bundle) -> None:
     vocabulary = bundle.target_vocabulary
     constraint = Bracketing(vocabulary)

@@ -89,6 +89,7 @@ def test_a_long_document_is_read_in_batches(model: Model, monkeypatch: pytest.Mo
     assert max(rows for rows, _ in seen) <= 32 and max(length for _, length in seen) <= 8
 
 
+@pytest.mark.slow
 def test_semantic_roles_of_documents(tmp_path: Path, propositions: list[Example]) -> None:
     roles = nlp_rnn.load(
         write_untrained(tmp_path, "semantic_roles", "roles", propositions[:3], scale=1.0)

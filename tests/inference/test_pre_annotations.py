@@ -63,6 +63,7 @@ def plain(texts: list[AnnotatedText]) -> list[tuple[str, list[tuple[str, int, in
     return [(t.text, [(s.type, s.start, s.end) for s in t.spans]) for t in texts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", READ)
 @pytest.mark.parametrize("offsets", ["characters", "utf16"])
 def test_pre_annotations_are_read_as_the_entities_that_were_predicted(

@@ -236,6 +236,7 @@ def test_predictions_in_parquet_can_be_predicted_for_again(
             assert row["input_probabilities"] == before["probabilities"] == row["probabilities"]
 
 
+@pytest.mark.slow
 def test_what_is_no_number_is_null_in_files_and_over_http(
     folders: dict[str, Path],
     models: dict[str, Any],

@@ -261,6 +261,7 @@ def texts_of(file: Path) -> list[str]:
     return [str(item) for chunk in source.chunks() for item in chunk.items]
 
 
+@pytest.mark.slow
 @QUIET
 @given(st.lists(TEXTS, min_size=1, max_size=4))
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])

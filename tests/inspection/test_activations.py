@@ -47,6 +47,7 @@ def test_states_are_those_of_the_recurrence_token_by_token(
     assert sum(done) == len(IDS)
 
 
+@pytest.mark.slow
 def test_the_carried_state_is_what_the_network_itself_carries() -> None:
     network = recurrence.model("lstm", zoneout={"hidden": 0.2, "cell": 0.1})
     zeros = [np.zeros((1, recurrence.UNITS), np.float32)] * 2

@@ -134,6 +134,7 @@ def test_a_picture_outlines_the_target_and_underlines_what_is_on() -> None:
     assert [line[:, 0].tolist() for line in lines] == [[-0.5, 0.5], [0.5, 1.5]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [TEXT, "", "x" * 5000, "$\\frac{$ 漢字 \n\n"])
 def test_any_text_can_be_drawn(text: str, tmp_path: Path) -> None:
     save(picture([panel(text), panel("a")]), tmp_path / "cells.png")

@@ -83,6 +83,7 @@ def test_bilstm_joins_the_last_states_of_both_directions() -> None:
             np.testing.assert_allclose(vector, np.concatenate(expected), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_padding_and_other_words_change_no_vector(name: str) -> None:
     layer = encoder(name)

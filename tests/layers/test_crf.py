@@ -155,6 +155,7 @@ def test_gradients_equal_differences() -> None:
         np.testing.assert_allclose(analytic, numerical, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_the_partitions_gradient_is_the_marginals() -> None:
     problem = Problem(3, LENGTHS, constrained=False)
     emissions, *weights = float64_arrays(problem)
@@ -168,6 +169,7 @@ def test_the_partitions_gradient_is_the_marginals() -> None:
     np.testing.assert_allclose(analytic, marginals * real, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_forbidden_gold_tags_leave_gradients_finite() -> None:
     problem = Problem(3, LENGTHS, constrained=True)
     gold = np.full_like(problem.gold, 2)  # tag 2 begins no sentence

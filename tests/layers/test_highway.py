@@ -82,6 +82,7 @@ def build() -> keras.Model:
     return model
 
 
+@pytest.mark.slow
 def test_a_saved_model_computes_the_same(tmp_path: Path) -> None:
     model, (x,) = build(), arrays((2, 5, 4))
     model.save(tmp_path / "model.keras")

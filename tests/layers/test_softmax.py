@@ -130,6 +130,7 @@ def test_the_adaptive_softmax_has_the_full_ones_perplexity_where_it_has_its_dist
     assert perplexities[0] == pytest.approx(perplexities[1], rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize("name", ["adaptive", "adaptive, tied", "hierarchical"])
 def test_gradients_are_the_numerical_ones(name: str, batch: str) -> None:

@@ -173,6 +173,7 @@ def test_inference_is_the_wrapped_layers(name: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_calls_differ_the_seed_repeats_them_and_the_weights_stay() -> None:
     def two_calls(seed: int) -> list[np.ndarray]:
         keras.utils.set_random_seed(seed)

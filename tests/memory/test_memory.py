@@ -92,6 +92,7 @@ def test_accuracy_of_copy_is_that_of_its_symbols() -> None:
     assert abs(accuracy - 1 / 8) < 0.1
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_the_training(
     store_bit: Learner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

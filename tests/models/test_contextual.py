@@ -60,6 +60,7 @@ def by_layer(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(parts[::2]), np.stack(parts[1::2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", [0, 3])
 def test_forward_states_have_read_up_to_their_word_and_backward_ones_down_to_it(
     frozen: keras.Model, changed: int
@@ -162,6 +163,7 @@ def test_language_models_learn_with_the_task_only_where_they_should(trainable: b
 ELMO = ElmoVectors(dataset="d", algorithm="elmo", dimension=WIDTH, layers=LAYERS, samples=None)
 
 
+@pytest.mark.slow
 def test_a_task_computes_the_states_from_which_neighbours_were_predicted() -> None:
     learner, network = randomly(bidirectional_language_model(WORDS, ELMO)), tagger()
     (vectors,) = learner.get_layer("embedding").get_weights()
@@ -171,6 +173,7 @@ def test_a_task_computes_the_states_from_which_neighbours_were_predicted() -> No
     np.testing.assert_allclose(np.asarray(hidden), np.concatenate([f[-1], b[-1]]), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_losses_are_those_of_the_words_after_and_before() -> None:
     learner = randomly(bidirectional_language_model(WORDS, ELMO))
     batch = batch_of([SENTENCE[0]], 2, 8)

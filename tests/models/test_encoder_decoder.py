@@ -117,6 +117,7 @@ def test_every_backend_learns_the_same(on_backends: dict[str, dict[str, np.ndarr
     assert_all_agree(on_backends)
 
 
+@pytest.mark.slow
 def test_label_smoothing_spreads_over_all_types() -> None:
     """Szegedy et al. (2016), section 7: a mixture of the target and the uniform distribution."""
     given = np.random.default_rng(0).normal(size=(2, 3, TARGETS)).astype("float32")

@@ -134,6 +134,7 @@ def test_nothing_before_the_context_has_an_influence_and_all_of_it_has() -> None
         assert changed.tolist() == [position <= t < position + CONTEXT for t in range(last + 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_windows_are_one_pass(name: str) -> None:
     keras_network = KerasNetwork(build(**MODELS[name]))
@@ -295,6 +296,7 @@ def test_a_graph_of_onnx_is_the_same_network(name: str) -> None:
     assert check(onnx_model(model), model, seed=1) < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inputs", ["average", "concatenation", "convolution"])
 def test_weights_of_8_bits_predict_nearly_the_same(inputs: str) -> None:
     model = build(inputs=inputs)

@@ -222,6 +222,7 @@ def test_the_sampling_distribution() -> None:
     assert next_distribution(logits, 0)[0].tolist() == [0, 0, 0, 1, 0]
 
 
+@pytest.mark.slow
 def test_examples_longer_than_the_limit_are_cut_as_in_training(
     tmp_path: Path, reviews: list[Example]
 ) -> None:

@@ -83,6 +83,7 @@ def test_a_classifier_predicts_the_mean_probabilities(classifiers: list[Path]) -
             assert both[label] == pytest.approx((one[label] + other[label]) / 2, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_its_temperature_is_applied_to_the_mean(classifiers: list[Path], tmp_path: Path) -> None:
     write(tmp_path / "warm", classifiers[:2], temperature=2.0)
     (plain,), (warm,) = (

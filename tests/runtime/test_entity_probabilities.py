@@ -150,6 +150,7 @@ def test_predicted_entities_sum_over_the_n_best_list(
     assert seen
 
 
+@pytest.mark.slow
 def test_a_softmax_sums_over_all_its_sequences(taggers: dict[str, Path]) -> None:
     bundle = Bundle.open(taggers["softmax"])
     sentence = Encoded(np.array(bundle.vocabulary.encode(["Rome", "New", "Ann", "York"])))

@@ -81,6 +81,7 @@ def test_the_description_names_every_input_output_and_file(
         assert (tmp_path / "e" / file).is_file()
 
 
+@pytest.mark.slow
 def test_the_description_is_enough_to_tag_with_a_crf_and_characters(
     tmp_path: Path, sentences: list[Example]
 ) -> None:

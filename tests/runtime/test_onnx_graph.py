@@ -181,6 +181,7 @@ LANGUAGE_MODELS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LANGUAGE_MODELS)
 def test_states_carried_over_windows_are_as_one_text_in_keras(name: str) -> None:
     model = build(LANGUAGE_MODEL, **LANGUAGE_MODELS[name])
@@ -298,6 +299,7 @@ def test_a_language_model_takes_and_returns_named_states_but_no_lengths() -> Non
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "options", "named"),
     [

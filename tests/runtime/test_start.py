@@ -85,6 +85,7 @@ def test_the_state_is_the_typical_one_at_the_end_of_a_line(dataset: PreparedData
     np.testing.assert_allclose(found, met[distances.argmin()], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_text_without_line_ends_gives_the_state_after_it(dataset: PreparedDataset) -> None:
     end = dataset.vocabulary.end_index
     network = KerasNetwork(network_of(dataset, {"units": 5})[1])
@@ -124,6 +125,7 @@ def test_predictions_start_from_that_state(bundle: Path, dataset: PreparedDatase
     assert from_zeros > 0.1
 
 
+@pytest.mark.slow
 def test_onnx_and_keras_alone_and_in_company_agree(bundle: Path) -> None:
     opened = Bundle.open(bundle)
     assert opened.graph.unsupported is None

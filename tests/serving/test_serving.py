@@ -79,6 +79,7 @@ def detail(response: Any, status: int) -> str:
 # --- answers ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_predictions_are_those_of_python(
     client: TestClient, bundles: dict[str, Path], task: str
@@ -98,6 +99,7 @@ def test_split_words_stay_split(client: TestClient, bundles: dict[str, Path]) ->
     assert found["tokens"] == sentence
 
 
+@pytest.mark.slow
 def test_concurrent_requests_get_the_bits_that_they_get_alone(models: Models) -> None:
     requests = [(task, f"{text} {i}") for task in TASKS for i in range(3) for text in TEXTS[:3]]
     requests += [("tagging?version=" + list(models)[-1].version, text) for text in TEXTS]

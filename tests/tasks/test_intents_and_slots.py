@@ -93,6 +93,7 @@ def test_the_loss_is_that_of_tags_and_a_weighted_one_of_the_label(
     assert metrics["validation/loss"] == pytest.approx(float(found), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_metrics_are_those_of_scikit_learn_and_seqeval(
     bundle: Bundle, dataset: PreparedDataset, tmp_path: Path
 ) -> None:
@@ -136,6 +137,7 @@ def test_the_calibration_of_labels_is_told_beside_that_of_tags(
     assert (tmp_path / "intent_reliability.png").stat().st_size
 
 
+@pytest.mark.slow
 def test_baselines_are_those_of_both_sides(dataset: PreparedDataset) -> None:
     found = {each.name: judged(dataset, each) for each in fit_all(dataset)}
     sides = [list(fit_all(side)) for side in (dataset.labelled, dataset.tagged)]

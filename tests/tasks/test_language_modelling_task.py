@@ -51,6 +51,7 @@ def test_lines_are_judged_as_they_were_trained(tmp_path: Path, lines: list[Examp
     assert abs(after_others[1] - losses[1]) > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streams", [1, 3])
 def test_streams_change_no_loss_but_at_their_starts(
     tmp_path: Path, lines: list[Example], streams: int
@@ -63,6 +64,7 @@ def test_streams_change_no_loss_but_at_their_starts(
     assert losses.sum() == pytest.approx(work.losses(network, "test", 1).sum(), rel=0.05)
 
 
+@pytest.mark.slow
 def test_an_evaluation_is_the_same_by_keras_and_by_the_graph(
     tmp_path: Path, lines: list[Example]
 ) -> None:

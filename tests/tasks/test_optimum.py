@@ -47,6 +47,7 @@ def test_models_that_read_spelling_have_the_optimum_of_the_words(entities: Prepa
     assert indices["accuracy"] < crf["accuracy"] < words["accuracy"]
 
 
+@pytest.mark.slow
 def test_the_loss_is_that_which_the_model_minimises(entities: PreparedDataset) -> None:
     indices = entities.optimum("indices")
     assert optimum(entities, {"output": "softmax"})["loss"] == indices["word_loss"]

@@ -74,6 +74,7 @@ def prediction(bundle: Bundle) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_words_count_once_for_each_sentence(dataset: PreparedDataset) -> None:
     counts = dict(zip(dataset.vocabulary.types, dataset.vocabulary.counts, strict=True))
     assert [counts[word] for word in ("The", "cat", "dogs", "Dogs")] == [2, 3, 2, 1]

@@ -148,6 +148,7 @@ def test_n_best_outputs_are_listed_best_first(bundle: Bundle) -> None:
     assert found["log_probability"] == found["n_best"][0]["log_probability"]
 
 
+@pytest.mark.slow
 def test_attention_is_of_the_tokens_of_both_sides(bundle: Bundle) -> None:
     text = "Ann went home <sep> where is Ann"
     [found] = Predictor.of(bundle, Options(attention=True)).predict([text])

@@ -154,6 +154,7 @@ def test_every_line_is_read_once_from_its_start(
     assert sorted(read(list(whole_lines(split, rows, size, END)))) == lines
 
 
+@pytest.mark.slow
 @quick
 @given(st.integers(1, 400), SIZES, st.integers(1, 40), SEEDS, st.booleans())
 def test_every_token_of_a_text_is_a_target_once(

@@ -44,6 +44,7 @@ def test_bio_allows_just_the_sequences_that_write_entities(length: int) -> None:
     assert {path for path in paths if is_allowed(path, BIO)} == written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [1, 2, 3, 4])
 def test_bioes_allows_just_the_sequences_that_write_entities(length: int) -> None:
     paths = set(product(BIOES, repeat=length))

@@ -27,6 +27,7 @@ def is_allowed(path: tuple[str, ...], tags: list[str]) -> bool:
     return bool(start[i[0]] and end[i[-1]] and between[i[:-1], i[1:]].all())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [1, 2, 3, 4])
 def test_bio_becomes_the_bioes_of_the_same_entities_and_there_is_no_other(length: int) -> None:
     valid = [path for path in product(BIO, repeat=length) if is_allowed(path, BIO)]

@@ -282,6 +282,7 @@ def test_texts_are_cut_alike_alone_and_together(
     assert once == [make_tokenizer(parameters).spans(text) for text in texts]
 
 
+@pytest.mark.slow
 @quick
 @given(TEXTS.filter(lambda text: "<" not in text))
 def test_entities_are_those_of_the_standard_library(text: str) -> None:
@@ -299,6 +300,7 @@ def test_the_fast_pattern_is_the_other_one_where_it_is_used(text: str, unit: str
         assert re.findall(characters.PLAIN_PATTERNS[unit], text) == whole.findall(text)
 
 
+@pytest.mark.slow
 def test_invisible_characters_are_those_of_unicode() -> None:
     """Controls and format characters, but for signs of numbers, which are seen."""
     signs = re.compile(f"[{characters.NUMBER_SIGNS}]")
@@ -322,6 +324,7 @@ def subwords() -> dict[bool, Tokenizer]:
     return known
 
 
+@pytest.mark.slow
 @quick
 @given(text=TEXTS, html_breaks=st.booleans())
 def test_every_visible_character_lies_in_a_subword(

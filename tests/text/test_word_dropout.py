@@ -66,6 +66,7 @@ def shares(dataset: PreparedDataset, **training: Any) -> dict[str, float]:
     return {kind: unknown[kind] / read[kind] for kind in read if kind != "<pad>"}
 
 
+@pytest.mark.slow
 def test_every_word_is_unknown_with_the_rate_of_word_dropout(dataset: PreparedDataset) -> None:
     for share in shares(dataset, word_dropout=0.2).values():
         assert share == pytest.approx(0.2, abs=0.03)

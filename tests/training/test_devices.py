@@ -117,6 +117,7 @@ def test_a_process_that_waits_in_vain_ends() -> None:
     assert done.stderr.splitlines()[-1].startswith("error: process 1 did not meet all 2 processes")
 
 
+@pytest.mark.slow
 def test_a_process_that_follows_chooses_its_backend_before_it_imports_keras() -> None:
     """Keras cannot change its backend, and would take the first that is installed."""
     code = (

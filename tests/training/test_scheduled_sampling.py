@@ -48,6 +48,7 @@ def test_teacher_forcing_reads_the_true_tokens() -> None:
     np.testing.assert_array_equal(mixed(language_model(1.0), 0.0), IDS)
 
 
+@pytest.mark.slow
 def test_a_sure_model_reads_its_own_likeliest_tokens() -> None:
     model = language_model(6000.0)
     expected = IDS.copy()
@@ -134,6 +135,7 @@ def test_padding_stays_and_is_never_drawn() -> None:
     np.testing.assert_array_equal(mixed(model, 1.0, ids) == PAD_INDEX, ids == PAD_INDEX)
 
 
+@pytest.mark.slow
 def test_half_the_tokens_are_its_own_at_one_half() -> None:
     model = language_model(60.0)
     own, some = mixed(model, 1.0), mixed(model, 0.5)

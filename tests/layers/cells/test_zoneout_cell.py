@@ -64,6 +64,7 @@ def counter(zoneout: float, recurrent_dropout: float = 0.0) -> RecurrentLayer:
     return layer
 
 
+@pytest.mark.slow
 def test_masks_are_drawn_anew_at_each_step_and_call() -> None:
     keras.utils.set_random_seed(0)
     layer = counter(0.25)
