@@ -156,19 +156,24 @@ def pytest_collection_finish() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Modules stay whole where tests run in several processes, and share what they build.
 
-    All modules that ask for ``on_backends`` go to one process, which starts the backends once. Slow
-    modules go first, those of whole pipelines before all others, so that no process is left alone
-    with one of them in the end.
+    All modules that ask for ``on_backends`` go to one process, which starts the backends once.
+    Modules of slow tests alone go first, those of whole pipelines before all others, so that no
+    process is left alone with one of them in the end. Examples that train are slow too.
     """
     for item in items:
         on_backends = "on_backends" in getattr(item, "fixturenames", ())
-        if on_backends:
+        if on_backends or (isinstance(item, pytest.DoctestItem) and _trains(item)):
             item.add_marker(pytest.mark.slow)
         group = "backends" if on_backends else item.nodeid.split("::")[0]
         item.add_marker(pytest.mark.xdist_group(group))
 
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (item.path not in slow, item.path.parent != Path(__file__).parent))
+    fast = {item.path for item in items if not item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path in fast, item.path.parent != Path(__file__).parent))
+
+
+def _trains(item: pytest.DoctestItem) -> bool:
+    """Whether an example in a docstring fits a network."""
+    return any(".fit(" in example.source for example in item.dtest.examples)
 
 
 @pytest.fixture(scope="session")

@@ -153,6 +153,7 @@ def test_an_interrupted_stage_goes_on_where_it_was(
     assert (project / "vectors/spelt/vectors.txt").read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_missing_vectors_say_which_stage_to_run(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,6 +56,7 @@ def test_the_loss_is_that_which_the_model_minimises(entities: PreparedDataset) -
     assert not {"word_loss", "sequence_loss"} & optimum(entities, {}).keys()
 
 
+@pytest.mark.slow
 def test_the_file_has_no_digits_that_differ_from_run_to_run(entities: PreparedDataset) -> None:
     found = json.loads((entities.folder / "optimum.json").read_text())
     for figures in found.values():
