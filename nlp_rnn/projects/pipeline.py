@@ -182,14 +182,9 @@ def _of_vectors(parameters: Parameters) -> Iterator[Stage]:
     if parameters.sentences:
         starts = _data_and_vectors(parameters)
         if any(map(_reads_a_file, parameters.sentences.values())):
-            starts.append("data/checksums/sentences/${key}.json")
-            yield Stage(
-                "sentence_vector_file",
-                "sentences",
-                params=["sentences.${key}.embeddings"],
-                outs=["data/checksums/sentences/${key}.json"],
-                always=True,
-            )
+            checksum = _checksum("sentence_vector_file", "sentences", "sentences")
+            starts += checksum.outs
+            yield checksum
         yield Stage(
             "sentences",
             "sentences",
@@ -197,6 +192,18 @@ def _of_vectors(parameters: Parameters) -> Iterator[Stage]:
             params=["backend", "seed", "sentences.${key}"],
             outs=["vectors/${key}"],
         )
+
+
+def _checksum(name: str, section: str, folder: str) -> Stage:
+    """The stage that notes the checksum of the file of word vectors from which what a section lists
+    starts."""
+    return Stage(
+        name,
+        section,
+        params=[f"{section}.${{key}}.embeddings"],
+        outs=[f"data/checksums/{folder}/${{key}}.json"],
+        always=True,
+    )
 
 
 def _data_and_vectors(parameters: Parameters) -> list[str]:
@@ -212,14 +219,9 @@ def _of_experiments(parameters: Parameters) -> Iterator[Stage]:
     if reads_context(parameters):
         starts.append("${item.start.context}")
     if any(map(_reads_a_file, parameters.experiments.values())):
-        starts.append("data/checksums/vectors/${key}.json")
-        yield Stage(
-            "vector_file",
-            "experiments",
-            params=["experiments.${key}.embeddings"],
-            outs=["data/checksums/vectors/${key}.json"],
-            always=True,
-        )
+        checksum = _checksum("vector_file", "experiments", "vectors")
+        starts += checksum.outs
+        yield checksum
     yield Stage(
         "embed",
         "experiments",
