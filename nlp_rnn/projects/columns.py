@@ -256,24 +256,28 @@ def _pair_columns(
     path: Path, columns: Sequence[Column], given: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The columns of sources and targets, and of what is read before the sources."""
-    if len(columns) < 2:
-        raise UserError(f"{path}: has one column only, so no target; add one")
     context = [
         _named(path, columns, name, "--context-columns")
         for name in given.get("context_columns", ())
     ]
-    free = [column for column in columns if column.name not in context]
-    text, target = given.get("text_column"), given.get("target_column")
-    sources = [c for c in free if c.is_named(SOURCE_NAMES) and c.name != target]
-    targets = [c for c in free if c.is_named(TARGET_NAMES) and c.name != text]
-    if text is None and target is not None and len(free) == 2:
-        sources = [c for c in free if str(c.name) != target]
-    found = _one(path, free, text, ("source", "--text-column"), sources, lambda c: False)
-    rest = [column for column in free if column.name != found]
-    targets = rest if len(rest) == 1 else targets
-    chosen = _one(path, rest, target, ("target", "--target-column"), targets, lambda c: False)
-    before = {"context_columns": context} if context else {}
-    return {"text_column": found, "target_column": chosen, **before}
+    if len(columns) - len(context) < 2:
+        only = "only" if not context else "beside those of contexts"
+        raise UserError(f"{path}: has one column {only}, so no target; add one")
+    wanted = {
+        "text_column": ("source", "--text-column", SOURCE_NAMES),
+        "target_column": ("target", "--target-column", TARGET_NAMES),
+    }
+    chosen = {
+        key: _named(path, columns, given[key], option)
+        for key, (_, option, _) in wanted.items()
+        if key in given
+    }
+    for key, (what, option, names) in wanted.items():
+        if key not in chosen:
+            free = [c for c in columns if c.name not in (*context, *chosen.values())]
+            likely = free if len(free) == 1 else [c for c in free if c.is_named(names)]
+            chosen[key] = _one(path, free, None, (what, option), likely, lambda column: False)
+    return chosen | ({"context_columns": context} if context else {})
 
 
 def _text_column(path: Path, columns: Sequence[Column], given: Mapping[str, Any]) -> str | int:
