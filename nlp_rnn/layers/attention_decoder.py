@@ -122,7 +122,10 @@ class AttentionDecoder(layers.Layer):
         rows = ops.shape(inputs)[0]
         return [
             keras.random.dropout(
-                ops.ones((rows, _sizes(cell)[0])), self.dropout, seed=self.seed_generator
+                ops.ones((rows, _sizes(cell)[0])),
+                self.dropout,
+                noise_shape=(None, None),  # drawn by this generator on PyTorch too
+                seed=self.seed_generator,
             )
             for cell in self.cells[:-1]
         ]

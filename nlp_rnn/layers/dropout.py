@@ -16,7 +16,8 @@ from nlp_rnn import backend
 
 @keras.saving.register_keras_serializable("nlp_rnn")
 class Dropout(layers.Dropout):
-    """``keras.layers.Dropout`` (Srivastava et al. 2014) with masks that cost little on JAX.
+    """``keras.layers.Dropout`` (Srivastava et al. 2014) with masks that cost little on JAX, and
+    that its own generator draws on PyTorch.
 
     A drop-in replacement: the same arguments, and masks of the same distribution.
 
@@ -27,9 +28,13 @@ class Dropout(layers.Dropout):
     """
 
     def call(self, inputs: Any, training: bool | None = False) -> Any:
-        if not training or not 0 < self.rate < 1 or keras.backend.backend() != "jax":
+        if not training or not 0 < self.rate < 1:
             return super().call(inputs, training=training)
-        given = self.noise_shape or inputs.shape
+        given = self.noise_shape or (None,) * len(inputs.shape)
+        if keras.backend.backend() != "jax":
+            # On PyTorch, Keras draws masks without a shape from PyTorch's generator, whose state
+            # no checkpoint holds.
+            return keras.random.dropout(inputs, self.rate, given, self.seed_generator)
         shape = [own or size for own, size in zip(given, inputs.shape, strict=True)]
         mask = backend.kept(self.seed_generator.next(), shape, self.rate)
         return ops.where(mask, inputs / (1 - self.rate), ops.zeros((), inputs.dtype))

@@ -116,11 +116,23 @@ def masks() -> np.ndarray:
     )
 
 
+def masks_of_one_state() -> np.ndarray:
+    """What a layer without a seed keeps, twice from the same state of its generator."""
+    layer, ones = Dropout(RATE), np.ones((50, 400), np.float32)
+    state = keras.ops.convert_to_numpy(layer.seed_generator.state).copy()
+    found = []
+    for _ in range(2):
+        layer.seed_generator.state.assign(state)
+        found.append(keras.ops.convert_to_numpy(layer(ones, training=True)))
+    return np.array(found)
+
+
 def computed() -> dict[str, np.ndarray]:
     """Gradients from compiled training at two shapes of batch, masks, and everything dropped."""
     types, sequences = build(variational=False), build(variational=True)
     everything = Dropout(1.0)(np.ones((2, 3), np.float32), training=True)
     results = {"masks": masks(), "nothing": keras.ops.convert_to_numpy(everything)}
+    results["random again"] = masks_of_one_state()
     for batch, timesteps in SHAPES:
         results[f"types {batch}"] = gradient(types, ids(batch, timesteps))
         distinct = np.arange(batch * timesteps, dtype=np.int32).reshape(batch, timesteps)
@@ -150,6 +162,15 @@ def test_a_dropped_type_learns_nothing_on_every_backend(
 def test_a_rate_of_one_drops_everything(on_backends: dict[str, dict[str, np.ndarray]]) -> None:
     for backend, results in on_backends.items():
         np.testing.assert_array_equal(results["nothing"], np.zeros((2, 3)), err_msg=backend)
+
+
+def test_masks_are_those_of_the_generator_that_checkpoints_hold(
+    on_backends: dict[str, dict[str, np.ndarray]],
+) -> None:
+    for backend, results in on_backends.items():
+        one, again = results["random again"]
+        np.testing.assert_array_equal(one, again, err_msg=backend)
+        assert 0.4 < (one == 0).mean() / RATE < 1.6, backend
 
 
 def test_masks_are_as_random_as_independent_draws(

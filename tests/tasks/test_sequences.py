@@ -76,7 +76,7 @@ def trained(task: SequenceToSequence, folder: Path, epochs: int) -> tuple[keras.
 
 
 @pytest.mark.slow
-def test_a_small_network_learns_to_reverse_and_resumes(tmp_path: Path) -> None:
+def test_a_small_network_learns_to_reverse(tmp_path: Path) -> None:
     task = task_of(reversals(tmp_path / "d"), epochs=30)
     network, progress = trained(task, tmp_path / "whole", 30)
     result = task.evaluate(KerasNetwork(network))
@@ -88,11 +88,6 @@ def test_a_small_network_learns_to_reverse_and_resumes(tmp_path: Path) -> None:
     assert [alignment.keys() for alignment in result.attention[:1]] == [
         {"source": 0, "output": 0, "weights": 0}.keys()
     ]
-    trained(task, tmp_path / "parts", 2)
-    again, _ = trained(task, tmp_path / "parts", 4)
-    once, _ = trained(task, tmp_path / "once", 4)
-    for one, other in zip(again.get_weights(), once.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
 
 
 def test_a_copied_type_is_the_same_word_of_the_target(tmp_path: Path) -> None:

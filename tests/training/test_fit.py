@@ -90,7 +90,6 @@ class Trainings:
         goes_on = Checkpoint(folder, "same").load() is not None
         for variable, value in zip(self._variables(), self._initial, strict=True):
             variable.assign(value + 1 if goes_on else value)
-        backend.deterministic(3)
         _, progress = run(job, folder, self._objective, **options)
         return [np.array(weight) for weight in self._objective.network.get_weights()], progress
 
