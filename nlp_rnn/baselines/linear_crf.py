@@ -108,11 +108,33 @@ TEMPLATE = {
 """The features read of the word at each distance."""
 
 
-class Features:
-    """The features of words in sentences, as columns of a sparse matrix.
+class WordFeatures(NamedTuple):
+    """The features of words, zeros and ones ``(words, features)``, as a product of two matrices.
 
-    Each feature belongs to a word type and a distance, so types are analysed once, and a word's row
-    is assembled from those of its neighbours.
+    A feature belongs to a word type at a distance. So what weights give each of them is summed once,
+    and a word adds up the sums of the few that it reads: a product takes a fifth of the time.
+
+    Attributes:
+        read: which types at which distances each word reads ``(words, types at distances)``.
+        features: the features of these ``(types at distances, features)``.
+    """
+
+    read: csr_matrix
+    features: csr_matrix
+
+    def __matmul__(self, weights: Floats) -> Floats:
+        """The scores ``(words, tags)`` that ``weights`` ``(features, tags)`` give."""
+        return self.read @ (self.features @ weights)
+
+    def sums(self, of_words: Floats) -> Floats:
+        """The sums ``(features, tags)`` of ``of_words`` ``(words, tags)`` where features hold."""
+        return self.features.T @ (self.read.T @ of_words)
+
+
+class Features:
+    """The features of words in sentences.
+
+    Types are analysed once, and a word's features are assembled from those of its neighbours.
 
     Args:
         forms: every word type, the empty one first.
@@ -121,28 +143,33 @@ class Features:
     """
 
     def __init__(self, forms: Sequence[str], train: Split, least: int = 2) -> None:
+        from scipy.sparse import block_diag
         from sklearn.feature_extraction.text import CountVectorizer
 
         assert train.forms is not None
         known = [forms[i] for i in np.union1d([0], train.forms)]
-        self._of_forms = {}
-        for place, analyzer in TEMPLATE.items():
+        of_forms = []
+        for analyzer in TEMPLATE.values():
             vectorizer = CountVectorizer(analyzer=analyzer, binary=True, dtype=np.float64)
-            self._of_forms[place] = vectorizer.fit(known).transform(forms)
-        everything = self._rows(train)
-        self._columns = np.flatnonzero(everything.getnnz(axis=0) >= least)
+            of_forms.append(vectorizer.fit(known).transform(forms))
+        self._forms = len(forms)
+        everything = WordFeatures(self._read(train), block_diag(of_forms, format="csr"))
+        words = everything.sums(np.ones((len(train.ids), 1)))[:, 0]
+        self._features = everything.features[:, np.flatnonzero(words >= least)]
 
-    def matrix(self, split: Split) -> csr_matrix:
-        """Zeros and ones ``(words, features)``."""
-        return self._rows(split)[:, self._columns]
+    def matrix(self, split: Split) -> WordFeatures:
+        """The features of the words of a split."""
+        return WordFeatures(self._read(split), self._features)
 
-    def _rows(self, split: Split) -> csr_matrix:
-        from scipy.sparse import hstack
+    def _read(self, split: Split) -> csr_matrix:
+        """Which forms at which distances each word reads ``(words, distances * forms)``."""
+        from scipy.sparse import csr_matrix
 
-        return hstack(
-            [rows[_at_distance(split, place)] for place, rows in self._of_forms.items()],
-            format="csr",
-        )
+        at = [_at_distance(split, place) + i * self._forms for i, place in enumerate(TEMPLATE)]
+        read = np.stack(at, axis=1)
+        starts = np.arange(len(read) + 1) * len(TEMPLATE)
+        shape = (len(read), len(TEMPLATE) * self._forms)
+        return csr_matrix((np.ones(read.size), read.ravel(), starts), shape)
 
 
 def _at_distance(split: Split, distance: int) -> Ints:
@@ -244,12 +271,12 @@ class Problem:
     """The training objective as a function of one vector of all weights.
 
     Attributes:
-        features: ``(words, features)``.
+        features: of the words ``(words, features)``.
         split: holds the gold tags and the sentence boundaries.
         allowed: which tags may begin, follow another and end; other transitions have no weights.
     """
 
-    features: csr_matrix
+    features: WordFeatures
     split: Split
     allowed: tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]
 
@@ -261,11 +288,7 @@ class Problem:
     @property
     def size(self) -> int:
         """The number of weights."""
-        return (self.features.shape[1] + self.tags + 2) * self.tags
-
-    @cached_property
-    def _transposed(self) -> csr_matrix:
-        return self.features.T.tocsr()
+        return (self.features.features.shape[1] + self.tags + 2) * self.tags
 
     @cached_property
     def _batches(self) -> list[tuple[Ints, Ints]]:
@@ -285,7 +308,7 @@ class Problem:
             np.add.at(counts[0], tags[words[:, 0]], 1)
             np.add.at(counts[1], tags[last], 1)
             np.add.at(counts[2:], (tags[words[:, :-1][follow]], tags[words[:, 1:][follow]]), 1)
-        return np.concatenate([self._transposed @ gold, counts]).ravel()
+        return np.concatenate([self.features.sums(gold), counts]).ravel()
 
     def unpacked(self, vector: Floats) -> tuple[Floats, Transitions]:
         """``W`` ``(features, tags)`` and the transitions, minus infinity for those not allowed."""
@@ -309,7 +332,7 @@ class Problem:
             counts[0] += found.tags[:, 0].sum(axis=0)
             counts[1] += found.tags[np.arange(len(words)), lengths - 1].sum(axis=0)
             counts[2:] += found.transitions
-        gradient = np.concatenate([self._transposed @ expected[:-1], counts]).ravel()
+        gradient = np.concatenate([self.features.sums(expected[:-1]), counts]).ravel()
         start, between, end = self.allowed
         free = np.concatenate([start[None], end[None], between])
         gradient[-free.size :] *= free.ravel()

@@ -5,18 +5,21 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nlp_rnn.arrays import Ints
 from nlp_rnn.baselines.counts import most_frequent_tags
-from nlp_rnn.baselines.linear_crf import Features, LinearCRF, Problem, allowed_in, train_crfs
+from nlp_rnn.baselines.linear_crf import (
+    Features,
+    LinearCRF,
+    Problem,
+    WordFeatures,
+    allowed_in,
+    train_crfs,
+)
 from nlp_rnn.evaluation.roles import Row, role_rows
 from nlp_rnn.text.prepared import PreparedDataset, Split
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
 
 FARTHEST = 40
 """The largest distance from the predicate that is counted; farther words are like these."""
@@ -146,23 +149,27 @@ class RoleFeatures(Features):
         from sklearn.feature_extraction.text import CountVectorizer
 
         super().__init__(forms, train, LEAST)
-        self._forms = [form.lower() for form in forms]
+        self._lower = [form.lower() for form in forms]
         self._of_predicates = CountVectorizer(
             analyzer=lambda names: names, binary=True, dtype=np.float64, min_df=LEAST
         ).fit(self._names(train))
 
-    def matrix(self, split: Split) -> csr_matrix:
-        """Zeros and ones ``(words, features)``."""
-        from scipy.sparse import hstack
+    def matrix(self, split: Split) -> WordFeatures:
+        """The features of the words of a split."""
+        from scipy.sparse import block_diag, hstack, identity
 
+        read, features = super().matrix(split)
         beside = self._of_predicates.transform(self._names(split))
-        return hstack([super().matrix(split), beside], format="csr")
+        return WordFeatures(
+            hstack([read, beside], format="csr"),
+            block_diag([features, identity(beside.shape[1])], format="csr"),
+        )
 
     def _names(self, split: Split) -> Iterator[tuple[str, ...]]:
         """The names of the features of the predicate, for each word."""
         assert split.forms is not None and split.predicates is not None
         for i, predicate in enumerate(split.predicates.tolist()):
-            words = [self._forms[form] for form in split.sequence(split.forms, i)]
+            words = [self._lower[form] for form in split.sequence(split.forms, i)]
             around = ["", *words, ""]
             before, verb, after = around[predicate : predicate + 3]
             for place, word in enumerate(words):

@@ -145,7 +145,8 @@ def test_what_training_does_is_allowed_even_against_the_scheme(tmp_path: Path) -
 def test_the_context_of_a_word_ends_with_its_sentence(
     dataset: PreparedDataset, features: Features
 ) -> None:
-    rows = features.matrix(dataset.split("train")).toarray()
+    matrix = features.matrix(dataset.split("train"))
+    rows = (matrix.read @ matrix.features).toarray()
     alone = rows[5]  # the sentence "Rome"
     ending = rows[4]  # the last word of the first sentence
     own = len(list(features_of("Rome")))
@@ -167,7 +168,7 @@ def test_features_of_words() -> None:
 
 def test_rare_features_are_unknown(dataset: PreparedDataset) -> None:
     train = dataset.split("train")
-    rows = [Features(dataset.forms, train, least).matrix(train) for least in (1, 3)]
-    all_of_them, frequent = rows
+    found = [Features(dataset.forms, train, least).matrix(train) for least in (1, 3)]
+    all_of_them, frequent = (matrix.read @ matrix.features for matrix in found)
     assert 0 < frequent.shape[1] < all_of_them.shape[1]
     assert frequent.getnnz(axis=0).min() >= 3
