@@ -22,10 +22,10 @@ from nlp_rnn.evaluation.errors import (
     confident_errors,
     confusion_pairs,
 )
+from nlp_rnn.evaluation.label_sets import label_set_metrics
 from nlp_rnn.evaluation.metrics import Metrics, classification_metrics, tagging_metrics
 from nlp_rnn.evaluation.predictions import (
     Row,
-    figures,
     has_label_set,
     kind_of,
     marks_entities,
@@ -33,6 +33,9 @@ from nlp_rnn.evaluation.predictions import (
 from nlp_rnn.evaluation.result import Evaluation, JudgedEntities
 
 Rows = Sequence[Row]
+
+OF_SOME_WORDS = ("accuracy_known", "accuracy_unseen", "surface_f1", "unseen_entity_recall")
+"""Metrics of some words or entities of a fold; predictions do not tell which."""
 
 
 def with_fold(rows: Sequence[Rows]) -> list[Row]:
@@ -45,7 +48,8 @@ def pooled_metrics(
 ) -> Metrics:
     """The test metrics of all predictions together.
 
-    What predictions do not tell, such as the loss, is the mean over all targets of the folds.
+    What predictions do not tell, such as the loss, is the mean over all targets of the folds;
+    metrics of words that training has not seen, which differ from fold to fold, are left out.
 
     Args:
         tests: the metrics of each fold.
@@ -53,9 +57,13 @@ def pooled_metrics(
         labels: the classes.
     """
     sizes = [sum(_targets(row) for row in of_fold) for of_fold in rows]
-    means = weighted_means(tests, sizes)
+    means = weighted_means([_without(test, OF_SOME_WORDS) for test in tests], sizes)
     exact = _metrics_of([row for of_fold in rows for row in of_fold], labels)
     return exact | {name: value for name, value in means.items() if name not in exact}
+
+
+def _without(metrics: Metrics, names: Sequence[str]) -> Metrics:
+    return {name: value for name, value in metrics.items() if name not in names}
 
 
 def weighted_means(tests: Sequence[Metrics], sizes: Sequence[int]) -> Metrics:
@@ -78,7 +86,13 @@ def _targets(row: Row) -> int:
 def _metrics_of(rows: Rows, labels: Sequence[str]) -> Metrics:
     """The metrics of predictions, as evaluations of their task give them."""
     if has_label_set(rows[0]):
-        return {name: figure.value for name, figure in figures(rows, labels).items()}
+        gold, predicted = (
+            np.array([[label in row[side] for label in labels] for row in rows], bool)
+            for side in ("gold", "predicted")
+        )
+        found = label_set_metrics(gold, predicted, predicted.astype(float), labels)
+        # Its ranking is by probabilities, of which rows have the result.
+        return found | {"label_ranking": float(np.mean([row["label_ranking"] for row in rows]))}
     index = {label: i for i, label in enumerate(labels)}
     tagged = kind_of(rows[0]) == "tagging"
     gold, predicted = (

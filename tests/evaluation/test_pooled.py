@@ -8,7 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import (
+    accuracy_score,
+    f1_score,
+    label_ranking_average_precision_score,
+    precision_recall_fscore_support,
+)
 
 from nlp_rnn.evaluation.errors import (
     LENGTHS,
@@ -17,9 +22,10 @@ from nlp_rnn.evaluation.errors import (
     confident_errors,
     confusion_pairs,
 )
+from nlp_rnn.evaluation.label_sets import label_ranking, label_set_metrics
 from nlp_rnn.evaluation.metrics import classification_metrics, tagging_metrics
 from nlp_rnn.evaluation.pooled import pooled, pooled_metrics
-from nlp_rnn.evaluation.predictions import labelled_rows, tagged_rows
+from nlp_rnn.evaluation.predictions import label_set_rows, labelled_rows, tagged_rows
 from nlp_rnn.evaluation.result import Evaluation
 
 LABELS = ["a", "b", "c"]
@@ -112,6 +118,35 @@ def test_it_is_the_evaluation_of_all_texts_at_once(found: Evaluation, expected: 
 def test_rows_say_their_fold(found: Evaluation, expected: Evaluation) -> None:
     assert [row.pop("fold") for row in found.predictions] == [1] * 30 + [2] * 17
     assert found.predictions == expected.predictions
+
+
+def test_any_number_of_labels_is_judged_over_all_texts() -> None:
+    gold, predicted = (RNG.random((47, 3)) < 0.4 for _ in range(2))
+    scores = RNG.random((47, 3))
+    parts = [slice(0, 30), slice(30, 47)]
+    tests = [label_set_metrics(gold[p], predicted[p], scores[p], LABELS) for p in parts]
+    rows = [
+        label_set_rows(LABELS, gold[p], predicted[p], label_ranking(gold[p], scores[p]))
+        for p in parts
+    ]
+    found = pooled_metrics(tests, rows, LABELS)
+    for average, prefix in (("micro", ""), ("macro", "macro_")):
+        figures = precision_recall_fscore_support(gold, predicted, average=average)
+        for name, expected in zip(("precision", "recall", "f1"), figures[:3], strict=True):
+            assert found[prefix + name] == pytest.approx(expected), prefix + name
+    ranking = label_ranking_average_precision_score(gold, scores)
+    assert found["label_ranking"] == pytest.approx(ranking)
+    assert found["per_class"] == label_set_metrics(gold, predicted, scores, LABELS)["per_class"]
+
+
+def test_words_that_training_has_not_seen_are_those_of_each_fold() -> None:
+    """Their share differs, so that a mean weighted by all words would be neither."""
+    gold, seen = [np.zeros(4, np.int64)], [np.array([True, True, True, False])]
+    tests = [tagging_metrics(gold, gold, ["X"], seen, entities=False) for _ in range(2)]
+    assert "accuracy_unseen" in tests[0]
+    found = pooled_metrics(tests, [tagged_rows(["X"], gold, gold, entities=False)] * 2, ["X"])
+    assert found["accuracy"] == 1
+    assert not found.keys() & {"accuracy_known", "accuracy_unseen"}
 
 
 def test_entities_are_counted_over_all_sentences() -> None:
