@@ -221,17 +221,18 @@ def test_an_interrupted_run_ends_with_the_same_vectors(algorithm: str) -> None:
     options = {"buckets": 50} if algorithm == "fasttext" else {}
     section, corpus = parameters(algorithm, epochs=3, **options), drawn(30, 300)
     whole, _ = learn(corpus, section, SEED)
-    states = []
+    for end in (2, 3):
+        states = []
 
-    def save(epochs: int, arrays: list[np.ndarray]) -> None:
-        states.append((epochs, [array.copy() for array in arrays]))
-        if epochs == 2:
-            raise Stopped
+        def save(epochs: int, arrays: list[np.ndarray], states=states, end=end) -> None:
+            states.append((epochs, [array.copy() for array in arrays]))
+            if epochs == end:
+                raise Stopped
 
-    with pytest.raises(Stopped):
-        learn(corpus, section, SEED, save=save)
-    resumed, _ = learn(corpus, section, SEED, saved=states[-1])
-    np.testing.assert_array_equal(resumed.matrix, whole.matrix)
+        with pytest.raises(Stopped):
+            learn(corpus, section, SEED, save=save)
+        resumed, _ = learn(corpus, section, SEED, saved=states[-1])
+        np.testing.assert_array_equal(resumed.matrix, whole.matrix)
 
 
 @pytest.mark.parametrize(

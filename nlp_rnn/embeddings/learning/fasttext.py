@@ -44,5 +44,6 @@ def fasttext(
         bucket=parameters.buckets,
     )
     train(model, corpus, parameters, saved, save, ["vectors_vocab", "vectors_ngrams"])
+    model.wv.adjust_vectors()  # as training does, of which a run saved at its end has none
     subwords = Subwords(model.wv.vectors_ngrams, parameters.shortest, parameters.longest)
     return in_order(corpus, model.wv), subwords
