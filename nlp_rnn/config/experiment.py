@@ -129,9 +129,10 @@ class ExperimentSection(Section, title="Every experiment"):
         """Whether nothing below the first recurrent, hidden or convolutional layer is trained."""
         frozen = isinstance(self.embeddings, GivenEmbeddings) and self.embeddings.frozen
         frozen = frozen and self.embeddings.contextual is None  # whose mixture is trained
-        options = ("characters", "casing", "pairs", "window")
-        beside = (getattr(self._model, name, None) for name in options)
-        return frozen and not any(beside)
+        options = ("characters", "casing", "pairs", "window", "predicate_dimension")
+        beside = any(getattr(self._model, name, None) for name in options)
+        # The hidden layer of a feed-forward model has no layer below it that is trained later.
+        return frozen and not beside and getattr(self._model, "kind", None) != "feed_forward"
 
     @property
     def _model(self) -> Section:

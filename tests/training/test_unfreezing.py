@@ -13,7 +13,9 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from helpers.backends import assert_all_agree
+from helpers.experiments import small_experiment
 from nlp_rnn.config import AnyExperiment, Experiment, TrainingParameters
+from nlp_rnn.errors import UserError
 from nlp_rnn.models.network import build_network
 from nlp_rnn.text.batches import Batch
 from nlp_rnn.training.checkpoint import Checkpoint
@@ -21,7 +23,7 @@ from nlp_rnn.training.fit import fit, train_epoch
 from nlp_rnn.training.objective import Objective, compiled
 from nlp_rnn.training.optimizer import OPTIMIZERS, optimizer
 from nlp_rnn.training.steps import training_steps
-from nlp_rnn.training.unfreezing import Pace
+from nlp_rnn.training.unfreezing import Pace, paces
 
 pytestmark = pytest.mark.slow
 
@@ -243,3 +245,26 @@ def test_too_few_epochs_for_all_groups_are_refused() -> None:
         experiment(unfreezing="gradual", epochs=3)
     frozen = {"embeddings": {"kind": "mine", "trainable": False}}
     assert experiment(unfreezing="gradual", epochs=3, **frozen)
+
+
+@pytest.mark.parametrize(
+    ("task", "model", "groups"),
+    [
+        ("semantic_roles", {"units": 4, "layers": 1}, 3),  # its flags of predicates are learned
+        ("language_modelling", {"kind": "feed_forward", "units": 4}, 2),
+        ("tagging", {"units": 4}, 2),
+    ],
+)
+def test_every_group_is_trained_in_the_last_epoch(
+    task: str, model: dict[str, Any], groups: int
+) -> None:
+    def of(epochs: int) -> AnyExperiment:
+        training = {"epochs": epochs, "unfreezing": "gradual"}
+        vectors = {"kind": "pretrained", "file": "v.txt", "dimension": 4, "trainable": False}
+        return small_experiment(task, model, training, embeddings=vectors)
+
+    with pytest.raises(UserError, match=f"takes {groups} epochs"):
+        of(groups - 1)
+    network = build_network(of(groups), VOCABULARY, ["O", "B-V"], (), None, True)
+    found = paces(network, of(groups).training, 0)
+    assert max(pace.frozen_epochs for pace in found) == groups - 1
