@@ -171,9 +171,14 @@ def _roles(dataset: PreparedDataset) -> Iterator[Fitted]:
 
 
 def joint_baselines(dataset: PreparedDataset) -> Iterator[Fitted]:
-    """A classifier for the labels and a tagger for the tags, the simplest first: the majority."""
-    sides = zip(_classifiers(dataset.labelled), _taggers(dataset.tagged), strict=False)
-    for of_labels, of_tags in sides:
+    """A classifier for the labels and a tagger for the tags, the simplest first: the majority.
+
+    Where taggers are fewer, because there are too many tags for one, the last stands twice.
+    """
+    taggers = _taggers(dataset.tagged)
+    of_tags = next(taggers)
+    for number, of_labels in enumerate(_classifiers(dataset.labelled)):
+        of_tags = next(taggers, of_tags) if number else of_tags
         names = dict.fromkeys((of_labels.name, of_tags.name))
         chosen = {
             f"{side}_{name}": value

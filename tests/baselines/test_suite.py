@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import REQUESTS
 
 from helpers.corpora import ListCorpus, prepared, same_everywhere
 from helpers.project import Project
 from nlp_rnn import stages
+from nlp_rnn.baselines import suite
 from nlp_rnn.baselines.suite import Fitted, fit_all
 from nlp_rnn.cli import main
 from nlp_rnn.errors import UserError
@@ -53,6 +55,17 @@ METHODS = {
     "text": ["unigram", "kneser_ney_5"],
     "translation": ["most_frequent", "copy", "nearest_neighbour", "ibm_model_1"],
 }
+
+
+@pytest.mark.parametrize(("most_tags", "tagger"), [(150, "hmm"), (1, "linear_crf")])
+def test_the_best_classifier_stands_beside_a_tagger_however_many_tags_there_are(
+    most_tags: int, tagger: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suite, "MOST_TAGS", most_tags)
+    dataset = prepared(tmp_path / "d", same_everywhere("joint", REQUESTS * 4))
+    names = [fitted.name for fitted in suite.joint_baselines(dataset)]
+    last = [f"tf_idf-{tagger}", "nb_svm-linear_crf"]
+    assert names == ["majority", "bag_of_words-most_frequent_tag", *last]
 
 
 @pytest.fixture(scope="module")
