@@ -111,8 +111,8 @@ TEMPLATE = {
 class WordFeatures(NamedTuple):
     """The features of words, zeros and ones ``(words, features)``, as a product of two matrices.
 
-    A feature belongs to a word type at a distance. So what weights give each of them is summed once,
-    and a word adds up the sums of the few that it reads: a product takes a fifth of the time.
+    A feature belongs to a word type at a distance. So the weights of each are summed once, and a
+    word adds up the sums of the few that it reads: a product takes a third of the time.
 
     Attributes:
         read: which types at which distances each word reads ``(words, types at distances)``.

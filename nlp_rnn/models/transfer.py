@@ -113,7 +113,8 @@ def take_over(
     Args:
         places: the index in ``network`` of each label or tag of ``source`` ``(labels,)``.
         new_as_unknown: whether the vectors of new words start as that of ``<unk>`` too, or stay as
-            they are.
+            they are. If they stay and the output layer is tied to them, new words have
+            probabilities of their own.
 
     Raises:
         UserError: the output layer cannot take new words, or another layer differs.

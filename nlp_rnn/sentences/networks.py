@@ -109,7 +109,8 @@ def skip_thought(parameters: SkipThoughtSentences, embedding: layers.Embedding) 
     ids = keras.Input((None,), dtype="int32", name="ids")
     before = keras.Input((2, None), dtype="int32", name="target_ids")
     thought, layer = sentence_vector(parameters, embedding(ids), real_tokens(ids), "encoder")
-    words = embedding(before)
+    real = ops.cast(real_tokens(before), embedding.compute_dtype)
+    words = embedding(before) * ops.expand_dims(real, -1)
     softmax = layers.Dense(SPECIAL_WORDS + parameters.predicted_words, name="words")
     logits = []
     for side, name in enumerate(("before", "after")):

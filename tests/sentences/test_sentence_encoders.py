@@ -130,6 +130,10 @@ def computed() -> dict[str, np.ndarray]:
         outputs = objective(batch.inputs)
         loss = objective.compute_loss(y=batch.answers, y_pred=outputs, sample_weight=batch.weights)
         values = {"outputs": outputs, "loss": loss, "encoded": encoder(batch.ids)}
+        if name == "skip":
+            vectors = next(v for v in network.weights if v.path == "embedding/embeddings")
+            vectors.assign(np.concatenate([np.ones((1, 5), np.float32), VECTORS.matrix]))
+            values["outputs of a learned padding"] = objective(batch.inputs)
         if objective.accuracy is not None:
             values["accuracy"] = objective.accuracy.result()
         found |= {f"{name}/{k}": keras.ops.convert_to_numpy(v) for k, v in values.items()}
@@ -212,6 +216,11 @@ def test_the_loss_of_skip_thought_is_that_of_the_words_of_both_neighbours(
                 losses.append(-log(exponents[word] / exponents.sum()))
     assert len(losses) == (4 + 1) + (2 + 1) + (1 + 1) + (4 + 1) + (2 + 1) + (5 + 1)
     assert results["skip/loss"] == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def test_the_first_word_before_is_a_zero_vector(results: dict[str, np.ndarray]) -> None:
+    outputs = results["skip/outputs"], results["skip/outputs of a learned padding"]
+    np.testing.assert_allclose(*outputs, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", [*QUICK, "skip"])
