@@ -86,11 +86,11 @@ def _targets(row: Row) -> int:
 def _metrics_of(rows: Rows, labels: Sequence[str]) -> Metrics:
     """The metrics of predictions, as evaluations of their task give them."""
     if has_label_set(rows[0]):
-        gold, predicted = (
+        applies, given = (
             np.array([[label in row[side] for label in labels] for row in rows], bool)
             for side in ("gold", "predicted")
         )
-        found = label_set_metrics(gold, predicted, predicted.astype(float), labels)
+        found = label_set_metrics(applies, given, given.astype(float), labels)
         # Its ranking is by probabilities, of which rows have the result.
         return found | {"label_ranking": float(np.mean([row["label_ranking"] for row in rows]))}
     index = {label: i for i, label in enumerate(labels)}
