@@ -112,15 +112,11 @@ class ExamplesTask(Task):
     def bounds(self) -> Bounds:
         """The shapes of the batches."""
         training = self._examples
-        lengths = self._lengths("train", self.max_length)
-        rows = self._rows(self.rng(0), padded_length)
-        longest = np.array([lengths[numbers].max() for numbers in rows])
-        longest[longest.argmax()] = lengths.max()  # which another epoch may draw
         return Bounds.of(
-            longest,
-            np.array([len(numbers) for numbers in rows]),
+            self._lengths("train", self.max_length),
+            self._rows(self.rng(0), padded_length),
             training.epochs,
-            min(training.batch_size, len(lengths)),
+            training.batch_size,
             training.batch_tokens,
         )
 

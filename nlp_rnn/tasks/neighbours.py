@@ -100,12 +100,8 @@ class Neighbours:
     @cached_property
     def _bounds(self) -> Bounds:
         """The shapes of the batches."""
-        rows = self._rows(0)
-        longest = np.array([self._lengths[numbers].max() for numbers in rows])
-        longest[longest.argmax()] = self._lengths.max()
-        counts = np.array([len(numbers) for numbers in rows])
-        most = min(self.training.batch_size, len(self.train))
-        return Bounds.of(longest, counts, self.training.epochs, most, None)
+        training = self.training
+        return Bounds.of(self._lengths, self._rows(0), training.epochs, training.batch_size)
 
     def batches(self, epoch: int) -> tuple[Iterable[Batch], int]:
         """The training batches of an epoch and their number."""

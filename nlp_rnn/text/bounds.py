@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from operator import le
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nlp_rnn.arrays import Floats, Ints
 
@@ -88,21 +89,31 @@ class Bounds:
 
     @classmethod
     def of(
-        cls, longest: Ints, rows: Ints, epochs: int, batch_size: int, batch_tokens: int | None
+        cls,
+        lengths: Ints,
+        batches: Sequence[NDArray[np.intp]],
+        epochs: int,
+        batch_size: int,
+        batch_tokens: int | None = None,
     ) -> Bounds:
         """The bounds with which a training is done soonest.
 
         Args:
-            longest: the longest example of each batch of an epoch; the longest of all is among
-                them.
-            rows: the number of examples in each.
+            lengths: of all examples.
+            batches: the numbers of the examples in each batch of an epoch.
             epochs: how many epochs are trained.
+            batch_size: no batch has more rows than this, or than there are examples.
+            batch_tokens: the number of tokens in a batch, including padding; replaces
+                ``batch_size``.
         """
+        rows = np.array([len(numbers) for numbers in batches])
+        longest = np.array([lengths[numbers].max() for numbers in batches])
+        longest[longest.argmax()] = lengths.max()  # which another epoch may draw
         padded = np.array([padded_length(int(length)) for length in longest])
-        lengths = np.unique(padded)
-        examples = [float(rows[padded == length].sum() * epochs) for length in lengths]
-        found = cheapest_bounds(lengths.tolist(), examples, COMPILATION)
-        return cls(found, batch_size, batch_tokens)
+        bounds = np.unique(padded)
+        examples = [float(rows[padded == length].sum() * epochs) for length in bounds]
+        found = cheapest_bounds(bounds.tolist(), examples, COMPILATION)
+        return cls(found, min(batch_size, len(lengths)), batch_tokens)
 
     def length(self, longest: int) -> int:
         """The length to which a batch is padded whose longest example has ``longest`` tokens."""

@@ -38,8 +38,7 @@ def test_no_other_bounds_cost_less(counted: list[tuple[int, float]], of_bound: f
 
 def bounds_of(lengths: np.ndarray, epochs: int, batch_tokens: int | None = None) -> Bounds:
     rows = mini_batches(lengths, 32, np.random.default_rng(0), batch_tokens=batch_tokens)
-    longest = np.array([lengths[numbers].max() for numbers in rows])
-    return Bounds.of(longest, np.array(list(map(len, rows))), epochs, 32, batch_tokens)
+    return Bounds.of(lengths, rows, epochs, 32, batch_tokens)
 
 
 def test_the_longer_a_training_the_more_lengths_are_worth_their_compilation() -> None:
