@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from hashlib import blake2b
 from typing import Any
 
 from nlp_rnn.config import Reason
 from nlp_rnn.corpora.corpus import Corpus
-from nlp_rnn.corpora.duplicates import answer_of, text_hash
+from nlp_rnn.corpora.duplicates import answer_of, hash_of, text_hash
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
 
@@ -28,7 +27,8 @@ def without_faults(corpus: Corpus, remove: Sequence[Reason]) -> Corpus:
             ``leakage`` those whose text is also in validation or test.
 
     Raises:
-        UserError: the corpus is running text; or, while reading, no training example remains.
+        UserError: the corpus is running text, or has several examples for each sentence and not
+            ``leakage`` alone is removed; or, while reading, no training example remains.
     """
     if not remove:
         return corpus
@@ -36,6 +36,11 @@ def without_faults(corpus: Corpus, remove: Sequence[Reason]) -> Corpus:
         raise UserError(
             f"data set '{corpus.name}': remove: lines of running text naturally recur and stay "
             "where they are; omit remove"
+        )
+    if corpus.kind == "roles" and set(remove) != {"leakage"}:
+        raise UserError(
+            f"data set '{corpus.name}': remove: a sentence with semantic roles has an example for "
+            "each of its predicates, which belong together; remove nothing but leakage"
         )
     return _WithoutFaults(corpus, frozenset(remove))
 
@@ -124,5 +129,4 @@ class _WithoutFaults(Corpus):
 
 
 def _answer_hash(example: Example) -> int:
-    answer = repr(answer_of(example)).encode("utf-8", "surrogatepass")
-    return int.from_bytes(blake2b(answer, digest_size=8).digest(), "big")
+    return hash_of(repr(answer_of(example)))

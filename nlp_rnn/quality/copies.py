@@ -77,12 +77,13 @@ def copies(examples: Sequence[Located], similarity: float) -> Copies:
     Args:
         similarity: the least Jaccard similarity of near duplicates, in (0, 1].
     """
-    first: dict[tuple[str, int, object], Located] = {}
+    first: dict[tuple[str, object, object], Located] = {}
     training: dict[int, Located] = {}
     by_text: defaultdict[int, list[Located]] = defaultdict(list)
+    by_question: defaultdict[object, list[Located]] = defaultdict(list)
     duplicates, leaked = [], []
     for example in examples:
-        earlier = first.setdefault((example.split, example.hash, example.answer), example)
+        earlier = first.setdefault((example.split, example.question, example.answer), example)
         if earlier is not example:
             duplicates.append((example, earlier))
         if example.split == "train":
@@ -90,8 +91,11 @@ def copies(examples: Sequence[Located], similarity: float) -> Copies:
         elif example.hash in training:
             leaked.append((example, training[example.hash]))
         by_text[example.hash].append(example)
+        by_question[example.question].append(example)
     texts = list(by_text.values())
-    contradictions = [group for group in texts if len({each.answer for each in group}) > 1]
+    contradictions = [
+        group for group in by_question.values() if len({each.answer for each in group}) > 1
+    ]
     words = [group[0].words for group in texts]
     near = [
         ([example for i in group for example in texts[i]], least)

@@ -39,6 +39,12 @@ class Located:
         return text_hash(self.example)
 
     @property
+    def question(self) -> tuple[int, int | None]:
+        """The identity of what a model should answer: the text, and of a sentence with semantic
+        roles the place of the predicate."""
+        return self.hash, self.example.predicate
+
+    @property
     def text(self) -> str:
         """Its text, or its words with spaces between."""
         return " ".join([*self.example.context, self.example.text, *self.example.tokens]).strip()

@@ -98,6 +98,7 @@ def _prepare_folds(name: str, folds: Sequence[Corpus], dataset: AnyDataset) -> N
                 dataset.vocabulary,
                 folder / "folds" / str(number),
                 partial(progress, description=title, unit="examples"),
+                keep_unseen=dataset.unseen_labels == "keep",
             )
             _log_card(title, card)
             _warn_of_duplicates(title, card)
@@ -201,7 +202,8 @@ def _warn_of_duplicates(name: str, card: dict[str, Any]) -> None:
         if rate < DUPLICATES_TO_WARN_OF:
             continue
         remedy = (
-            "to keep each text in one split, set split: {duplicates: together}"
+            "to keep each text in one split, set split: {duplicates: together} (instead of groups, "
+            "if there are any), or take it out of training: remove: [leakage]"
             if split in card.get("taken_from_train", ()) and "documents" not in card
             else "take them out of one of the two files, or out of training: remove: [leakage]"
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import PROPOSITIONS
 
 from helpers.corpora import ListCorpus, prepared
 from nlp_rnn import paths, stages
@@ -172,6 +173,21 @@ def test_tagged_sentences_contradict_by_their_tags(tmp_path: Path) -> None:
     assert not seen.duplicates and not seen.near
     assert [len(group) for group in seen.contradictions] == [4]
     assert [example.split for example, _ in seen.leaked] == ["validation", "test"]
+
+
+def test_the_predicates_of_a_sentence_are_different_questions(tmp_path: Path) -> None:
+    examples = [*PROPOSITIONS, PROPOSITIONS[1]]
+    corpus = ListCorpus("roles", train=examples, validation=examples[:1], test=PROPOSITIONS)
+    seen = copies(all_examples(prepared(tmp_path / "list", corpus)), 0.7)
+    assert not seen.contradictions
+    assert [(one.split, one.number, first.number) for one, first in seen.duplicates] == [
+        ("train", 4, 2)
+    ]
+    for remove in (["duplicates"], ["leakage", "contradictions"]):
+        with pytest.raises(UserError, match="remove nothing but leakage"):
+            without_faults(corpus, remove)  # type: ignore[arg-type]
+    corpus = ListCorpus("roles", train=examples, validation=[], test=[])
+    assert [*without_faults(corpus, ["leakage"]).read("train")] == examples
 
 
 def faulty() -> ListCorpus:
