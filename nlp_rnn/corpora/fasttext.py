@@ -39,6 +39,10 @@ def read_fasttext(path: Path, bad_bytes: BadBytes) -> Iterator[Example]:
                 f"{path}, line {number}: begins {found} {PREFIX}, unlike the lines before; write "
                 "all labels in the same way"
             )
+        if label == PREFIX:
+            raise UserError(
+                f"{path}, line {number}: has no label after {PREFIX}; label the example"
+            )
         if prefixed and text and text[0].startswith(PREFIX):
             raise UserError(
                 f"{path}, line {number}: has several labels; write them in a column of a table, "

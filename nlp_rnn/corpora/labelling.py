@@ -88,7 +88,8 @@ class Labelling:
 
 
 def label_of(value: object, where: str, column: str | int) -> str:
-    """A label as a string; whole numbers and booleans are written as JSON writes them."""
+    """A label as a string without blanks at its ends; whole numbers and booleans are written as
+    JSON writes them."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -98,7 +99,7 @@ def label_of(value: object, where: str, column: str | int) -> str:
             raise UserError(
                 f"{where}: column '{column}': a label contains a line break: {value!r}; remove it"
             )
-        return value
+        return value.strip()
     remedy = "label the example or remove it"
     if value is None or value == "":
         found = "null" if value is None else "nothing"

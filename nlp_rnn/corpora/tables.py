@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -231,6 +232,39 @@ def parquet_columns(path: Path) -> list[str]:
         return list(pq.read_schema(path).names)
     except (pa.ArrowException, OSError) as error:
         raise _no_parquet(path, error) from None
+
+
+def likely_parquet_columns(path: Path) -> list[str]:
+    """The names of the columns that may hold text or labels: no times, no bytes that are not text,
+    and no name that stands twice.
+
+    Raises:
+        UserError: the file is not Parquet.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    counts = Counter(parquet_columns(path))
+    fields = [f for f in pq.read_schema(path) if counts[f.name] == 1]
+    likely = [f for f in fields if not pa.types.is_temporal(f.type)]
+    return [f.name for f in likely if not _is_binary(f.type) or _holds_text(path, f.name)]
+
+
+def _is_binary(type_: pa.DataType) -> bool:
+    from pyarrow import types
+
+    tests = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary)
+    return any(test(type_) for test in tests)
+
+
+def _holds_text(path: Path, column: str) -> bool:
+    """Whether the first bytes of a column are text."""
+    try:
+        for row, batch in parquet_batches(path, {}):
+            return bool(list(parquet_values(path, row, batch, column, "error")))
+    except UserError:
+        return False
+    return False
 
 
 def _no_parquet(path: Path, error: Exception) -> UserError:

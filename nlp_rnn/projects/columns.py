@@ -15,7 +15,12 @@ from nlp_rnn.corpora.conll import DOCUMENT_START, UD_UPOS, conll_sentences, conl
 from nlp_rnn.corpora.dialects import Dialect, TableFormat
 from nlp_rnn.corpora.lines import BadBytes
 from nlp_rnn.corpora.settings import Setting, SettingError
-from nlp_rnn.corpora.tables import jsonl_records, parquet_batches, parquet_columns, parquet_values
+from nlp_rnn.corpora.tables import (
+    jsonl_records,
+    likely_parquet_columns,
+    parquet_batches,
+    parquet_values,
+)
 from nlp_rnn.errors import UserError
 
 HEAD = 5000
@@ -46,6 +51,10 @@ MOST_NUMBERS = 20
 
 LONGEST_NAME = 40
 """Characters of a column's name; a longer cell in the first row is data."""
+
+
+class _NoColumnError(UserError):
+    """No column, or no single one, holds what is wanted."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +121,12 @@ def _short(text: str) -> str:
 
 def names_columns(cells: Sequence[str]) -> bool:
     """Whether the cells of a first row hold the name of a column of texts, labels or targets."""
-    cells = [cell.strip().strip('"').lower() for cell in cells]
+    return len(cells) > 1 and any(map(_is_usual_name, cells))
+
+
+def _is_usual_name(cell: str) -> bool:
     known = SOURCE_NAMES | LABEL_NAMES | TARGET_NAMES
-    return len(cells) > 1 and any(cell in known for cell in cells)
+    return cell.strip().strip('"').lower() in known
 
 
 # --- tables ---------------------------------------------------------------------------
@@ -133,14 +145,27 @@ def table_settings(
         UserError: what holds the text or the label is not clear; names the option.
     """
     found = dict(given)
-    if format in ("csv", "tsv"):
-        rows = _settled_rows(path, format, found, bad_bytes)
-        if not found.setdefault("header", has_header(rows)):
-            columns = _transposed(range(len(rows[0])), rows)
-        else:
-            columns = _transposed(rows[0], rows[1:])
+    if format not in ("csv", "tsv"):
+        columns = _columns_of_records(path, format)
+        return _settings_of(path, format, columns, found, pairs)
+    rows = _settled_rows(path, format, found, bad_bytes)
+    if not found.setdefault("header", has_header(rows)):
+        columns = _transposed(range(len(rows[0])), rows)
     else:
-        columns = _columns_of_records(path, format, bad_bytes)
+        columns = _transposed(rows[0], rows[1:])
+    try:
+        return _settings_of(path, format, columns, found, pairs)
+    except _NoColumnError as error:
+        if "header" in given:
+            raise
+        other = "--no-header, if it is data" if found["header"] else "--header, if it names columns"
+        raise UserError(f"{error} (or settle what the first row is: {other})") from None
+
+
+def _settings_of(
+    path: Path, format: str, columns: Sequence[Column], found: dict[str, Any], pairs: bool
+) -> dict[str, Any]:
+    """What :func:`table_settings` finds in the columns of a file."""
     if not any(column.values for column in columns):
         raise UserError(f"{path}: has no rows")
     if pairs:
@@ -151,10 +176,11 @@ def table_settings(
     if "label_columns" in found:
         _check_label_columns(path, columns, found["label_columns"])
         return found
+    chosen = "label_column" in found  # by the user, who knows what is in it
     found["label_column"] = _label_column(path, columns, text, found)
     labels = next(c for c in columns if c.name == found["label_column"])
     if "label_separator" not in found and not labels.holds_lists():
-        _check_labels(path, labels)
+        _check_labels(path, labels, chosen)
     return found
 
 
@@ -197,34 +223,37 @@ def _remedy(error: SettingError, found: Mapping[str, Any]) -> Setting | None:
 def has_header(rows: Sequence[Sequence[str]]) -> bool:
     """Whether the first row of a table names its columns.
 
-    It does so if a name in it is a usual one. It does not if a cell of it is a number, empty, long
-    or twice there, or stands again in its own column.
+    It does so if a name in it is a usual one that does not stand again in its own column, as a
+    label would. It does not if a cell of it is a number, empty, long or twice there, or stands
+    again in its own column. The first cell may be empty, as pandas writes an index.
     """
-    first, rest = rows[0], rows[1:]
-    if names_columns(first):
+    first = rows[0]
+    rest = [row for row in rows[1:] if row != first]  # files that were joined have several headers
+    again = {i for row in rest for i, cell in enumerate(first) if row[i] == cell}
+    usual = {i for i, cell in enumerate(first) if _is_usual_name(cell)}
+    if len(first) > 1 and usual and not usual & again:
         return True
-    if len(set(first)) < len(first) or any(_is_data(cell) for cell in first):
-        return False
-    return not any(row[i] == cell for row in rest for i, cell in enumerate(first))
+    named = first if first[0].strip() else first[1:]
+    return len(set(first)) == len(first) and not again and not any(map(_is_data, named))
 
 
 def _is_data(cell: str) -> bool:
     return not cell.strip() or len(cell) > LONGEST_NAME or _number(cell) is not None
 
 
-def _columns_of_records(path: Path, format: str, bad_bytes: BadBytes) -> list[Column]:
+def _columns_of_records(path: Path, format: str) -> list[Column]:
     """The columns of JSON Lines or Parquet."""
     if format == "jsonl":
-        records = [record for _, record in islice(jsonl_records(path, bad_bytes), HEAD)]
+        records = [record for _, record in islice(jsonl_records(path, "replace"), HEAD)]
         names = dict.fromkeys(name for record in records for name in record)
         return [Column(name, [record.get(name) for record in records]) for name in names]
-    names = dict.fromkeys(parquet_columns(path))
+    likely = likely_parquet_columns(path)
     for row, batch in parquet_batches(path, {}):
         return [
-            Column(name, [v for _, v in parquet_values(path, row, batch, name, bad_bytes)])
-            for name in names
+            Column(name, [v for _, v in parquet_values(path, row, batch, name, "replace")])
+            for name in likely
         ]
-    return [Column(name, []) for name in names]
+    return [Column(name, []) for name in likely]
 
 
 def _columns_of_lists(
@@ -299,7 +328,8 @@ def _label_column(
     free = [column for column in columns if column.name != text]
     if not free:
         raise UserError(
-            f"{path}: has one column only, so no label; add one, or give plain text for "
+            f"{path}: has one column only that may hold text, so no label; add one, or give plain "
+            "text for "
             "--task language_modelling"
         )
     named = [column for column in free if column.is_named(LABEL_NAMES)]
@@ -346,7 +376,7 @@ def _one(
     if len(candidates) == 1:
         return candidates[0].name
     found = f"{len(candidates)} columns" if candidates else "no column"
-    raise UserError(
+    raise _NoColumnError(
         f"{path}: {found} may hold the {what}; choose one with {option}: "
         f"{_listed(candidates or columns)}"
     )
@@ -359,7 +389,7 @@ def _named(path: Path, columns: Sequence[Column], given: str | int, option: str)
         return given
     if isinstance(given, str) and re.fullmatch("[0-9]+", given) and int(given) in names:
         return int(given)
-    raise UserError(f"{path}: no column {given!r} ({option}); there are {_listed(columns)}")
+    raise _NoColumnError(f"{path}: no column {given!r} ({option}); there are {_listed(columns)}")
 
 
 def _listed(columns: Sequence[Column]) -> str:
@@ -373,8 +403,12 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _check_labels(path: Path, column: Column) -> None:
-    """Raise UserError where a column holds amounts, several labels a cell, or no classes at all."""
+def _check_labels(path: Path, column: Column, chosen: bool) -> None:
+    """Raise UserError where a column holds amounts, several labels a cell, or no classes at all.
+
+    Args:
+        chosen: whether the user named the column, and so takes its cells as they are.
+    """
     distinct, where = column.distinct, f"{path}: column {column.name!r}"
     if len(distinct) > MOST_NUMBERS and _are_amounts(distinct, len(column.values)):
         raise UserError(
@@ -382,14 +416,14 @@ def _check_labels(path: Path, column: Column) -> None:
             "classifier needs classes: write a few ranges instead, or choose another column with "
             "--label-column"
         )
-    for separator in ",;|":
+    for separator in "" if chosen else ",;|":
         pieces = {piece.strip() for value in distinct for piece in value.split(separator)}
         if any(separator in value for value in distinct) and len(pieces) < len(distinct):
             example = next(value for value in distinct if separator in value)
             raise UserError(
                 f"{where}: seems to hold several labels in a cell ({_short(example)!r}); read them "
-                f"with --label-separator '{separator}', or choose another column with "
-                "--label-column"
+                f"with --label-separator '{separator}', or take them as they are with "
+                f"--label-column {column.name}, or choose another column"
             )
     if len(column.values) > 2 and 2 * len(distinct) > len(column.values):
         raise UserError(

@@ -87,8 +87,8 @@ def expanded(splits: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
         raise UserError("give the training data with --train, or a built-in example: --example")
     first = Path(given["train"][0])
     if not first.is_dir() or _is_brat(first, "*"):
-        return given
-    inside = sorted(each for each in first.iterdir() if not each.name.startswith("."))
+        return {split: _files_of(paths) for split, paths in given.items()}
+    inside = _inside(first)
     named = {split: [each for each in inside if _split_of(each) == split] for split in SPLIT_WORDS}
     if named["train"]:
         if len(given) > 1 or len(given["train"]) > 1:
@@ -97,11 +97,20 @@ def expanded(splits: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
                 "name each of its parts with --train, --validation and --test"
             )
         return {split: [str(each) for each in own] for split, own in named.items() if own}
-    if _is_brat(first):
-        return given
-    if not any(each.is_dir() for each in inside) and len(given["train"]) == 1:
-        given["train"] = [str(each) for each in inside]
-    return given
+    return {split: _files_of(paths) for split, paths in given.items()}
+
+
+def _inside(folder: Path) -> list[Path]:
+    return sorted(each for each in folder.iterdir() if not each.name.startswith("."))
+
+
+def _files_of(paths: list[str]) -> list[str]:
+    """The files of a lone folder without folders in it; other paths as they are."""
+    folder = Path(paths[0])
+    if len(paths) > 1 or not folder.is_dir() or _is_brat(folder):
+        return paths
+    inside = _inside(folder)
+    return paths if any(each.is_dir() for each in inside) else [str(each) for each in inside]
 
 
 def _is_brat(folder: Path, pattern: str = "**/*") -> bool:

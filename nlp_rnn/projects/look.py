@@ -34,6 +34,7 @@ from nlp_rnn.projects.formats import check_present, expanded, format_of, path_of
 from nlp_rnn.task_kinds import TASK_KINDS
 from nlp_rnn.text.annotated import COUNTED, OF_DOCUMENTS, summed, with_tags
 from nlp_rnn.text.characters import scripts
+from nlp_rnn.text.prepared import check_labelling
 from nlp_rnn.text.tokenizers import make_tokenizer
 
 SAMPLED = 2000
@@ -390,7 +391,10 @@ def _counted(corpus: Corpus) -> Counts:
             counts.examples[split] += 1
             if corpus.kind == "joint":
                 counts.intents[example.label] += 1
-            counts.multi_label = example.labels is not None
+            if counts.examples.total() == 1:
+                counts.multi_label = example.labels is not None
+            where = f"{split}, example {counts.examples[split]}"
+            check_labelling(where, example, counts.multi_label)
             counts.without_label += example.labels == ()
             counts.characters += len(example.text) + 1
             if sampled < SAMPLED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -146,7 +147,7 @@ def _places(sight: Sight) -> dict[str, str]:
     for key, given in parts(sight.files):
         path, inside = path_of(given), given.partition("!")[1:]
         inside = inside if str(path) != given else ("", "")
-        name = path.resolve().name
+        name = Path(os.path.abspath(path)).name  # of a link itself, not of what it leads to
         if taken.setdefault(name, path) != path:
             name = f"{key.replace('_', '-')}-{name}"
         if taken.setdefault(name, path) != path:
@@ -227,4 +228,5 @@ def _scalar(value: Any) -> str:
     words = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
     if plain and str(value).lower() not in words:
         return str(value)
-    return json.dumps(value, ensure_ascii=False)
+    escaped = isinstance(value, str) and not value.isprintable()  # YAML refuses some characters
+    return json.dumps(value, ensure_ascii=escaped).replace("\x7f", "\\x7f")

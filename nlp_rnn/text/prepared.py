@@ -699,7 +699,7 @@ def _types_and_labels(
             texts += 1
             if multi_label is None:
                 multi_label = example.labels is not None
-            _check_labelling(f"data set {name}, train, example {texts}", example, multi_label)
+            check_labelling(f"data set {name}, train, example {texts}", example, multi_label)
             label_counts.update(encoders[0].labels(example))
         for of_side, more in zip(counts, of_chunk, strict=True):
             add(of_side, more)
@@ -728,7 +728,7 @@ def _check_labels(name: str, labels: Sequence[str], multi_label: bool = False) -
             )
 
 
-def _check_labelling(where: str, example: Example, multi_label: bool) -> None:
+def check_labelling(where: str, example: Example, multi_label: bool) -> None:
     """Raise UserError unless an example has a list of labels as others have, or one label."""
     if multi_label != (example.labels is not None):
         found, first = ("one label", "a list") if multi_label else ("a list", "one label")
@@ -883,7 +883,7 @@ class _SplitWriter:
             UserError: a label never occurs in training, or only some texts have a list of labels.
         """
         where = f"data set {self.name}, {split}, example {number}"
-        _check_labelling(where, example, self.multi_label)
+        check_labelling(where, example, self.multi_label)
         indices = _indices(where, self.label_index, self.encoder.labels(example))
         if not self.multi_label:
             return indices

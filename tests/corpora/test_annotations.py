@@ -212,6 +212,14 @@ def test_a_prediction_of_label_studio_has_scores() -> None:
     assert [each["value"]["text"] for each in prediction["result"]] == ["Ann", "Bo"]
 
 
+def test_types_of_brat_have_no_blanks(tmp_path: Path) -> None:
+    annotated = AnnotatedText("Ann fell", (Span("Side Effect", 4, 8),))
+    (tmp_path / "a.txt").write_text(annotated.text)
+    (tmp_path / "a.ann").write_text("".join(line + "\n" for line in brat.lines(annotated)))
+    (found,) = brat.read(tmp_path, "error")
+    assert found.spans == (Span("Side_Effect", 4, 8),)
+
+
 def test_brat_has_parts_and_notes(tmp_path: Path) -> None:
     text = "left and right arm\nof\r\nAnn"
     annotations = (

@@ -166,6 +166,11 @@ def test_escapes_that_are_no_character(tmp_path: Path) -> None:
     assert texts[0].encode().decode() == texts[0]
 
 
+def test_blanks_around_a_label_make_no_other_class(tmp_path: Path) -> None:
+    rows = "text,label\na,pos\nb,pos \nc, pos\n"
+    assert {each.label for each in read(tmp_path, rows, format="csv")} == {"pos"}
+
+
 @pytest.mark.parametrize("prefix", ["", "__label__"])
 def test_lines_that_begin_with_their_label(tmp_path: Path, prefix: str) -> None:
     lines = f"{prefix}2 who is it ?\n\n{prefix}__x\ta b \n{prefix}empty\n"
@@ -179,6 +184,7 @@ def test_lines_that_begin_with_their_label(tmp_path: Path, prefix: str) -> None:
         ("__label__a x\nb y\n", "line 2: begins without __label__"),
         ("a x\n__label__b y\n", "line 2: begins with __label__"),
         ("__label__a __label__b x\n", "line 1: has several labels"),
+        ("__label__a x\n__label__ y\n", "line 2: has no label after __label__"),
     ],
 )
 def test_faults_of_labels_name_file_and_line(tmp_path: Path, lines: str, wrong: str) -> None:

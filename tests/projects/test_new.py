@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import random
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -124,6 +125,18 @@ FILES: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "bar": ("r.csv", table("|"), {"delimiter": "|", "header": True}),
     "headless": ("r.csv", table(",", ""), {"header": False, "text_column": 0, "label_column": 1}),
+    "label-like-a-name": (
+        "sms.tsv",
+        "".join(f"{'spam' if i % 2 else 'ham'}\t{text}\n" for i, (text, _) in enumerate(reviews())),
+        {"header": False, "text_column": 1, "label_column": 0},
+    ),
+    "pandas": (
+        "p.csv",
+        ",message_body,team\n"
+        + "".join(f'{i},"{text}",{label}\n' for i, (text, label) in enumerate(reviews())),
+        {"header": True, "text_column": "message_body", "label_column": "team"},
+    ),
+    "joined": ("r.csv", table(",") + table(","), {"header": True, "text_column": "text"}),
     "tabs": ("r.tsv", tsv(), {"format": "tsv", "quoting": None}),
     "quoted-tabs": (
         "r.tsv",
@@ -171,7 +184,15 @@ def test_parquet_becomes_a_project(monkeypatch: pytest.MonkeyPatch) -> None:
 
     texts, labels = zip(*reviews(), strict=True)
     ids = list(range(len(texts)))
-    pq.write_table(pa.table({"id": ids, "sentence": texts, "target": labels}), "r.parquet")
+    columns = {
+        "id": ids,
+        "sentence": texts,
+        "target": labels,
+        "at": pa.array([10**14 + i for i in ids], pa.timestamp("s")),  # beyond the year 9999
+        "raw": pa.array([f"{i}".encode("utf-16") for i in ids]),
+    }
+    arrays = [*map(pa.array, columns.values()), pa.array(ids), pa.array(ids)]
+    pq.write_table(pa.table(arrays, [*columns, "twice", "twice"]), "r.parquet")
     data = data_set(new("parquet", "--train", "r.parquet"))
     assert (data.text_column, data.label_column) == ("sentence", "target")
     check_and_prepare("parquet", monkeypatch)
@@ -589,6 +610,56 @@ def test_tags_that_only_the_drawn_splits_have_stop_nothing(
     assert data_set(new("p", "--train", "e.conll")).unseen_labels == "keep"
     assert "tags that the training split lacks: " in capsys.readouterr().out
     check_and_prepare("p", monkeypatch)
+    parameters = Path("params.yaml").read_text()
+    split = re.search(r"    split:.*\n", parameters)
+    assert split
+    Path("params.yaml").write_text(parameters.replace(split[0], "    split: {folds: 3}\n"))
+    prepare("p")
+    assert Path("data/prepared/p/folds/3/card.json").is_file()
+
+
+def test_a_link_is_copied_under_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("cache").write_text(table(","))
+    Path("r.csv").symlink_to("cache")
+    assert data_set(new("p", "--train", "r.csv")).train == "./data/raw/r.csv"
+    check_and_prepare("p", monkeypatch)
+
+
+def test_a_folder_of_files_is_a_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("one", "other"):
+        Path(folder).mkdir()
+        Path(folder, f"{folder}.csv").write_text(table(",").replace("a ", f"{folder} "))
+    data = data_set(new("p", "--train", "one", "--test", "other"))
+    assert (data.train, data.test) == ("./data/raw/one.csv", "./data/raw/other.csv")
+
+
+def test_a_chosen_label_is_taken_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    labels = ("Home", "garden", "Home, garden")
+    rows = [f'a text of {i},"{labels[i % 3]}"\n' for i in range(60)]
+    Path("r.csv").write_text("text,label\n" + "".join(rows))
+    assert "take them as they are with --label-column label" in refused(capsys, "--train", "r.csv")
+    assert data_set(new("p", "--train", "r.csv", "--label-column", "label")).label_separator is None
+
+
+def test_names_that_yaml_cannot_hold_are_escaped() -> None:
+    Path("r.csv").write_text(table(",", "text{}a\x7fb\x85\n"), encoding="utf-8")
+    arguments = ("--text-column", "text", "--label-column", "a\x7fb\x85")
+    assert data_set(new("p", "--train", "r.csv", *arguments)).label_column == "a\x7fb\x85"
+
+
+def test_labels_of_two_forms_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"text": f"a {i}", "label": "x" if i % 2 else "y"} for i in range(60)]
+    rows[59]["label"] = ["x", "y"]  # type: ignore[assignment]
+    Path("r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    error = refused(capsys, "--train", "r.jsonl")
+    assert "example 60: has a list where the first example of training has one label" in error
+
+
+def test_what_the_first_row_is_can_be_settled(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("r.csv").write_text("".join(f"one {i},two {i},three {i}\n" for i in range(9)))
+    assert "--no-header, if it is data" in refused(capsys, "--train", "r.csv")
+    Path("r.csv").write_text("1,2\n" * 9)
+    assert "--header, if it names columns" in refused(capsys, "--train", "r.csv")
 
 
 # --- errors ---------------------------------------------------------------------------

@@ -95,14 +95,18 @@ def _joined(span: Span, text: str) -> Span:
 
 
 def lines(annotated: AnnotatedText, unit: Unit = "characters") -> Iterator[str]:
-    """The lines of a file of annotations; the probability of an entity is a note."""
+    """The lines of a file of annotations; the probability of an entity is a note.
+
+    The types of brat have no blanks, so those of other tools get ``_`` instead.
+    """
     offsets, notes = Offsets(annotated.text, unit), 0
     for number, span in enumerate(annotated.spans, 1):
         inside = _LINE.finditer(annotated.text, span.start, span.end)
         parts = [(each.start(), each.end()) for each in inside]
         place = ";".join(f"{offsets.unit(a)} {offsets.unit(b)}" for a, b in parts)
         quoted = " ".join(annotated.text[a:b] for a, b in parts)
-        yield f"T{number}\t{span.type} {place}\t{quoted}"
+        type_ = "_".join(span.type.split())
+        yield f"T{number}\t{type_} {place}\t{quoted}"
         if span.probability is not None:
             notes += 1
             yield f"#{notes}\tAnnotatorNotes T{number}\tprobability {span.probability:.4f}"
