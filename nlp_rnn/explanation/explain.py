@@ -25,6 +25,7 @@ from nlp_rnn.process import log, terminable
 from nlp_rnn.progress import progress
 from nlp_rnn.runtime.bundle import Bundle
 from nlp_rnn.text.batches import Encoded
+from nlp_rnn.text.entities import entity_spans
 from nlp_rnn.text.rules import Span
 
 if TYPE_CHECKING:
@@ -247,7 +248,7 @@ class ExplainingTagger(Explaining):
     def _places(self, tags: Sequence[str]) -> list[int]:
         if not self.bundle.entities:
             return list(range(len(tags)))
-        return [i for i, tag in enumerate(tags) if tag[:2] in ("B-", "S-", "U-")]
+        return [first for _, first, _ in entity_spans(tags)]
 
 
 def explaining(bundle: Bundle, label: str | None = None) -> list[Explaining]:

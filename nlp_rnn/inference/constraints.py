@@ -28,6 +28,9 @@ MOST_IN_A_ROW = 6
 class Constraint(ABC):
     """What may be written, by the token indices of targets."""
 
+    longest: int = 0
+    """The tokens of the longest output that must find room, however short its source is."""
+
     @abstractmethod
     def start(self, words: int) -> Any:
         """The state of an output for a source of so many tokens, before its first token."""
@@ -47,6 +50,7 @@ class OneOf(Constraint):
     def __init__(self, outputs: Iterable[Sequence[int]], end: int) -> None:
         self._root: dict[int, Any] = {}
         for tokens in outputs:
+            self.longest = max(self.longest, len(tokens) + 1)
             node = self._root
             for token in (*tokens, end):
                 node = node.setdefault(token, {})

@@ -156,6 +156,7 @@ class Translator:
             constraint = Bracketing(vocabulary)
         forbidden = [PAD_INDEX] if decoding.unknown == "copy" else [PAD_INDEX, UNK_INDEX]
         self._writer = _Writer(network, forbidden, constraint)
+        self._longest = constraint.longest if constraint else 0
 
     def outputs(self, inputs: Sequence[Input], n_best: int = 1) -> Iterator[list[Output]]:
         """The best targets of each source, best first.
@@ -183,7 +184,7 @@ class Translator:
                 end,
                 writer.begin(batch),  # type: ignore[arg-type]  # only the writer looks into it
                 decoding.beam,
-                [decoding.limit(len(source)) for source in batch],
+                [max(decoding.limit(len(source)), self._longest) for source in batch],
                 end,
                 decoding.length_penalty,
                 n_best,

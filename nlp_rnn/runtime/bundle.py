@@ -318,8 +318,11 @@ class Bundle:
 
     @property
     def entities(self) -> bool:
-        """Whether the tags that a tagger predicts mark entity spans, like BIO."""
-        return are_entities(self.data_card, self.labels)
+        """Whether the tags that a tagger predicts mark entity spans, like BIO.
+
+        The tags of semantic roles mark spans too, but arguments of a predicate.
+        """
+        return self.task.data != "roles" and are_entities(self.data_card, self.labels)
 
     @property
     def learned_tags(self) -> LearnedTags:

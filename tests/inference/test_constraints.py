@@ -73,6 +73,13 @@ def test_only_allowed_outputs_are_written(bundle: Bundle) -> None:
         assert {each["output"] for each in found["n_best"]} == set(allowed)
 
 
+def test_an_allowed_output_is_written_whole_however_long_it_is(bundle: Bundle) -> None:
+    allowed = " ".join(["XX"] * 200)
+    assert bundle.experiment.decoding.limit(1) < 200  # type: ignore[union-attr]
+    (found,) = Predictor.of(bundle, Options(allowed=(allowed,))).predict(["cats"])
+    assert found["output"] == allowed
+
+
 def test_a_trie_ends_where_an_output_ends() -> None:
     constraint = OneOf([[5, 6], [5]], end=2)
     state = constraint.after(constraint.start(1), 5)

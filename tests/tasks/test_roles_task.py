@@ -208,6 +208,8 @@ def test_files_of_predictions(bundle: Bundle, prediction: dict[str, Any], tmp_pa
     assert (tmp_path / "out.txt").read_text("utf-8").count("(") == len(prediction["predicates"])
     with pytest.raises(UserError, match="is for tagged words"):
         predict_file(bundle.folder, str(texts), str(tmp_path / "out.conll"))
+    with pytest.raises(UserError, match=r"is for entities, which .* does not predict"):
+        predict_file(bundle.folder, str(texts), str(tmp_path / "out"), format="prodigy")
     assert not (tmp_path / "out.conll").exists()
 
 
@@ -215,6 +217,8 @@ def test_options(bundle: Bundle) -> None:
     model = nlp_rnn.load(bundle.folder)
     with pytest.raises(UserError, match="n_best is not of models for semantic_roles"):
         model.predict(TEXT, n_best=2)
+    with pytest.raises(UserError, match="predicts no entities"):
+        model.predict(TEXT, review_below=0.5, review_by="entity")
     assert model.predict(TEXT, review_below=1.0)["review"] is True
     assert model.predict("", review_below=1.0)["review"] is False
 
