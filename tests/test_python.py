@@ -82,6 +82,7 @@ def assert_same(one: Any, other: Any) -> None:
         (7, "found int"),
         (["a", 7], "text 1: expected a string, a list of words or None, found int"),
         ([["a", 7]], "text 0: expected a string"),
+        (pd.DataFrame({"text": ["a"]}), "found a table; use predict_frame"),
     ],
 )
 def test_what_is_no_text_is_refused(models: dict[str, Any], texts: Any, words: str) -> None:
@@ -93,6 +94,7 @@ def test_segmented_words_are_taken_as_they_are(models: dict[str, Any]) -> None:
     (prediction,) = models["tagging"].predict([["New York", "sleeps"]])
     assert prediction["tokens"] == ["New York", "sleeps"]
     assert len(prediction["tags"]) == 2
+    assert models["tagging"].predict([np.array(["New York", "sleeps"])]) == [prediction]
 
 
 def test_options_are_keywords(models: dict[str, Any]) -> None:
@@ -109,7 +111,13 @@ def test_options_are_keywords(models: dict[str, Any]) -> None:
     [
         ("classification", {"n_best": 2}, "n_best 2: .* has no CRF"),
         ("tagging", {"n_best": 0}, "n_best: expected a whole number of 1 or more, found 0"),
+        ("tagging", {"n_best": True}, "n_best: expected a whole number of 1 or more, found True"),
         ("tagging", {"batch_size": 0}, "batch_size: expected a whole number"),
+        ("tagging", {"review_below": "0.5"}, "review_below: expected a number above 0"),
+        ("sequence_to_sequence", {"beam": 2.5}, "beam: expected a whole number"),
+        ("sequence_to_sequence", {"length_penalty": float("nan")}, "length_penalty: expected"),
+        ("sequence_to_sequence", {"allowed": "die"}, "allowed: expected a list of outputs"),
+        ("sequence_to_sequence", {"allowed": ["die Kuh"]}, "'die Kuh' has words that no target"),
         ("tagging", {"review_below": 7}, "review_below: expected a number above 0"),
         ("language_modelling", {"review_below": 0.5}, "language model"),
         ("tagging", {"nbest": 2}, "no option 'nbest'; there are n_best, review_below, batch_size"),
@@ -140,10 +148,12 @@ def test_tables_keep_their_columns_and_index(models: dict[str, Any]) -> None:
     [
         (["words"], "no column 'text'; name the column of texts by text_column, one of: words"),
         (["text", "label"], "has a column 'label' already"),
+        (["text", "text"], "has 2 columns 'text'; rename or remove one"),
+        (pd.MultiIndex.from_tuples([("text", "a")]), "columns of several levels"),
     ],
 )
 def test_tables_that_do_not_fit_are_refused(
-    models: dict[str, Any], columns: list[str], words: str
+    models: dict[str, Any], columns: Any, words: str
 ) -> None:
     with pytest.raises(nlp_rnn.UserError, match=words):
         models["classification"].predict_frame(
@@ -174,6 +184,43 @@ def test_what_cannot_be_ranked_or_found_is_refused(models: dict[str, Any]) -> No
         model.rank("the cat")
     with pytest.raises(nlp_rnn.UserError, match="n_best 5: expected 1 to 2"):
         model.search(beam=2, n_best=5)
+    with pytest.raises(nlp_rnn.UserError, match="by: expected total or mean, found 'best'"):
+        model.rank(["a", "b"], by="best")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"temperature": -1}, "temperature: expected 0 or more, found -1"),
+        ({"temperature": float("nan")}, "temperature: expected"),
+        ({"length": 0}, "length: expected a whole number of 1 or more, found 0"),
+        ({"length": 2.5}, "length: expected a whole number"),
+        ({"top_k": 0}, "top_k: expected a whole number"),
+        ({"top_p": 1.5}, "top_p: expected a number above 0, at most 1"),
+        ({"seed": -1}, "seed: expected a whole number of 0 or more"),
+        ({"prompt": None}, "prompt: expected a string, found NoneType"),
+    ],
+)
+def test_numbers_that_generate_nothing_are_refused(
+    models: dict[str, Any], options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(nlp_rnn.UserError, match=words):
+        models["language_modelling"].generate(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"beam": 0}, "beam: expected a whole number of 1 or more"),
+        ({"length": -1}, "length: expected a whole number"),
+        ({"length_penalty": -1}, "length_penalty: expected a number of 0 or more"),
+    ],
+)
+def test_numbers_that_find_nothing_are_refused(
+    models: dict[str, Any], options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(nlp_rnn.UserError, match=words):
+        models["language_modelling"].search(**options)
 
 
 def test_a_model_that_is_not_there_is_a_user_error(tmp_path: Path) -> None:

@@ -189,11 +189,19 @@ def _check_fits(bundle: Bundle, output: str, format: str) -> None:
 
 
 def _check_marks(output: str, format: str, options: Options) -> None:
-    if options.review_below is not None and format in (".txt", *SENTENCES, *ANNOTATION_FORMATS):
-        raise UserError(
-            f"{output}: {format} has no place for --review-below; write .jsonl, .csv, .tsv or "
-            ".parquet"
-        )
+    if format not in (".txt", *SENTENCES, *ANNOTATION_FORMATS):
+        return
+    without_a_place = {
+        "--review-below": options.review_below is not None,
+        "--n-best": options.n_best > 1,
+        "--attention": options.attention,
+    }
+    for option, is_given in without_a_place.items():
+        if is_given:
+            raise UserError(
+                f"{output}: {format} has no place for {option}; write .jsonl, .csv, .tsv or "
+                ".parquet"
+            )
 
 
 def predict_all(

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from nlp_rnn.arrays import Floats
+from nlp_rnn.inference.checks import check_number, check_penalty, check_whole
 from nlp_rnn.inference.decoding import (
     Hypothesis,
     beam_search,
@@ -45,6 +46,17 @@ class Sampling:
     samples: int = 1
     seed: int | None = None
 
+    def __post_init__(self) -> None:
+        """Raise UserError unless the numbers make sense."""
+        finite = float("inf")
+        check_number("temperature", self.temperature, lambda x: 0 <= x < finite, "0 or more")
+        if self.top_p is not None:
+            expected = "a number above 0, at most 1"
+            check_number("top_p", self.top_p, lambda x: 0 < x <= 1, expected)
+        for name, least in (("top_k", 1), ("samples", 1), ("seed", 0)):
+            if (value := getattr(self, name)) is not None:
+                check_whole(name, value, least)
+
     def generators(self) -> list[np.random.Generator]:
         """One generator for each sample, so that samples do not depend on their number."""
         return np.random.default_rng(self.seed).spawn(self.samples)
@@ -63,6 +75,12 @@ class BeamSearch:
     width: int
     n_best: int | None = None
     length_penalty: float = 0.6
+
+    def __post_init__(self) -> None:
+        """Raise UserError unless the numbers make sense."""
+        check_whole("beam", self.width)
+        check_whole("n_best", self.n_best or 1)
+        check_penalty("length_penalty", self.length_penalty)
 
 
 def text_only(logits: Floats) -> Floats:

@@ -177,7 +177,18 @@ class ArrowChunk(Chunk):
             ) from None
 
     def columns(self) -> Columns:
-        return {name: {str} for name in self.batch.schema.names}
+        return {field.name: {_python_type(field.type)} for field in self.batch.schema}
+
+
+def _python_type(type_: pa.DataType) -> type:
+    """The type of the values of an Arrow column that a column of theirs can hold; else text."""
+    from pyarrow import types
+
+    if types.is_boolean(type_):
+        return bool
+    if types.is_floating(type_):
+        return float
+    return int if types.is_integer(type_) and not types.is_uint64(type_) else str
 
 
 def _python_values(column: pa.Array) -> list[Any]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, get_args, overload
+
+import numpy as np
 
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference import schema
+from nlp_rnn.inference.checks import check_whole
 from nlp_rnn.inference.inputs import TEXT
 from nlp_rnn.inference.items import Item
 from nlp_rnn.inference.predictor import LanguageModelPredictor, Options, Prediction, Predictor
@@ -130,9 +133,14 @@ class Model:
         Raises:
             UserError: there is no such column.
         """
+        if frame.columns.nlevels > 1:
+            raise UserError("the table has columns of several levels; give each one name")
         names = self.text_columns if given is None else [given]
         for name in names:
-            if name in frame.columns:
+            count = list(frame.columns).count(name)
+            if count > 1:
+                raise UserError(f"the table has {count} columns '{name}'; rename or remove one")
+            if count:
                 return name
         raise UserError(
             f"the table has no column '{names[-1]}'; name the column of texts by text_column, one "
@@ -157,19 +165,28 @@ def _options(given: dict[str, Any]) -> Options:
         raise UserError(f"predict has no option '{wrong}'; there are {', '.join(known)}") from None
 
 
+def _check_prompt(prompt: object, length: object) -> None:
+    if not isinstance(prompt, str):
+        raise UserError(f"prompt: expected a string, found {type(prompt).__name__}")
+    check_whole("length", length)
+
+
 def _items(texts: Iterable[Item | None]) -> Iterator[Item]:
+    if hasattr(texts, "columns"):
+        raise UserError("expected an iterable of texts, found a table; use predict_frame")
     if isinstance(texts, (bytes, dict)) or not isinstance(texts, Iterable):
         raise UserError(
             f"expected a text or an iterable of texts, found {type(texts).__name__}; decode bytes "
             "and pass the values of a dictionary"
         )
     for number, text in enumerate(texts):
+        words = text.tolist() if isinstance(text, np.ndarray) else text
         if text is None:
             yield ""
-        elif isinstance(text, str) or (
-            isinstance(text, (list, tuple)) and all(isinstance(word, str) for word in text)
-        ):
+        elif isinstance(text, str):
             yield text
+        elif isinstance(words, (list, tuple)) and all(isinstance(word, str) for word in words):
+            yield words
         else:
             raise UserError(
                 f"text {number}: expected a string, a list of words or None, found "
@@ -230,8 +247,10 @@ class LanguageModel(Model):
         Returns:
             For each text its ``rank``, the ``text``, and the other columns of ``nlp-rnn rank``.
         """
-        from nlp_rnn.inference.scoring import Candidates, score_of
+        from nlp_rnn.inference.scoring import By, Candidates, score_of
 
+        if by not in get_args(By):
+            raise UserError(f"by: expected {' or '.join(get_args(By))}, found {by!r}")
         if isinstance(texts, str):
             raise UserError("rank compares several texts; give a list of them")
         items = list(_items(texts))
@@ -266,6 +285,7 @@ class LanguageModel(Model):
         from nlp_rnn.inference.generation import PromptedModel, Sampling
 
         sampling = Sampling(temperature, top_k, top_p, seed=seed)
+        _check_prompt(prompt, length)
         (text,) = PromptedModel(self._predictor, prompt).samples(length, sampling, stop_at_end)
         return prompt + text
 
@@ -293,10 +313,11 @@ class LanguageModel(Model):
         """
         from nlp_rnn.inference.generation import BeamSearch, PromptedModel
 
+        search = BeamSearch(beam, n_best, length_penalty)
         if not 1 <= n_best <= beam:
             raise UserError(f"n_best {n_best}: expected 1 to {beam}, the beam's width")
-        model = PromptedModel(self._predictor, prompt)
-        found = model.search(length, BeamSearch(beam, n_best, length_penalty), stop_at_end)
+        _check_prompt(prompt, length)
+        found = PromptedModel(self._predictor, prompt).search(length, search, stop_at_end)
         return [
             {"text": text, "log_probability": h.log_probability, "score": h.score}
             for text, h in found

@@ -33,6 +33,7 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.label_sets import confidences
 from nlp_rnn.evaluation.roles import CONTINUED, predicates_of
 from nlp_rnn.inference import schema
+from nlp_rnn.inference.checks import check_number, check_penalty, check_whole
 from nlp_rnn.inference.constraints import Constraint, OneOf
 from nlp_rnn.inference.items import CHUNK, Item, as_text
 from nlp_rnn.inference.translation import Output, Translator
@@ -58,7 +59,7 @@ from nlp_rnn.text.encoding import source_tokens
 from nlp_rnn.text.entities import entity_spans
 from nlp_rnn.text.rules import Span
 from nlp_rnn.text.spelling import spell
-from nlp_rnn.text.vocabulary import SEPARATOR, UNK
+from nlp_rnn.text.vocabulary import SEPARATOR, UNK, UNK_INDEX
 
 Prediction = dict[str, Any]
 
@@ -117,10 +118,7 @@ class Options:
             written: returns the name of an option for messages.
         """
         for name in ("n_best", "batch_size"):
-            if not (isinstance(value := getattr(self, name), int) and value >= 1):
-                raise UserError(
-                    f"{written(name)}: expected a whole number of 1 or more, found {value!r}"
-                )
+            check_whole(written(name), getattr(self, name))
         if bundle.task.data == "pairs":
             self._check_search(bundle, written)
         else:
@@ -129,11 +127,8 @@ class Options:
         self._check_documents(bundle, written)
         if self.review_below is None:
             return
-        if not 0 < self.review_below <= 1:
-            raise UserError(
-                f"{written('review_below')}: expected a number above 0, at most 1, found "
-                f"{self.review_below!r}"
-            )
+        expected = "a number above 0, at most 1"
+        check_number(written("review_below"), self.review_below, lambda x: 0 < x <= 1, expected)
         if not bundle.task.labels:
             raise UserError(
                 f"{written('review_below')}: {bundle.folder} is a language model or an "
@@ -200,14 +195,12 @@ class Options:
         return bundle.experiment.decoding.model_copy(update=changed)
 
     def _check_search(self, bundle: Bundle, written: Callable[[str], str]) -> None:
-        if self.beam is not None and self.beam < 1:
-            raise UserError(f"{written('beam')}: expected 1 or more, found {self.beam!r}")
-        if self.length_penalty is not None and self.length_penalty < 0:
-            raise UserError(
-                f"{written('length_penalty')}: expected 0 or more, found {self.length_penalty!r}"
-            )
-        if self.allowed is not None and not any(self.allowed):
-            raise UserError(f"{written('allowed')}: lists no output; name one or more")
+        if self.beam is not None:
+            check_whole(written("beam"), self.beam)
+        if self.length_penalty is not None:
+            check_penalty(written("length_penalty"), self.length_penalty)
+        if self.allowed is not None:
+            self._check_allowed(bundle, written)
         beam = self.decoding(bundle).beam
         if self.n_best > beam:
             raise UserError(
@@ -216,6 +209,24 @@ class Options:
             )
         if self.attention and bundle.experiment.model.attention is None:  # type: ignore[union-attr]
             raise UserError(f"{written('attention')}: {bundle.folder} has no attention; omit it")
+
+    def _check_allowed(self, bundle: Bundle, written: Callable[[str], str]) -> None:
+        if isinstance(self.allowed, str) or not any(self.allowed or ()):
+            raise UserError(
+                f"{written('allowed')}: expected a list of outputs, found {self.allowed!r:.60}; "
+                "name one or more"
+            )
+        for text, tokens in zip(self.allowed or (), self.allowed_tokens(bundle), strict=True):
+            if UNK_INDEX in tokens:
+                raise UserError(
+                    f"{written('allowed')}: {text!r} has words that no target of training has, so "
+                    f"{bundle.folder} cannot write it; leave it out"
+                )
+
+    def allowed_tokens(self, bundle: Bundle) -> list[list[int]]:
+        """The token indices of the outputs that are allowed."""
+        encode, tokens = bundle.target_vocabulary.encode, bundle.target_tokenizer.tokens
+        return [list(encode(tokens(text))) for text in self.allowed or ()]
 
     def _check_of_no_pairs(self, bundle: Bundle, written: Callable[[str], str]) -> None:
         for name in ("beam", "length_penalty", "attention", "allowed"):
@@ -860,9 +871,8 @@ class EncoderDecoderPredictor(Predictor):
         """What may be written, where the options list it."""
         if self.options.allowed is None:
             return None
-        encode, tokens = self.bundle.target_vocabulary.encode, self.bundle.target_tokenizer.tokens
-        outputs = (encode(tokens(text)) for text in self.options.allowed)
-        return OneOf(outputs, self.bundle.target_vocabulary.end_index)
+        allowed = self.options.allowed_tokens(self.bundle)
+        return OneOf(allowed, self.bundle.target_vocabulary.end_index)
 
     @property
     def _backwards(self) -> bool:

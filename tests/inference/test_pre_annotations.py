@@ -164,6 +164,7 @@ def test_damaged_exports_of_webanno_are_errors_of_one_line(
         ("tagging", "in.jsonl", "in.jsonl", ["--format", "prodigy"], "is also INPUT"),
         ("tagging", "in.jsonl", "o.csv", ["--offsets", "utf16"], "--offsets: is for"),
         ("tagging", "in.jsonl", "o", ["--format", "prodigy", "--review-below", ".5"], "no place"),
+        ("sequence_to_sequence", "in.jsonl", "o.txt", ["--n-best", "2"], "no place for --n-best"),
         ("tagging", "empty", "o.csv", [], "is a folder without files .txt"),
         ("tagging", "bad.json", "o.csv", [], "bad.json: expected a list of tasks"),
         ("tagging", "text.json", "o.csv", [], "task 1: no key 'text' .*did you mean 'txt'"),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -232,6 +233,18 @@ def test_nothing_to_judge_is_one_line(
     message = capsys.readouterr().err
     assert reason in message and message.count("\n") == 1
     assert not (tmp_path / "o.csv").exists()
+
+
+def test_columns_of_parquet_keep_their_types(bundle: Path, tmp_path: Path) -> None:
+    values = {"text": ["cats", "dogs"], "n": [1, 2], "ok": [True, None], "w": [0.5, 1.0]}
+    pq.write_table(pa.table(values), tmp_path / "t.parquet")
+    target = tmp_path / "ranked.parquet"
+    assert main(["rank", str(bundle), str(tmp_path / "t.parquet"), str(target)]) == 0
+    found = sorted(read(target), key=lambda row: row["n"])
+    assert [row[name] for row in found for name in values] == [
+        *("cats", 1, True, 0.5),
+        *("dogs", 2, None, 1.0),
+    ]
 
 
 def test_one_text_is_ranked_first(bundle: Path, tmp_path: Path) -> None:
