@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from nlp_rnn.corpora.lines import BadBytes, numbered_lines
-from nlp_rnn.corpora.schemes import TagSurvey, parse_tag, to_bio
+from nlp_rnn.corpora.schemes import TagSurvey, kept_tags
 from nlp_rnn.corpora.settings import Setting, SettingError
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example, Scheme
@@ -378,14 +378,8 @@ class TaggedColumns:
         """
         for sentence in self.sentences(path):
             tags = [self.tag(word) for word in sentence.words]
-            if scheme is not None:
-                for i, tag in enumerate(tags):
-                    try:
-                        parse_tag(tag, scheme)
-                    except ValueError as error:
-                        raise UserError(f"{sentence.where(i)}: {error}") from None
             if tags:
-                kept = tuple(tags) if scheme is None else to_bio(tags, scheme)
+                kept = kept_tags(tags, scheme, sentence.where)
                 yield Example(tokens=tuple(word.form for word in sentence.words), tags=kept)
 
     def survey(self, path: Path, into: TagSurvey) -> int:

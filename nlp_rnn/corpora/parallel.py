@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
 from nlp_rnn.corpora.lines import BadBytes, read_lines
-from nlp_rnn.corpora.schemes import TagSurvey, to_bio
+from nlp_rnn.corpora.schemes import TagSurvey, kept_tags, words_of
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example, Scheme
 
@@ -73,19 +72,12 @@ def read_parallel(
                 f"{tags}, line {number}: {len(found)} tags, but the sentence in {sentences} has "
                 f"{len(words)} words; give each word one tag"
             )
-        try:
-            kept = tuple(found) if scheme is None else to_bio(found, scheme)
-        except ValueError as error:
-            raise UserError(f"{tags}, line {number}: {error}") from None
+        kept = kept_tags(found, scheme, words_of(f"{tags}, line {number}"))
         spaces = (True,) * len(words)
         yield Example(label=label, tokens=tuple(words), tags=kept, space_after=spaces)
 
 
 def survey_tags(tags: Path, bad_bytes: BadBytes, survey: TagSurvey) -> None:
     """Add the tags of each line of a file to a survey of their scheme."""
-
-    def where(number: int, i: int) -> str:
-        return f"{tags}, line {number}, word {i + 1}"
-
     for number, line in enumerate(read_lines(tags, bad_bytes), 1):
-        survey.add(line.split(), partial(where, number))
+        survey.add(line.split(), words_of(f"{tags}, line {number}"))

@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from nlp_rnn.corpora.corpus import Corpus
-from nlp_rnn.corpora.schemes import TagSurvey, to_bio
+from nlp_rnn.corpora.schemes import TagSurvey, kept_tags, words_of
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import SPLITS, Example, Scheme
 
@@ -101,13 +101,9 @@ class RecordCorpus(Corpus):
     def _tagged(self, record: Mapping[str, Any], where: str) -> Iterator[Example]:
         """One sentence, or none where the library has an empty one, as builders of CoNLL do."""
         words, tags = self._words_and_tags(record, where)
-        if self._scheme is not None:
-            try:
-                tags = list(to_bio(tags, self._scheme))
-            except ValueError as error:
-                raise UserError(f"{where}: {error}") from None
         if words:
-            yield Example(tokens=tuple(words), tags=tuple(tags))
+            kept = kept_tags(tags, self._scheme, words_of(where))
+            yield Example(tokens=tuple(words), tags=kept)
 
     @cached_property
     def _scheme(self) -> Scheme | None:
@@ -118,7 +114,7 @@ class RecordCorpus(Corpus):
         for split in self.splits():
             for record, where in self._located(split):
                 _, tags = self._words_and_tags(record, where)
-                survey.add(tags, lambda _, where=where: where)  # type: ignore[misc]
+                survey.add(tags, words_of(where))
         return survey.scheme()
 
     def _shared(self, first: str, second: str) -> UserError:

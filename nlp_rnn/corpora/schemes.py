@@ -90,6 +90,33 @@ def to_bio(tags: Sequence[str], scheme: Scheme) -> tuple[str, ...]:
     return tuple(converted)
 
 
+def words_of(where: str) -> Callable[[int], str]:
+    """The place of each word of a sentence."""
+    return lambda i: f"{where}, word {i + 1}"
+
+
+def kept_tags(
+    tags: Sequence[str], scheme: Scheme | None, where: Callable[[int], str]
+) -> tuple[str, ...]:
+    """A sentence's tags as they are kept: in BIO if they mark entities, otherwise unchanged.
+
+    Args:
+        scheme: how tags mark entities; None for classes of words.
+        where: the place of a word in its file, for the error.
+
+    Raises:
+        UserError: a tag is not in the scheme.
+    """
+    if scheme is None:
+        return tuple(tags)
+    for i, tag in enumerate(tags):
+        try:
+            parse_tag(tag, scheme)
+        except ValueError as error:
+            raise UserError(f"{where(i)}: {error}") from None
+    return to_bio(tags, scheme)
+
+
 def obeys(before: str, after: str, scheme: Scheme) -> bool:
     """Whether a tag may follow another in a scheme; ``O`` stands for both ends of a sentence.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from nlp_rnn.corpora.labelling import label_of
 from nlp_rnn.corpora.lines import BadBytes
-from nlp_rnn.corpora.schemes import TagSurvey, to_bio
+from nlp_rnn.corpora.schemes import TagSurvey, kept_tags, words_of
 from nlp_rnn.corpora.tables import record_values, text_of
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example, Scheme
@@ -43,17 +43,14 @@ class TokenLists:
                 not in the scheme; the message names file and line or row.
         """
         for where, words, tags in self._rows(path):
-            try:
-                kept = tuple(tags) if scheme is None else to_bio(tags, scheme)
-            except ValueError as error:
-                raise UserError(f"{where}: {error}") from None
             if words:
+                kept = kept_tags(tags, scheme, words_of(where))
                 yield Example(tokens=tuple(words), tags=kept)
 
     def survey(self, path: Path, into: TagSurvey) -> None:
         """Show the tags of every sentence to a survey."""
         for where, _, tags in self._rows(path):
-            into.add(tags, lambda i, where=where: f"{where}, word {i + 1}")  # type: ignore[misc]
+            into.add(tags, words_of(where))
 
     def _rows(self, path: Path) -> Iterator[tuple[str, list[str], list[str]]]:
         settings = {self.words: "text_column", self.tags: "tag_column"}

@@ -6,7 +6,7 @@ import pytest
 
 from nlp_rnn.config import FilesDataset
 from nlp_rnn.corpora import data_folder, open_corpus
-from nlp_rnn.corpora.conll import to_bio
+from nlp_rnn.corpora.schemes import to_bio
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
 

@@ -6,7 +6,7 @@ from itertools import pairwise, product
 
 import pytest
 
-from nlp_rnn.corpora.conll import to_bio
+from nlp_rnn.corpora.schemes import to_bio
 from nlp_rnn.text.entities import allowed_transitions, entity_spans, is_entity_scheme
 
 BIO = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]

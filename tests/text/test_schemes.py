@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from seqeval.metrics.sequence_labeling import get_entities
 
-from nlp_rnn.corpora.conll import to_bio
+from nlp_rnn.corpora.schemes import to_bio
 from nlp_rnn.text.entities import LearnedTags, allowed_transitions, entity_spans
 
 BIO = ["O", "B-PER", "I-PER", "I-LOC", "B-LOC"]
