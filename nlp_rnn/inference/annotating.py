@@ -242,9 +242,7 @@ def open_annotations(output: str, format: str, annotating: Annotating) -> Iterat
 def check_annotations(bundle: Bundle, output: str, format: str) -> None:
     """Raise UserError unless a model's predictions can be written in a format of annotations."""
     is_classifier = bundle.experiment.task == "classification"
-    if not (bundle.task.tagged and bundle.entities) and not (
-        is_classifier and format in choices.FORMATS
-    ):
+    if not bundle.predicts_entities and not (is_classifier and format in choices.FORMATS):
         raise UserError(
             f"{output}: --format {format} is for entities, which {bundle.folder} does not predict; "
             + (f"write {', '.join(choices.FORMATS)}" if is_classifier else "write another format")

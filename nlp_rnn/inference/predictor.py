@@ -147,7 +147,7 @@ class Options:
             raise UserError(
                 f"{written('review_by')}: needs {written('review_below')}, a probability; add it"
             )
-        if not (bundle.task.tagged and bundle.entities):
+        if not bundle.predicts_entities:
             raise UserError(
                 f"{written('review_by')} entity: {bundle.folder} predicts no entities; omit it"
             )

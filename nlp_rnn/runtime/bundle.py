@@ -318,11 +318,13 @@ class Bundle:
 
     @property
     def entities(self) -> bool:
-        """Whether the tags that a tagger predicts mark entity spans, like BIO.
+        """Whether the tags that a tagger learned mark spans, like BIO."""
+        return are_entities(self.data_card, self.labels)
 
-        The tags of semantic roles mark spans too, but arguments of a predicate.
-        """
-        return self.task.data != "roles" and are_entities(self.data_card, self.labels)
+    @property
+    def predicts_entities(self) -> bool:
+        """Whether its predictions have entities; spans of semantic roles are arguments."""
+        return self.task.tagged and self.task.data != "roles" and self.entities
 
     @property
     def learned_tags(self) -> LearnedTags:
