@@ -324,7 +324,7 @@ def _space_after(sentence: Sentence) -> tuple[bool, ...]:
     for _, line in sentence.block.filled():
         if multiword := re.match(r"([0-9]+)-([0-9]+)\t", line):
             first, last = int(multiword[1]), int(multiword[2])
-            inside = dict.fromkeys(range(first, min(last, len(spaced))), False)
+            inside = {number: False for number in spaced if first <= number < last}
             spaced |= inside | {last: joined not in line.split("\t")[-1].split("|")}
     return tuple(spaced[int(word.columns[0])] for word in sentence.words)
 

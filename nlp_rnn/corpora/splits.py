@@ -249,7 +249,7 @@ class _SplitCorpus(Corpus):
         if split == "train":
             remedy = "lower the shares under split, or provide more data"
         else:
-            remedy = f"give {split} a file of its own, or provide more data"
+            remedy = f"raise split.{split}, give {split} a file of its own, or provide more data"
         return UserError(
             f"{self.origin(split)}: {found} too few to take a {split} split of data set "
             f"'{self.name}' from; {remedy}"

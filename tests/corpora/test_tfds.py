@@ -194,7 +194,9 @@ def test_a_split_without_examples_is_named(entities_folder: Path) -> None:
 
 def test_tags_that_do_not_fit_the_scheme(entities_folder: Path) -> None:
     corpus = entities(entities_folder, tags_feature="pos")
-    with pytest.raises(UserError, match=r"conll2003.*example \d, word \d: expected a tag O, B-TYPE"):
+    with pytest.raises(
+        UserError, match=r"conll2003.*example \d, word \d: expected a tag O, B-TYPE"
+    ):
         list(corpus.read("train"))
 
 

@@ -102,6 +102,18 @@ def test_conllu_says_where_the_spaces_are(tmp_path: Path) -> None:
     assert [text[start:end] for start, end in places] == list(example.tokens)
 
 
+def test_words_that_are_left_out_change_no_space_after_them(tmp_path: Path) -> None:
+    rows = [
+        *("1\tgo", "2\t", "3\tout", "4-5\tdel", "4\tde", "5\tel", "6\tmar"),
+    ]
+    lines = [f"{row}\t_\t{'_' if '-' in row else 'X'}\t_\t_\t_\t_\t_\t_\n" for row in rows]
+    file = tmp_path / "a.conllu"
+    file.write_text("".join(lines) + "\n")
+    (example,) = read_conllu(file, "upos", "skip", "error")
+    spaces = dict(zip(example.tokens, example.space_after, strict=True))
+    assert spaces == {"go": True, "out": True, "de": False, "el": True, "mar": True}
+
+
 def test_spaces_are_guessed_as_english_is_written() -> None:
     words = [
         "She",
