@@ -19,6 +19,7 @@ from nlp_rnn.explanation.attribution import Attribution, Explainer, integrated_g
 from nlp_rnn.explanation.explain import PAGE, PICTURE, RECORDS, explaining
 from nlp_rnn.inference.predictor import Predictor
 from nlp_rnn.runtime.bundle import Bundle
+from nlp_rnn.text.entities import entity_spans
 
 REVIEWS = [
     Example(text="good , not bad at all", label="positive"),
@@ -156,7 +157,8 @@ def test_the_words_that_begin_an_entity_are_explained(
     models: dict[str, Path], tmp_path: Path
 ) -> None:
     predicted = next(Predictor.load(models["softmax"]).predict([TEXT]))
-    starts = [i + 1 for i, tag in enumerate(predicted["tags"]) if tag.startswith("B-")]
+    starts = [first + 1 for _, first, _ in entity_spans(predicted["tags"])]
+    assert len(starts) == len(predicted["entities"])  # also those that begin with I-
     status = run(models["softmax"], tmp_path, TEXT + "\n")
     if not starts:
         assert status == 2

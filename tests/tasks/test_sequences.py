@@ -158,7 +158,7 @@ def test_attention_is_of_the_tokens_of_both_sides(bundle: Bundle) -> None:
     ("options", "fault"),
     [
         (Options(n_best=4), "n_best 4 is more than a beam of 3 can find"),
-        (Options(beam=0), "beam: expected 1 or more"),
+        (Options(beam=0), "beam: expected a whole number of 1 or more"),
         (Options(review_below=0.5), "have no confidence"),
     ],
 )
