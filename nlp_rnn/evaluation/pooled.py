@@ -57,13 +57,10 @@ def pooled_metrics(
         labels: the classes.
     """
     sizes = [sum(_targets(row) for row in of_fold) for of_fold in rows]
-    means = weighted_means([_without(test, OF_SOME_WORDS) for test in tests], sizes)
+    means = weighted_means(tests, sizes)
     exact = _metrics_of([row for of_fold in rows for row in of_fold], labels)
-    return exact | {name: value for name, value in means.items() if name not in exact}
-
-
-def _without(metrics: Metrics, names: Sequence[str]) -> Metrics:
-    return {name: value for name, value in metrics.items() if name not in names}
+    settled = {*exact, *OF_SOME_WORDS}
+    return exact | {name: value for name, value in means.items() if name not in settled}
 
 
 def weighted_means(tests: Sequence[Metrics], sizes: Sequence[int]) -> Metrics:

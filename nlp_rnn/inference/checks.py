@@ -24,6 +24,11 @@ def check_number(name: str, value: object, fits: Callable[[float], bool], expect
         raise UserError(f"{name}: expected {expected}, found {value!r}")
 
 
+def check_share(name: str, value: object) -> None:
+    """Raise UserError unless an option is a share or a probability above 0."""
+    check_number(name, value, lambda x: 0 < x <= 1, "a number above 0, at most 1")
+
+
 def check_penalty(name: str, value: object) -> None:
     """Raise UserError unless an option is a penalty: a finite number of 0 or more."""
     check_number(name, value, lambda x: 0 <= x < float("inf"), "a number of 0 or more")

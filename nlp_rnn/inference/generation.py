@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from nlp_rnn.arrays import Floats
-from nlp_rnn.inference.checks import check_number, check_penalty, check_whole
+from nlp_rnn.inference.checks import check_number, check_penalty, check_share, check_whole
 from nlp_rnn.inference.decoding import (
     Hypothesis,
     beam_search,
@@ -51,8 +51,7 @@ class Sampling:
         finite = float("inf")
         check_number("temperature", self.temperature, lambda x: 0 <= x < finite, "0 or more")
         if self.top_p is not None:
-            expected = "a number above 0, at most 1"
-            check_number("top_p", self.top_p, lambda x: 0 < x <= 1, expected)
+            check_share("top_p", self.top_p)
         for name, least in (("top_k", 1), ("samples", 1), ("seed", 0)):
             if (value := getattr(self, name)) is not None:
                 check_whole(name, value, least)

@@ -33,7 +33,7 @@ from nlp_rnn.errors import UserError
 from nlp_rnn.evaluation.label_sets import confidences
 from nlp_rnn.evaluation.roles import CONTINUED, predicates_of
 from nlp_rnn.inference import schema
-from nlp_rnn.inference.checks import check_number, check_penalty, check_whole
+from nlp_rnn.inference.checks import check_penalty, check_share, check_whole
 from nlp_rnn.inference.constraints import Constraint, OneOf
 from nlp_rnn.inference.items import CHUNK, Item, as_text
 from nlp_rnn.inference.translation import Output, Translator
@@ -127,8 +127,7 @@ class Options:
         self._check_documents(bundle, written)
         if self.review_below is None:
             return
-        expected = "a number above 0, at most 1"
-        check_number(written("review_below"), self.review_below, lambda x: 0 < x <= 1, expected)
+        check_share(written("review_below"), self.review_below)
         if not bundle.task.labels:
             raise UserError(
                 f"{written('review_below')}: {bundle.folder} is a language model or an "

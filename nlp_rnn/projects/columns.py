@@ -329,8 +329,7 @@ def _label_column(
     if not free:
         raise UserError(
             f"{path}: has one column only that may hold text, so no label; add one, or give plain "
-            "text for "
-            "--task language_modelling"
+            "text for --task language_modelling"
         )
     named = [column for column in free if column.is_named(LABEL_NAMES)]
     flags = [str(column.name) for column in free if column.holds_flags()]

@@ -44,6 +44,7 @@ def fasttext(
         bucket=parameters.buckets,
     )
     train(model, corpus, parameters, saved, save, ["vectors_vocab", "vectors_ngrams"])
-    model.wv.adjust_vectors()  # as training does, of which a run saved at its end has none
+    # gensim does this as it trains, and a run that was saved at its end trains no more.
+    model.wv.adjust_vectors()
     subwords = Subwords(model.wv.vectors_ngrams, parameters.shortest, parameters.longest)
     return in_order(corpus, model.wv), subwords
