@@ -111,18 +111,39 @@ def _keep_freed_memory() -> None:
             mallopt(parameter, value)
 
 
+KEPT_PROGRAMS = 1 << 30
+"""How many bytes of compiled programs are kept from run to run."""
+
+
 def _keep_compiled_programs() -> None:
     """Let JAX keep compiled programs in the user's cache folder, so that later runs start faster.
 
-    ``JAX_COMPILATION_CACHE_DIR`` names another folder.
+    ``JAX_COMPILATION_CACHE_DIR`` names another folder. JAX itself would look at every file of the
+    folder whenever it adds one, to stay below a limit.
     """
     import jax
 
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        jax.config.update("jax_compilation_cache_dir", str(cache / "nlp_rnn" / "jax"))
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nlp_rnn" / "jax"
+        jax.config.update("jax_compilation_cache_dir", str(cache))
+        with suppress(OSError):
+            _remove_oldest(cache, KEPT_PROGRAMS)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
-    jax.config.update("jax_compilation_cache_max_size", 1 << 30)
+
+
+def _remove_oldest(folder: Path, size: int) -> None:
+    """Leave only those files of ``folder`` that were read last, ``size`` bytes in all.
+
+    Raises:
+        OSError: the folder cannot be read or written.
+    """
+    files = [(file.stat(), file) for file in folder.iterdir()] if folder.is_dir() else []
+    total = sum(stat.st_size for stat, _ in files)
+    for stat, file in sorted(files, key=lambda each: max(each[0].st_atime, each[0].st_mtime)):
+        if total <= size:
+            break
+        file.unlink(missing_ok=True)  # another process may be faster
+        total -= stat.st_size
 
 
 _unneeded: list[str] = []
@@ -398,6 +419,18 @@ def on_device(network: Any) -> Callable[[Sequence[Any]], list[Any]]:
             return network([keras.ops.convert_to_tensor(value) for value in inputs])
 
     return eagerly
+
+
+def predicted_once(network: Any, inputs: Sequence[Any]) -> list[Any]:
+    """The outputs of a network for inputs of shapes that do not come again.
+
+    JAX compiles every operation that runs by itself, so one program for all is ready sooner.
+    """
+    import keras
+
+    if keras.backend.backend() == "jax":
+        return keras.tree.flatten(on_device(network)(inputs))
+    return keras.tree.flatten(network(list(inputs), training=False))
 
 
 def scan(

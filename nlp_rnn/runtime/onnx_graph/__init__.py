@@ -31,6 +31,7 @@ import onnx
 from keras import ops, tree
 from onnxruntime import InferenceSession
 
+from nlp_rnn.backend import predicted_once
 from nlp_rnn.errors import UserError
 from nlp_rnn.layers.casing import Casing
 from nlp_rnn.layers.characters import CharacterEncoder
@@ -116,8 +117,7 @@ def check(model: onnx.ModelProto, network: keras.Model, seed: int) -> float:
         UserError: the difference is above :data:`TOLERANCE`.
     """
     feeds = _random_inputs(model, network, np.random.default_rng(seed))
-    inputs = [feeds[tensor.name] for tensor in network.inputs]
-    expected = tree.flatten(network(inputs if len(inputs) > 1 else inputs[0], training=False))
+    expected = predicted_once(network, [feeds[tensor.name] for tensor in network.inputs])
     if _states(network):
         expected[0] = ops.log_softmax(expected[0], axis=-1)
     session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
