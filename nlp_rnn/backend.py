@@ -385,7 +385,7 @@ def kept(seed: Any, shape: Sequence[int], rate: float) -> Any:
 
 
 def on_device(network: Any) -> Callable[[Sequence[Any]], list[Any]]:
-    """The compiled prediction pass of a network with several inputs and outputs.
+    """The compiled prediction pass of a network with one input or several, and several outputs.
 
     Keras's ``predict_on_batch`` copies its results to NumPy. This function returns tensors, so that
     a state passed from one call to the next stays on the device.
@@ -402,7 +402,7 @@ def on_device(network: Any) -> Callable[[Sequence[Any]], list[Any]]:
         def run(inputs: Sequence[Any]) -> list[Any]:
             groups = (network.trainable_variables, network.non_trainable_variables)
             values = ([variable.value for variable in group] for group in groups)
-            outputs, others = compiled(*values, list(inputs))
+            outputs, others = compiled(*values, list(inputs) if len(inputs) > 1 else inputs[0])
             for variable, value in zip(groups[1], others, strict=True):  # generators advance
                 variable.assign(value)
             return outputs
@@ -430,7 +430,8 @@ def predicted_once(network: Any, inputs: Sequence[Any]) -> list[Any]:
 
     if keras.backend.backend() == "jax":
         return keras.tree.flatten(on_device(network)(inputs))
-    return keras.tree.flatten(network(list(inputs), training=False))
+    given = list(inputs) if len(inputs) > 1 else inputs[0]
+    return keras.tree.flatten(network(given, training=False))
 
 
 def scan(

@@ -315,6 +315,8 @@ LABELLED_FORMATS = ("csv", "tsv", "jsonl", "parquet", "folders", "fasttext")
 TAGGED_FORMATS = ("conll", "conllu")
 ANNOTATION_FORMATS = ("prodigy", "doccano", "label-studio", "brat", "webanno")
 """Formats of annotation tools: texts with spans of characters."""
+CHOICE_FORMATS = ("prodigy", "doccano", "label-studio")
+"""Those of them that hold the labels of whole texts too."""
 PAIR_FORMATS = ("captions", "babi", "sigmorphon", "cmudict", "trees")
 ROLE_FORMATS = ("propbank",)
 PARALLEL = {"target": "targets", "tags": "tags", "labels": "labels"}
@@ -451,7 +453,9 @@ class FilesDataset(DatasetSection, title="Your own files"):
     """What is read from the files: ``labelled`` texts, ``tagged`` sentences, ``joint`` ones that
     have a label too, sentences with semantic ``roles``, running ``text`` or ``pairs``. The format
     decides (and for ``parallel`` which files are given), except that ``text`` reads the texts of
-    ``folders`` without their labels, and those of ``unsup`` too."""
+    ``folders`` without their labels, and those of ``unsup`` too, and that ``labelled`` reads the
+    labels of whole texts from ``prodigy``, ``doccano`` and ``label-studio``: one for each text, or
+    any number where a text has several."""
     train_features: str | list[str] | None = None
     """For pairs: a file of vectors (``.npy``, ``.npz`` or ``.parquet``) for ``train``, with a row
     for each pair in the same order, or as many files as ``train`` has."""
@@ -530,7 +534,7 @@ class FilesDataset(DatasetSection, title="Your own files"):
 
     @property
     def cut_by_tokenizer(self) -> bool:
-        return self.format in ANNOTATION_FORMATS
+        return self.format in ANNOTATION_FORMATS and self.kind == "tagged"
 
     @property
     def has_tag_schemes(self) -> bool:
@@ -546,11 +550,13 @@ class FilesDataset(DatasetSection, title="Your own files"):
                     f"{name} needs format {', '.join(ANNOTATION_FORMATS[:-1])} or "
                     f"{ANNOTATION_FORMATS[-1]}, not {self.format}; leave it out"
                 )
+            if name in self.model_fields_set and self.kind == "labelled":
+                raise impossible(f"{name} is for spans, not for kind: labelled; leave it out")
         if "language" in self.model_fields_set and self.unit != "document":
             raise impossible("language needs unit: document; add it, or leave language out")
         if self.layer is not None and self.format != "webanno":
             raise impossible(f"layer needs format webanno, not {self.format}; leave it out")
-        if self.format in ANNOTATION_FORMATS and self.tokenizer.unit == "subword":
+        if self.cut_by_tokenizer and self.tokenizer.unit == "subword":
             raise impossible(
                 f"tokenizer.unit of format {self.format} is word, whitespace or character: spans "
                 "are of words"
@@ -559,9 +565,12 @@ class FilesDataset(DatasetSection, title="Your own files"):
 
     @model_validator(mode="after")
     def _kind_fits_format(self) -> FilesDataset:
-        kind = _kind_of_format(self.__dict__)
-        if self.kind not in (kind, "text" if self.format == "folders" else kind):
-            raise impossible(f"kind of format {self.format} is '{kind}', not '{self.kind}'")
+        kinds = [_kind_of_format(self.__dict__)]
+        kinds += ["text"] * (self.format == "folders")
+        kinds += ["labelled"] * (self.format in CHOICE_FORMATS)
+        if self.kind not in kinds:
+            possible = " or ".join(f"'{kind}'" for kind in kinds)
+            raise impossible(f"kind of format {self.format} is {possible}, not '{self.kind}'")
         return self
 
     @model_validator(mode="after")

@@ -11,7 +11,15 @@ from typing import Any, Literal
 
 from nlp_rnn.config import FilesDataset
 from nlp_rnn.config.data import PARALLEL, RECORD_FORMATS
-from nlp_rnn.corpora.annotations import AnnotatedText, brat, doccano, label_studio, prodigy, webanno
+from nlp_rnn.corpora.annotations import (
+    AnnotatedText,
+    brat,
+    choices,
+    doccano,
+    label_studio,
+    prodigy,
+    webanno,
+)
 from nlp_rnn.corpora.conll import TaggedColumns, conllu_sentences, read_conllu
 from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.dialects import Dialect
@@ -335,10 +343,24 @@ class FilesCorpus(Corpus):
             case "conllu":
                 tag: Literal["upos", "xpos"] = "xpos" if data.tag_column == "xpos" else "upos"
                 return read_conllu(path, tag, data.empty_words, bad_bytes)
+            case "prodigy" | "doccano" | "label-studio" if data.kind == "labelled":
+                found = self._chosen(path)
+                return (choices.example(each, self._several_chosen) for each in found)
             case "prodigy" | "doccano" | "label-studio" | "brat" | "webanno":
                 raise AssertionError(f"{data.format} becomes tagged in nlp_rnn.text.annotated")
             case "text":
                 return (Example(text=line) for line in read_lines(path, bad_bytes))
+
+    def _chosen(self, path: Path) -> Iterator[choices.LabelledText]:
+        """The texts of a format of annotation tools, each with the labels of the whole text."""
+        data = self._dataset
+        return choices.read(data.format, path, data.tokenizer.bad_bytes, str(data.text_column))
+
+    @cached_property
+    def _several_chosen(self) -> bool:
+        """Whether a text of any split has several labels, so that each has any number."""
+        files = (place.path for places in self._places.values() for place in places)
+        return any(len(each.labels) > 1 for path in files for each in self._chosen(path))
 
     def _pairs(self, path: Path, target: str | int) -> Iterator[Example]:
         """The pairs of a table."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from nlp_rnn.config.data import CHOICE_FORMATS
 from nlp_rnn.corpora.annotations import (
     AnnotatedText,
     Span,
@@ -242,10 +243,10 @@ def open_annotations(output: str, format: str, annotating: Annotating) -> Iterat
 def check_annotations(bundle: Bundle, output: str, format: str) -> None:
     """Raise UserError unless a model's predictions can be written in a format of annotations."""
     is_classifier = bundle.experiment.task == "classification"
-    if not bundle.predicts_entities and not (is_classifier and format in choices.FORMATS):
+    if not bundle.predicts_entities and not (is_classifier and format in CHOICE_FORMATS):
         raise UserError(
             f"{output}: --format {format} is for entities, which {bundle.folder} does not predict; "
-            + (f"write {', '.join(choices.FORMATS)}" if is_classifier else "write another format")
+            + (f"write {', '.join(CHOICE_FORMATS)}" if is_classifier else "write another format")
         )
     if output == STREAM and format not in LINES:
         place = "folder" if format == "brat" else "file"

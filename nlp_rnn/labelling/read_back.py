@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from nlp_rnn import paths
 from nlp_rnn.config import AnyDataset, FilesDataset
-from nlp_rnn.config.data import ANNOTATION_FORMATS
+from nlp_rnn.config.data import ANNOTATION_FORMATS, CHOICE_FORMATS
 from nlp_rnn.corpora import data_folder, open_corpus
 from nlp_rnn.corpora.annotations import choices, doccano
 from nlp_rnn.corpora.dialects import Dialect, TableFormat, TableWriter
@@ -91,10 +91,10 @@ def read_back(
         raise UserError(f"{output}: exists; name a new file, and list both under train")
     written_by = format or _format_of(file, dataset.kind)
     with options_named():
-        if dataset.kind == "labelled" and written_by in choices.FORMATS:
+        if dataset.kind == "labelled" and written_by in CHOICE_FORMATS:
             bad_bytes, column = dataset.tokenizer.bad_bytes, columns.text or TEXT
             found = choices.read(written_by, file, bad_bytes, column)
-            examples = [_labelled(each, several) for each in found]
+            examples = [choices.example(each, several) for each in found]
         else:
             section = _section(file, written_by, dataset, several, columns, spans)
             examples = _examples(file, dataset, section)
@@ -175,18 +175,6 @@ def _examples(file: Path, dataset: FilesDataset, section: FilesDataset) -> list[
             "another data set, or the right --format"
         )
     return list(with_tags(open_corpus(str(file), section), section).read("train"))
-
-
-def _labelled(found: choices.LabelledText, several: bool) -> Example:
-    """A labelled text; raises UserError unless it has one label where each text has one."""
-    if several:
-        return Example(text=found.text, labels=found.labels)
-    if len(found.labels) != 1:
-        raise UserError(
-            f"{found.where}: has {len(found.labels)} labels, and each text of the data set has "
-            "one; give it one label or remove it"
-        )
-    return Example(text=found.text, label=found.labels[0])
 
 
 def _copy(file: Path, output: Path) -> None:

@@ -147,6 +147,7 @@ def format_of(splits: Mapping[str, Sequence[str]], task: str | None, bad_bytes: 
 def _format(given: str, task: str | None, bad_bytes: BadBytes) -> str:
     path = path_of(given)
     entities = task is None or TASK_KINDS[task].tagged
+    labelled = task is None or TASK_KINDS[task].data == "labelled"
     if path.is_dir() and entities and _is_brat(path):
         return "brat"
     if path.is_dir() or is_archive(path):
@@ -169,8 +170,9 @@ def _format(given: str, task: str | None, bad_bytes: BadBytes) -> str:
     if SUFFIXES.get(suffix) == "conll":
         return "conllu" if _is_conllu(_sentences(lines)) else "conll"
     found = SUFFIXES.get(suffix) or _format_of_content(lines, task) or "text"
-    annotated = entities and first.startswith("{") and _annotated(lines)
-    return annotated or found
+    if first.startswith("{"):
+        return (entities and _annotated(lines)) or (labelled and _chosen(lines)) or found
+    return found
 
 
 def _is_label_studio(lines: Sequence[str]) -> bool:
@@ -193,6 +195,15 @@ def _annotated(lines: Sequence[str]) -> str | None:
         if isinstance(spans, list) and any(isinstance(span, list | dict) for span in spans):
             return "doccano"
     return None
+
+
+def _chosen(lines: Sequence[str]) -> str | None:
+    """Prodigy, if it wrote lines of JSON objects, which then say what a person answered."""
+    try:
+        first = json.loads(lines[0])
+    except ValueError:
+        return None
+    return "prodigy" if first.get("answer") in ("accept", "reject", "ignore") else None
 
 
 def _format_of_content(lines: Sequence[str], task: str | None) -> str | None:

@@ -16,12 +16,14 @@ import numpy as np
 from nlp_rnn.config import FilesDataset, SplitParameters
 from nlp_rnn.config.data import (
     ANNOTATION_FORMATS,
+    CHOICE_FORMATS,
     PAIR_FORMATS,
     PARALLEL,
     SPACED_FORMATS,
     TABLES,
 )
 from nlp_rnn.corpora import open_corpus
+from nlp_rnn.corpora.annotations import choices
 from nlp_rnn.corpora.corpus import Corpus
 from nlp_rnn.corpora.duplicates import text_hash
 from nlp_rnn.corpora.files import FilesCorpus
@@ -233,9 +235,11 @@ def look(given: Given) -> Sight:
         reading = conllu_settings(first, reading, bad_bytes)
     if format == "folders" and given.task == "language_modelling":
         reading["kind"] = "text"
+    if format in CHOICE_FORMATS and _labels_texts(first, format, given.task, bad_bytes):
+        reading["kind"] = "labelled"
     tokenizer: dict[str, Any] = {} if bad_bytes == "error" else {"bad_bytes": bad_bytes}
     files = splits | beside
-    if format in ANNOTATION_FORMATS:
+    if format in ANNOTATION_FORMATS and "kind" not in reading:
         tokenizer |= _unit_of_annotated(given.name, files, format, reading, tokenizer)
     corpus = _opened(given.name, files, format, reading, tokenizer)
     _check_task(given.task, corpus.kind, format)
@@ -259,6 +263,23 @@ def look(given: Given) -> Sight:
         spans=summed(found.get("spans", {}), COUNTED),
         documents=summed(found.get("documents", {}).get("splits", {}), OF_DOCUMENTS),
     )
+
+
+def _labels_texts(file: Path, format: str, task: str | None, bad_bytes: BadBytes) -> bool:
+    """Whether the labels of whole texts are to be learned, not those of spans in them.
+
+    Raises:
+        UserError: the file has both, and the task is not given.
+    """
+    if task is not None:
+        return TASK_KINDS[task].data == "labelled"
+    marked = choices.are_marked(format, file, bad_bytes)
+    if len(marked) > 1:
+        raise UserError(
+            f"{file}: has labels of whole texts and of spans in them; say which to learn with "
+            "--task classification or --task tagging"
+        )
+    return marked == {"texts"}
 
 
 def _beside(given: Given, splits: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
@@ -361,8 +382,8 @@ def _dataset(
 def _check_task(task: str | None, kind: Kind, format: str) -> None:
     if task is not None and (needed := TASK_KINDS[task].data) != kind:
         formats = {
-            "labelled": "csv, tsv, jsonl, parquet, folders or fasttext, or parallel with "
-            "--train-labels",
+            "labelled": "csv, tsv, jsonl, parquet, folders or fasttext, "
+            f"{', '.join(CHOICE_FORMATS)}, or parallel with --train-labels",
             "tagged": f"conll, conllu, {', '.join(ANNOTATION_FORMATS)}, or jsonl or parquet with "
             "lists of words and tags, or parallel with --train-tags",
             "text": "text or folders",

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from nlp_rnn.config import FilesDataset, TokenizerParameters, parse
+from nlp_rnn.config.data import CHOICE_FORMATS
 from nlp_rnn.corpora import open_corpus
 from nlp_rnn.corpora.annotations import (
     AnnotatedText,
@@ -396,6 +398,62 @@ def test_words_may_be_characters(tmp_path: Path) -> None:
     file = write(tmp_path, "doccano", [AnnotatedText("我住在北京", (Span("LOC", 3, 5),))], "utf16")
     (example,) = corpus(tmp_path, "doccano", file, tokenizer={"unit": "character"}).read("train")
     assert example.tags == ("O", "O", "O", "B-LOC", "I-LOC")
+
+
+# --- labels of whole texts ------------------------------------------------------------
+
+
+def chosen(format: str, text: str, labels: list[str]) -> dict[str, Any]:
+    """A text with its labels as a tool exports it, each with something that does not count."""
+    if format == "prodigy":
+        options = [{"id": "good", "text": "Good"}, {"id": "bad", "text": "Bad"}]
+        return {"text": text, "options": options, "accept": labels, "answer": "accept"}
+    if format == "doccano":
+        return {"id": 1, "text": text, "label": labels, "Comments": []}
+    choice = {"type": "choices", "from_name": "sentiment", "value": {"choices": labels}}
+    return task({"result": [{"type": "rating", "value": {"rating": 3}}, choice]}, text=text)
+
+
+def write_chosen(folder: Path, format: str, texts: dict[str, list[str]]) -> Path:
+    records = [chosen(format, text, labels) for text, labels in texts.items()]
+    if format == "prodigy":
+        records.append(chosen(format, "unclear", []) | {"answer": "ignore"})
+    if format == "label-studio":
+        skipped = {"was_cancelled": True, "result": []}
+        records.append({"data": {"text": "unclear"}, "annotations": [skipped]})
+    file = folder / "labelled"
+    lines = [json.dumps(record) + "\n" for record in records]
+    file.write_text(json.dumps(records) if format == "label-studio" else "".join(lines))
+    return file
+
+
+@pytest.mark.parametrize("format", CHOICE_FORMATS)
+def test_labels_of_whole_texts_are_read(tmp_path: Path, format: str) -> None:
+    file = write_chosen(tmp_path, format, {"a film": ["good"], "no film": ["bad"]})
+    found = corpus(tmp_path, format, file, kind="labelled")
+    assert found.kind == "labelled"
+    assert list(found.read("train")) == [
+        Example(text="a film", label="good"),
+        Example(text="no film", label="bad"),
+    ]
+    several = write_chosen(tmp_path, format, {"a": ["good"], "b": [], "c": ["good", "bad"]})
+    examples = corpus(tmp_path, format, several, kind="labelled").read("train")
+    assert [example.labels for example in examples] == [("good",), (), ("good", "bad")]
+
+
+@pytest.mark.parametrize("format", CHOICE_FORMATS)
+def test_a_text_without_its_label_is_named(tmp_path: Path, format: str) -> None:
+    file = write_chosen(tmp_path, format, {"a film": ["good"], "no film": []})
+    with pytest.raises(UserError, match=r"(line|task) 2: has 0 labels.* give it one label"):
+        list(corpus(tmp_path, format, file, kind="labelled").read("train"))
+
+
+def test_keys_of_spans_are_not_for_whole_texts(tmp_path: Path) -> None:
+    file = write_chosen(tmp_path, "doccano", {"a film": ["good"]})
+    with pytest.raises(ValidationError, match="spans is for spans, not for kind: labelled"):
+        corpus(tmp_path, "doccano", file, kind="labelled", spans="drop")
+    with pytest.raises(ValidationError, match="kind of format brat is 'tagged', not 'labelled'"):
+        corpus(tmp_path, "brat", tmp_path, kind="labelled")
 
 
 # --- faults ---------------------------------------------------------------------------

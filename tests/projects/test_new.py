@@ -248,6 +248,47 @@ def test_what_annotation_tools_export_becomes_a_project(
     assert card["spans"]["train"]["spans"] == 120 and card["entities"]
 
 
+def labelled_texts(name: str, spans: bool = False) -> str:
+    """Sixty texts with a label each, as a tool writes them; with a span too if asked for."""
+    records: list[Any] = []
+    for text, label in reviews():
+        choice = {"type": "choices", "value": {"choices": [label]}}
+        span = {"type": "labels", "value": {"start": 0, "end": 1, "labels": ["X"]}}
+        marked = [choice, span] if spans else [choice]
+        of_tools: dict[str, dict[str, Any]] = {
+            "prodigy": {"text": text, "accept": [label], "answer": "accept"},
+            "doccano": {"text": text, "label": [label]},
+            "label-studio": {"data": {"text": text}, "annotations": [{"result": marked}]},
+        }
+        records.append(of_tools[name])
+    if name == "label-studio":
+        return json.dumps(records)
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("prodigy", []), ("doccano", ["--format", "doccano"]), ("label-studio", [])],
+)
+def test_texts_that_were_labelled_as_a_whole_become_a_classifier(
+    name: str, options: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("r.json").write_text(labelled_texts(name))
+    data = data_set(new(name, "--train", "r.json", *options))
+    assert (data.format, data.kind) == (name, "labelled")
+    check_and_prepare(name, monkeypatch)
+
+
+def test_a_file_with_labels_and_spans_asks_for_the_task(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("r.json").write_text(labelled_texts("label-studio", spans=True))
+    said = refused(capsys, "--train", "r.json")
+    assert "--task classification or --task tagging" in said
+    for task, kind in (("classification", "labelled"), ("tagging", "tagged")):
+        assert data_set(new(task, "--train", "r.json", "--task", task)).kind == kind
+
+
 def test_a_folder_of_brat_and_a_file_of_webanno_become_projects() -> None:
     Path("notes").mkdir()
     lines = ["#FORMAT=WebAnno TSV 3.3", "#T_SP=webanno.custom.Place|kind", "", ""]

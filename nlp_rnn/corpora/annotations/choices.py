@@ -6,8 +6,9 @@ and Label Studio a region of type ``choices``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from nlp_rnn.corpora.annotations import doccano, label_studio, prodigy
 from nlp_rnn.corpora.lines import BadBytes
 from nlp_rnn.corpora.tables import clean, jsonl_records, member, text_of
 from nlp_rnn.errors import UserError
+from nlp_rnn.example import Example
 
 FROM_NAME, TO_NAME = "sentiment", "text"
 """The names in Label Studio's template for the classification of texts."""
 
-FORMATS = ("prodigy", "doccano", "label-studio")
+LOOKED_AT = 1000
+"""Texts of a file in which shows what it marks."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def record(
     kept: Mapping[str, Any],
     model: str,
 ) -> dict[str, Any]:
-    """A text as one of :data:`FORMATS` imports it.
+    """A text as one of :data:`~nlp_rnn.config.data.CHOICE_FORMATS` imports it.
 
     Args:
         all_labels: what a person may choose from.
@@ -128,6 +131,64 @@ def _label_studio(path: Path, bad_bytes: BadBytes, text_column: str) -> Iterator
         ]
         labels = chosen[0] if chosen else []
         yield LabelledText(text, _checked(labels, where), where)
+
+
+def example(found: LabelledText, several: bool) -> Example:
+    """A labelled text as an example.
+
+    Args:
+        several: whether the texts of its data set have any number of labels.
+
+    Raises:
+        UserError: it has not one label, where each text has one.
+    """
+    if several:
+        return Example(text=found.text, labels=found.labels)
+    if len(found.labels) != 1:
+        raise UserError(
+            f"{found.where}: has {len(found.labels)} labels, and each text of the data set has "
+            "one; give it one label or remove it"
+        )
+    return Example(text=found.text, label=found.labels[0])
+
+
+def are_marked(format: str, path: Path, bad_bytes: BadBytes) -> set[str]:
+    """What a file marks in its first texts: ``texts``, ``spans`` in them, both or nothing."""
+    marked: set[str] = set()
+    for found in islice(_MARKS[format](path, bad_bytes), LOOKED_AT):
+        marked.update(found)
+    return marked
+
+
+def _marks_of_label_studio(path: Path, bad_bytes: BadBytes) -> Iterator[Iterator[str]]:
+    for where, task in label_studio.tasks(path, bad_bytes):
+        result = label_studio.result_of(where, task) or []
+        types = (region.get("type") for region in result if isinstance(region, dict))
+        yield (_MARKED_BY[each] for each in types if each in _MARKED_BY)
+
+
+_MARKED_BY = {"choices": "texts", "labels": "spans"}
+"""What regions of Label Studio mark, by their type."""
+
+
+def _marks_of_prodigy(path: Path, bad_bytes: BadBytes) -> Iterator[list[str]]:
+    keys = {"accept": "texts", "label": "texts", "spans": "spans"}
+    for _, found in jsonl_records(path, bad_bytes):
+        yield [mark for key, mark in keys.items() if found.get(key)]
+
+
+def _marks_of_doccano(path: Path, bad_bytes: BadBytes) -> Iterator[list[str]]:
+    for _, found in jsonl_records(path, bad_bytes):
+        given = doccano.labels_in(found)
+        each = given if isinstance(given, list) else []
+        yield ["texts" if isinstance(label, str) else "spans" for label in each]
+
+
+_MARKS: dict[str, Callable[[Path, BadBytes], Iterator[Iterable[str]]]] = {
+    "prodigy": _marks_of_prodigy,
+    "doccano": _marks_of_doccano,
+    "label-studio": _marks_of_label_studio,
+}
 
 
 def _checked(labels: Any, where: str) -> tuple[str, ...]:
