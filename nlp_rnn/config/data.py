@@ -728,6 +728,9 @@ class FilesDataset(DatasetSection, title="Your own files"):
         asked = "label_column" if self.target_column is None else "target_column"
         for name in ("text_column", asked):
             column = getattr(self, name)
+            with_it = (*TABLES, *CHOICE_FORMATS) if name == "text_column" else TABLES
+            if name in given and self.format not in with_it:
+                raise impossible(f"{name} is not for format {self.format}; leave it out")
             if isinstance(column, int) and not tables:
                 raise impossible(f"{name} of format {self.format} is a name, not a number")
             if isinstance(column, str) and not self.header:

@@ -100,13 +100,23 @@ def decode(raw: bytes, bad_bytes: BadBytes, path: Path | str, line: int = 1) -> 
         start = error.start
     if bad_bytes == "replace":
         return raw.decode("utf-8", errors="replace").replace("\0", REPLACEMENT)
-    if line == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if line == 1 and _is_utf_16(raw):
         raise UserError(f"{path}: is UTF-16 text; save the file as UTF-8")
     line += raw.count(b"\n", 0, start)
     raise SettingError(
         f"{path}, line {line}: byte 0x{raw[start]:02x} is not UTF-8 text; save the file as UTF-8, "
         "or set ",
         Setting("bad_bytes", "replace"),
+    )
+
+
+def _is_utf_16(raw: bytes) -> bool:
+    """Whether a file that begins so is UTF-16: by its mark, or as every other byte is a NUL."""
+    head = raw[:HEAD]
+    halves = head[::2], head[1::2]
+    return head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or any(
+        2 * half.count(0) > len(half) and not other.count(0)
+        for half, other in (halves, halves[::-1])
     )
 
 

@@ -258,13 +258,20 @@ def _is_conll(sentences: Sequence[Sequence[Sequence[str]]]) -> bool:
 def _delimiter(lines: Sequence[str]) -> str | None:
     """What divides lines into fields, where that is no accident.
 
-    Running text has no tabs, and the other delimiters count if the first line names columns.
+    Running text has no tabs, and the other delimiters count if the first line names columns and
+    most lines have as many fields.
     """
     tabs = {line.count("\t") for line in lines}
     if len(tabs) == 1 and tabs != {0}:
         return "\t"
     named = (d for d in LIKELY_DELIMITERS if names_columns(lines[0].split(d)))
-    return next(named, None)
+    return next((d for d in named if _most_have(d, lines)), None)
+
+
+def _most_have(delimiter: str, lines: Sequence[str]) -> bool:
+    """Whether most lines have as many of a delimiter as the first, or more inside quotes."""
+    wanted = lines[0].count(delimiter)
+    return 2 * sum(line.count(delimiter) >= wanted for line in lines) > len(lines)
 
 
 def parts(splits: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:

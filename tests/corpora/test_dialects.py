@@ -125,6 +125,8 @@ def test_columns_by_number(tmp_path: Path) -> None:
         ({"format": "jsonl", "delimiter": ";"}, "delimiter needs format csv or tsv"),
         ({"format": "parquet", "header": True}, "header needs format csv or tsv"),
         ({"format": "text", "quoting": "none"}, "quoting needs format csv or tsv"),
+        ({"format": "conll", "text_column": "word"}, "text_column is not for format conll"),
+        ({"format": "prodigy", "label_column": "accept"}, "label_column is not for format prodigy"),
         ({"format": "jsonl", "text_column": 0}, "text_column of format jsonl is a name"),
         ({"format": "csv", "delimiter": ";;"}, "expected one character"),
         ({"format": "csv", "delimiter": '"'}, "expected one character"),

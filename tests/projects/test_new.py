@@ -761,10 +761,19 @@ def test_a_doubt_or_a_fault_is_one_line_and_writes_nothing(
         assert part in error
 
 
+def test_running_text_whose_first_line_has_commas_is_running_text() -> None:
+    lines = [f"The captain of number {i} sailed home, and slept." for i in range(100)]
+    Path("r.txt").write_text("\n".join(["Well, text, she said.", *lines]))
+    assert data_set(new("prose", "--train", "r.txt")).kind == "text"
+
+
 def test_encodings_that_are_no_utf8_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     text = table(",").replace("film", "Grüße")
     Path("r.csv").write_bytes(text.encode("utf-16"))
     assert "is UTF-16 text; save the file as UTF-8" in refused(capsys, "--train", "r.csv")
+    for without_mark in ("utf-16-le", "utf-16-be"):
+        Path("r.csv").write_bytes(text.encode(without_mark))
+        assert "is UTF-16 text; save the file as UTF-8" in refused(capsys, "--train", "r.csv")
     Path("r.csv").write_bytes(text.encode("latin-1"))
     assert "--bad-bytes replace" in refused(capsys, "--train", "r.csv")
     assert data_set(new("q", "--train", "r.csv", "--bad-bytes", "replace")).tokenizer.bad_bytes
