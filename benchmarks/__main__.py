@@ -12,6 +12,7 @@ BENCHMARKS = {
     "training": "training speed in tokens per second, compared with plain PyTorch",
     "convergence": "time to reach a given validation loss, compared with plain PyTorch",
     "prediction": "sentences per second, time to the first prediction, words per second on files",
+    "decoding": "targets per second of an encoder-decoder, compared with plain PyTorch",
     "encoders": "windows and convolutions beside recurrence: accuracy, speed, reach",
     "labelling": "accuracy by the number of labels: active learning beside random choice",
     "gpu": "a GPU in four minutes: training, kernels, bandwidth, prediction; else in miniature",

@@ -156,21 +156,61 @@ class PlainEncoderDecoder(nn.Module):
         self.readout = nn.Linear(units + width, units)
         self.head = nn.Linear(units, targets)
 
-    def forward(self, ids: Tensor, target_ids: Tensor) -> Tensor:
-        """Logits ``(batch, steps, types)``."""
+    def encode(self, ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The memory ``(batch, timesteps, width)``, its mask and the decoder's first state."""
         mask = ids != 0
         vectors = nn.utils.rnn.pack_padded_sequence(
             self.embedding(ids), mask.sum(1).cpu(), True, False
         )
         packed, last = self.encoder(vectors)
         memory, _ = nn.utils.rnn.pad_packed_sequence(packed, True, total_length=ids.shape[1])
-        first = torch.tanh(self.bridge(torch.cat([last[0], last[1]], -1)))
-        hidden, _ = self.decoder(self.target_embedding(target_ids), first[None])
+        return memory, mask, torch.tanh(self.bridge(torch.cat([last[0], last[1]], -1)))
+
+    def decode(
+        self, target_ids: Tensor, memory: Tensor, mask: Tensor, state: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Logits ``(batch, steps, types)``, and the state after them ``(batch, units)``."""
+        hidden, last = self.decoder(self.target_embedding(target_ids), state[None])
         scores = self.score(hidden) @ memory.transpose(1, 2)
         weights = scores.masked_fill(~mask[:, None], -torch.inf).softmax(-1)
         joined = torch.cat([hidden, weights @ memory], -1)
         logits: Tensor = self.head(torch.tanh(self.readout(joined)))
+        return logits, last[0]
+
+    def forward(self, ids: Tensor, target_ids: Tensor) -> Tensor:
+        """Logits ``(batch, steps, types)``."""
+        logits, _ = self.decode(target_ids, *self.encode(ids))
         return logits
+
+    def load(self, weights: dict[str, NDArray[np.float32]]) -> None:
+        """Take the weights of a network of this project, by their paths."""
+        gru = "{}/gru_cell/{}"
+        for ours, theirs, suffix in (
+            ("bidirectional_0/forward_gru_0", self.encoder, "l0"),
+            ("bidirectional_0/backward_gru_0", self.encoder, "l0_reverse"),
+            ("gru_0", self.decoder, "l0"),
+        ):
+            both = weights[gru.format(ours, "bias")]
+            for name, array in (
+                ("weight_ih", weights[gru.format(ours, "kernel")].T),
+                ("weight_hh", weights[gru.format(ours, "recurrent_kernel")].T),
+                ("bias_ih", both[0]),
+                ("bias_hh", both[1]),
+            ):
+                update, reset, candidate = np.split(array, 3)
+                _fill(
+                    getattr(theirs, f"{name}_{suffix}"), np.concatenate([reset, update, candidate])
+                )
+        _fill(self.embedding.weight, weights["embedding/embeddings"])
+        _fill(self.target_embedding.weight, weights["target_embedding/embeddings"])
+        _fill(self.score.weight, weights["attention/kernel"].T)
+        for name, layer in (
+            ("bridge_h_0", self.bridge),
+            ("readout", self.readout),
+            ("logits", self.head),
+        ):
+            _fill(layer.weight, weights[f"{name}/kernel"].T)
+            _fill(layer.bias, weights[f"{name}/bias"])
 
     def loss(self, batch: Batch, state: Any = None) -> tuple[Tensor, Any]:
         """The mean loss of a batch's target tokens in nats."""
@@ -181,6 +221,11 @@ class PlainEncoderDecoder(nn.Module):
         weights = torch.from_numpy(batch.weights).to(DEVICE)
         losses = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
         return (losses * weights.flatten()).sum() / weights.sum(), None
+
+
+def _fill(parameter: Tensor, array: NDArray[np.float32]) -> None:
+    with torch.no_grad():
+        parameter.copy_(torch.from_numpy(np.ascontiguousarray(array)))
 
 
 Network = Plain | PlainEncoderDecoder

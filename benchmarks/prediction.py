@@ -61,8 +61,9 @@ HERE = {"PYTHONPATH": str(PROJECT)}
 Slice = Callable[[], dict[str, float]]
 
 
-def write(work: dict[str, Any], data: str, target: str, int8: str) -> None:
-    """Train a workload's network briefly; write its bundle, and an int8 version of it."""
+def write(work: dict[str, Any], data: str, target: str, int8: str = "") -> None:
+    """Train a workload's network briefly; write its bundle, and an int8 version of it to ``int8``
+    if that is given."""
     from nlp_rnn import backend
 
     backend.select()
@@ -91,7 +92,8 @@ def write(work: dict[str, Any], data: str, target: str, int8: str) -> None:
         provenance={"backend": "jax"},
         figures={},
     )
-    export_onnx(Path(target), Path(int8), int8=True)
+    if int8:
+        export_onnx(Path(target), Path(int8), int8=True)
 
 
 def _sentences(data: str, longest: int | None, size: int) -> list[Ints]:
