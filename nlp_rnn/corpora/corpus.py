@@ -81,3 +81,37 @@ class Corpus(ABC):
             f"{self.origin(split)}: has no examples; split {split} of data set "
             f"'{self.name}' needs at least one"
         )
+
+
+class DerivedCorpus(Corpus):
+    """A corpus made from another, and like it in all that a subclass does not change.
+
+    Args:
+        corpus: the other.
+    """
+
+    def __init__(self, corpus: Corpus) -> None:
+        self.name = corpus.name
+        self.kind = corpus.kind
+        self.cut_by_tokenizer = corpus.cut_by_tokenizer
+        self.documents = corpus.documents
+        self._corpus = corpus
+
+    @property
+    def continuous(self) -> bool:
+        return self._corpus.continuous
+
+    def splits(self) -> tuple[str, ...]:
+        return self._corpus.splits()
+
+    def read(self, split: str) -> Iterator[Example]:
+        return self._corpus.read(split)
+
+    def origin(self, split: str) -> str:
+        return self._corpus.origin(split)
+
+    def provenance(self) -> dict[str, Any]:
+        return self._corpus.provenance()
+
+    def findings(self) -> dict[str, Any]:
+        return self._corpus.findings()

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from nlp_rnn.config import Reason
-from nlp_rnn.corpora.corpus import Corpus
+from nlp_rnn.corpora.corpus import Corpus, DerivedCorpus
 from nlp_rnn.corpora.duplicates import answer_of, hash_of, text_hash
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
@@ -45,29 +45,12 @@ def without_faults(corpus: Corpus, remove: Sequence[Reason]) -> Corpus:
     return _WithoutFaults(corpus, frozenset(remove))
 
 
-class _WithoutFaults(Corpus):
+class _WithoutFaults(DerivedCorpus):
     """A corpus without some of its training examples; texts are compared by their hashes."""
 
     def __init__(self, corpus: Corpus, remove: frozenset[Reason]) -> None:
-        self.name = corpus.name
-        self.kind = corpus.kind
-        self.cut_by_tokenizer = corpus.cut_by_tokenizer
-        self.documents = corpus.documents
-        self._corpus = corpus
+        super().__init__(corpus)
         self._remove = remove
-
-    @property
-    def continuous(self) -> bool:
-        return self._corpus.continuous
-
-    def splits(self) -> tuple[str, ...]:
-        return self._corpus.splits()
-
-    def origin(self, split: str) -> str:
-        return self._corpus.origin(split)
-
-    def provenance(self) -> dict[str, Any]:
-        return self._corpus.provenance()
 
     def findings(self) -> dict[str, Any]:
         counts = Counter(reason for _, reason in self._judged() if reason)

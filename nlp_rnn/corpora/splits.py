@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from nlp_rnn.corpora.corpus import Corpus
+from nlp_rnn.corpora.corpus import Corpus, DerivedCorpus
 from nlp_rnn.corpora.duplicates import Hashes, group_hash, text_hash
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import SPLITS, Example
@@ -120,24 +120,16 @@ def _together(corpus: Corpus, ratios: SplitParameters) -> Together | None:
     return "duplicates"
 
 
-class _SplitCorpus(Corpus):
+class _SplitCorpus(DerivedCorpus):
     """A corpus whose training data also provides the splits that it lacks."""
 
     def __init__(
         self, corpus: Corpus, shares: dict[str, float], seed: int, together: Together | None
     ) -> None:
-        self.name = corpus.name
-        self.kind = corpus.kind
-        self.cut_by_tokenizer = corpus.cut_by_tokenizer
-        self.documents = corpus.documents
-        self._corpus = corpus
+        super().__init__(corpus)
         self._shares = shares
         self._seed = seed
         self._together = together
-
-    @property
-    def continuous(self) -> bool:
-        return self._corpus.continuous
 
     def splits(self) -> tuple[str, ...]:
         return SPLITS
@@ -170,9 +162,6 @@ class _SplitCorpus(Corpus):
             manner = f"cut in order at {where}: train, validation, test"
         taken = {split: f"{share:g} of train, {manner}" for split, share in self._shares.items()}
         return {**self._corpus.provenance(), "taken_from_train": taken}
-
-    def findings(self) -> dict[str, Any]:
-        return self._corpus.findings()
 
     def _share(self, wanted: int) -> Iterator[Example]:
         assignment = self._assignment

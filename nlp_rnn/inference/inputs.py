@@ -340,7 +340,19 @@ def _numbered(columns: int, text: int) -> list[str]:
     return [TEXT if number == text else str(number) for number in range(columns)]
 
 
-class JsonlSource(Source):
+class RecordSource(Source):
+    """JSON objects, in which the text is one value."""
+
+    @abstractmethod
+    def _records(self) -> Iterator[dict[str, Any]]:
+        """Each object, its text as the model sees it."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        for chunk in in_chunks(self._records(), _characters):
+            yield JsonChunk([record[self.text_column] for record in chunk], chunk)
+
+
+class JsonlSource(RecordSource):
     """One JSON object per line."""
 
     def _records(self) -> Iterator[dict[str, Any]]:
@@ -348,10 +360,6 @@ class JsonlSource(Source):
         for where, record in jsonl_records(self.path, self.bad_bytes):
             record[name] = item_of_record(record, name, where, self.bad_bytes)
             yield record
-
-    def chunks(self) -> Iterator[Chunk]:
-        for chunk in in_chunks(self._records(), _characters):
-            yield JsonChunk([record[self.text_column] for record in chunk], chunk)
 
     def first_columns(self) -> Sequence[str]:
         return next((list(record) for _, record in jsonl_records(self.path, self.bad_bytes)), [])
@@ -443,7 +451,7 @@ class ConllSource(Source):
             yield SentenceChunk(items, chunk, self.format, self.text_column)
 
 
-class LabelStudioSource(Source):
+class LabelStudioSource(RecordSource):
     """Tasks of Label Studio; the columns are the keys of their data. Memory holds the file."""
 
     def _records(self) -> Iterator[dict[str, Any]]:
@@ -451,10 +459,6 @@ class LabelStudioSource(Source):
         for where, task in label_studio.tasks(self.path, self.bad_bytes):
             text = label_studio.text_of_task(where, task, name, self.bad_bytes)
             yield {**task["data"], name: text}
-
-    def chunks(self) -> Iterator[Chunk]:
-        for chunk in in_chunks(self._records(), _characters):
-            yield JsonChunk([record[self.text_column] for record in chunk], chunk)
 
     def first_columns(self) -> Sequence[str]:
         tasks = label_studio.tasks(self.path, self.bad_bytes)

@@ -794,23 +794,26 @@ class LanguageModelPredictor(Predictor):
         vocabulary = self.bundle.vocabulary
         texts = [self.tokens(item) for item in items]
         lines = [np.array(vocabulary.encode(tokens)) for tokens in texts]
-        losses = losses_of_lines(
+        return map(self._prediction, texts, lines, self._scores(lines))
+
+    def _scores(self, lines: Sequence[Ints]) -> Iterable[Floats]:
+        """What is found of each token of each line, from which its prediction is made."""
+        return losses_of_lines(
             self.network,
             lines,
-            vocabulary.end_index,
-            len(vocabulary),
+            self.bundle.vocabulary.end_index,
+            len(self.bundle.vocabulary),
             self.options.batch_size,
             self.start,
         )
-        return map(self._prediction, texts, lines, losses)
 
     def tokens(self, item: Item) -> list[str]:
         """The tokens of a text and the end symbol."""
         assert self.bundle.vocabulary.end is not None
         return [*self.bundle.tokenizer.tokens(as_text(item)), self.bundle.vocabulary.end]
 
-    def _prediction(self, tokens: Sequence[str], ids: Ints, losses: Floats) -> Prediction:
-        loss = float(losses.sum())
+    def _prediction(self, tokens: Sequence[str], ids: Ints, scores: Floats) -> Prediction:
+        loss = float(scores.sum())
         return {
             "log_probability": -loss,
             "tokens": len(tokens),

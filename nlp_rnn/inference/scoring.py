@@ -17,12 +17,11 @@ import numpy as np
 from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.corpora.dialects import Dialect
 from nlp_rnn.errors import UserError
-from nlp_rnn.files import whole_file
 from nlp_rnn.inference import schema
 from nlp_rnn.inference.batch import open_all, output_dialect, predict_all, read_once
 from nlp_rnn.inference.inputs import STREAM, Chunk, Columns, JsonChunk
-from nlp_rnn.inference.items import CHUNK, Item, as_text
-from nlp_rnn.inference.outputs import Writer, open_writer, to_json
+from nlp_rnn.inference.items import CHUNK, as_text
+from nlp_rnn.inference.outputs import Writer, open_writer, opened_text, to_json
 from nlp_rnn.inference.predictor import LanguageModelPredictor, Prediction
 from nlp_rnn.inference.reading import AS_TRAINED, Reading
 from nlp_rnn.process import log, terminable
@@ -71,27 +70,23 @@ class TokenScorer(LanguageModelPredictor):
     def columns(self) -> schema.Columns:
         return schema.TOKEN_SCORES
 
-    def _predictions(self, items: list[Item]) -> Iterator[Prediction]:
-        vocabulary = self.bundle.vocabulary
-        texts = [self.tokens(item) for item in items]
-        lines = [np.array(vocabulary.encode(tokens)) for tokens in texts]
-        scores = of_lines(
+    def _scores(self, lines: Sequence[Ints]) -> Iterable[Floats]:
+        return of_lines(
             self.network,
             lines,
-            vocabulary.end_index,
-            len(vocabulary),
+            self.bundle.vocabulary.end_index,
+            len(self.bundle.vocabulary),
             self.options.batch_size,
             lambda windows: list(losses_and_ranks(self.network, windows, self.start)),
         )
-        return (
-            {
-                "tokens": tokens,
-                "log_probabilities": (-values[:, 0]).tolist(),
-                "ranks": values[:, 1].astype(int).tolist(),
-                "unknown": (line == UNK_INDEX).tolist(),
-            }
-            for tokens, line, values in zip(texts, lines, scores, strict=True)
-        )
+
+    def _prediction(self, tokens: Sequence[str], ids: Ints, scores: Floats) -> Prediction:
+        return {
+            "tokens": tokens,
+            "log_probabilities": (-scores[:, 0]).tolist(),
+            "ranks": scores[:, 1].astype(int).tolist(),
+            "unknown": (ids == UNK_INDEX).tolist(),
+        }
 
 
 @dataclass(frozen=True)
@@ -275,10 +270,7 @@ def _open_ranked(
         with open_writer(output, format, columns, predicted, dialect) as writer:
             yield writer
         return
-    with (
-        whole_file(Path(output)) as partial,
-        partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream,
-    ):
+    with opened_text(output) as stream:
         yield _TextWriter(stream)
 
 

@@ -13,9 +13,9 @@ from nlp_rnn.progress import progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from nlp_rnn.config import (
-        AnyDataset,
         KeptPairs,
         TargetParameters,
         TokenizerParameters,
@@ -42,9 +42,18 @@ def prepare(name: str) -> None:
     from nlp_rnn.text.annotated import with_tags
 
     corpus = with_tags(open_corpus(name, dataset), dataset)
+    write = partial(
+        write_prepared,
+        name,
+        tokenizer=dataset.tokenizer,
+        vocabulary=dataset.vocabulary,
+        of_target=dataset.target,
+        keep=dataset.keep,
+        keep_unseen=dataset.unseen_labels == "keep",
+    )
     if dataset.split.folds is not None:
         folds = folds_of(corpus, dataset.split, dataset.seed)
-        _prepare_folds(name, [without_faults(fold, dataset.remove) for fold in folds], dataset)
+        _prepare_folds(name, [without_faults(fold, dataset.remove) for fold in folds], write)
         return
     corpus = with_all_splits(corpus, dataset.split, dataset.seed)
     corpus = without_faults(corpus, dataset.remove)
@@ -69,39 +78,18 @@ def prepare(name: str) -> None:
         return {"words": _rounded(grammar.optimum(dataset.corpus, examples)), "indices": indices}
 
     known = isinstance(dataset, GrammarDataset | MemoryDataset | PairsDataset)
-    write_prepared(
-        name,
-        corpus,
-        dataset.tokenizer,
-        dataset.vocabulary,
-        optimum if known else None,
-        dataset.target,
-        dataset.keep,
-        dataset.unseen_labels == "keep",
-    )
+    write(corpus, optimum=optimum if known else None)
 
 
-def _prepare_folds(name: str, folds: Sequence[Corpus], dataset: AnyDataset) -> None:
+def _prepare_folds(name: str, folds: Sequence[Corpus], write: Callable[..., None]) -> None:
     """Write the prepared data of every fold, all or none of them; see :func:`nlp_rnn.paths.fold`.
 
     Each has the vocabulary of its own training split, so that no word is known from its test split.
     """
-    from nlp_rnn.text.prepared import prepare as prepare_dataset
-
     with whole_folder(paths.prepared(name)) as folder:
         for number, corpus in enumerate(folds, start=1):
-            title = f"{name} fold {number}"
-            card = prepare_dataset(
-                name,
-                corpus,
-                dataset.tokenizer,
-                dataset.vocabulary,
-                folder / "folds" / str(number),
-                partial(progress, description=title, unit="examples"),
-                keep_unseen=dataset.unseen_labels == "keep",
-            )
-            _log_card(title, card)
-            _warn_of_duplicates(title, card)
+            target = folder / "folds" / str(number)
+            write(corpus, title=f"{name} fold {number}", target=target)
         first = folder / "folds" / "1"
         for file in first.iterdir():
             file.rename(folder / file.name)
@@ -133,25 +121,33 @@ def write_prepared(
     of_target: TargetParameters | None = None,
     keep: KeptPairs | None = None,
     keep_unseen: bool = False,
+    title: str | None = None,
+    target: Path | None = None,
 ) -> None:
-    """Tokenise a corpus, build its vocabulary, write both, and say what is in it."""
+    """Tokenise a corpus, build its vocabulary, write both, and say what is in it.
+
+    Args:
+        title: what it is called where it is talked of; ``name`` by default.
+        target: the folder that is written; that of the data set by default.
+    """
     from nlp_rnn.text.prepared import prepare as prepare_dataset
 
+    title = title or name
     card = prepare_dataset(
         name,
         corpus,
         tokenizer,
         vocabulary,
-        paths.prepared(name),
-        lambda examples: progress(examples, name, "examples"),
+        target or paths.prepared(name),
+        partial(progress, description=title, unit="examples"),
         optimum,
         of_target,
         keep,
         keep_unseen,
     )
-    _log_card(name, card)
+    _log_card(title, card)
     if optimum is None:  # built-in corpora repeat sentences as often as their grammar says
-        _warn_of_duplicates(name, card)
+        _warn_of_duplicates(title, card)
 
 
 def _log_card(name: str, card: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from nlp_rnn.config import AnyDataset, FilesDataset
 from nlp_rnn.corpora.annotations import AnnotatedText, Span, touched
-from nlp_rnn.corpora.corpus import Corpus
+from nlp_rnn.corpora.corpus import Corpus, DerivedCorpus
 from nlp_rnn.corpora.duplicates import hash_of
 from nlp_rnn.corpora.files import FilesCorpus
 from nlp_rnn.corpora.settings import Setting, SettingError
@@ -209,7 +209,7 @@ def _example(
     )
 
 
-class AnnotatedCorpus(Corpus):
+class AnnotatedCorpus(DerivedCorpus):
     """The tagged sentences of files with spans of characters.
 
     Args:
@@ -217,33 +217,22 @@ class AnnotatedCorpus(Corpus):
         dataset: their parameters.
     """
 
-    cut_by_tokenizer = True
-
     def __init__(self, corpus: FilesCorpus, dataset: FilesDataset) -> None:
-        self.name = corpus.name
-        self.kind = corpus.kind
-        self._corpus = corpus
+        super().__init__(corpus)
+        self.cut_by_tokenizer = True
+        self._files = corpus
         self.documents = dataset.unit == "document"
         self._language = dataset.language
         self._cut = make_tokenizer(dataset.tokenizer).spans
         self._policy: Policy = dataset.spans
         self._split = sentence_splitter(dataset.language) if self.documents else None
 
-    def splits(self) -> tuple[str, ...]:
-        return self._corpus.splits()
-
-    def origin(self, split: str) -> str:
-        return self._corpus.origin(split)
-
     def read(self, split: str) -> Iterator[Example]:
-        of_texts = map(self._tagger().examples, self._corpus.annotated(split))
+        of_texts = map(self._tagger().examples, self._files.annotated(split))
         return self._not_empty(chain.from_iterable(of_texts), split)
 
     def _tagger(self) -> SpanTagger:
         return SpanTagger(self._cut, self._policy, self._split)
-
-    def provenance(self) -> dict[str, Any]:
-        return self._corpus.provenance()
 
     def findings(self) -> dict[str, Any]:
         counts = {split: self._counted(split) for split in self.splits()}
@@ -257,7 +246,7 @@ class AnnotatedCorpus(Corpus):
 
     def _counted(self, split: str) -> Counter[str]:
         tagger = self._tagger()
-        for annotated in self._corpus.annotated(split):
+        for annotated in self._files.annotated(split):
             deque(tagger.examples(annotated), maxlen=0)
         return tagger.counts
 
