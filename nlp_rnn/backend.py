@@ -128,7 +128,7 @@ def _keep_compiled_programs() -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache))
         with suppress(OSError):
             _remove_oldest(cache, KEPT_PROGRAMS)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def _remove_oldest(folder: Path, size: int) -> None:
