@@ -117,7 +117,8 @@ def _add_writing(group: argparse._ArgumentGroup) -> None:
         "--format",
         choices=FORMATS,
         help="the format of OUTPUT (default: that of its suffix); the last five are "
-        "pre-annotations with the predicted entities, which these tools import (brat: a folder)",
+        "pre-annotations with the predicted entities, which these tools import (brat: a folder); "
+        "prodigy, doccano and label-studio also take the labels of a classifier",
     )
     group.add_argument(
         "--offsets",

@@ -477,7 +477,8 @@ class FilesDataset(DatasetSection, title="Your own files"):
     order, such as a story before a question."""
     label_column: str | int = "label"
     """The column of the label, named or counted as ``text_column``. A list in it, in ``jsonl`` and
-    ``parquet``, gives the text any number of labels."""
+    ``parquet``, gives the text any number of labels. For ``label-studio`` with ``kind: labelled``:
+    the name of the choices (``from_name``), which a file needs that has several."""
     label_separator: str | None = None
     """For tables: what separates the labels in a cell of ``label_column``, such as ``;``. A text
     then has any number of labels, and an empty cell has none. ``null`` reads one label."""
@@ -681,6 +682,12 @@ class FilesDataset(DatasetSection, title="Your own files"):
         return self
 
     @property
+    def question(self) -> str | None:
+        """For Label Studio: the name of the choices that are read; None for the only ones."""
+        given = self.format == "label-studio" and "label_column" in self.model_fields_set
+        return str(self.label_column) if given else None
+
+    @property
     def multi_label(self) -> bool:
         """Whether the parameters say that a text may have any number of labels."""
         return self.label_separator is not None or self.label_columns is not None
@@ -728,8 +735,9 @@ class FilesDataset(DatasetSection, title="Your own files"):
         asked = "label_column" if self.target_column is None else "target_column"
         for name in ("text_column", asked):
             column = getattr(self, name)
-            with_it = (*TABLES, *CHOICE_FORMATS) if name == "text_column" else TABLES
-            if name in given and self.format not in with_it:
+            asks = self.format == "label-studio" and self.kind == "labelled"
+            others = CHOICE_FORMATS if name == "text_column" else ("label-studio",) * asks
+            if name in given and self.format not in (*TABLES, *others):
                 raise impossible(f"{name} is not for format {self.format}; leave it out")
             if isinstance(column, int) and not tables:
                 raise impossible(f"{name} of format {self.format} is a name, not a number")

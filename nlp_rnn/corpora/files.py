@@ -354,7 +354,8 @@ class FilesCorpus(Corpus):
     def _chosen(self, path: Path) -> Iterator[choices.LabelledText]:
         """The texts of a format of annotation tools, each with the labels of the whole text."""
         data = self._dataset
-        return choices.read(data.format, path, data.tokenizer.bad_bytes, str(data.text_column))
+        bad_bytes = data.tokenizer.bad_bytes
+        return choices.read(data.format, path, bad_bytes, str(data.text_column), data.question)
 
     @cached_property
     def _several_chosen(self) -> bool:

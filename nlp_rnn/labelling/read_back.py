@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 from nlp_rnn import paths
 from nlp_rnn.config import AnyDataset, FilesDataset
-from nlp_rnn.config.data import ANNOTATION_FORMATS, CHOICE_FORMATS
+from nlp_rnn.config.data import ANNOTATION_FORMATS, CHOICE_FORMATS, RECORD_FORMATS
 from nlp_rnn.corpora import data_folder, open_corpus
-from nlp_rnn.corpora.annotations import choices, doccano
+from nlp_rnn.corpora.annotations import choices, doccano, label_studio
 from nlp_rnn.corpora.dialects import Dialect, TableFormat, TableWriter
 from nlp_rnn.corpora.settings import options_named
 from nlp_rnn.corpora.tables import jsonl_records
@@ -89,13 +89,16 @@ def read_back(
     dataset, several = _as_prepared(name, dataset)
     if output.exists():
         raise UserError(f"{output}: exists; name a new file, and list both under train")
-    written_by = format or _format_of(file, dataset.kind)
+    written_by = format or _format_of(file, dataset)
     with options_named():
+        column = columns.text or _text_column(file, written_by, dataset)
         if dataset.kind == "labelled" and written_by in CHOICE_FORMATS:
-            bad_bytes, column = dataset.tokenizer.bad_bytes, columns.text or TEXT
-            found = choices.read(written_by, file, bad_bytes, column)
+            bad_bytes = dataset.tokenizer.bad_bytes
+            question = columns.label or dataset.question
+            found = choices.read(written_by, file, bad_bytes, column, question)
             examples = [choices.example(each, several) for each in found]
         else:
+            columns = replace(columns, text=column)
             section = _section(file, written_by, dataset, several, columns, spans)
             examples = _examples(file, dataset, section)
     if not examples:
@@ -103,6 +106,11 @@ def read_back(
     if dataset.format in WRITTEN[dataset.kind]:
         _write(examples, dataset, output)
     elif written_by == dataset.format:
+        if written_by in CHOICE_FORMATS and column != dataset.text_column:
+            raise UserError(
+                f"{file}: has its texts under {column!r}, and the data set under "
+                f"{dataset.text_column!r}; rename the key"
+            )
         _copy(file, output)
     else:
         raise UserError(
@@ -116,14 +124,28 @@ def _as_prepared(name: str, dataset: FilesDataset) -> tuple[FilesDataset, bool]:
     """A data set with the unit of its tokenizer that ``prepare`` chose, if it is prepared, and
     whether its texts have any number of labels."""
     if not (paths.prepared(name) / "card.json").is_file():
-        return dataset, dataset.multi_label
+        if dataset.kind != "labelled" or dataset.format not in (*RECORD_FORMATS, *CHOICE_FORMATS):
+            return dataset, dataset.multi_label
+        return dataset, next(open_corpus(name, dataset).read("train")).labels is not None
     prepared = PreparedDataset(paths.prepared(name))
     settled = dataset.model_copy(update={"tokenizer": prepared.tokenizer_parameters})
     return settled, prepared.multi_label
 
 
-def _format_of(file: Path, kind: str) -> str:
-    """What wrote a file, by its name and its first records."""
+def _text_column(file: Path, format: str, dataset: FilesDataset) -> str:
+    """The column of the texts of a file: that of the data set if the file has it."""
+    there: Container[Any] = ()
+    if format == "label-studio":
+        there = next((task["data"] for _, task in label_studio.tasks(file, "replace")), ())
+    elif format in CHOICE_FORMATS:
+        there = next((record for _, record in jsonl_records(file, "replace")), ())
+    elif format in TABLES:
+        there = open_source(str(file), TEXT, "replace").first_columns()
+    return str(dataset.text_column) if dataset.text_column in there else TEXT
+
+
+def _format_of(file: Path, dataset: FilesDataset) -> str:
+    """What wrote a file for a data set, by its name and its first records."""
     found = input_format(str(file)).removeprefix(".")
     if found != "jsonl":
         return found
@@ -132,7 +154,8 @@ def _format_of(file: Path, kind: str) -> str:
         if "accept" in record or "spans" in record or "answer" in record:
             return "prodigy"
         if isinstance(given, list) and "tags" not in record and "probabilities" not in record:
-            return "doccano" if kind == "tagged" or "labels" not in record else found
+            own = "labels" in record and dataset.kind == "labelled" and dataset.format != "doccano"
+            return found if own else "doccano"
     return found
 
 
@@ -151,10 +174,8 @@ def _section(
     """
     given: dict[str, Any] = {}
     if format in TABLES:
-        there = open_source(str(file), TEXT, "replace").first_columns()
-        own = dataset.text_column
         given = {
-            "text_column": columns.text or (own if own in there else TEXT),
+            "text_column": columns.text,
             "label_column": columns.label or ("labels" if several else "label"),
             **({"delimiter": columns.delimiter} if columns.delimiter else {}),
         }
@@ -163,6 +184,8 @@ def _section(
         return dataset.model_copy(update=same)
     elif format in ANNOTATION_FORMATS:
         given = {"spans": spans}
+        if format in CHOICE_FORMATS:
+            given["text_column"] = columns.text
     section = {"source": "files", "format": format, "train": str(file.absolute()), **given}
     return FilesDataset.model_validate({**section, "tokenizer": dataset.tokenizer})
 

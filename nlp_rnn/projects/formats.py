@@ -171,7 +171,7 @@ def _format(given: str, task: str | None, bad_bytes: BadBytes) -> str:
         return "conllu" if _is_conllu(_sentences(lines)) else "conll"
     found = SUFFIXES.get(suffix) or _format_of_content(lines, task) or "text"
     if first.startswith("{"):
-        return (entities and _annotated(lines)) or (labelled and _chosen(lines)) or found
+        return (entities and _annotated(lines)) or (labelled and _chosen(first)) or found
     return found
 
 
@@ -197,13 +197,24 @@ def _annotated(lines: Sequence[str]) -> str | None:
     return None
 
 
-def _chosen(lines: Sequence[str]) -> str | None:
-    """Prodigy, if it wrote lines of JSON objects, which then say what a person answered."""
+OF_DOCCANO = {"id", "text", "Comments", *doccano.LABELS}
+"""The keys of doccano's records in projects for text classification."""
+
+
+def _chosen(line: str) -> str | None:
+    """The annotation tool that wrote labels of whole texts in lines of JSON objects; None if the
+    first one does not show it: that Prodigy says what a person answered, or doccano's keys."""
     try:
-        first = json.loads(lines[0])
+        record = json.loads(line)
     except ValueError:
         return None
-    return "prodigy" if first.get("answer") in ("accept", "reject", "ignore") else None
+    if not isinstance(record, dict):
+        return None
+    if record.get("answer") in ("accept", "reject", "ignore"):
+        return "prodigy"
+    labels = doccano.labels_in(record)
+    listed = isinstance(labels, list) and all(isinstance(label, str) for label in labels)
+    return "doccano" if listed and {"id", "text"} <= record.keys() <= OF_DOCCANO else None
 
 
 def _format_of_content(lines: Sequence[str], task: str | None) -> str | None:

@@ -22,6 +22,7 @@ from nlp_rnn.corpora.annotations import (
     Span,
     Unit,
     brat,
+    choices,
     doccano,
     label_studio,
     prodigy,
@@ -446,6 +447,40 @@ def test_a_text_without_its_label_is_named(tmp_path: Path, format: str) -> None:
     file = write_chosen(tmp_path, format, {"a film": ["good"], "no film": []})
     with pytest.raises(UserError, match=r"(line|task) 2: has 0 labels.* give it one label"):
         list(corpus(tmp_path, format, file, kind="labelled").read("train"))
+
+
+def test_choices_of_one_question_are_read(tmp_path: Path) -> None:
+    """Whatever the order in which they were made; choices for a part of the text do not count."""
+
+    def choice(name: str, label: str, **place: int) -> dict[str, Any]:
+        return {"type": "choices", "from_name": name, "value": {"choices": [label], **place}}
+
+    part = choice("part", "x", start=0, end=1)
+    one, other = choice("sentiment", "good"), choice("topic", "film")
+    file = tmp_path / "labelled"
+    file.write_text(json.dumps([task({"result": [part, one]}), task({"result": [one]})]))
+    read = corpus(tmp_path, "label-studio", file, kind="labelled").read("train")
+    assert [example.label for example in read] == ["good", "good"]
+    both = [task({"result": [one, other]}), task({"result": [other, one]})]
+    file.write_text(json.dumps(both))
+    with pytest.raises(UserError, match=r"'sentiment' and 'topic'.*set label_column: topic"):
+        list(corpus(tmp_path, "label-studio", file, kind="labelled").read("train"))
+    asked = corpus(tmp_path, "label-studio", file, kind="labelled", label_column="topic")
+    assert [example.label for example in asked.read("train")] == ["film", "film"]
+
+
+def test_labels_are_text_as_in_tables(tmp_path: Path) -> None:
+    file = write_chosen(tmp_path, "prodigy", {"a": [" good "], "b": [1]})  # type: ignore[list-item]
+    read = corpus(tmp_path, "prodigy", file, kind="labelled").read("train")
+    assert [example.label for example in read] == ["good", "1"]
+
+
+def test_what_was_rejected_does_not_say_what_is_marked(tmp_path: Path) -> None:
+    rejected = {"text": "a", "spans": [{"start": 0, "end": 1, "label": "X"}], "answer": "reject"}
+    file = tmp_path / "labelled"
+    records = [rejected, chosen("prodigy", "b", ["good"])]
+    file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    assert choices.are_marked("prodigy", file, "error") == {"texts"}
 
 
 def test_keys_of_spans_are_not_for_whole_texts(tmp_path: Path) -> None:

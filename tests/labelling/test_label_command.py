@@ -26,6 +26,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NLP_RNN_DATA", raising=False)
     Path("texts.txt").write_text("".join(text + "\n" for text in TEXTS))
+    Path("data/raw").mkdir(parents=True)
+    Path("data/raw/first.jsonl").write_text('{"text": "a", "label": "x"}\n')
     datasets: dict[str, Any] = {
         "reviews": OWN | {"text_column": "message", "label_column": "team"},
         "bare": OWN | {"header": False, "text_column": 3, "label_column": 1},
@@ -128,6 +130,38 @@ def as_exported(tool: str, written: str) -> str:
     for task in tasks:
         task["annotations"] = [{"result": task.pop("predictions")[0]["result"]}]
     return json.dumps(tasks)
+
+
+@pytest.fixture
+def asked(folder: Path) -> Path:
+    """A project on doccano's labels of whole texts, which are under a key of their own."""
+    Path("first.jsonl").write_text('{"body": "a", "label": ["x"]}\n{"body": "b", "label": ["y"]}\n')
+    chosen = {"source": "files", "format": "doccano", "kind": "labelled", "train": "./first.jsonl"}
+    YAML().dump({"datasets": {"asked": chosen | {"text_column": "body"}}}, folder / "params.yaml")
+    return folder
+
+
+def test_labels_of_whole_texts_are_read_back_under_the_key_of_the_data_set(
+    asked: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("more.jsonl").write_text('{"body": "c", "label": ["x"]}\n')
+    labelled("more.jsonl", "asked", "good.jsonl")
+    assert Path("good.jsonl").read_text() == Path("more.jsonl").read_text()
+    Path("more.jsonl").write_text('{"text": "c", "label": ["x"]}\n')
+    assert main(["labelled", "more.jsonl", "asked", "bad.jsonl"]) == 2
+    assert "under 'text', and the data set under 'body'" in capsys.readouterr().err
+    assert not Path("bad.jsonl").exists()
+
+
+@pytest.mark.parametrize(("second", "status"), [('["x", "y"]', 0), ('["y"]', 2)])
+def test_whether_texts_have_several_labels_shows_in_the_data_set(
+    asked: Path, second: str, status: int
+) -> None:
+    """Before it is prepared."""
+    lines = f'{{"body": "a", "label": ["x"]}}\n{{"body": "b", "label": {second}}}\n'
+    Path("first.jsonl").write_text(lines)
+    Path("more.jsonl").write_text('{"body": "c", "label": []}\n')
+    assert main(["labelled", "more.jsonl", "asked", "out.jsonl"]) == status
 
 
 @pytest.mark.parametrize("tool", ["prodigy", "doccano", "label-studio", "brat", "webanno"])

@@ -257,7 +257,7 @@ def labelled_texts(name: str, spans: bool = False) -> str:
         marked = [choice, span] if spans else [choice]
         of_tools: dict[str, dict[str, Any]] = {
             "prodigy": {"text": text, "accept": [label], "answer": "accept"},
-            "doccano": {"text": text, "label": [label]},
+            "doccano": {"id": 1, "text": text, "label": [label], "Comments": []},
             "label-studio": {"data": {"text": text}, "annotations": [{"result": marked}]},
         }
         records.append(of_tools[name])
@@ -266,15 +266,12 @@ def labelled_texts(name: str, spans: bool = False) -> str:
     return "".join(json.dumps(record) + "\n" for record in records)
 
 
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [("prodigy", []), ("doccano", ["--format", "doccano"]), ("label-studio", [])],
-)
+@pytest.mark.parametrize("name", ["prodigy", "doccano", "label-studio"])
 def test_texts_that_were_labelled_as_a_whole_become_a_classifier(
-    name: str, options: list[str], monkeypatch: pytest.MonkeyPatch
+    name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Path("r.json").write_text(labelled_texts(name))
-    data = data_set(new(name, "--train", "r.json", *options))
+    Path("r.json").write_text("\n" + labelled_texts(name))
+    data = data_set(new(name, "--train", "r.json"))
     assert (data.format, data.kind) == (name, "labelled")
     check_and_prepare(name, monkeypatch)
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from nlp_rnn.corpora.annotations import doccano, label_studio, prodigy
+from nlp_rnn.corpora.labelling import label_of
 from nlp_rnn.corpora.lines import BadBytes
+from nlp_rnn.corpora.settings import Setting, SettingError
 from nlp_rnn.corpora.tables import clean, jsonl_records, member, text_of
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
@@ -84,17 +86,24 @@ def record(
 
 
 def read(
-    format: str, path: Path, bad_bytes: BadBytes, text_column: str = "text"
+    format: str,
+    path: Path,
+    bad_bytes: BadBytes,
+    text_column: str = "text",
+    question: str | None = None,
 ) -> Iterator[LabelledText]:
     """Stream the texts of a file with the labels that a person gave them.
 
     Texts that were rejected, ignored or skipped are left out.
 
+    Args:
+        question: for Label Studio, the name of the choices that are read; None for the only ones.
+
     Raises:
-        UserError: a record has no text or no labels.
+        UserError: a record has no text or no labels, or it is not clear which choices are meant.
     """
     if format == "label-studio":
-        yield from _label_studio(path, bad_bytes, text_column)
+        yield from _label_studio(path, bad_bytes, text_column, question)
         return
     labels_of = _LABELS[format]
     for where, found in jsonl_records(path, bad_bytes):
@@ -116,21 +125,35 @@ _LABELS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
 }
 
 
-def _label_studio(path: Path, bad_bytes: BadBytes, text_column: str) -> Iterator[LabelledText]:
+def _label_studio(
+    path: Path, bad_bytes: BadBytes, text_column: str, question: str | None
+) -> Iterator[LabelledText]:
+    only: Any = question
     for where, task in label_studio.tasks(path, bad_bytes):
         result = label_studio.result_of(where, task)
         if result is None:
             continue
         text = label_studio.text_of_task(where, task, text_column, bad_bytes)
-        chosen = [
-            region["value"].get("choices")
-            for region in result
-            if isinstance(region, dict)
-            and region.get("type") == "choices"
-            and isinstance(region.get("value"), dict)
-        ]
-        labels = chosen[0] if chosen else []
+        labels: Any = []
+        for region in filter(_is_of_the_text, result):
+            name = region.get("from_name")
+            only = name if only is None else only
+            if name == only:
+                labels = region["value"]["choices"]
+            elif question is None:
+                raise SettingError(
+                    f"{where}: has choices called {only!r} and {name!r}; say which are meant: set ",
+                    Setting("label_column", str(name)),
+                )
         yield LabelledText(text, _checked(labels, where), where)
+
+
+def _is_of_the_text(region: Any) -> bool:
+    """Whether a region of Label Studio holds choices for the whole text, not for a part of it."""
+    if not isinstance(region, dict) or region.get("type") != "choices":
+        return False
+    value = region.get("value")
+    return isinstance(value, dict) and "choices" in value and "start" not in value
 
 
 def example(found: LabelledText, several: bool) -> Example:
@@ -163,18 +186,16 @@ def are_marked(format: str, path: Path, bad_bytes: BadBytes) -> set[str]:
 def _marks_of_label_studio(path: Path, bad_bytes: BadBytes) -> Iterator[Iterator[str]]:
     for where, task in label_studio.tasks(path, bad_bytes):
         result = label_studio.result_of(where, task) or []
-        types = (region.get("type") for region in result if isinstance(region, dict))
-        yield (_MARKED_BY[each] for each in types if each in _MARKED_BY)
-
-
-_MARKED_BY = {"choices": "texts", "labels": "spans"}
-"""What regions of Label Studio mark, by their type."""
+        texts = ("texts" for region in result if _is_of_the_text(region))
+        spans = ("spans" for region in result if label_studio.is_span(where, region))
+        yield chain(texts, spans)
 
 
 def _marks_of_prodigy(path: Path, bad_bytes: BadBytes) -> Iterator[list[str]]:
     keys = {"accept": "texts", "label": "texts", "spans": "spans"}
     for _, found in jsonl_records(path, bad_bytes):
-        yield [mark for key, mark in keys.items() if found.get(key)]
+        if found.get("answer", "accept") == "accept":
+            yield [mark for key, mark in keys.items() if found.get(key)]
 
 
 def _marks_of_doccano(path: Path, bad_bytes: BadBytes) -> Iterator[list[str]]:
@@ -192,10 +213,10 @@ _MARKS: dict[str, Callable[[Path, BadBytes], Iterator[Iterable[str]]]] = {
 
 
 def _checked(labels: Any, where: str) -> tuple[str, ...]:
-    """A list of labels; raises UserError if it is none."""
-    if not isinstance(labels, list) or not all(isinstance(each, str) for each in labels):
+    """A list of labels, each once; raises UserError if it is none."""
+    if not isinstance(labels, list) or not all(isinstance(each, str | int) for each in labels):
         raise UserError(
             f"{where}: expected a list of labels (text) of the whole text, found {labels!r:.60}; "
             "label it or remove it"
         )
-    return tuple(labels)
+    return tuple(dict.fromkeys(label_of(label, where, "label") for label in labels))

@@ -69,9 +69,7 @@ def read(
         if result is None:
             continue
         offsets = Offsets(text, unit)
-        spans = [
-            _span(where, region, offsets, unit) for region in result if _is_span(where, region)
-        ]
+        spans = [_span(where, region, offsets, unit) for region in result if is_span(where, region)]
         yield AnnotatedText(text, tuple(spans), where)
 
 
@@ -96,7 +94,7 @@ def result_of(where: str, task: Mapping[str, Any]) -> list[Any] | None:
     return result
 
 
-def _is_span(where: str, region: Any) -> bool:
+def is_span(where: str, region: Any) -> bool:
     """Whether a region is a labelled span; relations, choices and ratings are none."""
     kind = region.get("type") if isinstance(region, dict) else None
     if kind == "hypertextlabels":
