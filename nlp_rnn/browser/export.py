@@ -11,12 +11,11 @@ from typing import Any
 from nlp_rnn.browser.description import check_shown, description
 from nlp_rnn.browser.runtime import FETCH, FOLDER, NAMES, UNPACKED, VERSION, copy_runtime
 from nlp_rnn.browser.vectors import vectors
-from nlp_rnn.errors import UserError
 from nlp_rnn.files import whole_folder
 from nlp_rnn.inference.predictor import Options, Predictor
 from nlp_rnn.markdown import plain
 from nlp_rnn.runtime.bundle import DECODER, GRAPH, Bundle
-from nlp_rnn.runtime.export import export_onnx
+from nlp_rnn.runtime.export import check_new, export_onnx
 
 PAGE = Path(__file__).parent / "page"
 """The scripts and the style of the page, the same for every model."""
@@ -36,8 +35,7 @@ def export_web(source: Path, target: Path, runtime: Path | None = None, int8: bo
         UserError: the page cannot do what the model does, the files of the runtime are missing or
             of another version, or ``target`` exists.
     """
-    if target.exists():
-        raise UserError(f"{target}: already exists; remove it, or choose another folder")
+    check_new(target, source)
     bundle = Bundle.open(source)
     bundle.check_copyable()
     check_shown(bundle)

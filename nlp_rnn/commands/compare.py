@@ -40,7 +40,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         type=count,
         default=10_000,
         metavar="N",
-        help="number of swaps in the randomisation test (default: 10000)",
+        help="number of resamples, for the interval, and of swaps in the randomisation test "
+        "(default: 10000)",
     )
     compare.add_argument("--seed", type=seed, default=0, help="seed of the resampling (default: 0)")
     compare.set_defaults(action=_compare)

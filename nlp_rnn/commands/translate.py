@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from nlp_rnn.commands.arguments import MODEL_HELP, add_search, bundle_folder, count
 
@@ -42,4 +41,4 @@ def _run(options: argparse.Namespace) -> None:
     from nlp_rnn.inference.predictor import Options
 
     search = Options(options.n_best, beam=options.beam, length_penalty=options.length_penalty)
-    answer_lines(bundle_folder(options.model), sys.stdin, search, options.score)
+    answer_lines(bundle_folder(options.model), search, options.score)

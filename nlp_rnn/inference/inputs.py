@@ -289,10 +289,18 @@ class StreamSource(Source):
         return False
 
     def chunks(self) -> Iterator[Chunk]:
-        if sys.stdin is None:
-            raise UserError("standard input: is closed; give a file, or pipe texts in")
-        lines = numbered(_standard_input(sys.stdin.buffer), self.bad_bytes, "standard input")
-        return _line_chunks(lines, self.text_column)
+        return _line_chunks(standard_lines(self.bad_bytes), self.text_column)
+
+
+def standard_lines(bad_bytes: BadBytes) -> Iterator[tuple[int, str]]:
+    """The lines of standard input, each as soon as it is there, with its number from 1.
+
+    Raises:
+        UserError: standard input is closed; or, while reading, a line is no UTF-8 text.
+    """
+    if sys.stdin is None:
+        raise UserError("standard input: is closed; give a file, or pipe texts in")
+    return numbered(_standard_input(sys.stdin.buffer), bad_bytes, "standard input")
 
 
 def _standard_input(stream: BinaryIO) -> Iterator[bytes]:

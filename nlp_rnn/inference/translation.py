@@ -12,6 +12,7 @@ from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.config import DecodingParameters
 from nlp_rnn.inference.constraints import Bracketing, Constraint
 from nlp_rnn.inference.decoding import Hypothesis, beam_searches
+from nlp_rnn.runtime.abandoned import check_of_this_thread
 from nlp_rnn.runtime.network import Network, Rows, Source, States, Tokens
 from nlp_rnn.runtime.pairs import Input, attention_of, encode, in_batches
 from nlp_rnn.text.vocabulary import PAD_INDEX, UNK_INDEX, Vocabulary
@@ -175,11 +176,16 @@ class Translator:
         """The function from the numbers of some sources to their best hypotheses."""
         writer, decoding, end = self._writer, self._decoding, self._vocabulary.end_index
         weight = decoding.coverage_penalty
+        check = check_of_this_thread()
+
+        def step(tokens: Tokens, writing: Any) -> tuple[Floats, Any]:
+            check()
+            return writer.step(tokens, writing)
 
         def search(numbers: Sequence[int]) -> list[list[Hypothesis]]:
             batch = [inputs[i] for i in numbers]
             return beam_searches(
-                writer.step,
+                step,
                 writer.select,
                 end,
                 writer.begin(batch),  # type: ignore[arg-type]  # only the writer looks into it

@@ -38,6 +38,14 @@ from nlp_rnn.text.vocabulary import SEPARATOR
 README = "README.md"
 
 
+def check_new(target: Path, source: Path) -> None:
+    """Raise UserError where the folder ``target`` exists, or lies in the bundle ``source``."""
+    if target.exists():
+        raise UserError(f"{target}: already exists; remove it, or choose another folder")
+    if target.resolve().is_relative_to(source.resolve()):
+        raise UserError(f"{target}: lies in the model itself; choose a folder outside it")
+
+
 def export_onnx(source: Path, target: Path, int8: bool = False) -> None:
     """Write the bundle ``source`` without Keras weights into the new folder ``target``.
 
@@ -50,8 +58,7 @@ def export_onnx(source: Path, target: Path, int8: bool = False) -> None:
     Raises:
         UserError: the bundle has no graph for predictions or holds links, or ``target`` exists.
     """
-    if target.exists():
-        raise UserError(f"{target}: already exists; remove it, or choose another folder")
+    check_new(target, source)
     bundle = Bundle.open(source)
     bundle.check_copyable()
     check_has_graph(bundle)

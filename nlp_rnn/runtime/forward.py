@@ -14,6 +14,7 @@ from nlp_rnn import linear_chain
 from nlp_rnn.arrays import Floats, Ints
 from nlp_rnn.config import RoleTaggerParameters, TaggerHeadParameters
 from nlp_rnn.linear_chain import Lattice, Transitions
+from nlp_rnn.runtime.abandoned import check_of_this_thread
 from nlp_rnn.runtime.entities import PredictedEntity, independent, predicted_entities
 from nlp_rnn.runtime.network import Network, States
 from nlp_rnn.text.batches import (
@@ -58,11 +59,18 @@ def by_length_in_order(
 ) -> Iterator[Any]:
     """The results of ``run`` for each sequence, from batches of similar lengths, in order.
 
-    If the network computes in threads, the work begins immediately.
+    If the network computes in threads, the work begins immediately. No batch begins that nobody
+    waits for (see :mod:`nlp_rnn.runtime.abandoned`).
     """
+    check = check_of_this_thread()
+
+    def run_wanted(rows: NDArray[np.intp]) -> Sequence[Any]:
+        check()
+        return run(rows)
+
     # The longest first, so that no thread starts a long batch when the others have finished.
     batches = list(by_length(np.array(lengths, np.int64), batch_size))[::-1]
-    results = network.map(run, batches)
+    results = network.map(run_wanted, batches)
 
     def ordered() -> Iterator[Any]:
         yield from restore_order(batches, list(results))

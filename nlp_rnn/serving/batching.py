@@ -8,6 +8,7 @@ batches. Within a batch, the predictor sorts the texts by their length.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 
 from nlp_rnn.inference.items import Item
 from nlp_rnn.inference.predictor import Prediction
+from nlp_rnn.runtime.abandoned import until
 
 BATCH = 64
 """The most texts in a batch."""
@@ -83,7 +85,7 @@ class Batcher:
         """One prediction for each text, in order.
 
         Raises whatever ``predict`` raises for one of these texts. A caller who is cancelled takes
-        back what is not begun.
+        back what is not begun, and a batch that nobody waits for any more is given up.
         """
         if not items:
             return []
@@ -96,8 +98,10 @@ class Batcher:
     async def _work(self) -> None:
         """Predict batch by batch, until nobody waits."""
         while batch := self._next_batch():
+            requests = [request for request, _ in batch]
+            items = [item for _, some in batch for item in some]
             try:
-                predictions = await self._predicted([item for _, some in batch for item in some])
+                predictions = await self._predicted(items, requests)
             except Exception as error:
                 await self._one_by_one(batch, error)
                 continue
@@ -106,10 +110,22 @@ class Batcher:
                 request.add(predictions[start : start + len(some)])
                 start += len(some)
 
-    async def _predicted(self, items: list[Item]) -> list[Prediction]:
+    async def _predicted(self, items: list[Item], requests: Sequence[_Request]) -> list[Prediction]:
+        """Predict for texts of some requests, for as long as one of these is waited for."""
         self._observe(len(items))
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, lambda: list(self._predict(items)))
+        abandoned = threading.Event()
+
+        def look(answered: object) -> None:
+            if all(request.answer.done() for request in requests):
+                abandoned.set()
+
+        def predict() -> list[Prediction]:
+            with until(abandoned):
+                return list(self._predict(items))
+
+        for request in requests:
+            request.answer.add_done_callback(look)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, predict)
 
     def _next_batch(self) -> _Batch:
         """Texts of the requests that wait, a share of each in turn."""
@@ -134,6 +150,7 @@ class Batcher:
             try:
                 if len(batch) == 1:
                     raise error
-                request.add(await self._predicted(list(some)))
+                request.add(await self._predicted(list(some), [request]))
             except Exception as own:
-                request.answer.set_exception(own)
+                if not request.answer.done():
+                    request.answer.set_exception(own)

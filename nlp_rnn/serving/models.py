@@ -235,7 +235,7 @@ class Models:
                 if version == old.version:
                     continue
                 new = self._load(old.source, version)
-            except UserError as error:
+            except Exception as error:  # MLflow and what it connects with raise their own
                 log(f"{old.name}: version {old.version} stays, because {error}")
                 continue
             self._served = (*self._served[:place], new, *self._served[place + 1 :])

@@ -10,10 +10,24 @@ import pytest
 from nlp_rnn.cli import main
 
 
+def typed(raw: bytes) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(raw), encoding="latin-1")  # whatever the locale is
+
+
+def test_a_line_that_is_no_utf_8_is_named(
+    bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", typed(b"the cat\na\xffb\n"))
+    assert main(["translate", str(bundles["sequence_to_sequence"])]) == 2
+    output = capsys.readouterr()
+    assert len(output.out.splitlines()) == 1
+    assert "error: standard input, line 2: byte 0xff is not UTF-8 text" in output.err
+
+
 def test_each_line_is_answered_by_as_many_outputs_as_asked(
     bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("the cat sleeps\nthe cat\n"))
+    monkeypatch.setattr("sys.stdin", typed(b"the cat sleeps\nthe cat\n"))
     model = str(bundles["sequence_to_sequence"])
     assert main(["translate", model, "--n-best", "2", "--beam", "4", "--score"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -142,6 +142,9 @@ def test_nothing_is_overwritten_or_left_half_written(
     (tmp_path / "there").mkdir()
     with pytest.raises(UserError, match="already exists"):
         export_onnx(bundles["tagging"], tmp_path / "there")
+    with pytest.raises(UserError, match="lies in the model itself"):
+        export_onnx(bundles["tagging"], bundles["tagging"] / "inside")
+    assert not (bundles["tagging"] / "inside").exists()
 
     def fail(*arguments: Any) -> str:
         raise RuntimeError("half written")

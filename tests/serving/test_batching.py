@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nlp_rnn.errors import UserError
 from nlp_rnn.inference.items import Item
+from nlp_rnn.inference.predictor import Predictor
+from nlp_rnn.runtime.abandoned import Abandoned, check_of_this_thread, until
 from nlp_rnn.serving.batching import BATCH, SHARE, Batcher
 
 
@@ -92,3 +96,39 @@ def test_what_a_caller_gives_up_is_not_predicted() -> None:
     assert asyncio.run(give_up(lengths)) == (of(["first"]), of(["later"]))
     assert ["first"] in lengths.batches
     assert not any("given up" in batch for batch in lengths.batches)
+
+
+def test_a_batch_that_nobody_waits_for_is_given_up() -> None:
+    """In the middle, so that the next request has its turn."""
+
+    def endless(items: list[Item]) -> Iterator[dict[str, Any]]:
+        check = check_of_this_thread()
+        while "endless" in items:
+            check()
+            time.sleep(0.001)
+        return ({"length": len(item)} for item in items)
+
+    async def one_after_the_other() -> Any:
+        with ThreadPoolExecutor(1) as executor:
+            batcher = Batcher(endless, executor)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await batcher.predict(["endless"])
+            return await batcher.predict(["later"])
+
+    assert asyncio.run(asyncio.wait_for(one_after_the_other(), 30)) == of(["later"])
+
+
+@pytest.mark.slow
+def test_predictors_begin_no_pass_that_nobody_waits_for(bundles: dict[str, Path]) -> None:
+    abandoned = threading.Event()
+    for task, folder in bundles.items():
+        predictor = Predictor.load(folder)
+        with until(abandoned):
+            [expected] = predictor.predict(["the cat sleeps"])
+            if task != "language_modelling":  # whose passes are all of one window
+                abandoned.set()
+                with pytest.raises(Abandoned):
+                    list(predictor.predict(["the cat sleeps"]))
+                abandoned.clear()
+        assert list(predictor.predict(["the cat sleeps"])) == [expected], task
