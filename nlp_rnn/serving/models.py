@@ -236,7 +236,8 @@ class Models:
                     continue
                 new = self._load(old.source, version)
             except Exception as error:  # MLflow and what it connects with raise their own
-                log(f"{old.name}: version {old.version} stays, because {error}")
+                reason = str(error).partition("\n")[0]
+                log(f"{old.name}: version {old.version} stays, because {reason}")
                 continue
             self._served = (*self._served[:place], new, *self._served[place + 1 :])
             log(f"{new.name}: version {new.version} takes the place of {old.version}")
