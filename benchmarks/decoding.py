@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.harness import MALLOC, Report, Row, Worker, call, number, race, ratio
+from benchmarks.prediction import PLAIN_BATCH, REFERENCE, TRAINING_STEPS, Slice
 from benchmarks.works import TRANSLATION, from_json, prepared
 from nlp_rnn.config import DecodingParameters
 from nlp_rnn.inference.predictor import BATCH
@@ -28,12 +29,7 @@ from nlp_rnn.text.prepared import PreparedDataset
 if TYPE_CHECKING:
     from benchmarks.plain import PlainEncoderDecoder
 
-REFERENCE = "PyTorch"
-PLAIN_BATCH = 32
-TRAINING_STEPS = 200
-
 Tokens = tuple[int, ...]
-Slice = Callable[[], dict[str, float]]
 
 
 def _sources(data: str, size: int) -> list[Input]:
@@ -112,12 +108,12 @@ def _search(
     lengths = torch.zeros((rows, beam), device=DEVICE)
     written = torch.zeros((rows, beam, 0), dtype=torch.long, device=DEVICE)
     ended = torch.zeros((rows, beam), dtype=torch.bool, device=DEVICE)
+    stay = torch.full((network.head.out_features,), -torch.inf, device=DEVICE)
+    stay[end] = 0
     for step in range(int(limits.max())):
         logits, state = network.decode(tokens, memory, mask, state)
         log_p = logits[:, 0].log_softmax(-1).view(rows, beam, -1)
         log_p[:, :, :2] = -torch.inf  # padding and <unk>
-        stay = torch.full_like(log_p[0, 0], -torch.inf)
-        stay[end] = 0
         log_p = torch.where(ended[:, :, None], stay, log_p)
         best, places = (scores[:, :, None] + log_p).flatten(1).topk(beam, 1)
         origins, chosen = places // log_p.shape[-1], places % log_p.shape[-1]

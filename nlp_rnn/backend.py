@@ -402,7 +402,7 @@ def on_device(network: Any) -> Callable[[Sequence[Any]], list[Any]]:
         def run(inputs: Sequence[Any]) -> list[Any]:
             groups = (network.trainable_variables, network.non_trainable_variables)
             values = ([variable.value for variable in group] for group in groups)
-            outputs, others = compiled(*values, list(inputs) if len(inputs) > 1 else inputs[0])
+            outputs, others = compiled(*values, _as_one_or_several(inputs))
             for variable, value in zip(groups[1], others, strict=True):  # generators advance
                 variable.assign(value)
             return outputs
@@ -421,6 +421,11 @@ def on_device(network: Any) -> Callable[[Sequence[Any]], list[Any]]:
     return eagerly
 
 
+def _as_one_or_several(inputs: Sequence[Any]) -> Any:
+    """Inputs in the structure that a network of as many expects."""
+    return list(inputs) if len(inputs) > 1 else inputs[0]
+
+
 def predicted_once(network: Any, inputs: Sequence[Any]) -> list[Any]:
     """The outputs of a network for inputs of shapes that do not come again.
 
@@ -430,8 +435,7 @@ def predicted_once(network: Any, inputs: Sequence[Any]) -> list[Any]:
 
     if keras.backend.backend() == "jax":
         return keras.tree.flatten(on_device(network)(inputs))
-    given = list(inputs) if len(inputs) > 1 else inputs[0]
-    return keras.tree.flatten(network(given, training=False))
+    return keras.tree.flatten(network(_as_one_or_several(inputs), training=False))
 
 
 def scan(

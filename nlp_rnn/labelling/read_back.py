@@ -106,11 +106,7 @@ def read_back(
     if dataset.format in WRITTEN[dataset.kind]:
         _write(examples, dataset, output)
     elif written_by == dataset.format:
-        if written_by in CHOICE_FORMATS and column != dataset.text_column:
-            raise UserError(
-                f"{file}: has its texts under {column!r}, and the data set under "
-                f"{dataset.text_column!r}; rename the key"
-            )
+        _check_key(file, column, dataset)
         _copy(file, output)
     else:
         raise UserError(
@@ -198,6 +194,15 @@ def _examples(file: Path, dataset: FilesDataset, section: FilesDataset) -> list[
             "another data set, or the right --format"
         )
     return list(with_tags(open_corpus(str(file), section), section).read("train"))
+
+
+def _check_key(file: Path, column: str, dataset: FilesDataset) -> None:
+    """Raise UserError where a copy of a file would have its texts where the data set has none."""
+    if dataset.format in CHOICE_FORMATS and column != dataset.text_column:
+        raise UserError(
+            f"{file}: has its texts under {column!r}, and the data set under "
+            f"{dataset.text_column!r}; rename the key"
+        )
 
 
 def _copy(file: Path, output: Path) -> None:
