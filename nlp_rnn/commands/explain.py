@@ -26,7 +26,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             "far to trust them: how much the probability falls when the words that they name are\n"
             "deleted, beside random words. For taggers, the tag of the first word of each entity\n"
             "is explained, or the tags of all words where there are no entities. For intents and\n"
-            "slots, both are explained."
+            "slots, both are explained; for semantic roles, each predicate and each argument."
         ),
         epilog=(
             "examples:\n"

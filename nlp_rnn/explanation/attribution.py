@@ -20,12 +20,18 @@ from nlp_rnn.linear_chain import Transitions
 from nlp_rnn.models.encoder import real_tokens
 from nlp_rnn.models.tagger import crf_of
 from nlp_rnn.runtime.forward import TAGS
-from nlp_rnn.text.batches import Encoded
+from nlp_rnn.text.batches import Encoded, padded
 from nlp_rnn.text.bounds import padded_length
+
+Rows = NDArray[np.int32]
+"""A number for each token of each text ``(rows, steps)``."""
 
 REPRESENTATIONS = ("terms", "word", "embedding_dropout", "embedding")
 """The layers whose output represents a token, the most complete one first: with the pairs of a
 classifier without recurrence, with the spelling of a tagger's words, or the vector alone."""
+
+PREDICATES = "predicates"
+"""The input of a network of semantic roles that says where the predicate is."""
 
 POINTS = (16, 64, 256)
 """The numbers of points on the path of integrated gradients that are tried."""
@@ -61,7 +67,7 @@ class Attribution:
 
 
 class Explainer:
-    """Explains the predictions of a classifier or a tagger.
+    """Explains the predictions of a classifier or a tagger, one of roles too.
 
     Args:
         network: the Keras model, with ids as its first input.
@@ -93,8 +99,8 @@ class Explainer:
             label: the index of the label, or of the tag.
             place: the token that a tagger gives the tag.
         """
-        ids, vectors = self._represented(text)
-        log_p = self._log_probability(ids, label, place)
+        beside, vectors = self._represented(text)
+        log_p = self._log_probability(beside, label, place)
         empty, full = _values(log_p, np.stack([np.zeros_like(vectors), vectors]))
         integrated: Floats = np.zeros(len(vectors))
         for points in POINTS:
@@ -116,39 +122,41 @@ class Explainer:
         Returns:
             The fall of ``P(label)`` for each set.
         """
-        ids, vectors = self._represented(text)
+        beside, vectors = self._represented(text)
+        [[ids]] = beside
         kept = [np.delete(np.arange(len(text.ids)), places) for places in removed]
         rows = np.zeros((len(removed), *vectors.shape), vectors.dtype)
         shorter = np.zeros((len(removed), len(ids)), np.int32)
         for i, places in enumerate(kept):
             rows[i, : len(places)] = vectors[places]
             shorter[i, : len(places)] = ids[places]
-        full = _values(self._log_probability(ids, label, 0), vectors[None])
-        return np.exp(full) - np.exp(_values(self._log_probability(shorter, label, 0), rows))
+        full = _values(self._log_probability(beside, label, 0), vectors[None])
+        return np.exp(full) - np.exp(_values(self._log_probability([shorter], label, 0), rows))
 
-    def _represented(self, text: Encoded) -> tuple[NDArray[np.int32], Floats]:
-        """The ids, padded to one of few lengths because each is compiled, and their vectors."""
-        steps = padded_length(len(text.ids))
-        padding = (0, steps - len(text.ids))
-        inputs = [np.pad(text.ids, padding)[None].astype(np.int32)]
-        if text.spelling is not None:
-            inputs.append(np.pad(text.spelling, [padding, (0, 0)])[None].astype(np.int32))
-        vectors = _lower(self._network)(inputs, training=False)
-        return inputs[0][0], ops.convert_to_numpy(vectors)[0]
+    def _represented(self, text: Encoded) -> tuple[list[Rows], Floats]:
+        """What the network reads beside the vectors that represent tokens, and the vectors.
+
+        Both are padded to one of few lengths, because each is compiled.
+        """
+        ids, characters, predicates = padded([text], padded_length(len(text)))
+        spelled = [ids] if characters is None else [ids, characters]
+        vectors = _lower(self._network)(spelled, training=False)
+        beside = [ids] if predicates is None else [ids, predicates]
+        return beside, ops.convert_to_numpy(vectors)[0]
 
     def _log_probability(
-        self, ids: NDArray[np.int32], label: int, place: int
+        self, beside: Sequence[Rows], label: int, place: int
     ) -> Callable[[Any], Any]:
-        """``ln P(label)`` of rows of vectors ``(rows, steps, width)`` that stand for ``ids``, those
-        of each row or ``(steps,)`` for all."""
+        """``ln P(label)`` of rows of vectors ``(rows, steps, width)`` that the network reads beside
+        other inputs, those of each row or of one for all."""
         means = ops.convert_to_tensor(self._meaning == label)
         images = ops.convert_to_tensor(np.eye(self._meaning.max() + 1, dtype="f")[self._meaning])
 
         def log_p(vectors: Any) -> Any:
-            tokens = ops.broadcast_to(ids, (len(vectors), ids.shape[-1]))
+            inputs = [ops.broadcast_to(each, (len(vectors), each.shape[-1])) for each in beside]
             where, which = (ops.convert_to_tensor(i, "int32") for i in (place, label))
             upper = _upper(self._network, self._temperature, self._independent, self._head)
-            return upper(vectors, tokens, where, which, means, images)
+            return upper(inputs, vectors, where, which, means, images)
 
         return log_p
 
@@ -161,8 +169,9 @@ def _representation(network: keras.Model) -> Any:
 
 @lru_cache(maxsize=1)  # so that it is built only once for a network
 def _lower(network: keras.Model) -> keras.Model:
-    """The part of a network from its inputs to the vectors that represent tokens."""
-    return keras.Model(network.inputs, _representation(network))
+    """The part of a network from ids, and characters if any, to the vectors of tokens."""
+    inputs = [each for each in network.inputs if each.name != PREDICATES]
+    return keras.Model(inputs, _representation(network))
 
 
 @lru_cache(maxsize=2)  # so that it is compiled only once for a network, which may have two heads
@@ -172,11 +181,13 @@ def _upper(
     """``ln P`` of a label as a function of the vectors that represent tokens.
 
     Returns:
-        From ``vectors (rows, steps, width)``, their ``ids (rows, steps)``, the ``place`` of a tag,
-        the ``label``, the outputs that represent it ``(outputs,)`` and the label that each output
-        represents, one-hot ``(outputs, labels)``, to ``(rows,)``.
+        From the ids and, if the network reads them, the predicates, each ``(rows, steps)``; their
+        ``vectors (rows, steps, width)``; the ``place`` of a tag; the ``label``; the outputs that
+        represent it ``(outputs,)``; and the label that each output represents, one-hot
+        ``(outputs, labels)``, to ``(rows,)``.
     """
-    above = keras.Model([network.inputs[0], _representation(network)], network.outputs[head])
+    beside = [network.inputs[0], *(each for each in network.inputs if each.name == PREDICATES)]
+    above = keras.Model([*beside, _representation(network)], network.outputs[head])
     crf = crf_of(network) if head == TAGS else None
 
     def softmax_of(logits: Any, label: Any, images: Any) -> Any:
@@ -193,11 +204,11 @@ def _upper(
         return through - log_partition(emissions, mask, scores)
 
     def log_probability(
-        vectors: Any, ids: Any, place: Any, label: Any, means: Any, images: Any
+        inputs: Sequence[Any], vectors: Any, place: Any, label: Any, means: Any, images: Any
     ) -> Any:
-        logits = above([ids, vectors], training=False)
+        logits = above([*inputs, vectors], training=False)
         if crf is not None:
-            return marginal_of(logits, ids, place, means)
+            return marginal_of(logits, inputs[0], place, means)
         if independent:
             return ops.take(ops.log_sigmoid(logits / temperature), label, axis=-1)
         if len(logits.shape) == 3:

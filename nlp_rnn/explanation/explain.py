@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from nlp_rnn.config import nearest
 from nlp_rnn.corpora.lines import BadBytes
+from nlp_rnn.corpora.propositions import PREDICATE
 from nlp_rnn.drawing import save
 from nlp_rnn.errors import UserError
 from nlp_rnn.explanation.heads import Head, head_of_texts, head_of_words
@@ -61,6 +63,7 @@ class Explanation:
         spans: the tokens that the model reads, with their offsets in the text.
         attribution: how much each of these supports the label.
         place: the token that has the label as its tag; None for the label of a text.
+        predicate: the token whose argument begins at ``place``; None if the label is no role.
     """
 
     text: str
@@ -69,6 +72,7 @@ class Explanation:
     spans: Sequence[Span]
     attribution: Attribution
     place: int | None = None
+    predicate: int | None = None
 
     def record(self) -> dict[str, Any]:
         """The explanation as JSON."""
@@ -79,6 +83,8 @@ class Explanation:
         }
         if self.place is not None:
             found["token"] = self.place + 1
+        if self.predicate is not None:
+            found["predicate"] = self.predicate + 1
         found |= {
             "tokens": [self.text[start:end] for _, start, end in self.spans],
             "start": [start for _, start, _ in self.spans],
@@ -100,7 +106,8 @@ def explain(
     """Write ``explanations.html``, ``.png`` and ``.jsonl`` into the folder ``target``.
 
     Args:
-        folder: the bundle of a classifier, a tagger or both at once, with Keras weights.
+        folder: the bundle of a classifier, a tagger or both at once, or of a tagger of semantic
+            roles, with Keras weights.
         text_file: a text in each line.
         target: the folder, created if it is missing; the three files in it are replaced.
         label: the label to explain; None explains what is predicted.
@@ -120,7 +127,8 @@ def explain(
             found += [each for output in outputs for each in output.of_text(text)]
             bar.update(1)
     if not found:
-        raise UserError(f"{text_file}: no entity is predicted in its first {len(texts)} lines")
+        what = outputs[0].looked_for
+        raise UserError(f"{text_file}: no {what} is predicted in its first {len(texts)} lines")
     _write(target, bundle, found, [row for output in outputs for row in output.faithfulness(found)])
 
 
@@ -135,6 +143,9 @@ class Explaining:
 
     head_of: Callable[[Bundle], Head]
     """The output of the network that is explained."""
+
+    looked_for = "entity"
+    """What a text may lack, so that nothing is explained."""
 
     def __init__(
         self, predictor: Any, network: Callable[[], keras.Model], label: str | None
@@ -173,11 +184,12 @@ class Explaining:
         encoded: Encoded,
         label: str,
         place: int | None = None,
+        predicate: int | None = None,
     ) -> Explanation:
         index = self.head.labels.index(label)
         attribution = self._explainer.attribution(encoded, index, place or 0)
         probability = float(np.exp(attribution.log_probability))
-        return Explanation(text, label, probability, spans, attribution, place)
+        return Explanation(text, label, probability, spans, attribution, place, predicate)
 
 
 class ExplainingClassifier(Explaining):
@@ -251,6 +263,24 @@ class ExplainingTagger(Explaining):
         return [first for _, first, _ in entity_spans(tags)]
 
 
+class ExplainingRoles(ExplainingTagger):
+    """Explains the tag of each predicate, and of the first word of each of its arguments."""
+
+    looked_for = "predicate"
+
+    def of_text(self, text: str) -> Iterator[Explanation]:
+        spans, readings = self._predictor.readings(text)
+        explained = (
+            (reading, place)
+            for reading in readings
+            for role, place, _ in entity_spans(reading.tags)
+            if (role == PREDICATE) == (reading.predicate is None)
+        )
+        for reading, place in islice(explained, MOST_TAGS):
+            label = self._label or reading.tags[place]
+            yield self._of(text, spans, reading.encoded, label, place, reading.predicate)
+
+
 def explaining(bundle: Bundle, label: str | None = None) -> list[Explaining]:
     """What explains the predictions of a bundle, or those that have the label.
 
@@ -282,6 +312,7 @@ EXPLAINING: dict[str, list[type[Explaining]]] = {
     "classification": [ExplainingClassifier],
     "tagging": [ExplainingTagger],
     "intents_and_slots": [ExplainingClassifier, ExplainingTagger],
+    "semantic_roles": [ExplainingRoles],
 }
 
 
@@ -327,6 +358,9 @@ def _panels(explanation: Explanation, number: int) -> Iterator[Panel]:
         "occlusion": "How much ln P falls when the token's vector is set to zero.",
     }
     of = "" if explanation.place is None else f", token {explanation.place + 1}"
+    if explanation.predicate is not None:
+        _, start, end = explanation.spans[explanation.predicate]
+        of += f", for the predicate {explanation.text[start:end]}"
     title = f"{number}{of}: {explanation.label}, P = {explanation.probability:.3g}"
     for method, note in notes.items():
         values = getattr(explanation.attribution, method)

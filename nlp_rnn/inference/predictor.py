@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -609,6 +609,20 @@ class IntentsAndSlotsPredictor(TaggingPredictor):
         return of_text | {"tag_probabilities" if k == "probabilities" else k: tags[k] for k in tags}
 
 
+class Reading(NamedTuple):
+    """A sentence as a network of semantic roles reads it once.
+
+    Attributes:
+        predicate: the place of the word whose arguments are tagged; None where predicates are.
+        encoded: the sentence.
+        tags: what is predicted.
+    """
+
+    predicate: int | None
+    encoded: Encoded
+    tags: list[str]
+
+
 class SemanticRolesPredictor(TaggingPredictor):
     """``tokens`` and ``predicates``, each with its ``text``, the character offsets ``start`` and
     ``end``, its most frequent ``frame``, its ``probability`` and its ``arguments``: ``role``,
@@ -621,6 +635,22 @@ class SemanticRolesPredictor(TaggingPredictor):
     @property
     def columns(self) -> schema.Columns:
         return schema.of_roles(self.options.review_below is not None)
+
+    def readings(self, item: Item) -> tuple[Sequence[Span], list[Reading]]:
+        """The words of a sentence, and all readings of it: without a predicate, then with each."""
+        spans, sentence = self.read(item)
+        if not spans:
+            return [], []
+        unflagged = self._about(sentence, None)
+        [first] = self._tagged([unflagged])
+        tags = self._tags(first.best)
+        places = predicates_of(tags)
+        about = [self._about(sentence, place) for place in places]
+        roles = (self._tags(tagged.best) for tagged in self._tagged(about))
+        return spans, [
+            Reading(None, unflagged, tags),
+            *map(Reading, places, about, roles),
+        ]
 
     def _predictions(self, items: list[Item]) -> Iterator[Prediction]:
         spans, forms = self._words(items)

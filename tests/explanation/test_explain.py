@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from conftest import REQUESTS
+from conftest import PROPOSITIONS, REQUESTS, WORDS
 
 from helpers.bundles import write_untrained
 from nlp_rnn.cli import main
@@ -194,12 +195,56 @@ def test_the_label_and_the_tags_of_a_request_are_explained(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("model", [{}, {"output": "crf"}], ids=["softmax", "crf"])
+def test_each_predicate_and_each_of_its_arguments_is_explained(
+    tmp_path: Path, model: dict[str, Any]
+) -> None:
+    keras.utils.set_random_seed(3)
+    folder = write_untrained(
+        tmp_path / "roles", "semantic_roles", "roles", PROPOSITIONS, model, scale=1.0
+    )
+    bundle = Bundle.open(folder)
+    texts = [" ".join(words) for words in itertools.product(WORDS, repeat=4)]
+    predictions = zip(texts, Predictor.of(bundle).predict(texts), strict=True)
+    text, predicted = next(
+        (text, each["predicates"])
+        for text, each in predictions
+        if any(predicate["arguments"] for predicate in each["predicates"])
+    )
+    [roles] = explaining(bundle)
+    explained = list(roles.of_text(text))
+    of_predicates = [each for each in explained if each.predicate is None]
+    assert [each.label for each in of_predicates] == ["B-V"] * len(predicted)
+    for each, predicate in zip(of_predicates, predicted, strict=True):
+        assert each.spans[each.place][1:] == (predicate["start"], predicate["end"])  # type: ignore[index]
+        assert each.probability == pytest.approx(predicate["probability"], rel=1e-4)
+    starts = {place: start for place, (_, start, _) in enumerate(explained[0].spans)}
+    assert [
+        (starts[each.predicate], each.label[2:], starts[each.place])  # type: ignore[index]
+        for each in explained
+        if each.predicate is not None
+    ] == [
+        (predicate["start"], argument["role"], argument["start"])
+        for predicate in predicted
+        for argument in predicate["arguments"]
+    ]
+    assert len({each.attribution.log_probability for each in explained}) == len(explained)
+    assert all(abs(each.attribution.missing) < 0.1 for each in explained)
+    assert run(folder, tmp_path, text + "\n") == 0
+    records = [json.loads(line) for line in (tmp_path / "why" / RECORDS).read_text().splitlines()]
+    assert [record.get("predicate") for record in records] == [
+        None if each.predicate is None else each.predicate + 1 for each in explained
+    ]
+    assert "for the predicate" in (tmp_path / "why" / PAGE).read_text()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "texts", "options", "fault"),
     [
         ("classifier", "a\n", ["--label", "positiv"], "did you mean 'positive'?"),
         ("classifier", "\n\n", [], "holds no text"),
-        ("semantic_roles", "a\n", [], "neither a classifier nor a tagger"),
+        ("sequence_to_sequence", "a\n", [], "nlp-rnn inspect shows where it looks"),
         ("language_modelling", "a\n", [], "nlp-rnn inspect --saliency explains its"),
     ],
 )
