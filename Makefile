@@ -14,7 +14,7 @@ PROCESSES := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 ACTIVATE := . $(VENV)/bin/activate
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-fast lint audit versions release faults ui clean
+.PHONY: help install run test test-all test-fast pytest lint audit versions release faults ui clean
 
 help: ## show this help
 	@echo "Usage: make TARGET"
@@ -49,11 +49,18 @@ lint: $(STAMP) ## check style and types
 	$(VENV)/bin/ruff format --check benchmarks faults nlp_rnn pipelines tests
 	$(VENV)/bin/mypy
 
-test: lint ## check style and types, run every test
-	$(VENV)/bin/python -m pytest $(PROCESSES)
+# Types are checked beside the tests, which leave a core free at their beginning and end.
+test: $(STAMP) ## check style and types, run the tests
+	@$(MAKE) --no-print-directory --jobs 2 lint pytest SELECTED="not exhaustive"
 
-test-fast: lint ## check style and types, run the tests that are not slow
-	$(VENV)/bin/python -m pytest $(PROCESSES) -m "not slow"
+test-all: $(STAMP) ## the same with every case of every grid: before a release
+	@$(MAKE) --no-print-directory --jobs 2 lint pytest SELECTED=
+
+test-fast: $(STAMP) ## check style and types, run the tests that are not slow
+	@$(MAKE) --no-print-directory --jobs 2 lint pytest SELECTED="not slow and not exhaustive"
+
+pytest: $(STAMP)
+	$(VENV)/bin/python -m pytest $(PROCESSES) $(if $(SELECTED),-m "$(SELECTED)")
 
 audit: $(STAMP) ## look for known faults in the code and the libraries; skips without a network
 	@.ci/audit $(VENV)/bin/python

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from helpers.bundles import write_untrained
+from helpers.grids import grid
 from helpers.tables import parquet_rows
 from nlp_rnn.cli import main
 from nlp_rnn.evaluation import calibration
@@ -125,6 +126,15 @@ CONTEXT = {
 }
 """The contextual word vectors of some of :data:`MODELS`."""
 
+USUAL = grid(
+    MODELS,
+    *("classifier gru", "classifier peepholes", "classifier averaged", "label sets"),
+    *("tagger lstm", "tagger phased", "tagger in context", "CRF gru", "CRF convolutional"),
+    *("CRF characters", "joint CRF", "roles highway"),
+    *("language model gru", "language model phased", "language model feed_forward"),
+    *("language model lstm", "encoder-decoder fed", "encoder-decoder copying"),
+)
+
 ONE_OF_EACH = (
     "classifier gru",
     "tagger lstm",
@@ -230,7 +240,7 @@ def assert_same(found: Any, wanted: Any) -> None:
 # --- in whose company ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", USUAL)
 def test_how_many_texts_come_together_does_not_matter(
     name: str, loaded: Callable[[str], Predictor], alone: Callable[[str], list[Prediction]]
 ) -> None:
@@ -238,7 +248,7 @@ def test_how_many_texts_come_together_does_not_matter(
         assert_same(list(loaded(name).predict(TEXTS[:size])), alone(name)[:size])
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", USUAL)
 def test_texts_of_one_word_do_not_change_one_another(
     name: str, loaded: Callable[[str], Predictor]
 ) -> None:
@@ -247,7 +257,7 @@ def test_texts_of_one_word_do_not_change_one_another(
     assert_same(list(loaded(name).predict(words)), [one_by_one[word] for word in words])
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", USUAL)
 def test_the_order_of_the_texts_does_not_matter(
     name: str, loaded: Callable[[str], Predictor], alone: Callable[[str], list[Prediction]]
 ) -> None:
@@ -256,7 +266,7 @@ def test_the_order_of_the_texts_does_not_matter(
     assert_same(found, [alone(name)[i] for i in order])
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", USUAL)
 def test_where_a_batch_or_a_chunk_ends_does_not_matter(
     name: str,
     loaded: Callable[[str], Predictor],
@@ -269,7 +279,7 @@ def test_where_a_batch_or_a_chunk_ends_does_not_matter(
         assert_same(list(loaded(name).predict(TEXTS)), alone(name))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", USUAL)
 def test_padding_does_not_matter(
     name: str,
     loaded: Callable[[str], Predictor],
@@ -295,7 +305,7 @@ def test_n_best_lists_do_not_depend_on_company(
 # --- through which door ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", USUAL)
 def test_keras_and_onnx_predict_alike(
     name: str,
     loaded: Callable[[str], Predictor],

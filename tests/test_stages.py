@@ -237,6 +237,7 @@ def test_a_registered_model_predicts_as_its_bundle(
         assert [json.loads(line)["label"] for line in lines] == ["negative", "positive"]
 
 
+@pytest.mark.exhaustive
 def test_training_again_gives_the_same_figures(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -546,6 +547,7 @@ def test_stages_write_every_output_that_dvc_expects(
     assert [path for path in outs if not path.exists()] == []
 
 
+@pytest.mark.exhaustive
 def test_a_replaced_file_of_pretrained_vectors_is_noticed(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -598,6 +600,7 @@ if os.environ.get("HOLD"):
 """
 
 
+@pytest.mark.exhaustive
 def test_a_training_that_dvc_could_not_save_is_taken_over(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -637,6 +640,7 @@ def test_a_training_that_dvc_could_not_save_is_taken_over(
     assert json.loads(record.read_text())["run_id"] != run["run_id"]  # trained anew
 
 
+@pytest.mark.exhaustive
 def test_finished_results_of_other_parameters_data_or_code_are_not_taken_over(
     own_labels: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -669,6 +673,7 @@ def test_finished_results_of_other_parameters_data_or_code_are_not_taken_over(
     assert trained() not in runs
 
 
+@pytest.mark.exhaustive
 def test_the_registry_follows_a_training_that_dvc_restores(
     reproduced: Reproduced, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ import pytest
 from conftest import PROPOSITIONS, REQUESTS, WORDS
 
 from helpers.bundles import write_untrained
+from helpers.grids import grid
 from nlp_rnn.cli import main
 from nlp_rnn.example import Example
 from nlp_rnn.explanation.attribution import Attribution, Explainer, integrated_gradients
@@ -79,7 +80,7 @@ def found(folder: Path, place: int = 1) -> tuple[Attribution, float, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", grid(MODELS, "label sets", "averaged", "softmax", "intents"))
 def test_attributions_sum_to_the_difference_from_a_text_without_information(
     models: dict[str, Path], name: str
 ) -> None:

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 
+from helpers.grids import grid
 from nlp_rnn import layers, linear_chain
 from nlp_rnn.linear_chain import Transitions
 
@@ -75,7 +76,14 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name",
+    grid(
+        MODELS,
+        *("LSTM", "Bidirectional", "WeightDrop", "PhasedLSTMCell", "Zoneout"),
+        *("ActivationRegularization", "CharacterCNN", "Casing", "HierarchicalSoftmax"),
+    ),
+)
 def test_a_model_is_fitted_saved_and_loaded_without_custom_objects(
     tmp_path: Path, name: str
 ) -> None:
@@ -165,7 +173,7 @@ OUTPUTS = {
 }
 
 
-@pytest.mark.parametrize("name", OUTPUTS)
+@pytest.mark.parametrize("name", grid(OUTPUTS, "adaptive", "sampled"))
 def test_an_output_layer_learns_by_fit(tmp_path: Path, name: str) -> None:
     """The word after each of four is always the same."""
     keras.utils.set_random_seed(1)

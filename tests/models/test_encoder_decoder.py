@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from helpers.backends import assert_all_agree
+from helpers.grids import grid
 from nlp_rnn.config import EncoderDecoderParameters
 from nlp_rnn.models.encoder import embedding_layer
 from nlp_rnn.models.encoder_decoder import encoder_decoder
@@ -50,6 +51,8 @@ def network(name: str, features: int = 0) -> keras.Model:
     return built
 
 
+USUAL = grid(VARIANTS, "additive", "fed", "concat", "copying, fed", "initial state", "every step")
+
 IDS = np.array([[3, 4, 5, 0], [6, 7, 8, 9]], np.int32)
 READ = np.array([[2, 4, 5], [2, 6, 0]], np.int32)
 REAL = READ > 0
@@ -63,7 +66,7 @@ def logits(built: keras.Model, ids: np.ndarray = IDS, features: int = 0) -> np.n
 
 @pytest.mark.slow
 @pytest.mark.parametrize("features", [0, 3])
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", USUAL)
 def test_step_by_step_is_as_all_at_once(name: str, features: int) -> None:
     built = network(name, features)
     predicting = KerasNetwork(built)
@@ -79,7 +82,7 @@ def test_step_by_step_is_as_all_at_once(name: str, features: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", USUAL)
 def test_padding_of_the_source_changes_nothing(name: str) -> None:
     built = network(name)
     wider = np.pad(IDS, [(0, 0), (0, 3)])
@@ -88,7 +91,7 @@ def test_padding_of_the_source_changes_nothing(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("features", [0, 3])
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", USUAL)
 def test_onnx_predicts_as_keras_does(name: str, features: int, tmp_path: Path) -> None:
     built = network(name, features)
     files = tmp_path / "encoder.onnx", tmp_path / "decoder.onnx"

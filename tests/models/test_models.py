@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from helpers.backends import assert_all_agree
+from helpers.grids import grid
 from helpers.networks import DIMENSION, LABELS, UNITS, VOCABULARY, build, run
 from nlp_rnn.config import LanguageModelTrainingParameters
 from nlp_rnn.models.language_model import scorer
@@ -68,6 +69,13 @@ FIXED_VIEWS: dict[str, dict[str, Any]] = {
 }
 """Encoders of classifiers and taggers without states."""
 
+USUAL_ENCODERS = grid(
+    ENCODERS | FIXED_VIEWS,
+    *("leaky", "peepholes", "phased", "zoneout", "highway", "awd"),
+    *("window", "convolutions of several widths"),
+)
+USUAL_STATES = grid(ENCODERS, "leaky", "projection", "phased", "highway", "zoneout")
+
 GATES = {"simple_rnn": 1, "lstm": 4, "gru": 3}
 
 
@@ -88,7 +96,7 @@ def test_concatenated_pooling_is_the_three_poolings_side_by_side() -> None:
     np.testing.assert_array_equal(pooled, np.concatenate(parts, axis=-1))
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", grid(CELLS, "lstm"))
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention", "concatenated"])
 def test_padding_changes_no_classification(cell: str, bidirectional: bool, pooling: str) -> None:
@@ -111,7 +119,7 @@ def test_padding_changes_no_tag(cell: str) -> None:
         np.testing.assert_allclose(alone[0], logits[: len(row)], atol=1e-5)
 
 
-@pytest.mark.parametrize("encoder", ENCODERS | FIXED_VIEWS)
+@pytest.mark.parametrize("encoder", USUAL_ENCODERS)
 def test_every_encoder_ignores_padding_and_learns(encoder: str) -> None:
     model = build("tagging", **(ENCODERS | FIXED_VIEWS)[encoder])
     ids = padded(8)
@@ -132,7 +140,7 @@ def test_every_encoder_ignores_padding_and_learns(encoder: str) -> None:
     assert right[ids > 0].all()
 
 
-@pytest.mark.parametrize("encoder", ENCODERS | FIXED_VIEWS)
+@pytest.mark.parametrize("encoder", USUAL_ENCODERS)
 def test_every_encoder_is_saved_and_read_again(encoder: str, tmp_path: Path) -> None:
     model, other = (build("classification", **(ENCODERS | FIXED_VIEWS)[encoder]) for _ in range(2))
     rng = np.random.default_rng(0)
@@ -142,7 +150,9 @@ def test_every_encoder_is_saved_and_read_again(encoder: str, tmp_path: Path) -> 
     np.testing.assert_array_equal(run(model, padded(8)), run(other, padded(8)))
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize(
+    "encoder", grid(ENCODERS, "leaky", "projection", "phased", "highway", "zoneout")
+)
 def test_every_encoder_carries_its_state(encoder: str) -> None:
     model = build("language_modelling", **ENCODERS[encoder])
     ids = np.random.default_rng(0).integers(1, VOCABULARY, (2, 9)).astype(np.int32)

@@ -12,6 +12,7 @@ import pytest
 from onnxruntime import InferenceSession
 
 from helpers.experiments import small_experiment, with_units
+from helpers.grids import grid
 from nlp_rnn.config import AnyExperiment
 from nlp_rnn.errors import UserError
 from nlp_rnn.layers.crf import FORBIDDEN
@@ -143,7 +144,16 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name",
+    grid(
+        NETWORKS,
+        *("last", "concatenated", "attention", "window, letters, crf", "several windows"),
+        *("dilated", "irnn", "gru, reset before", "coupled, peepholes", "no input gate"),
+        *("no forget gate", "no activations", "highway", "residual", "regularised"),
+        *("letters, crf", "letters, casing", "in context, casing, crf"),
+    ),
+)
 def test_a_padded_batch_is_predicted_as_keras_predicts_each_row_alone(name: str) -> None:
     task, options = NETWORKS[name]
     model = build(task, **options)

@@ -13,6 +13,7 @@ import pytest
 from helpers.bundles import write_network
 from helpers.corpora import prepared, same_everywhere
 from helpers.experiments import small_experiment
+from helpers.grids import grid
 from nlp_rnn import backend
 from nlp_rnn.config import FilesDataset
 from nlp_rnn.corpora import open_corpus
@@ -74,7 +75,7 @@ def spelt_sentences(seed: int, count: int) -> list[Example]:
     return sentences
 
 
-@pytest.mark.parametrize("kind", ["cnn", "bilstm"])
+@pytest.mark.parametrize("kind", grid(["cnn", "bilstm"], "cnn"))
 def test_characters_tag_words_that_training_never_saw(tmp_path: Path, kind: str) -> None:
     from helpers.corpora import ListCorpus
 

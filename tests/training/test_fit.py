@@ -11,6 +11,7 @@ import pytest
 
 from helpers.corpora import prepared, same_everywhere
 from helpers.experiments import small_experiment
+from helpers.grids import grid
 from nlp_rnn import backend
 from nlp_rnn.errors import UserError
 from nlp_rnn.example import Example
@@ -33,7 +34,7 @@ def work(name: str, dataset: PreparedDataset, **training: Any) -> Task:
     return make_task(experiment, dataset, seed=3)
 
 
-@pytest.fixture(params=sorted(TASK_KINDS))
+@pytest.fixture(params=grid(sorted(TASK_KINDS), "tagging", "language_modelling", "semantic_roles"))
 def dataset(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, PreparedDataset]:
     examples = {
         "classification": "reviews",

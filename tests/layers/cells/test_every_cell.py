@@ -20,11 +20,18 @@ from helpers.cell_reference import (
     sequences,
     weights_of,
 )
+from helpers.grids import grid
 from nlp_rnn.layers.recurrent import RecurrentLayer
 
 pytestmark = pytest.mark.slow
 
 every_variant = pytest.mark.parametrize("name", VARIANTS)
+
+USUAL = grid(
+    VARIANTS,
+    *("Elman LN", "CIFG peepholes", "NIG", "LSTM all", "LSTMP", "phased", "GRU before"),
+    *("zoneout FGR", "zoneout Elman of Keras"),
+)
 
 
 def arrays(tensors: Any) -> list[np.ndarray]:
@@ -111,7 +118,7 @@ def test_states_have_names_and_sizes(name: str) -> None:
     assert cell.state_size == [state.shape[-1] for state in states]
 
 
-@every_variant
+@pytest.mark.parametrize("name", USUAL)
 def test_a_saved_model_is_the_same_after_loading(name: str, tmp_path: Path) -> None:
     layer = RecurrentLayer(VARIANTS[name].cell("float32"), return_sequences=True)
     inputs = keras.Input((None, FEATURES))
@@ -127,7 +134,7 @@ def test_a_saved_model_is_the_same_after_loading(name: str, tmp_path: Path) -> N
     assert np.ptp(before) > 0.01
 
 
-@every_variant
+@pytest.mark.parametrize("name", USUAL)
 def test_half_precision_stays_near_single(name: str) -> None:
     single, half = recurrent_layer(name), recurrent_layer(name, "mixed_bfloat16")
     expected = arrays(single(sequences(), mask=MASK))[0]
