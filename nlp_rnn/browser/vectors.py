@@ -80,7 +80,7 @@ def _predictions(predictor: Predictor, texts: list[str]) -> list[dict[str, Any]]
 def _searches(predictor: Predictor) -> list[dict[str, Any]]:
     """The options of predictions to compare: of an encoder-decoder, also the greedy search."""
     if predictor.bundle.experiment.task == "sequence_to_sequence":
-        return [{}, {"beam": 1, "length_penalty": 0.0}]
+        return [{}, {"beam": 1}]
     return [{}]
 
 

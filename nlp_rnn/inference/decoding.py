@@ -7,6 +7,7 @@ temperature comes first, then top-k, then the nucleus.
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -200,7 +201,7 @@ def beam_searches(
     Of all one-token continuations of the hypotheses in a beam, those that end and are among the
     ``width`` most likely are complete, and the ``width`` most likely that do not end form the next
     beam. A search is over when no continuation of these can be among its ``n`` best. With a beam
-    of all prefixes the list is exact; a beam of 1 with ``alpha`` 0 is greedy.
+    of all prefixes the list is exact; a beam of 1 is :func:`greedy_searches`.
 
     Args:
         select: selects rows of states.
@@ -219,6 +220,9 @@ def beam_searches(
     Returns:
         For each search its texts, best first; fewer than ``n`` if its beam completes fewer.
     """
+    if width == 1:
+        texts = greedy_searches(step, select, token, states, lengths, end, alpha, drop, bonus)
+        return [[] if text is None else [text] for text in texts]
     searches = [_Search(length, end, alpha, n, width) for length in lengths]
     going = np.arange(len(searches))
     states = select(states, np.repeat(going, width))
@@ -241,6 +245,61 @@ def beam_searches(
         states = select(states, (still[:, None] * width + own).ravel())
         going = going[still]
     return [search.best for search in searches]
+
+
+STAYING = 0.25
+"""The share of rows whose text has ended that may stay in a greedy batch: to take rows out copies
+the others."""
+
+
+def greedy_searches(
+    step: Step,
+    select: Select,
+    token: int,
+    states: States,
+    lengths: Sequence[int],
+    end: int | None = None,
+    alpha: float = 0.0,
+    drop: bool = True,
+    bonus: Callable[[States], Floats] | None = None,
+) -> list[Hypothesis | None]:
+    """The text of the most likely token at each step, from each of several states.
+
+    It is over with ``end``, or when it is as long as it may be. The arguments are those of
+    :func:`beam_searches`; ``alpha`` and ``bonus`` only say how the text is scored.
+
+    Returns:
+        For each search its text; None where a step has no token that is not forbidden.
+    """
+    limits, count = np.array(lengths), len(lengths)
+    texts: list[Hypothesis | None] = [None] * count
+    written = np.zeros((count, int(limits.max(initial=0))), np.int32)
+    log_p = np.zeros(count)
+    rows, going = np.arange(count), np.ones(count, bool)
+    tokens = np.full(count, token, np.int32)
+    for length in itertools.count(1):
+        found, states = step(tokens, states)
+        tokens = found.argmax(axis=1).astype(np.int32)
+        log_p[rows] += np.take_along_axis(found, tokens[:, None], axis=1)[:, 0]
+        on = going[rows]
+        written[rows[on], length - 1] = tokens[on]
+        over = on & ((tokens == end) | (limits[rows] == length) | np.isneginf(log_p[rows]))
+        if over.any():
+            more = np.zeros(len(rows)) if bonus is None else bonus(states)
+            for place in np.flatnonzero(over):
+                i = rows[place]
+                if np.isfinite(log_p[i]):
+                    score = log_p[i] / length_penalty(length, alpha) + more[place]
+                    texts[i] = Hypothesis(
+                        tuple(written[i, :length].tolist()), float(log_p[i]), float(score)
+                    )
+            going[rows[over]] = False
+            if not going.any():
+                break
+            still = np.flatnonzero(going[rows])
+            if drop and len(still) <= (1 - STAYING) * len(rows):
+                rows, tokens, states = rows[still], tokens[still], select(states, still)
+    return texts
 
 
 def _taken(

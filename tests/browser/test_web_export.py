@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -275,7 +276,7 @@ def test_hostile_texts_are_shown_and_never_run(visited: dict[str, Any]) -> None:
         page = visited[name]
         assert page["title"] == page["later"] == "mine", name  # the name of the bundle
         assert page["scripts"] == 0 and page["status"] == ""
-    shown = visited["tagger"]["text"][0]
+    shown = re.sub("PER|LOC", "", visited["tagger"]["text"][0])  # without the types of entities
     assert "<script>document.title='PWNED'</script>" in shown
     assert "‹U+202E›right to left" in shown
 

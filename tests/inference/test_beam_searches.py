@@ -59,10 +59,50 @@ def test_a_beam_of_all_prefixes_finds_the_best_texts(alpha: float) -> None:
 @pytest.mark.parametrize("width", [1, 2, 5])
 def test_each_search_finds_what_it_finds_alone(width: int, drop: bool) -> None:
     log_p, lengths = tables(6), [1, 6, 2, 6, 4, 3]
-    together = search(log_p, width, lengths, 0.6, n=2, drop=drop)
+    n = min(width, 2)
+    together = search(log_p, width, lengths, 0.6, n=n, drop=drop)
     for i, length in enumerate(lengths):
-        [alone] = search(log_p[i : i + 1], width, [length], 0.6, n=2)
+        [alone] = search(log_p[i : i + 1], width, [length], 0.6, n=n)
         assert together[i] == alone
+
+
+@pytest.mark.parametrize("drop", [True, False])
+@pytest.mark.parametrize("alpha", [0.0, 0.6, 1.5])
+def test_a_beam_of_one_takes_the_likeliest_token_until_the_end(alpha: float, drop: bool) -> None:
+    log_p, lengths = tables(30), [1 + i % 7 for i in range(30)]
+    found = search(log_p, 1, lengths, alpha, drop=drop)
+    for table, length, [text] in zip(log_p, lengths, found, strict=True):
+        expected, total = [START], 0.0
+        while len(expected) <= length and expected[-1] != END:
+            row = table[expected[-1]]
+            expected.append(int(row.argmax()))
+            total += row.max()
+        assert text.tokens == tuple(expected[1:])
+        assert text.log_probability == pytest.approx(total)
+        assert text.score == pytest.approx(total / length_penalty(len(text.tokens), alpha))
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_a_step_without_a_token_ends_a_search_without_a_text(width: int) -> None:
+    log_p = tables(2)
+    log_p[1] = -np.inf
+    found, none = search(log_p, width, [LONGEST, LONGEST], 0.6)
+    assert len(found) == 1
+    assert none == []
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_the_bonus_is_that_of_the_states_of_the_text(width: int) -> None:
+    log_p, lengths = tables(6), [1, 6, 2, 6, 4, 3]
+
+    def bonus(states: Any) -> np.ndarray:
+        return -100.0 * states[0][:, 0]
+
+    plain = search(log_p, width, lengths, 0.6)
+    for i, (one, other) in enumerate(
+        zip(plain, search(log_p, width, lengths, 0.6, bonus=bonus), strict=True)
+    ):
+        assert other[0].score == pytest.approx(one[0].score - 100 * i)
 
 
 def test_the_length_penalty_is_that_of_wu_et_al() -> None:

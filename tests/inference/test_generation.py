@@ -138,11 +138,12 @@ def test_texts_of_a_narrow_beam_have_the_scores_it_says(seed: int) -> None:
     assert found == sorted(found, key=lambda h: -h.score)
 
 
+@pytest.mark.parametrize("alpha", [0.0, 0.6])
 @pytest.mark.parametrize("end", [None, 1])
 @pytest.mark.parametrize("seed", range(8))
-def test_a_beam_of_one_is_greedy(seed: int, end: int | None) -> None:
+def test_a_beam_of_one_is_greedy(seed: int, end: int | None, alpha: float) -> None:
     model = PrefixModel(5, seed)
-    (found,) = beam_search(model.step, rows_of, START, model.start, 1, 6, end)
+    (found,) = beam_search(model.step, rows_of, START, model.start, 1, 6, end, alpha)
     tokens = [int(row[0]) for row in sampled(model, 1, 6, lambda x: tempered(x, 0), end)]
     assert list(found.tokens) == tokens
 
@@ -184,11 +185,13 @@ def test_texts_that_end_leave_the_beam_as_wide_as_it_is() -> None:
 def test_a_search_ends_when_nothing_better_can_follow() -> None:
     model = PrefixModel(4)
 
+    ending = np.log([1e-9, 1 - 3e-9, 1e-9, 1e-9])
+
     def surely_ending(tokens: np.ndarray, states: Any) -> tuple[np.ndarray, Any]:
         found, states = model.step(tokens, states)
-        return (found if model.steps < 3 else np.log([[1e-9, 1 - 3e-9, 1e-9, 1e-9]])), states
+        return (found if model.steps < 3 else np.tile(ending, (len(tokens), 1))), states
 
-    beam_search(surely_ending, rows_of, START, model.start, 1, 10_000, 1, 0.6)
+    beam_search(surely_ending, rows_of, START, model.start, 2, 10_000, 1, 0.6)
     assert model.steps < 20
 
 

@@ -69,7 +69,7 @@ function lengthPenalty(length, alpha) {
   return ((5 + length) / 6) ** alpha;
 }
 
-// The text with the highest score that a beam search finds.
+// The text with the highest score that a beam search finds; a beam of 1 is greedy.
 //   begun: a hypothesis without tokens: {tokens: [], logP: 0, ...}
 //   step(hypotheses): ln P of each next token of each hypothesis, and continued(row, token), which
 //     is the hypothesis in that row with one more token, without its logP
@@ -90,7 +90,7 @@ export async function beamSearch(begun, step, {width, length, end, alpha, bonus 
     });
     // Continuations only lose probability, and the longest has the greatest penalty.
     const attainable = Math.max(...next.map(({logP}) => logP)) / lengthPenalty(length, alpha);
-    if (found && found.score >= attainable) break;
+    if (found && (width === 1 || found.score >= attainable)) break;
     beam = next;
   }
   return found;

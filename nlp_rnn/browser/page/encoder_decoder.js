@@ -14,7 +14,7 @@ export class EncoderDecoder {
     this.targets = new Vocabulary(model.target.vocabulary);
   }
 
-  // The best output of a beam search; a beam of 1 without a length penalty is greedy.
+  // The best output of a beam search.
   async predict(text, {beam, length_penalty: alpha} = {}) {
     const {decoding} = this.model, {end} = this.targets, words = this.words(text);
     const source = await this.encoded(words);
