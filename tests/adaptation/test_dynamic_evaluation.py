@@ -115,6 +115,7 @@ def computed() -> dict[str, np.ndarray]:
     return {"losses": np.array(losses), "weight": network.get_weights()[-2]}
 
 
+@pytest.mark.exhaustive
 def test_all_backends_learn_alike_and_forget(on_backends: dict[str, Arrays]) -> None:
     assert_all_agree(on_backends)
     for found in on_backends.values():

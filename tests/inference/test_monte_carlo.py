@@ -130,6 +130,7 @@ def computed() -> dict[str, np.ndarray]:
     return {"random": asked(0)}
 
 
+@pytest.mark.exhaustive
 def test_the_same_question_has_the_same_answer_on_every_backend(
     on_backends: dict[str, dict[str, np.ndarray]],
 ) -> None:

@@ -57,5 +57,6 @@ def test_the_carried_state_is_what_the_network_itself_carries() -> None:
         np.testing.assert_allclose(values[-1], np.asarray(last)[0], atol=1e-6)
 
 
+@pytest.mark.exhaustive
 def test_backends_agree(on_backends: dict[str, dict[str, np.ndarray]]) -> None:
     assert_all_agree(on_backends)

@@ -265,6 +265,7 @@ def computed() -> dict[str, np.ndarray]:
     return flows | network_gradient_flow(network, EXAMPLES, "fixed")
 
 
+@pytest.mark.exhaustive
 def test_every_installed_backend_gives_the_same_curves(
     on_backends: dict[str, dict[str, np.ndarray]],
 ) -> None:

@@ -127,5 +127,6 @@ def test_what_is_remembered_across_a_distance_is_most_salient(letter: int) -> No
         assert values[11] > 10 * np.abs(others).max()
 
 
+@pytest.mark.exhaustive
 def test_backends_agree(on_backends: dict[str, dict[str, np.ndarray]]) -> None:
     assert_all_agree(on_backends)

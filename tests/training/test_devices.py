@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import nlp_rnn
 from helpers import two_processes
+from helpers.project import Project
 from nlp_rnn import stages
 from nlp_rnn.errors import UserError
 from nlp_rnn.stages.processes import together
@@ -96,6 +100,86 @@ def test_variables_that_are_wrong(
         monkeypatch.setenv(f"NLP_RNN_{name}", value)
     with pytest.raises(UserError, match=wrong), together("e", "jax"):
         pass
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
+@needs_jax
+def test_processes_that_are_killed_go_on_together(tmp_path: Path) -> None:
+    """From the last checkpoint, whichever is killed, to the weights of two that were not."""
+    folders = [tmp_path / "undisturbed", tmp_path / "follower", tmp_path / "first"]
+    finished = []
+    for folder in folders:
+        folder.mkdir()
+        project = Project(folder, KILLED)
+        project.prepare()
+        with project.inside():
+            stages.embed("tags")
+        if folder != folders[0]:
+            killed = _training_together(folder)
+            checkpoint = folder / "checkpoints/tags/state.npz"
+            try:
+                deadline = time.monotonic() + 300
+                while not checkpoint.exists() and time.monotonic() < deadline:
+                    assert [process.poll() for process in killed] == [None, None]
+                    time.sleep(0.02)
+                killed[folder == folders[1]].kill()
+                statuses = [process.wait(150) for process in killed]
+                assert 0 not in statuses, "neither ends as if all was well"
+            finally:
+                for process in killed:
+                    process.kill()
+            assert not (folder / "models").exists()
+        for process in (together := _training_together(folder)):
+            assert process.wait(300) == 0
+        told = together[0].stderr.read().decode()  # type: ignore[union-attr]
+        assert ("resuming after epoch" in told) == (folder != folders[0])
+        description = json.loads((folder / "models/tags/bundle.json").read_text())
+        finished.append(description["sha256"]["model.weights.h5"])
+    assert len(set(finished)) == 1
+
+
+KILLED = {
+    "backend": "jax",
+    "datasets": {
+        "tags": {
+            "source": "grammar",
+            "corpus": "parts_of_speech",
+            "sizes": {"train": 2000, "validation": 50, "test": 50},
+            "tokenizer": {"unit": "whitespace"},
+        }
+    },
+    "experiments": {
+        "tags": {
+            "task": "tagging",
+            "dataset": "tags",
+            "embeddings": {"kind": "learned", "dimension": 8},
+            "model": {"units": 8, "dropout": 0.3},
+            "training": {"epochs": 8},
+        }
+    },
+}
+
+
+def _training_together(folder: Path) -> list[subprocess.Popen[bytes]]:
+    """Two processes that train a project's experiment together."""
+    place = f"127.0.0.1:{_free_port()}"
+    shared = os.environ | {
+        "KERAS_BACKEND": "jax",
+        "NLP_RNN_PROCESSES": "2",
+        "NLP_RNN_COORDINATOR": place,
+    }
+    script = Path(nlp_rnn.__file__).parents[1] / "pipelines" / "train.py"
+    command = [sys.executable, str(script), "tags"]
+    return [
+        subprocess.Popen(
+            command,
+            cwd=folder,
+            env=shared | {"NLP_RNN_PROCESS": str(number)},
+            stderr=subprocess.PIPE,
+        )
+        for number in range(2)
+    ]
 
 
 def test_other_backends_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
