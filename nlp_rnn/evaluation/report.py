@@ -262,6 +262,8 @@ HEADLINES = (
     "accuracy",
     "f1",
     *OF_ROLES[:-1],
+    "bracket_f1",
+    "malformed",
     "perplexity",
     "bits_per_character",
     "bleu",

@@ -48,13 +48,10 @@ def test_nothing_is_compared_that_differs_in_more_than_its_vectors() -> None:
     assert gains([row("own", 0.95), row("glove", 0.91)]) == ""
 
 
-@pytest.mark.parametrize(("select", "best"), [("bleu", 10.6), ("exact_match", 0.1), ("loss", 0.1)])
-def test_the_best_baseline_is_that_of_the_metric_that_selected_the_epoch(
-    select: str, best: float
-) -> None:
-    figures: dict[str, Any] = {
-        "test": {"bleu": 36.7, "exact_match": 0.4, "loss": 2.0},
-        "baselines": {"one": {"bleu": 10.6, "exact_match": 0.0}, "other": {"exact_match": 0.1}},
+def figures_of(test: dict[str, float], baselines: dict[str, Any], select: str) -> dict[str, Any]:
+    return {
+        "test": test,
+        "baselines": baselines,
         "training": {"epochs": 1, "seconds": 60.0, "tokens_per_second": 1.0},
         "model": {
             "dataset": "d",
@@ -65,9 +62,25 @@ def test_the_best_baseline_is_that_of_the_metric_that_selected_the_epoch(
             "select": select,
         },
     }
+
+
+@pytest.mark.parametrize(("select", "best"), [("bleu", 10.6), ("exact_match", 0.1), ("loss", 0.1)])
+def test_the_best_baseline_is_that_of_the_metric_that_selected_the_epoch(
+    select: str, best: float
+) -> None:
+    baselines = {"one": {"bleu": 10.6, "exact_match": 0.0}, "other": {"exact_match": 0.1}}
+    figures = figures_of({"bleu": 36.7, "exact_match": 0.4, "loss": 2.0}, baselines, select)
     found = headline_metrics(figures, {"bleu": 37.1})
     assert found["best_baseline"] == best
     assert found["test"]["bleu"] == 36.7 and found["validation"] == {"bleu": 37.1}
+
+
+def test_the_headline_of_a_parser_has_the_metric_of_its_baseline() -> None:
+    test = {"exact_match": 0.4, "bracket_f1": 0.67, "malformed": 0.0, "perplexity": 1.3}
+    pcfg = {"exact_match": 0.1, "bracket_f1": 0.74, "malformed": 0.0}
+    found = headline_metrics(figures_of(test, {"pcfg": pcfg}, "loss"), {})
+    assert found["test"] == test
+    assert found["best_baseline"] == 0.74
 
 
 def test_how_far_a_figure_is_from_its_optimum() -> None:
