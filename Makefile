@@ -14,7 +14,7 @@ PROCESSES := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 ACTIVATE := . $(VENV)/bin/activate
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-all test-fast pytest lint audit versions release faults ui clean
+.PHONY: help install run test test-all test-fast pytest lint audit versions release faults soak ui clean
 
 help: ## show this help
 	@echo "Usage: make TARGET"
@@ -79,6 +79,9 @@ versions: $(STAMP) ## run the core of the tests with older and newer libraries; 
 
 faults: $(STAMP) ## break a small project in many ways and see what survives; QUICK=1 is a few minutes
 	@$(ACTIVATE) && python -m faults $(if $(QUICK),--quick)
+
+soak: $(STAMP) ## predict, serve, search and log runs for an hour, and see whether memory stays flat
+	@$(ACTIVATE) && python -m faults.soak
 
 ui: $(STAMP) ## show the runs in MLflow's web interface
 	@case "$$MLFLOW_TRACKING_URI" in \
