@@ -522,6 +522,7 @@ def test_dvc_runs_everything_once_and_then_only_what_changed(tmp_path: Path) -> 
     assert "test.accuracy" in run_dvc(tmp_path, "metrics", "show")
 
 
+@pytest.mark.exhaustive
 def test_dvc_finds_every_output_that_it_expects_and_nothing_to_do_then(
     reproduced: Reproduced, repository: Path
 ) -> None:

@@ -67,7 +67,7 @@ class Attribution:
 
 
 class Explainer:
-    """Explains the predictions of a classifier or a tagger, one of roles too.
+    """Explains the predictions of a classifier or a tagger, also of semantic roles.
 
     Args:
         network: the Keras model, with ids as its first input.

@@ -51,7 +51,7 @@ def network(name: str, features: int = 0) -> keras.Model:
     return built
 
 
-USUAL = grid(VARIANTS, "additive", "fed", "concat", "copying, fed", "initial state", "every step")
+USUAL = grid(VARIANTS, "additive", "copying, fed", "initial state", "every step")
 
 IDS = np.array([[3, 4, 5, 0], [6, 7, 8, 9]], np.int32)
 READ = np.array([[2, 4, 5], [2, 6, 0]], np.int32)

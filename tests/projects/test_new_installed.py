@@ -60,7 +60,8 @@ def test_from_a_table_to_predictions(tmp_path: Path, environment: dict[str, str]
     small = file.read_text().replace("units: 32", "units: 8").replace("epochs: 30", "epochs: 3")
     file.write_text(small)
     run("nlp-rnn check")
-    run("dvc repro evaluate@films-bilstm")
+    assert "Running stage" in run("dvc repro evaluate@films-bilstm")
+    assert "Running stage" not in run("dvc repro evaluate@films-bilstm")
     found = json.loads(run("nlp-rnn predict models/films-bilstm - -", stdin="a great film\n"))
     assert found["label"] in words
     assert (tmp_path / "films/metrics/films-bilstm.json").is_file()
