@@ -157,7 +157,7 @@ def _measure(
     common = {
         "bundle": str(bundle),
         "data": str(data),
-        "size": 320 if report.quick else 960,
+        "size": 320 if report.quick else 640,
         "beam": beam,
     }
     here, keras = "benchmarks.decoding:", {"KERAS_BACKEND": "torch"}
